@@ -1,0 +1,133 @@
+//! The four built-in skills. They are data in the form of a user's own skill; only their prompts can be replaced by files.
+
+use std::collections::BTreeMap;
+
+use crate::policy::{ConfigMapKeyRef, SkillSpec};
+
+/// The name under which built-in skills refer to their prompts, in place of a ConfigMap's.
+pub const PROMPTS: &str = "builtin-prompts";
+
+const SKILLS: [(&str, &str); 4] = [
+    ("code_review", include_str!("../skills/code_review.yaml")),
+    ("debug", include_str!("../skills/debug.yaml")),
+    ("retrospective", include_str!("../skills/retrospective.yaml")),
+    ("trainer", include_str!("../skills/trainer.yaml")),
+];
+
+/// The prompt files that can replace the compiled-in texts, and those texts.
+pub const PROMPT_FILES: [(&str, &str); 5] = [
+    ("review.md", include_str!("../skills/prompts/review.md")),
+    ("debug.md", include_str!("../skills/prompts/debug.md")),
+    ("retrospective.md", include_str!("../skills/prompts/retrospective.md")),
+    ("trainer-reader.md", include_str!("../skills/prompts/trainer-reader.md")),
+    ("trainer-writer.md", include_str!("../skills/prompts/trainer-writer.md")),
+];
+
+/// The system prompts of the built-in skills, by file name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BuiltinPrompts(BTreeMap<String, String>);
+
+impl Default for BuiltinPrompts {
+    fn default() -> Self {
+        Self(PROMPT_FILES.iter().map(|(file, text)| ((*file).into(), (*text).into())).collect())
+    }
+}
+
+impl BuiltinPrompts {
+    /// Prompts that were read from files; a file that is not given keeps its compiled-in text.
+    #[must_use]
+    pub fn with_files(files: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut prompts = Self::default();
+        prompts.0.extend(files);
+        prompts
+    }
+
+    /// The text that a built-in skill refers to.
+    #[must_use]
+    pub fn get(&self, reference: &ConfigMapKeyRef) -> Option<&str> {
+        if reference.name == PROMPTS { self.0.get(&reference.key).map(String::as_str) } else { None }
+    }
+}
+
+/// Whether a skill of this name is built in.
+#[must_use]
+pub fn is_builtin(name: &str) -> bool {
+    SKILLS.iter().any(|(builtin, _)| *builtin == name)
+}
+
+/// The built-in skills, their prompts filled in, by name.
+#[must_use]
+pub fn skills(prompts: &BuiltinPrompts) -> Vec<SkillSpec> {
+    SKILLS.iter().map(|(_, yaml)| with_prompts(parse(yaml), prompts)).collect()
+}
+
+fn parse(yaml: &str) -> SkillSpec {
+    serde_saphyr::from_str(yaml).expect("every built-in skill is compiled in and parsed by the tests below")
+}
+
+fn with_prompts(mut skill: SkillSpec, prompts: &BuiltinPrompts) -> SkillSpec {
+    for stage in skill.stages.iter_mut().flatten() {
+        let text = stage.system.config_map_key_ref.as_ref().and_then(|reference| prompts.get(reference));
+        if let Some(text) = text {
+            stage.system.text = Some(text.to_string());
+            stage.system.config_map_key_ref = None;
+        }
+    }
+    skill
+}
+
+/// A skill as it is served: of a built-in one, the fields given replace those built in.
+#[must_use]
+pub fn complete(given: &SkillSpec, builtins: &[SkillSpec]) -> SkillSpec {
+    let Some(builtin) = builtins.iter().find(|builtin| builtin.name == given.name) else { return given.clone() };
+    let SkillSpec { name, description, input_schema, stages, thresholds, route, on_local_error } = given.clone();
+    SkillSpec {
+        name,
+        description: description.or_else(|| builtin.description.clone()),
+        input_schema: input_schema.or_else(|| builtin.input_schema.clone()),
+        stages: stages.or_else(|| builtin.stages.clone()),
+        thresholds: thresholds.or_else(|| builtin.thresholds.clone()),
+        route,
+        on_local_error: on_local_error.or(builtin.on_local_error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_builtin_parses_has_its_name_and_all_its_prompts() {
+        let skills = skills(&BuiltinPrompts::default());
+        assert_eq!(skills.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), SKILLS.map(|(name, _)| name));
+        for skill in &skills {
+            for stage in skill.stages.iter().flatten() {
+                assert!(stage.system.text.as_ref().is_some_and(|text| text.len() > 200), "{}", skill.name);
+            }
+        }
+        let stages = |name: &str| skills.iter().find(|s| s.name == name).and_then(|s| s.stages.as_ref()).map_or(0, Vec::len);
+        assert_eq!((stages("trainer"), stages("debug")), (2, 1));
+    }
+
+    #[test]
+    fn every_prompt_file_is_used_and_replaced_by_a_file() {
+        for (file, _) in PROMPT_FILES {
+            let prompts = BuiltinPrompts::with_files([(file.to_string(), "mine".to_string())]);
+            let replaced = skills(&prompts)
+                .iter()
+                .flat_map(|s| s.stages.clone().unwrap_or_default())
+                .filter(|stage| stage.system.text.as_deref() == Some("mine"))
+                .count();
+            assert_eq!(replaced, 1, "{file}");
+        }
+    }
+
+    #[test]
+    fn of_a_builtin_only_the_given_fields_are_overridden() {
+        let builtins = skills(&BuiltinPrompts::default());
+        let given: SkillSpec = serde_saphyr::from_str("name: debug\ndescription: mine\n").expect("parses");
+        let skill = complete(&given, &builtins);
+        assert_eq!(skill.description.as_deref(), Some("mine"));
+        assert_eq!(skill.stages, builtins[1].stages);
+    }
+}

@@ -1,0 +1,146 @@
+//! Turns a policy into a routing table, or into everything that is wrong with it.
+//!
+//! Validation and compilation are one pass: a rule that is checked here is checked nowhere else.
+
+mod access;
+mod errors;
+mod skill;
+mod upstream;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use self::errors::Errors;
+use crate::{
+    FieldErrors, RoutingPolicySpec,
+    builtin::{self, BuiltinPrompts},
+    policy::{Evidence, SkillSpec, Thresholds, Timeouts},
+    table::{EvidenceRules, RoutingTable, Skill, ThresholdValues},
+};
+
+/// Most skills in one policy.
+pub const SKILLS_MAX: usize = 64;
+/// Most outcomes that `minSamples` can ask for.
+const MIN_SAMPLES_MAX: u32 = 1_000_000;
+/// Most calls that one replica can be told to work on at the same time.
+const IN_FLIGHT_MAX: u32 = 10_000;
+
+/// Compiles a policy whose ConfigMap references have been resolved.
+///
+/// # Errors
+/// Everything wrong with the policy, each with the path of its field and the value.
+pub fn compile(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<RoutingTable, FieldErrors> {
+    let mut errors = Errors::default();
+    match table(spec, prompts, &mut errors) {
+        Some(table) if errors.is_empty() => Ok(table),
+        _ => Err(errors.into_field_errors()),
+    }
+}
+
+/// Checks a policy whose ConfigMap references have been resolved.
+///
+/// # Errors
+/// As [`compile`].
+pub fn validate(spec: &RoutingPolicySpec) -> Result<(), FieldErrors> {
+    compile(spec, &BuiltinPrompts::default()).map(drop)
+}
+
+fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors) -> Option<RoutingTable> {
+    let RoutingPolicySpec { upstream, models, brain, thresholds, evidence, skills, access, timeouts, limits, decision_line, service } =
+        spec;
+    let (local_timeout, total_timeout) = compile_timeouts(timeouts, errors).unzip();
+    let local = upstream::target("spec.models.local", &models.local, upstream, local_timeout, errors);
+    let claude = upstream::target("spec.models.claude", &models.claude, upstream, None, errors);
+    let brain = brain.as_ref().map(|brain| upstream::brain("spec.brain", brain, errors));
+    let thresholds = compile_thresholds("spec.thresholds", thresholds, errors);
+    let evidence = compile_evidence(evidence, errors);
+    let skills = compile_skills(skills.as_deref(), thresholds, prompts, errors);
+    let access = access::rules("spec.access", access, errors);
+    errors.check(
+        "spec.limits.inFlight",
+        limits.in_flight,
+        (1..=IN_FLIGHT_MAX).contains(&limits.in_flight),
+        format!("must be from 1 to {IN_FLIGHT_MAX}"),
+    );
+    errors.check("spec.service.port", service.port, service.port > 0, "must be from 1 to 65535");
+    Some(RoutingTable {
+        local: local?,
+        claude: claude?,
+        brain: match brain {
+            Some(target) => Some(target?),
+            None => None,
+        },
+        evidence: evidence?,
+        skills,
+        access,
+        total_timeout: total_timeout?,
+        in_flight: limits.in_flight as usize,
+        decision_line: *decision_line,
+        port: service.port,
+    })
+}
+
+fn compile_timeouts(timeouts: &Timeouts, errors: &mut Errors) -> Option<(Duration, Duration)> {
+    let local = errors.take("spec.timeouts.local", timeouts.local.text(), timeouts.local.duration());
+    let total = errors.take("spec.timeouts.total", timeouts.total.text(), timeouts.total.duration());
+    let (local, total) = (local?, total?);
+    errors.check(
+        "spec.timeouts.local",
+        timeouts.local.text(),
+        local <= total,
+        format!("must not be longer than timeouts.total ({}), the budget of both attempts", timeouts.total.text()),
+    );
+    Some((local, total))
+}
+
+fn compile_thresholds(path: &str, thresholds: &Thresholds, errors: &mut Errors) -> Option<ThresholdValues> {
+    let floor = errors.take(format!("{path}.floor"), thresholds.floor.text(), thresholds.floor.value());
+    let ceil = errors.take(format!("{path}.ceil"), thresholds.ceil.text(), thresholds.ceil.value());
+    let (floor, ceil) = (floor?, ceil?);
+    errors.check(
+        format!("{path}.ceil"),
+        thresholds.ceil.text(),
+        ceil <= floor,
+        format!("must not be above floor ({}): below ceil calls go to Claude, from floor up they stay local", thresholds.floor.text()),
+    );
+    Some(ThresholdValues { floor, ceil })
+}
+
+fn compile_evidence(evidence: &Evidence, errors: &mut Errors) -> Option<EvidenceRules> {
+    let Evidence { window, ttl, min_samples, hold_for } = evidence;
+    let window_length = errors.take("spec.evidence.window", window.text(), window.duration());
+    let ttl = errors.take("spec.evidence.ttl", ttl.text(), ttl.duration());
+    let hold_for = errors.take("spec.evidence.holdFor", hold_for.text(), hold_for.duration_or_zero());
+    errors.check(
+        "spec.evidence.minSamples",
+        min_samples,
+        (1..=MIN_SAMPLES_MAX).contains(min_samples),
+        format!("must be from 1 to {MIN_SAMPLES_MAX}"),
+    );
+    window_length?;
+    Some(EvidenceRules { window: window.text().into(), ttl: ttl?, min_samples: u64::from(*min_samples), hold_for: hold_for? })
+}
+
+fn compile_skills(
+    given: Option<&[SkillSpec]>,
+    thresholds: Option<ThresholdValues>,
+    prompts: &BuiltinPrompts,
+    errors: &mut Errors,
+) -> BTreeMap<String, Arc<Skill>> {
+    let builtins = builtin::skills(prompts);
+    let specs = given.unwrap_or(&builtins);
+    errors.check("spec.skills", specs.len(), (1..=SKILLS_MAX).contains(&specs.len()), format!("must be 1 to {SKILLS_MAX} skills; leave it out for the built-in ones"));
+    let mut skills = BTreeMap::new();
+    for (i, spec) in specs.iter().take(SKILLS_MAX).enumerate() {
+        let path = format!("spec.skills[{i}]");
+        let duplicate = specs[..i].iter().any(|earlier| earlier.name == spec.name);
+        errors.check(format!("{path}.name"), &spec.name, !duplicate, "a skill of this name stands further up; merge the two or rename one");
+        let complete = builtin::complete(spec, &builtins);
+        if let Some(skill) = skill::compile(&path, spec, &complete, thresholds, errors) {
+            skills.insert(skill.name.clone(), Arc::new(skill));
+        }
+    }
+    skills
+}
+
+#[cfg(test)]
+mod tests;

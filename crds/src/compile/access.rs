@@ -1,0 +1,65 @@
+//! Tokens, origins, hosts.
+
+use url::Url;
+
+use super::{errors::Errors, upstream};
+use crate::{
+    policy::{Access, AccessToken},
+    table::AccessRules,
+};
+
+/// Most tokens.
+const TOKENS_MAX: usize = 16;
+/// Most origins, and most hosts.
+const NAMES_MAX: usize = 32;
+/// Longest caller name, as of a DNS label.
+const CALLER_MAX: usize = 63;
+/// Longest host with port, in bytes.
+const HOST_MAX: usize = 256;
+
+pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessRules {
+    let Access { tokens, allowed_origins, allowed_hosts } = access;
+    for (field, length, most) in [
+        ("tokens", tokens.len(), TOKENS_MAX),
+        ("allowedOrigins", allowed_origins.len(), NAMES_MAX),
+        ("allowedHosts", allowed_hosts.len(), NAMES_MAX),
+    ] {
+        errors.check(format!("{path}.{field}"), format!("{length} entries"), length <= most, format!("must be at most {most}"));
+    }
+    for (i, token) in tokens.iter().take(TOKENS_MAX).enumerate() {
+        check_token(&format!("{path}.tokens[{i}]"), token, &tokens[..i], errors);
+    }
+    for (i, origin) in allowed_origins.iter().enumerate() {
+        let message = "must be an origin: scheme, host and port if it is not the usual one, for example https://chat.example";
+        errors.check(format!("{path}.allowedOrigins[{i}]"), origin, is_origin(origin), message);
+    }
+    for (i, host) in allowed_hosts.iter().enumerate() {
+        errors.check(format!("{path}.allowedHosts[{i}]"), host, is_host(host), "must be a host name or address, with or without a port");
+    }
+    AccessRules {
+        tokens: tokens.iter().map(|token| (token.name.clone(), token.secret_ref.clone())).collect(),
+        origins: allowed_origins.iter().map(|origin| origin.to_ascii_lowercase()).collect(),
+        hosts: allowed_hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+    }
+}
+
+fn check_token(path: &str, token: &AccessToken, earlier: &[AccessToken], errors: &mut Errors) {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let name = &token.name;
+    let well_named = (1..=CALLER_MAX).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('-') && !name.ends_with('-');
+    errors.check(format!("{path}.name"), name, well_named, "must be lower-case letters, digits and '-', starting and ending with a letter or digit");
+    let duplicate = earlier.iter().any(|other| other.name == *name);
+    errors.check(format!("{path}.name"), name, !duplicate, "a token of this name stands further up; names say who called, so each needs its own");
+    upstream::secret_ref(&format!("{path}.secretRef"), Some(&token.secret_ref), errors);
+}
+
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization().eq_ignore_ascii_case(text)
+    })
+}
+
+fn is_host(text: &str) -> bool {
+    let printable = !text.contains(['/', '@', '?', '#', ' ', '\\']) && !text.contains("://");
+    (1..=HOST_MAX).contains(&text.len()) && printable && Url::parse(&format!("http://{text}")).is_ok_and(|url| url.host().is_some())
+}

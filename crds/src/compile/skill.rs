@@ -1,0 +1,121 @@
+//! One skill: name, schema, stages.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{compile_thresholds, errors::Errors, upstream};
+use crate::{
+    FieldError,
+    arguments::{self, ArgumentSchema},
+    policy::{OnLocalError, RouteMode, SkillSpec, StageSpec},
+    table::{Skill, Stage, ThresholdValues},
+    template::Template,
+};
+
+/// Longest skill name, in characters.
+const NAME_MAX: usize = 48;
+/// Longest description, in characters.
+const DESCRIPTION_MAX: usize = 4096;
+/// Most stages of one skill.
+const STAGES_MAX: usize = 8;
+/// Longest prompt text, in bytes.
+const TEXT_MAX_BYTES: usize = 64 * 1024;
+
+/// Compiles a skill: `given` by the policy, and `spec`, the same completed from the built-in one of its name.
+pub(super) fn compile(
+    path: &str,
+    given: &SkillSpec,
+    spec: &SkillSpec,
+    thresholds: Option<ThresholdValues>,
+    errors: &mut Errors,
+) -> Option<Skill> {
+    let SkillSpec { name, description, input_schema, stages, thresholds: own_thresholds, route, on_local_error } = spec;
+    errors.check(
+        format!("{path}.name"),
+        name,
+        is_name(name),
+        format!("must be a lower-case letter and then up to {} of a-z, 0-9, '_' and '-'", NAME_MAX - 1),
+    );
+    require(path, spec, errors);
+    if let Some(text) = description {
+        let length = text.chars().count();
+        errors.check(format!("{path}.description"), format!("{length} characters"), (1..=DESCRIPTION_MAX).contains(&length), format!("must be 1 to {DESCRIPTION_MAX} characters"));
+    }
+    let arguments = input_schema.as_ref().and_then(|schema| {
+        let compiled = ArgumentSchema::compile(schema);
+        compiled.map_err(|reasons| reasons.into_iter().for_each(|r| errors.push(FieldError::absent(format!("{path}.inputSchema"), r)))).ok()
+    });
+    // Built-in stages guard what they read, so they go with a narrower schema; a user's are held to their own.
+    let own_stages = given.stages.is_some() && arguments.is_some();
+    let declared = input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
+    let stages = compile_stages(&format!("{path}.stages"), stages.as_deref()?, declared.as_ref(), errors);
+    let thresholds = match own_thresholds {
+        Some(own) => compile_thresholds(&format!("{path}.thresholds"), own, errors),
+        None => thresholds,
+    };
+    Some(Skill {
+        name: name.clone(),
+        description: description.clone()?,
+        input_schema: Arc::new(input_schema.clone()?),
+        arguments: arguments?,
+        stages: stages?,
+        thresholds: thresholds?,
+        route: *route,
+        on_local_error: on_local_error.unwrap_or(default_on_local_error(*route)),
+    })
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    name.len() <= NAME_MAX && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(allowed)
+}
+
+fn require(path: &str, spec: &SkillSpec, errors: &mut Errors) {
+    let given = [
+        ("description", spec.description.is_some()),
+        ("inputSchema", spec.input_schema.is_some()),
+        ("stages", spec.stages.is_some()),
+    ];
+    for (field, _) in given.iter().filter(|(_, given)| !given) {
+        let message = format!("is required, because \"{}\" is not a built-in skill", crate::field_error::printable(&spec.name, NAME_MAX));
+        errors.push(FieldError::absent(format!("{path}.{field}"), message));
+    }
+}
+
+/// Who pins a skill to the local model means that nothing leaves the house.
+fn default_on_local_error(route: RouteMode) -> OnLocalError {
+    match route {
+        RouteMode::Local => OnLocalError::Fail,
+        RouteMode::Auto | RouteMode::Claude => OnLocalError::Claude,
+    }
+}
+
+fn compile_stages(path: &str, specs: &[StageSpec], declared: Option<&BTreeSet<String>>, errors: &mut Errors) -> Option<Vec<Stage>> {
+    errors.check(path, format!("{} stages", specs.len()), (1..=STAGES_MAX).contains(&specs.len()), format!("must be 1 to {STAGES_MAX}"));
+    let compiled: Vec<Option<Stage>> = specs
+        .iter()
+        .take(STAGES_MAX)
+        .enumerate()
+        .map(|(i, spec)| stage(&format!("{path}[{i}]"), i == 0, spec, declared, errors))
+        .collect();
+    compiled.into_iter().collect()
+}
+
+fn stage(path: &str, first: bool, spec: &StageSpec, declared: Option<&BTreeSet<String>>, errors: &mut Errors) -> Option<Stage> {
+    let system = upstream::text(&format!("{path}.system"), &spec.system, errors);
+    let too_long = |text: &str| text.len() > TEXT_MAX_BYTES;
+    for (field, text) in [("system", system.as_deref().unwrap_or_default()), ("user", &spec.user)] {
+        errors.check(format!("{path}.{field}"), format!("{} bytes", text.len()), !too_long(text), format!("must be at most {TEXT_MAX_BYTES} bytes"));
+    }
+    let user_path = format!("{path}.user");
+    if spec.user.is_empty() {
+        errors.push(FieldError::absent(&user_path, "must not be empty"));
+    }
+    if too_long(&spec.user) {
+        return None;
+    }
+    let user = Template::parse(&spec.user).map_err(|e| errors.push(FieldError::absent(&user_path, e.to_string()))).ok()?;
+    for error in user.unknown_variables(first, declared) {
+        errors.push(FieldError::absent(&user_path, error.to_string()));
+    }
+    Some(Stage { system: system?, user })
+}

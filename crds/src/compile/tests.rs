@@ -1,0 +1,119 @@
+use super::*;
+use crate::{Document, policy::OnLocalError};
+
+const HEAD: &str = "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {name: p}\nspec:\n";
+const MINIMAL: &str = "  upstream: {url: http://litellm:4000}\n  models: {local: {name: qwen}, claude: {name: claude}}\n";
+
+fn compile_text(spec: &str) -> Result<RoutingTable, Vec<String>> {
+    let document = Document::parse(&format!("{HEAD}{spec}")).expect("a policy");
+    compile(&document.policy.spec, &BuiltinPrompts::default()).map_err(|e| e.0.iter().map(ToString::to_string).collect())
+}
+
+fn with(more: &str) -> Result<RoutingTable, Vec<String>> {
+    compile_text(&format!("{MINIMAL}{more}\n"))
+}
+
+#[test]
+fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
+    let table = with("").expect("compiles");
+    assert_eq!(table.skills.keys().collect::<Vec<_>>(), ["code_review", "debug", "retrospective", "trainer"]);
+    assert_eq!(table.local.url.as_str(), "http://litellm:4000/v1/chat/completions");
+    assert_eq!((table.local.timeout, table.claude.timeout), (Some(Duration::from_secs(120)), None));
+    assert_eq!(table.total_timeout, Duration::from_secs(280));
+    assert_eq!(table.skills["debug"].thresholds, ThresholdValues { floor: 0.9, ceil: 0.7 });
+    let EvidenceRules { window, ttl, min_samples, hold_for } = table.evidence;
+    assert_eq!((window.as_str(), ttl.as_secs(), min_samples, hold_for.as_secs()), ("7d", 60, 1, 3600));
+    assert!(table.brain.is_none());
+}
+
+/// One row a rule: what is written, and how the one error about it begins.
+#[test]
+fn every_rule_names_path_value_and_cure() {
+    let skill = "description: d, inputSchema: {type: object, properties: {a: {}}}, stages: [{system: {text: s}, user: ";
+    let rows: Vec<(String, &str)> = vec![
+        ("  thresholds: {floor: \"0,9\", ceil: \"0.70\"}".into(), "spec.thresholds.floor: 0,9: must be a decimal from 0 to 1"),
+        ("  thresholds: {floor: 0.9, ceil: \"0.70\"}".into(), "spec.thresholds.floor: 0.9: quote it: \"0.9\""),
+        ("  thresholds: {floor: \"0.70\", ceil: \"0.90\"}".into(), "spec.thresholds.ceil: 0.90: must not be above floor (0.70)"),
+        ("  brain: {url: ftp://brain}".into(), "spec.brain.url: ftp://brain: must start with http"),
+        ("  brain: {url: \"http://u:canary@ b\"}".into(), "spec.brain.url: http://…@ b: must be a URL"),
+        ("  brain: {url: http://b, tokenSecretRef: {name: s, key: ../k}}".into(), "spec.brain.tokenSecretRef.key: ../k: must be letters"),
+        ("  evidence: {window: 7w}".into(), "spec.evidence.window: 7w: must be a whole number"),
+        ("  evidence: {ttl: 0s}".into(), "spec.evidence.ttl: 0s: must be a whole number"),
+        ("  evidence: {minSamples: 0}".into(), "spec.evidence.minSamples: 0: must be from 1"),
+        ("  evidence: {holdFor: 1x}".into(), "spec.evidence.holdFor: 1x: must be a whole number"),
+        ("  timeouts: {local: 300s, total: 280s}".into(), "spec.timeouts.local: 300s: must not be longer than timeouts.total (280s)"),
+        ("  limits: {inFlight: 0}".into(), "spec.limits.inFlight: 0: must be from 1 to 10000"),
+        ("  service: {port: 0}".into(), "spec.service.port: 0: must be from 1 to 65535"),
+        ("  skills: []".into(), "spec.skills: 0: must be 1 to 64 skills"),
+        ("  skills: [{name: debug}, {name: debug}]".into(), "spec.skills[1].name: debug: a skill of this name stands further up"),
+        ("  skills: [{name: debug, thresholds: {floor: \"0.5\", ceil: \"0.6\"}}]".into(), "spec.skills[0].thresholds.ceil: 0.6: must not be above"),
+        ("  skills: [{name: debug, inputSchema: {type: array}}]".into(), "spec.skills[0].inputSchema: must have type: object"),
+        ("  skills: [{name: debug, stages: []}]".into(), "spec.skills[0].stages: 0 stages: must be 1 to 8"),
+        ("  skills: [{name: debug, stages: [{system: {}, user: u}]}]".into(), "spec.skills[0].stages[0].system: must have exactly one of"),
+        ("  skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: a, key: b}}, user: u}]}]".into(), "spec.skills[0].stages[0].system.configMapKeyRef: a/b: there is no cluster here"),
+        (format!("  skills: [{{name: notes, {skill}\"{{{{ args.b }}}}\"}}]}}]"), "spec.skills[0].stages[0].user: unknown variable args.b; inputSchema.properties declares: a"),
+        (format!("  skills: [{{name: notes, {skill}\"{{{{ nope }}}}\"}}]}}]"), "spec.skills[0].stages[0].user: unknown variable nope"),
+        (format!("  skills: [{{name: notes, {skill}\"{{% if\"}}]}}]"), "spec.skills[0].stages[0].user: line 1: "),
+        (format!("  skills: [{{name: notes, {skill}\"\"}}]}}]"), "spec.skills[0].stages[0].user: must not be empty"),
+        (format!("  skills: [{{name: _routing, {skill}u}}]}}]"), "spec.skills[0].name: _routing: must be a lower-case letter"),
+        (format!("  skills: [{{name: {}, {skill}u}}]}}]", "a".repeat(49)), "spec.skills[0].name: aaa"),
+        (format!("  skills: [{{name: notes, {skill}{}}}]}}]", "u".repeat(65537)), "spec.skills[0].stages[0].user: 65537 bytes: must be at most"),
+        ("  access: {tokens: [{name: A, secretRef: {name: s, key: k}}]}".into(), "spec.access.tokens[0].name: A: must be lower-case"),
+        ("  access: {tokens: [{name: a, secretRef: {name: s, key: k}}, {name: a, secretRef: {name: s, key: l}}]}".into(), "spec.access.tokens[1].name: a: a token of this name"),
+        ("  access: {allowedOrigins: [\"https://a.example/path\"]}".into(), "spec.access.allowedOrigins[0]: https://a.example/path: must be an origin"),
+        ("  access: {allowedHosts: [\"http://a\"]}".into(), "spec.access.allowedHosts[0]: http://a: must be a host"),
+    ];
+    for (more, expected) in rows {
+        let errors = with(&more).expect_err(&more);
+        assert_eq!(errors.len(), 1, "{more}: {errors:?}");
+        assert!(errors[0].starts_with(expected), "{more}:\n  {}\n  {expected}", errors[0]);
+        assert!(!errors[0].contains("canary"));
+    }
+}
+
+#[test]
+fn models_and_upstreams_are_checked() {
+    let spec = r#"
+  upstream: {url: "litellm:4000", caBundle: {configMapKeyRef: {name: ca, key: ca.crt}}}
+  models:
+    local: {name: "", parameters: {model: x, stream: true}, timeout: 1}
+    claude: {name: c, upstream: {url: "https://claude.example/v1/", apiKeySecretRef: {name: "", key: k}}}
+"#;
+    let document = Document::parse(&format!("{HEAD}{}", spec.replace("timeout: 1", "timeout: 1x"))).expect("a policy");
+    let errors = validate(&document.policy.spec).expect_err("many errors").0;
+    let paths: Vec<&str> = errors.iter().map(|e| e.path.as_str()).collect();
+    assert_eq!(paths, [
+        "spec.models.local.name",
+        "spec.models.local.parameters.model",
+        "spec.models.local.parameters.stream",
+        "spec.models.local.timeout",
+        "spec.models.claude.upstream.apiKeySecretRef.name",
+    ]);
+}
+
+#[test]
+fn a_skill_that_is_not_built_in_needs_its_three_fields() {
+    let errors = with("  skills: [{name: notes}]").expect_err("incomplete");
+    let paths: Vec<&str> = errors.iter().map(|e| e.split(':').next().unwrap_or_default()).collect();
+    assert_eq!(paths, ["spec.skills[0].description", "spec.skills[0].inputSchema", "spec.skills[0].stages"]);
+}
+
+#[test]
+fn a_pinned_local_skill_never_leaves_the_house_unless_told() {
+    let table = with("  skills: [{name: debug, route: Local}, {name: trainer, route: Local, onLocalError: Claude}, {name: code_review}]").expect("compiles");
+    let on_error = |name: &str| table.skills[name].on_local_error;
+    assert_eq!((on_error("debug"), on_error("trainer"), on_error("code_review")), (OnLocalError::Fail, OnLocalError::Claude, OnLocalError::Claude));
+}
+
+#[test]
+fn a_models_own_upstream_inherits_nothing() {
+    let table = compile_text(
+        "  upstream: {url: http://a/v1, apiKeySecretRef: {name: s, key: k}}\n  models: {local: {name: l}, claude: {name: c, upstream: {url: https://b/v1/}, timeout: 30s}}\n",
+    )
+    .expect("compiles");
+    assert_eq!(table.local.url.as_str(), "http://a/v1/chat/completions");
+    assert_eq!(table.claude.url.as_str(), "https://b/v1/chat/completions");
+    assert!(table.local.api_key.is_some() && table.claude.api_key.is_none());
+    assert_eq!(table.claude.timeout, Some(Duration::from_secs(30)));
+    assert_eq!(table.secrets().count(), 1);
+}

@@ -1,0 +1,125 @@
+//! Addresses, models and references to Secrets.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::errors::Errors;
+use crate::{
+    FieldError,
+    policy::{Brain, Model, SecretKeyRef, TextSource, Upstream},
+    redact,
+    table::{BrainTarget, ModelTarget},
+};
+
+/// Longest model name, in characters.
+const MODEL_NAME_MAX: usize = 200;
+/// Largest `parameters`, in bytes of JSON.
+const PARAMETERS_MAX_BYTES: usize = 8 * 1024;
+/// What the data plane itself puts into a request.
+const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
+/// Longest Secret or ConfigMap name and key (Kubernetes' own limit).
+const REFERENCE_MAX: usize = 253;
+
+pub(super) fn target(path: &str, model: &Model, shared: &Upstream, timeout: Option<Duration>, errors: &mut Errors) -> Option<ModelTarget> {
+    let Model { name, parameters, upstream, timeout: own_timeout } = model;
+    let well_named = (1..=MODEL_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    errors.check(format!("{path}.name"), name, well_named, format!("must be 1 to {MODEL_NAME_MAX} characters without control characters"));
+    check_parameters(&format!("{path}.parameters"), parameters, errors);
+    let (upstream_path, upstream) = match upstream {
+        Some(own) => (format!("{path}.upstream"), own),
+        None => ("spec.upstream".to_string(), shared),
+    };
+    let own_timeout = match own_timeout {
+        Some(period) => Some(errors.take(format!("{path}.timeout"), period.text(), period.duration())?),
+        None => None,
+    };
+    let Upstream { url, api_key_secret_ref, ca_bundle } = upstream;
+    let base = base_url(&format!("{upstream_path}.url"), url, errors);
+    let api_key = secret_ref(&format!("{upstream_path}.apiKeySecretRef"), api_key_secret_ref.as_ref(), errors);
+    let ca_bundle = match ca_bundle {
+        Some(source) => Some(text(&format!("{upstream_path}.caBundle"), source, errors)?),
+        None => None,
+    };
+    Some(ModelTarget {
+        model: name.clone(),
+        url: chat_completions(base?),
+        api_key,
+        ca_bundle,
+        parameters: parameters.clone(),
+        timeout: own_timeout.or(timeout),
+    })
+}
+
+pub(super) fn brain(path: &str, brain: &Brain, errors: &mut Errors) -> Option<BrainTarget> {
+    let url = base_url(&format!("{path}.url"), &brain.url, errors);
+    let token = secret_ref(&format!("{path}.tokenSecretRef"), brain.token_secret_ref.as_ref(), errors);
+    Some(BrainTarget { url: url?, token })
+}
+
+/// A base URL that is safe to append to.
+pub(super) fn base_url(path: &str, text: &str, errors: &mut Errors) -> Option<Url> {
+    let problem = |message: &str| Err(message.to_string());
+    let parsed = match Url::parse(text) {
+        Err(_) => problem("must be a URL, for example http://litellm:4000"),
+        Ok(url) if !matches!(url.scheme(), "http" | "https") => problem("must start with http:// or https://"),
+        Ok(url) if url.host_str().is_none_or(str::is_empty) => problem("names no host"),
+        Ok(url) if url.query().is_some() || url.fragment().is_some() => problem("must not have a query or a fragment"),
+        Ok(url) => Ok(url),
+    };
+    errors.take(path, redact::url(text), parsed)
+}
+
+/// `…/v1/chat/completions` below the base; a base that ends in `/v1` is not doubled.
+fn chat_completions(mut base: Url) -> Url {
+    let path = base.path().trim_end_matches('/');
+    let prefix = path.strip_suffix("/v1").unwrap_or(path).to_string();
+    base.set_path(&format!("{prefix}/v1/chat/completions"));
+    base
+}
+
+fn check_parameters(path: &str, parameters: &Map<String, Value>, errors: &mut Errors) {
+    for name in RESERVED_PARAMETERS.iter().filter(|name| parameters.contains_key(**name)) {
+        errors.push(FieldError::absent(format!("{path}.{name}"), "is set by the data plane itself; remove it"));
+    }
+    let bytes = serde_json::to_string(parameters).map_or(usize::MAX, |json| json.len());
+    errors.check(path, format!("{bytes} bytes"), bytes <= PARAMETERS_MAX_BYTES, format!("must be at most {PARAMETERS_MAX_BYTES} bytes of JSON"));
+}
+
+/// A reference whose name and key can be used as a folder and a file name.
+pub(super) fn secret_ref(path: &str, reference: Option<&SecretKeyRef>, errors: &mut Errors) -> Option<SecretKeyRef> {
+    let reference = reference?;
+    for (field, value) in [("name", &reference.name), ("key", &reference.key)] {
+        let usable = is_reference(value);
+        errors.check(format!("{path}.{field}"), value, usable, "must be letters, digits, '.', '-' and '_', and not start with '..'");
+    }
+    Some(reference.clone())
+}
+
+/// Whether a text can be the name or key of a Secret or ConfigMap, and so a file's name.
+#[must_use]
+pub(crate) fn is_reference(text: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    (1..=REFERENCE_MAX).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with("..") && text != "."
+}
+
+/// The text of a source whose reference has been resolved.
+pub(super) fn text(path: &str, source: &TextSource, errors: &mut Errors) -> Option<String> {
+    match source {
+        TextSource { text: Some(text), config_map_key_ref: None } => Some(text.clone()),
+        TextSource { text: None, config_map_key_ref: Some(reference) } => {
+            let shown = format!("{}/{}", reference.name, reference.key);
+            errors.push(FieldError::new(
+                format!("{path}.configMapKeyRef"),
+                shown,
+                "there is no cluster here to read ConfigMaps from; give a folder of them with --configmaps DIR (DIR/<name>/<key>)",
+            ));
+            None
+        }
+        _ => {
+            errors.push(FieldError::absent(path, "must have exactly one of text and configMapKeyRef"));
+            None
+        }
+    }
+}

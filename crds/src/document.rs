@@ -1,0 +1,141 @@
+//! A policy document: parsed text, its hash, and where its fields stand.
+
+mod locate;
+
+use std::fmt;
+
+use serde_json::Value;
+
+use crate::{FieldError, RoutingPolicy, field_error::printable, hash};
+
+/// Largest document, in bytes: what a ConfigMap holds.
+pub const MAX_BYTES: usize = 1024 * 1024;
+/// Most unknown fields that are named.
+const UNKNOWN_SHOWN: usize = 50;
+/// Longest parser message that is repeated, in characters.
+const MESSAGE_MAX: usize = 400;
+
+/// Fields that `check_kind` has read, and the type does not hold.
+const CHECKED_BEFORE: [&str; 2] = ["apiVersion", "kind"];
+
+/// What happens to fields that this version does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// The document is refused: a typing error must not silently do nothing.
+    Refuse,
+    /// They are reported: an older and a newer version live side by side during an upgrade.
+    Warn,
+}
+
+/// A parsed policy.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The policy.
+    pub policy: RoutingPolicy,
+    /// Identifies the config; see [`hash::config_hash`].
+    pub hash: String,
+    /// Paths of fields that this version does not know.
+    pub unknown_fields: Vec<String>,
+}
+
+/// A place in a file, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Position {
+    /// Line.
+    pub line: u64,
+    /// Column.
+    pub column: u64,
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
+    }
+}
+
+/// A text that is no policy.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentError {
+    /// Larger than any ConfigMap.
+    #[error("is {0} bytes; at most {MAX_BYTES} are allowed")]
+    TooLarge(usize),
+    /// No YAML, or not of the resource's form.
+    #[error("{message}")]
+    Parse {
+        /// Where, if the parser knows.
+        position: Option<Position>,
+        /// What it expected.
+        message: String,
+    },
+    /// Another resource.
+    #[error("is {found}, not a RoutingPolicy of routing.hyperguild.io/v1alpha1")]
+    OtherKind {
+        /// `apiVersion` and `kind` as written.
+        found: String,
+    },
+}
+
+impl DocumentError {
+    /// Where in the document the error is.
+    #[must_use]
+    pub fn position(&self) -> Option<Position> {
+        if let Self::Parse { position, .. } = self { *position } else { None }
+    }
+}
+
+impl Document {
+    /// Parses the text of a policy.
+    ///
+    /// # Errors
+    /// The first thing that keeps the text from being a RoutingPolicy; what is wrong with its values is for
+    /// [`crate::compile()`] to say.
+    pub fn parse(text: &str) -> Result<Self, DocumentError> {
+        if text.len() > MAX_BYTES {
+            return Err(DocumentError::TooLarge(text.len()));
+        }
+        let raw: Value = serde_saphyr::from_str(text).map_err(|e| parse_error(&e))?;
+        check_kind(&raw)?;
+        let mut unknown_fields = vec![];
+        let policy: RoutingPolicy = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+            serde_ignored::deserialize(deserializer, |path| {
+                let path = locate::bracketed(&path.to_string());
+                if !CHECKED_BEFORE.contains(&path.as_str()) && unknown_fields.len() < UNKNOWN_SHOWN {
+                    unknown_fields.push(path);
+                }
+            })
+        })
+        .map_err(|e| parse_error(&e))?;
+        Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields })
+    }
+
+    /// The unknown fields as errors.
+    #[must_use]
+    pub fn unknown_field_errors(&self) -> Vec<FieldError> {
+        let message = "unknown field; remove it, or correct its name (kubectl explain rp.spec)";
+        self.unknown_fields.iter().map(|path| FieldError::absent(printable(path, MESSAGE_MAX), message)).collect()
+    }
+}
+
+/// Where a field of a document stands, or the nearest field around it that is there.
+#[must_use]
+pub fn position(text: &str, path: &str) -> Option<Position> {
+    locate::position(text, path)
+}
+
+fn check_kind(raw: &Value) -> Result<(), DocumentError> {
+    let field = |name: &str| raw.get(name).and_then(Value::as_str).unwrap_or("(none)");
+    if (field("apiVersion"), field("kind")) == ("routing.hyperguild.io/v1alpha1", "RoutingPolicy") {
+        return Ok(());
+    }
+    let found = format!("apiVersion {} kind {}", field("apiVersion"), field("kind"));
+    Err(DocumentError::OtherKind { found: printable(&found, MESSAGE_MAX) })
+}
+
+fn parse_error(error: &serde_saphyr::Error) -> DocumentError {
+    let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
+    let message = error.without_snippet().to_string();
+    DocumentError::Parse { position, message: printable(&message, MESSAGE_MAX) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+//! The hash that says which config a replica runs.
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a document as canonical JSON (keys sorted, no white space), in hex. Taken before unknown fields are
+/// dropped, so that an older and a newer version compute the same.
+#[must_use]
+pub fn config_hash(document: &Value) -> String {
+    let mut canonical = String::new();
+    write_canonical(document, &mut canonical);
+    hex(&Sha256::digest(canonical.as_bytes()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn write_canonical(value: &Value, out: &mut String) {
+    match value {
+        Value::Object(map) => {
+            let mut keys: Vec<&String> = map.keys().collect();
+            keys.sort();
+            out.push('{');
+            for (i, key) in keys.into_iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                out.push_str(&Value::from(key.as_str()).to_string());
+                out.push(':');
+                write_canonical(&map[key], out);
+            }
+            out.push('}');
+        }
+        Value::Array(items) => {
+            out.push('[');
+            for (i, item) in items.iter().enumerate() {
+                out.push_str(if i > 0 { "," } else { "" });
+                write_canonical(item, out);
+            }
+            out.push(']');
+        }
+        scalar => out.push_str(&scalar.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn neither_key_order_nor_white_space_counts_but_every_value_does() {
+        let parse = |text: &str| -> Value { serde_json::from_str(text).expect("JSON") };
+        let hash = config_hash(&parse(r#"{"a": {"x": 1, "y": [1, 2]}, "b": "c"}"#));
+        assert_eq!(hash, config_hash(&parse(r#"{"b":"c","a":{"y":[1,2],"x":1}}"#)));
+        assert_ne!(hash, config_hash(&parse(r#"{"b":"c","a":{"y":[2,1],"x":1}}"#)));
+        assert_eq!(config_hash(&json!({})), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+    }
+}

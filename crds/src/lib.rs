@@ -1,0 +1,31 @@
+//! The `RoutingPolicy` resource: its types, defaults, validation, and compilation into a routing table.
+//!
+//! The same YAML document is applied to a cluster, rendered into a ConfigMap, and read from a laptop's disk.
+//! Everything here is a plain function over plain values, so that the three can not disagree: no client, no
+//! runtime, no file access.
+//!
+//! ```text
+//! text ─▶ document ─▶ policy ─▶ references ─▶ compile (validates) ─▶ table
+//! ```
+
+#![forbid(unsafe_code)]
+
+pub mod arguments;
+pub mod builtin;
+pub mod compile;
+pub mod decimal;
+pub mod document;
+pub mod field_error;
+pub mod hash;
+pub mod period;
+pub mod policy;
+pub mod redact;
+pub mod references;
+pub mod table;
+pub mod template;
+
+pub use compile::{compile, validate};
+pub use document::{Document, DocumentError};
+pub use field_error::{FieldError, FieldErrors};
+pub use policy::{RoutingPolicy, RoutingPolicySpec};
+pub use table::RoutingTable;

@@ -1,0 +1,79 @@
+//! Fills in the texts that a policy takes from ConfigMaps.
+
+use crate::{
+    FieldError, RoutingPolicySpec,
+    policy::{ConfigMapKeyRef, TextSource},
+};
+
+/// Replaces every ConfigMap reference by its text. The operator looks the texts up in the cluster, a laptop in a folder.
+///
+/// # Errors
+/// One error a reference that `lookup` has no text for, with the path of the reference.
+pub fn resolve(
+    spec: &mut RoutingPolicySpec,
+    lookup: impl Fn(&ConfigMapKeyRef) -> Result<String, String>,
+) -> Result<(), Vec<FieldError>> {
+    let mut errors = vec![];
+    for (path, source) in text_sources(spec) {
+        let Some(reference) = &source.config_map_key_ref else { continue };
+        match lookup(reference) {
+            Ok(text) => *source = TextSource { text: Some(text), config_map_key_ref: None },
+            Err(reason) => errors.push(FieldError::new(
+                format!("{path}.configMapKeyRef"),
+                format!("{}/{}", reference.name, reference.key),
+                reason,
+            )),
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+fn text_sources(spec: &mut RoutingPolicySpec) -> Vec<(String, &mut TextSource)> {
+    let upstreams = [
+        ("spec.upstream", Some(&mut spec.upstream)),
+        ("spec.models.local.upstream", spec.models.local.upstream.as_mut()),
+        ("spec.models.claude.upstream", spec.models.claude.upstream.as_mut()),
+    ];
+    let mut sources: Vec<_> = upstreams
+        .into_iter()
+        .filter_map(|(path, upstream)| Some((format!("{path}.caBundle"), upstream?.ca_bundle.as_mut()?)))
+        .collect();
+    for (i, skill) in spec.skills.iter_mut().flatten().enumerate() {
+        for (j, stage) in skill.stages.iter_mut().flatten().enumerate() {
+            sources.push((format!("spec.skills[{i}].stages[{j}].system"), &mut stage.system));
+        }
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: &str = r#"
+upstream: {url: "http://a", caBundle: {configMapKeyRef: {name: ca, key: ca.crt}}}
+models: {local: {name: l}, claude: {name: c}}
+skills:
+  - {name: debug, stages: [{system: {text: given}, user: u}, {system: {configMapKeyRef: {name: prompts, key: p.md}}, user: u}]}
+"#;
+
+    #[test]
+    fn every_reference_is_replaced_by_its_text() {
+        let mut spec: RoutingPolicySpec = serde_saphyr::from_str(POLICY).expect("parses");
+        resolve(&mut spec, |reference| Ok(format!("text of {}/{}", reference.name, reference.key))).expect("all found");
+        let yaml = serde_saphyr::to_string(&spec).expect("serializes");
+        assert!(yaml.contains("text of ca/ca.crt") && yaml.contains("text of prompts/p.md") && yaml.contains("given"), "{yaml}");
+        assert!(!yaml.contains("configMapKeyRef"), "{yaml}");
+    }
+
+    #[test]
+    fn every_reference_without_a_text_is_named_with_its_path() {
+        let mut spec: RoutingPolicySpec = serde_saphyr::from_str(POLICY).expect("parses");
+        let errors = resolve(&mut spec, |_| Err("not found".into())).expect_err("none found");
+        let lines: Vec<String> = errors.iter().map(FieldError::to_string).collect();
+        assert_eq!(lines, [
+            "spec.upstream.caBundle.configMapKeyRef: ca/ca.crt: not found",
+            "spec.skills[0].stages[1].system.configMapKeyRef: prompts/p.md: not found",
+        ]);
+    }
+}

@@ -1,0 +1,192 @@
+//! The user prompt of a stage: a template written by the policy's author.
+//!
+//! Undefined variables are errors, nothing is escaped, and both work and output are limited, so that a template can
+//! neither hang a replica nor fill its memory.
+
+use std::{collections::BTreeSet, fmt, io};
+
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Most instructions one rendering may execute.
+const FUEL: u64 = 200_000;
+/// Longest rendered prompt, in bytes.
+pub const OUTPUT_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Deepest nesting of blocks.
+const RECURSION_MAX: usize = 64;
+/// What a template may name beside the functions of the template language.
+const VARIABLES: [&str; 4] = ["args", "previous", "files", "session"];
+/// Functions of the template language that read like variables.
+const FUNCTIONS: [&str; 4] = ["range", "dict", "namespace", "loop"];
+const NAME: &str = "user";
+
+/// A parsed template.
+pub struct Template {
+    environment: Environment<'static>,
+    variables: BTreeSet<String>,
+}
+
+/// What a template is rendered over.
+#[derive(Serialize)]
+pub struct TemplateInput<'a> {
+    /// The caller's arguments, already checked against the skill's schema.
+    pub args: &'a Map<String, Value>,
+    /// The answer of the stage before; absent in the first stage.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous: Option<&'a str>,
+    /// The files named in the arguments.
+    pub files: &'a [FileMaterial],
+    /// Earlier entries of the caller's session.
+    pub session: &'a [Value],
+}
+
+/// A file that the caller named: its content, or why it could not be read.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+pub struct FileMaterial {
+    /// The path as the caller wrote it.
+    pub path: String,
+    /// The text of the file.
+    pub content: Option<String>,
+    /// Why there is no content.
+    pub error: Option<String>,
+}
+
+/// A template that can not be parsed or rendered. Never shows a value of the arguments.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TemplateError {
+    /// The text is no template.
+    #[error("line {line}: {reason}")]
+    Syntax {
+        /// Line in the template, from 1.
+        line: usize,
+        /// What the parser expected.
+        reason: String,
+    },
+    /// A variable that no rendering can have.
+    #[error("unknown variable {name}; {cure}")]
+    UnknownVariable {
+        /// The variable.
+        name: String,
+        /// What there is instead.
+        cure: String,
+    },
+    /// Rendering failed.
+    #[error("line {line}: {reason}")]
+    Render {
+        /// Line in the template, from 1.
+        line: usize,
+        /// What happened.
+        reason: &'static str,
+    },
+}
+
+impl Template {
+    /// Parses a template.
+    ///
+    /// # Errors
+    /// Where and why the text is no template.
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_auto_escape_callback(|_| AutoEscape::None);
+        environment.set_fuel(Some(FUEL));
+        environment.set_recursion_limit(RECURSION_MAX);
+        environment.set_syntax(block_lines_leave_no_trace());
+        environment.add_template_owned(NAME, text.to_string()).map_err(|e| TemplateError::Syntax {
+            line: e.line().unwrap_or(1),
+            reason: e.detail().unwrap_or("is no template").to_string(),
+        })?;
+        let variables = environment
+            .get_template(NAME)
+            .map(|template| template.undeclared_variables(true).into_iter().collect())
+            .unwrap_or_default();
+        Ok(Self { environment, variables })
+    }
+
+    /// Whether the template reads this variable.
+    #[must_use]
+    pub fn uses(&self, variable: &str) -> bool {
+        self.variables.iter().any(|name| name.split('.').next() == Some(variable))
+    }
+
+    /// Every variable that no rendering can have: not one of the four, `previous` in a first stage, or an argument
+    /// that the schema does not declare (`declared` = none: the schema does not list them).
+    #[must_use]
+    pub fn unknown_variables(&self, first_stage: bool, declared: Option<&BTreeSet<String>>) -> Vec<TemplateError> {
+        let cure_for = |name: &str| {
+            let mut path = name.split('.');
+            match (path.next().unwrap_or_default(), path.next(), declared) {
+                ("previous", ..) if first_stage => Some("the first stage has no stage before it".to_string()),
+                ("args", Some(argument), Some(declared)) if !declared.contains(argument) => {
+                    let names: Vec<&str> = declared.iter().map(String::as_str).collect();
+                    Some(format!("inputSchema.properties declares: {}", names.join(", ")))
+                }
+                (root, ..) if VARIABLES.contains(&root) || FUNCTIONS.contains(&root) => None,
+                _ => Some(format!("there are: {}", VARIABLES.join(", "))),
+            }
+        };
+        let unknown = |name: &String| {
+            cure_for(name).map(|cure| TemplateError::UnknownVariable { name: name.clone(), cure })
+        };
+        self.variables.iter().filter_map(unknown).collect()
+    }
+
+    /// Renders the prompt.
+    ///
+    /// # Errors
+    /// The line and the kind of failure: an optional argument read without `is defined`, too much work, too long.
+    pub fn render(&self, input: &TemplateInput<'_>) -> Result<String, TemplateError> {
+        let failed = |e: &minijinja::Error| TemplateError::Render { line: e.line().unwrap_or(1), reason: reason(e.kind()) };
+        let template = self.environment.get_template(NAME).map_err(|e| failed(&e))?;
+        let mut output = Bounded::default();
+        template
+            .render_captured_to(Serde(input), &mut output)
+            .map_err(|e| failed(&e))?;
+        Ok(String::from_utf8_lossy(&output.0).into_owned())
+    }
+}
+
+/// A line that holds only a block tag adds no empty line to the prompt.
+fn block_lines_leave_no_trace() -> SyntaxConfig {
+    let mut builder = SyntaxConfig::builder();
+    builder.trim_blocks(true).lstrip_blocks(true);
+    builder.build().expect("no delimiter is changed, so none can clash")
+}
+
+fn reason(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::UndefinedError => "a value is not there; guard an optional one with {% if … is defined %}",
+        ErrorKind::OutOfFuel => "the template does too much work",
+        ErrorKind::WriteFailure => "the prompt is longer than 4 MiB",
+        ErrorKind::InvalidOperation => "an operation does not fit its value",
+        _ => "the template can not be rendered with these arguments",
+    }
+}
+
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Template").field("variables", &self.variables).finish_non_exhaustive()
+    }
+}
+
+/// Takes output up to the limit, then fails.
+#[derive(Default)]
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > OUTPUT_MAX_BYTES {
+            return Err(io::Error::other("output limit"));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
