@@ -1,0 +1,188 @@
+//! What is logged, and the limits of each field.
+
+use rmcp::model::JsonObject;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Longest skill name, in characters.
+const SKILL_MAX: usize = 64;
+/// Longest session id, phase, decision id, in characters.
+const ID_MAX: usize = 256;
+/// Longest message, in characters.
+const MESSAGE_MAX: usize = 4096;
+/// Longest project root, in characters.
+const PATH_MAX: usize = 1024;
+/// Largest decision record, in bytes of JSON.
+const DECISION_MAX_BYTES: usize = 16 * 1024;
+/// Longest duration: a year.
+const DURATION_MAX_MS: i64 = 366 * 24 * 3_600_000;
+
+/// How something ended.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum FinalStatus {
+    /// It did what it should: counts for the skill.
+    Pass,
+    /// It did not: counts against the skill.
+    Fail,
+    /// Says nothing about quality.
+    Skip,
+}
+
+impl FinalStatus {
+    /// As stored and as written on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Fail => "fail",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+/// The arguments of `session_log`.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// The caller's session.
+    #[serde(default)]
+    pub session_id: String,
+    /// The skill that the entry is about.
+    pub skill: String,
+    /// For example `outcome` or `decide`.
+    #[serde(default)]
+    pub phase: String,
+    /// How it ended.
+    pub final_status: FinalStatus,
+    /// One line for a reader.
+    #[serde(default)]
+    pub message: String,
+    /// How long it took.
+    #[serde(default)]
+    pub duration_ms: i64,
+    /// The project that it was about.
+    #[serde(default)]
+    pub project_root: String,
+    /// The decision that the entry judges.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision_id: Option<String>,
+    /// A decision record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decision: Option<serde_json::Map<String, Value>>,
+}
+
+impl Entry {
+    /// Reads the arguments of a `session_log` call.
+    ///
+    /// # Errors
+    /// A sentence for each argument that is wrong, naming it.
+    pub fn from_arguments(arguments: JsonObject) -> Result<Self, Vec<String>> {
+        let entry: Self = serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])?;
+        let errors = entry.limit_errors();
+        if errors.is_empty() { Ok(entry) } else { Err(errors) }
+    }
+
+    fn limit_errors(&self) -> Vec<String> {
+        let Self { session_id, skill, phase, final_status: _, message, duration_ms, project_root, decision_id, decision } = self;
+        let texts = [
+            ("session_id", session_id, ID_MAX),
+            ("skill", skill, SKILL_MAX),
+            ("phase", phase, ID_MAX),
+            ("message", message, MESSAGE_MAX),
+            ("project_root", project_root, PATH_MAX),
+            ("decision_id", decision_id.as_ref().unwrap_or(&String::new()), ID_MAX),
+        ]
+        .map(|(name, text, max)| text_error(name, text, max));
+        let mut errors: Vec<String> = texts.into_iter().flatten().collect();
+        if !is_skill(skill) {
+            errors.push("skill must be letters, digits, '_', '-' and '.', at least one".into());
+        }
+        if !(0..=DURATION_MAX_MS).contains(duration_ms) {
+            errors.push(format!("duration_ms must be from 0 to {DURATION_MAX_MS}"));
+        }
+        let bytes = decision.as_ref().and_then(|decision| serde_json::to_string(decision).ok()).map_or(0, |json| json.len());
+        if bytes > DECISION_MAX_BYTES {
+            errors.push(format!("decision is {bytes} bytes of JSON; at most {DECISION_MAX_BYTES} are allowed"));
+        }
+        errors
+    }
+
+    /// The JSON Schema of `session_log`'s arguments.
+    #[must_use]
+    pub fn schema() -> JsonObject {
+        let text = |max: usize, description: &str| json!({"type": "string", "maxLength": max, "description": description});
+        let schema = json!({
+            "type": "object",
+            "required": ["skill", "final_status"],
+            "additionalProperties": false,
+            "properties": {
+                "session_id": text(ID_MAX, "Your session; its entries can be read back at /sessions/{id}."),
+                "skill": text(SKILL_MAX, "The skill that this is about, for example code_review."),
+                "phase": text(ID_MAX, "outcome when you report how a skill's answer turned out."),
+                "final_status": {"type": "string", "enum": ["pass", "fail", "skip"],
+                    "description": "pass: the answer was right and useful. fail: it was not. skip: says nothing about quality."},
+                "message": text(MESSAGE_MAX, "One line on what was right or wrong."),
+                "duration_ms": {"type": "integer", "minimum": 0, "maximum": DURATION_MAX_MS, "description": "How long it took, in milliseconds."},
+                "project_root": text(PATH_MAX, "The project that this is about."),
+                "decision_id": text(ID_MAX, "The id in the answer's routing line, so that the outcome is tied to its decision."),
+                "decision": {"type": "object", "description": "A decision record; sent by the data plane."}
+            }
+        });
+        schema.as_object().cloned().unwrap_or_default()
+    }
+}
+
+fn text_error(name: &str, text: &str, max: usize) -> Option<String> {
+    if text.chars().nth(max).is_some() {
+        return Some(format!("{name} is longer than {max} characters"));
+    }
+    text.contains('\0').then(|| format!("{name} contains the character U+0000; remove it"))
+}
+
+fn is_skill(skill: &str) -> bool {
+    !skill.is_empty() && skill.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(arguments: Value) -> Result<Entry, Vec<String>> {
+        Entry::from_arguments(arguments.as_object().cloned().unwrap_or_default())
+    }
+
+    #[test]
+    fn an_outcome_needs_a_skill_and_a_status_only() {
+        let entry = read(json!({"skill": "debug", "final_status": "pass"})).expect("an entry");
+        assert_eq!((entry.session_id.as_str(), entry.duration_ms, entry.decision), ("", 0, None));
+    }
+
+    #[test]
+    fn every_wrong_argument_is_named() {
+        for (name, value) in [
+            ("skill", json!("")),
+            ("skill", json!("a b")),
+            ("skill", json!("code\u{202e}review")),
+            ("skill", json!("x".repeat(65))),
+            ("skill", json!(1)),
+            ("final_status", json!("passed")),
+            ("message", json!("x".repeat(4097))),
+            ("message", json!("a\0b")),
+            ("session_id", json!("x".repeat(257))),
+            ("project_root", json!("x".repeat(1025))),
+            ("decision_id", json!("x".repeat(257))),
+            ("duration_ms", json!(-1)),
+            ("duration_ms", json!(1.5)),
+            ("decision", json!({"x": "y".repeat(16 * 1024)})),
+            ("decision", json!("text")),
+            ("unknown", json!(1)),
+        ] {
+            let mut arguments = json!({"skill": "debug", "final_status": "pass"});
+            arguments[name] = value.clone();
+            let errors = read(arguments).expect_err(name);
+            let known_by_kind = ["integer", "float", "string", "variant", "invalid type"].iter().any(|kind| errors[0].contains(kind));
+            assert!(errors[0].contains(name) || known_by_kind, "{name} {value}: {errors:?}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The brain over HTTP.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Path, Query, Request, State},
+    http::StatusCode,
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use crds::{field_error::printable, period::Period};
+use secrecy::SecretString;
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    bearer::{self, TokenDigest},
+    mcp::BrainTools,
+    store::Store,
+    transport::{self, INVALID_REQUEST, origin, rpc_error},
+};
+
+/// Window of a pass rate when none is asked for.
+const DEFAULT_WINDOW: &str = "7d";
+/// Longest query value that an error repeats, in characters.
+const SHOWN: usize = 64;
+
+/// The brain's routes: `/pass-rate` and `/healthz` for everyone, `/mcp` and `/sessions/{id}` behind the token if there is one.
+pub fn app(store: Store, token: Option<&SecretString>, hard_stop: CancellationToken) -> Router {
+    let guard = Guard(token.map(TokenDigest::of).map(Arc::new));
+    let guarded = Router::new()
+        .route("/sessions/{id}", get(session))
+        .with_state(store.clone())
+        .merge(transport::endpoint(BrainTools::new(store.clone()), hard_stop))
+        .route_layer(middleware::from_fn_with_state(guard, admit));
+    Router::new()
+        .route("/pass-rate", get(pass_rate))
+        .with_state(store)
+        .route("/healthz", get(|| async { "ok\n" }))
+        .merge(guarded)
+        .fallback(|| async { transport::plain(StatusCode::NOT_FOUND) })
+}
+
+#[derive(Clone)]
+struct Guard(Option<Arc<TokenDigest>>);
+
+async fn admit(State(Guard(expected)): State<Guard>, request: Request, next: Next) -> Response {
+    if let Err(origin) = origin::check(request.headers(), &[]) {
+        let message = format!("forbidden: pages of {origin} may not call the brain");
+        return rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message);
+    }
+    let presented = bearer::presented(request.headers());
+    match expected {
+        Some(expected) if !presented.is_some_and(|token| expected.matches(token)) => transport::unauthorized(),
+        _ => next.run(request).await,
+    }
+}
+
+async fn pass_rate(State(store): State<Store>, Query(query): Query<BTreeMap<String, String>>) -> Response {
+    let Some(skill) = query.get("skill").filter(|skill| !skill.is_empty()) else {
+        return bad_request("skill is missing: /pass-rate?skill=code_review&window=7d".into());
+    };
+    let window = query.get("window").map_or(DEFAULT_WINDOW, String::as_str);
+    let Ok(length) = Period::from_text(window).duration() else {
+        return bad_request(format!("window={}: must be a whole number with a unit (ms, s, m, h, d), for example 7d", printable(window, SHOWN)));
+    };
+    match store.pass_rate(skill, length).await {
+        Ok(rate) => {
+            let mut body = json!({"skill": skill, "window": window});
+            let rate = serde_json::to_value(rate).unwrap_or_default();
+            if let (Some(body), Some(rate)) = (body.as_object_mut(), rate.as_object()) {
+                body.extend(rate.clone());
+            }
+            Json(body).into_response()
+        }
+        Err(error) => unavailable(&error),
+    }
+}
+
+async fn session(State(store): State<Store>, Path(id): Path<String>) -> Response {
+    match store.session(&id).await {
+        Ok(entries) => Json(json!({"session_id": id, "entries": entries})).into_response(),
+        Err(error) => unavailable(&error),
+    }
+}
+
+fn bad_request(message: String) -> Response {
+    (StatusCode::BAD_REQUEST, Json(json!({"error": message}))).into_response()
+}
+
+fn unavailable(error: &crate::store::StoreError) -> Response {
+    tracing::error!(%error, cause = error.source_text(), "the store failed");
+    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"error": "the store failed; see the brain's log"}))).into_response()
+}

@@ -1,0 +1,84 @@
+use serde_json::json;
+
+use super::*;
+use crate::entry::FinalStatus;
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+async fn store() -> (Store, tempfile::TempDir) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let store = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens");
+    (store, folder)
+}
+
+fn entry(skill: &str, final_status: FinalStatus) -> Entry {
+    let arguments = json!({"skill": skill, "final_status": final_status, "session_id": "s"});
+    Entry::from_arguments(arguments.as_object().cloned().unwrap_or_default()).expect("an entry")
+}
+
+async fn append_at(store: &Store, skill: &str, status: FinalStatus, at_ms: i64) {
+    store.writer.append(entry(skill, status), at_ms).await.expect("written");
+}
+
+#[tokio::test]
+async fn the_rate_is_pass_of_pass_and_fail_and_total_counts_every_entry() {
+    let (store, _folder) = store().await;
+    assert_eq!(store.pass_rate("debug", DAY).await.expect("a rate"), PassRate::default());
+    for (status, times) in [(FinalStatus::Pass, 9), (FinalStatus::Fail, 1), (FinalStatus::Skip, 5)] {
+        for _ in 0..times {
+            store.append(entry("debug", status)).await.expect("written");
+        }
+    }
+    store.append(entry("other", FinalStatus::Fail)).await.expect("written");
+    let rate = store.pass_rate("debug", DAY).await.expect("a rate");
+    assert_eq!(rate, PassRate { pass_rate: Some(0.9), pass: 9, fail: 1, total: 15 });
+}
+
+#[tokio::test]
+async fn a_window_starts_at_a_full_minute_and_counts_everything_since() {
+    let (store, _folder) = store().await;
+    let now = 1_800_000_000_000 + 17 * MINUTE_MS + 31_000;
+    let start = floor_to(now - 2 * HOUR_MS, MINUTE_MS);
+    append_at(&store, "debug", FinalStatus::Fail, start - 1).await;
+    for at in [start, start + 59_999, start + 50 * MINUTE_MS, now - HOUR_MS, now - 1, now] {
+        append_at(&store, "debug", FinalStatus::Pass, at).await;
+    }
+    let rate = store.pass_rate_at("debug", Duration::from_secs(7200), now).await.expect("a rate");
+    assert_eq!((rate.pass, rate.fail), (6, 0));
+    let longer = store.pass_rate_at("debug", Duration::from_secs(7260), now).await.expect("a rate");
+    assert_eq!((longer.pass, longer.fail), (6, 1));
+    let everything = store.pass_rate_at("debug", Duration::from_secs(99_999 * 86_400), now).await.expect("a rate");
+    assert_eq!((everything.pass, everything.fail), (6, 1));
+}
+
+#[tokio::test]
+async fn entries_written_together_are_all_there_after_a_restart() {
+    let (store, folder) = store().await;
+    let writes = (0..500).map(|_| store.append(entry("debug", FinalStatus::Pass)));
+    let ids: Vec<String> = futures::future::try_join_all(writes).await.expect("all written");
+    store.close().await;
+    assert!(matches!(store.append(entry("debug", FinalStatus::Pass)).await, Err(StoreError::Closed)));
+    let store = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens again");
+    assert_eq!(store.pass_rate("debug", DAY).await.expect("a rate").total, 500);
+    let read: Vec<String> = store.session("s").await.expect("entries").into_iter().map(|e| e.id).collect();
+    assert_eq!(read.len(), ids.len());
+}
+
+#[tokio::test]
+async fn a_pass_rate_reads_only_the_counts_and_by_their_key() {
+    let (store, _folder) = store().await;
+    let plan = sqlx::query("EXPLAIN QUERY PLAN SELECT pass FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3");
+    let rows = plan.bind("debug").bind(HOUR_MS).bind(0_i64).fetch_all(&store.readers).await.expect("a plan");
+    let detail: String = rows[0].try_get("detail").expect("detail");
+    assert!(detail.starts_with("SEARCH outcome_counts USING INDEX"), "{detail}");
+}
+
+#[tokio::test]
+async fn a_folder_that_can_not_be_written_names_the_file_and_the_cure() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").expect("a file");
+    let error = Store::open(&DatabaseUrl(file.join("brain.db"))).await.err().expect("a file is no folder");
+    let message = error.to_string();
+    assert!(message.contains("file/brain.db") && message.contains("BRAIN_DATABASE_URL"), "{message}");
+}

@@ -1,0 +1,94 @@
+//! An MCP endpoint over HTTP that bare `curl` can call: rmcp's streamable HTTP service, stateless for every protocol
+//! version, with JSON-RPC bodies for the errors of HTTP itself.
+
+mod lenient;
+pub mod origin;
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderValue, StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+};
+use rmcp::{
+    ErrorData, ServerHandler,
+    model::{CustomRequest, ErrorCode},
+    transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager},
+};
+use serde_json::json;
+use tokio_util::sync::CancellationToken;
+
+pub use lenient::PlainJsonOnly;
+
+/// Path of the endpoint.
+pub const PATH: &str = "/mcp";
+/// Largest request body, in bytes.
+pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// JSON-RPC code: the body is not JSON-RPC.
+pub const PARSE_ERROR: i32 = -32_700;
+/// JSON-RPC code: the request is not one that this endpoint takes.
+pub const INVALID_REQUEST: i32 = -32_600;
+/// JSON-RPC code (of the range for servers): the caller may not do this.
+pub const UNAUTHORIZED: i32 = -32_001;
+/// JSON-RPC code (of the range for servers): not now.
+pub const UNAVAILABLE: i32 = -32_002;
+const METHODS: [&str; 4] = ["tools/call", "tools/list", "initialize", "ping"];
+
+/// The endpoint as a router with the single path `/mcp`. `hard_stop` ends calls in flight, too.
+pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationToken) -> Router {
+    let config = StreamableHttpServerConfig::default()
+        // Sessions in a process's memory break behind a Service with several replicas.
+        .with_legacy_session_mode(false)
+        .with_json_response(true)
+        .with_max_request_body_bytes(BODY_MAX_BYTES)
+        .with_cancellation_token(hard_stop)
+        // Hosts and origins are checked by the caller's own layer, whose lists can change while it runs.
+        .disable_allowed_hosts();
+    let service: StreamableHttpService<H, NeverSessionManager> =
+        StreamableHttpService::new(move || Ok(handler.clone()), std::sync::Arc::default(), config);
+    // A route layer: unknown paths stay plain 404s, which clients that probe for OAuth rely on.
+    Router::new().route_service(PATH, service).route_layer(middleware::from_fn(lenient::lenient))
+}
+
+/// A JSON-RPC error as an HTTP response. The id is null: HTTP refused before a request was read.
+#[must_use]
+pub fn rpc_error(status: StatusCode, code: i32, message: &str) -> Response {
+    let body = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
+    (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
+}
+
+/// 401 with the challenge that RFC 6750 asks for.
+#[must_use]
+pub fn unauthorized() -> Response {
+    let message = "unauthorized: send Authorization: Bearer with a valid token";
+    let mut response = rpc_error(StatusCode::UNAUTHORIZED, UNAUTHORIZED, message);
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// The answer to a request that rmcp could not read as one it knows: a known method with wrong parameters, or another.
+#[must_use]
+pub fn unknown_request(request: &CustomRequest) -> ErrorData {
+    let method = crds::field_error::printable(&request.method, 64);
+    if METHODS.contains(&request.method.as_str()) {
+        ErrorData::invalid_params(format!("invalid params for {method}"), None)
+    } else {
+        ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("method not found: {method}"), None)
+    }
+}
+
+/// The answer to a call of a tool that is not served.
+#[must_use]
+pub fn unknown_tool(name: &str, served: &str) -> ErrorData {
+    let name = crds::field_error::printable(name, 64);
+    ErrorData::invalid_params(format!("unknown tool: {name}; there are: {served}"), None)
+}
+
+/// An empty response body with a status: what is answered outside `/mcp`.
+#[must_use]
+pub fn plain(status: StatusCode) -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
