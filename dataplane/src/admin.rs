@@ -1,0 +1,62 @@
+//! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs and what it knows), `/readyz` (config loaded),
+//! `/livez` (process alive).
+
+use std::sync::Arc;
+
+use axum::{Json, Router, extract::State, http::header, response::IntoResponse, routing::get};
+use crds::table::Skill;
+use serde_json::{Value, json};
+
+use crate::{
+    config::Active,
+    data_plane::DataPlane,
+    decide::{Reason, decide_for_skill, effective_rate},
+};
+
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The routes of the admin port.
+pub fn app(data_plane: Arc<DataPlane>) -> Router {
+    Router::new()
+        .route("/metrics", get(metrics))
+        .route("/status", get(status))
+        // A data plane without a config never listens, so whoever is answered is ready.
+        .route("/readyz", get(|| async { "ready\n" }))
+        .route("/livez", get(|| async { "alive\n" }))
+        .with_state(data_plane)
+}
+
+async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, OPEN_METRICS)], data_plane.metrics.text())
+}
+
+async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<Value> {
+    let active = data_plane.config.active();
+    let refused = data_plane.config.refused();
+    Json(json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "configHash": active.hash,
+        "origin": active.origin,
+        "refused": refused.as_deref(),
+        "missingSecrets": active.secrets.missing(),
+        "unknownFields": active.unknown_fields,
+        "open": active.table.access.tokens.is_empty(),
+        "draining": data_plane.shutdown.draining.is_cancelled(),
+        "skills": active.table.skills.values().map(|skill| skill_status(&active, skill)).collect::<Vec<_>>(),
+    }))
+}
+
+/// What is known about a skill without asking the brain, and where its next call goes.
+fn skill_status(active: &Active, skill: &Skill) -> Value {
+    let evidence = active.evidence.as_ref().map(|evidence| evidence.peek(&skill.name)).unwrap_or_default();
+    let min_samples = active.table.evidence.min_samples;
+    let (decision, reason) = decide_for_skill(skill.route, evidence.measured, min_samples, skill.thresholds, 0);
+    json!({
+        "name": skill.name,
+        "passRate": effective_rate(evidence.measured, min_samples),
+        "samples": evidence.measured.samples,
+        "route": if reason == Reason::Split { "split" } else { decision.as_str() },
+        "reason": reason.as_str(),
+        "evidenceAgeMs": evidence.age.and_then(|age| u64::try_from(age.as_millis()).ok()),
+    })
+}

@@ -1,0 +1,247 @@
+//! Talks to a brain: ours or any that keeps `contract` parts 3 and 4.
+
+use std::{
+    sync::Mutex,
+    time::{Duration, Instant},
+};
+
+use crds::table::BrainTarget;
+use reqwest::{
+    Client, RequestBuilder, Response, StatusCode,
+    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::{decide::Measured, upstream::bearer};
+
+/// `contract` part 3.
+const PASS_RATE_TIMEOUT: Duration = Duration::from_secs(1);
+/// `contract` part 4.
+const LOG_TIMEOUT: Duration = Duration::from_secs(2);
+/// A session's entries are a help, not a need.
+const SESSION_TIMEOUT: Duration = Duration::from_secs(2);
+/// Largest answer of a pass rate or a log entry, in bytes.
+const ANSWER_MAX_BYTES: usize = 64 * 1024;
+/// Largest list of a session's entries, in bytes.
+const SESSION_MAX_BYTES: usize = 2 * 1024 * 1024;
+/// How long the brain's word on what `session_log` takes is believed.
+const SCHEMA_TTL: Duration = Duration::from_secs(300);
+/// Most entries of a session that go into a prompt: the latest.
+const SESSION_ENTRIES_MAX: usize = 200;
+
+/// A brain that did not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BrainError {
+    /// No connection, or none of an answer in time.
+    #[error("can not be reached in time")]
+    Unreachable,
+    /// Not 200.
+    #[error("answered {0}")]
+    Status(u16),
+    /// Not the JSON that was asked for.
+    #[error("answered something else than {0}")]
+    Malformed(&'static str),
+    /// A JSON-RPC error, or a tool error.
+    #[error("refused the entry")]
+    Refused,
+}
+
+impl BrainError {
+    /// A bounded name for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Status(_) => "status",
+            Self::Malformed(_) => "malformed",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+/// A brain.
+pub struct BrainClient {
+    base: Url,
+    authorization: Option<HeaderValue>,
+    client: Client,
+    takes_decisions: Mutex<Option<(Instant, bool)>>,
+}
+
+impl BrainClient {
+    /// A client for a brain.
+    #[must_use]
+    pub fn new(target: &BrainTarget, token: Option<&SecretString>, client: Client) -> Self {
+        let authorization = token.and_then(bearer);
+        Self { base: target.url.clone(), authorization, client, takes_decisions: Mutex::default() }
+    }
+
+    /// The pass rate of a skill.
+    ///
+    /// # Errors
+    /// Anything but 200 with a rate that is null or a number from 0 to 1, within a second.
+    pub async fn pass_rate(&self, skill: &str, window: &str) -> Result<Measured, BrainError> {
+        let request = self.client.get(self.url("pass-rate")).query(&[("skill", skill), ("window", window)]);
+        let body = self.json(request.timeout(PASS_RATE_TIMEOUT), ANSWER_MAX_BYTES).await?;
+        measured(&body)
+    }
+
+    /// Calls the tool `session_log`.
+    ///
+    /// # Errors
+    /// The brain did not take the entry within two seconds.
+    pub async fn session_log(&self, arguments: Value) -> Result<Value, BrainError> {
+        let params = json!({"name": "session_log", "arguments": arguments});
+        let body = self.json(self.rpc("tools/call", params), ANSWER_MAX_BYTES).await?;
+        let refused = body.get("error").is_some() || body.pointer("/result/isError") == Some(&Value::Bool(true));
+        if refused { Err(BrainError::Refused) } else { Ok(body) }
+    }
+
+    /// Whether the brain's `session_log` declares the argument `decision`. A brain that can not be asked does not.
+    pub async fn takes_decisions(&self) -> bool {
+        if let Some(known) = self.known_schema() {
+            return known;
+        }
+        match self.json(self.rpc("tools/list", json!({})), ANSWER_MAX_BYTES).await {
+            Ok(body) => {
+                let declares = declares_decision(&body);
+                if let Ok(mut known) = self.takes_decisions.lock() {
+                    *known = Some((Instant::now(), declares));
+                }
+                declares
+            }
+            Err(_) => false,
+        }
+    }
+
+    fn known_schema(&self) -> Option<bool> {
+        let known = self.takes_decisions.lock().ok()?;
+        known.filter(|(asked, _)| asked.elapsed() < SCHEMA_TTL).map(|(_, declares)| declares)
+    }
+
+    /// The latest entries of a session, oldest first.
+    ///
+    /// # Errors
+    /// The brain does not serve them.
+    pub async fn session(&self, session_id: &str) -> Result<Vec<Value>, BrainError> {
+        let mut url = self.url("sessions");
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.push(session_id);
+        }
+        let mut body = self.json(self.client.get(url).timeout(SESSION_TIMEOUT), SESSION_MAX_BYTES).await?;
+        let Some(Value::Array(mut entries)) = body.get_mut("entries").map(Value::take) else {
+            return Err(BrainError::Malformed("a list of entries"));
+        };
+        entries.drain(..entries.len().saturating_sub(SESSION_ENTRIES_MAX));
+        Ok(entries.iter().map(prompt_entry).collect())
+    }
+
+    fn url(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        url
+    }
+
+    fn rpc(&self, method: &str, params: Value) -> RequestBuilder {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
+        self.client
+            .post(self.url("mcp"))
+            .header(CONTENT_TYPE, "application/json")
+            .header(ACCEPT, "application/json, text/event-stream")
+            .timeout(LOG_TIMEOUT)
+            .body(body.to_string())
+    }
+
+    async fn json(&self, request: RequestBuilder, max_bytes: usize) -> Result<Value, BrainError> {
+        let request = match &self.authorization {
+            Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
+            None => request,
+        };
+        let response = request.send().await.map_err(|_| BrainError::Unreachable)?;
+        if response.status() != StatusCode::OK {
+            return Err(BrainError::Status(response.status().as_u16()));
+        }
+        let body = read_bounded(response, max_bytes).await?;
+        serde_json::from_slice(json_of(&body)).map_err(|_| BrainError::Malformed("JSON"))
+    }
+}
+
+/// The JSON of a body; MCP servers may wrap it in one event of a stream.
+fn json_of(body: &[u8]) -> &[u8] {
+    let data = body.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"data:").filter(|data| data.contains(&b'{')));
+    if body.trim_ascii_start().starts_with(b"{") { body } else { data.unwrap_or(body) }
+}
+
+async fn read_bounded(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, BrainError> {
+    let mut body = vec![];
+    while let Some(chunk) = response.chunk().await.map_err(|_| BrainError::Unreachable)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(BrainError::Malformed("a short answer"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Reads `{"pass_rate": 0.94 | null, …}`. Samples are pass + fail when the brain says both, else total, else unknown.
+fn measured(body: &Value) -> Result<Measured, BrainError> {
+    let malformed = BrainError::Malformed("a pass_rate from 0 to 1 or null");
+    let pass_rate = match body.get("pass_rate") {
+        Some(Value::Null) => None,
+        Some(rate) => Some(rate.as_f64().filter(|rate| (0.0..=1.0).contains(rate)).ok_or(malformed)?),
+        None => return Err(malformed),
+    };
+    let count = |name: &str| body.get(name).and_then(Value::as_u64);
+    let judged = count("pass").zip(count("fail")).map(|(pass, fail)| pass.saturating_add(fail));
+    Ok(Measured { pass_rate, samples: judged.or_else(|| count("total")) })
+}
+
+fn declares_decision(body: &Value) -> bool {
+    let tools = body.pointer("/result/tools").and_then(Value::as_array).into_iter().flatten();
+    let session_log = tools.into_iter().find(|tool| tool.get("name").and_then(Value::as_str) == Some("session_log"));
+    session_log.is_some_and(|tool| tool.pointer("/inputSchema/properties/decision").is_some())
+}
+
+/// What a prompt shows of an entry: always the same five keys.
+fn prompt_entry(entry: &Value) -> Value {
+    let keys = ["at", "skill", "phase", "final_status", "message"];
+    keys.iter().map(|key| ((*key).to_string(), entry.get(*key).cloned().unwrap_or_default())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contract_3_only_pass_rate_is_required() {
+        let read = |text: &str| measured(&serde_json::from_str(text).expect("JSON")).map(|m| (m.pass_rate, m.samples));
+        assert_eq!(read(r#"{"pass_rate":0.94}"#), Ok((Some(0.94), None)));
+        assert_eq!(read(r#"{"pass_rate":null,"total":0}"#), Ok((None, Some(0))));
+        assert_eq!(read(r#"{"skill":"debug","pass_rate":1,"total":53}"#), Ok((Some(1.0), Some(53))));
+        assert_eq!(read(r#"{"pass_rate":0.5,"pass":3,"fail":3,"total":9}"#), Ok((Some(0.5), Some(6))));
+        assert_eq!(read(r#"{"pass_rate":0.5,"pass":-3,"fail":3,"total":"x"}"#), Ok((Some(0.5), None)));
+    }
+
+    #[test]
+    fn contract_3_a_rate_that_is_no_number_from_0_to_1_is_an_error() {
+        for text in [r#"{"pass_rate":1.7}"#, r#"{"pass_rate":-0.1}"#, r#"{"pass_rate":"0.9"}"#, r#"{"pass_rate":true}"#, "{}", "[]", "1"] {
+            assert!(measured(&serde_json::from_str(text).expect("JSON")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_may_come_as_one_event() {
+        assert_eq!(json_of(b"{\"a\":1}"), b"{\"a\":1}");
+        assert_eq!(json_of(b"event: message\ndata: {\"a\":1}\n\n"), b" {\"a\":1}");
+        assert_eq!(json_of(b"<html>"), b"<html>");
+    }
+
+    #[test]
+    fn a_brain_that_declares_decision_is_recognised() {
+        let list = |properties: Value| json!({"result": {"tools": [{"name": "session_log", "inputSchema": {"properties": properties}}]}});
+        assert!(declares_decision(&list(json!({"decision": {}}))));
+        assert!(!declares_decision(&list(json!({"message": {}}))));
+        assert!(!declares_decision(&json!({"error": {}})));
+    }
+}

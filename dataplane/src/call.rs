@@ -1,0 +1,157 @@
+//! One call of a skill: its stages one after the other, each routed on its own.
+//!
+//! ```text
+//! arguments ─▶ prompt ─▶ evidence ─▶ decide ─▶ model ─▶ (local error ─▶ Claude) ─▶ next stage ─▶ answer
+//! ```
+
+mod attempt;
+pub mod failure;
+mod material;
+
+use std::{sync::Arc, time::Instant};
+
+use crds::{
+    policy::{OnLocalError, RouteMode},
+    table::{Skill, Stage},
+    template::TemplateInput,
+};
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use self::{
+    attempt::{Attempt, Plan},
+    failure::CallFailure,
+    material::Material,
+};
+use crate::{
+    config::Active,
+    data_plane::DataPlane,
+    deadline,
+    decide::{Decision, Reason, decide_for_skill, effective_rate, request_hash},
+    decision::DecisionRecord,
+    evidence::Evidence,
+    mode::Mode,
+    upstream::{AttemptError, Prompt},
+};
+
+/// A call of a skill, its arguments already checked.
+pub struct Call {
+    /// The data plane.
+    pub data_plane: Arc<DataPlane>,
+    /// The config that the call started with and keeps.
+    pub active: Arc<Active>,
+    /// The skill.
+    pub skill: Arc<Skill>,
+    /// Its arguments.
+    pub arguments: Map<String, Value>,
+    /// The name of the caller's token.
+    pub caller: Option<String>,
+    /// The caller's mode.
+    pub mode: Mode,
+    /// What is going on, for progress notifications.
+    pub activity: watch::Sender<String>,
+}
+
+/// How a call ended: with an answer or a reason why not, and what was decided on the way.
+pub struct CallOutcome {
+    /// The answer of the last stage.
+    pub answer: Result<String, CallFailure>,
+    /// The decisions whose attempts produced an answer or an error, in order.
+    pub decisions: Vec<DecisionRecord>,
+}
+
+impl Call {
+    /// Runs the call to its end, within the policy's total time-out.
+    pub async fn run(self) -> CallOutcome {
+        let mut decisions = vec![];
+        let answer = self.run_stages(&mut decisions).await;
+        CallOutcome { answer, decisions }
+    }
+
+    async fn run_stages(&self, decisions: &mut Vec<DecisionRecord>) -> Result<String, CallFailure> {
+        let deadline = Instant::now() + self.active.table.total_timeout;
+        let call_id = Uuid::now_v7();
+        let material = Material::gather(self).await;
+        let mut previous: Option<String> = None;
+        let stages = &self.skill.stages;
+        for (i, stage) in stages.iter().enumerate() {
+            let prompt = self.prompt(i, stage, previous.as_deref(), &material)?;
+            let time = deadline::stage_share(deadline.saturating_duration_since(Instant::now()), stages.len() - i);
+            let stage_deadline = Instant::now() + time;
+            previous = Some(self.run_stage(call_id, i, &prompt, stage_deadline, decisions).await?);
+        }
+        // `compile` refuses a skill without stages, so there is an answer.
+        previous.ok_or(CallFailure::NoStages)
+    }
+
+    fn prompt(&self, stage: usize, spec: &Stage, previous: Option<&str>, material: &Material) -> Result<Prompt, CallFailure> {
+        let input = TemplateInput { args: &self.arguments, previous, files: &material.files, session: &material.session };
+        let user = spec.user.render(&input).map_err(|source| CallFailure::Prompt { skill: self.skill.name.clone(), stage, source })?;
+        Ok(Prompt { system: spec.system.clone(), user })
+    }
+
+    async fn run_stage(
+        &self,
+        call_id: Uuid,
+        stage: usize,
+        prompt: &Prompt,
+        deadline: Instant,
+        decisions: &mut Vec<DecisionRecord>,
+    ) -> Result<String, CallFailure> {
+        let evidence = self.evidence().await;
+        let hash = request_hash(&prompt.system, &prompt.user);
+        let rules = &self.active.table.evidence;
+        let thresholds = self.skill.thresholds;
+        let (decision, reason) = decide_for_skill(self.skill.route, evidence.measured, rules.min_samples, thresholds, hash);
+        let effective_rate = effective_rate(evidence.measured, rules.min_samples);
+        let plan = Plan { call_id, stage, hash, evidence, effective_rate, deadline };
+        let first = Attempt::new(self, &plan, decision, reason);
+        let (record, result) = first.run(prompt).await;
+        let model = record.model.clone();
+        decisions.push(record);
+        match result {
+            Ok(text) => Ok(text),
+            Err(error) if decision == Decision::Local && self.skill.on_local_error == OnLocalError::Claude => {
+                self.fall_back(&plan, prompt, (model, error), decisions).await
+            }
+            Err(error) => {
+                let kept_local = decision == Decision::Local;
+                Err(CallFailure::Models { skill: self.skill.name.clone(), attempts: vec![(decision, model, error)], kept_local })
+            }
+        }
+    }
+
+    async fn fall_back(
+        &self,
+        plan: &Plan,
+        prompt: &Prompt,
+        (local_model, local_error): (String, AttemptError),
+        decisions: &mut Vec<DecisionRecord>,
+    ) -> Result<String, CallFailure> {
+        let (record, result) = Attempt::new(self, plan, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
+        let claude_model = record.model.clone();
+        decisions.push(record);
+        result.map_err(|error| CallFailure::Models {
+            skill: self.skill.name.clone(),
+            attempts: vec![
+                (Decision::Local, local_model, local_error),
+                (Decision::ClaudeFallback, claude_model, error),
+            ],
+            kept_local: false,
+        })
+    }
+
+    /// A pinned skill needs no evidence, so it never waits for the brain.
+    async fn evidence(&self) -> Evidence {
+        match (&self.active.evidence, self.skill.route) {
+            (Some(evidence), RouteMode::Auto) => evidence.of(&self.skill.name).await,
+            _ => Evidence::default(),
+        }
+    }
+
+    /// The caller's own session id.
+    fn session(&self) -> Option<&str> {
+        self.arguments.get("session_id").and_then(Value::as_str).filter(|id| !id.is_empty())
+    }
+}

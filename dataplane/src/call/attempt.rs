@@ -1,0 +1,137 @@
+//! One model call with its record. The record is written whatever happens, also when the caller goes away.
+
+use std::time::{Duration, Instant};
+
+use crds::{field_error::printable, policy::OnLocalError};
+use uuid::Uuid;
+
+use super::Call;
+use crate::{
+    clock, deadline,
+    decide::{Decision, Reason},
+    decision::DecisionRecord,
+    evidence::Evidence,
+    upstream::{Answer, AttemptError, Model, Prompt},
+};
+
+/// Longest session id in a record, in characters.
+const SESSION_MAX: usize = 256;
+
+/// What both attempts of a stage share.
+pub(super) struct Plan {
+    pub(super) call_id: Uuid,
+    pub(super) stage: usize,
+    pub(super) hash: u64,
+    pub(super) evidence: Evidence,
+    pub(super) effective_rate: Option<f64>,
+    pub(super) deadline: Instant,
+}
+
+pub(super) struct Attempt<'a> {
+    call: &'a Call,
+    plan: &'a Plan,
+    model: &'a Model,
+    record: DecisionRecord,
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(call: &'a Call, plan: &'a Plan, decision: Decision, reason: Reason) -> Self {
+        let model = match decision {
+            Decision::Local => &call.active.local,
+            Decision::Claude | Decision::ClaudeFallback => &call.active.claude,
+        };
+        let record = DecisionRecord {
+            id: Uuid::now_v7(),
+            time_ms: clock::now_ms(),
+            skill: call.skill.name.clone(),
+            stage: plan.stage,
+            hash: format!("{:016x}", plan.hash),
+            pass_rate: plan.evidence.measured.pass_rate,
+            samples: plan.evidence.measured.samples,
+            evidence_age_ms: plan.evidence.age.and_then(|age| u64::try_from(age.as_millis()).ok()),
+            floor: call.skill.thresholds.floor,
+            ceil: call.skill.thresholds.ceil,
+            reason,
+            decision,
+            model: model.target().model.clone(),
+            answered_by: None,
+            gateway_fallback: None,
+            prompt_tokens: None,
+            completion_tokens: None,
+            duration_ms: 0,
+            error: None,
+            caller: call.caller.clone(),
+            session: call.session().map(|session| printable(session, SESSION_MAX)),
+            mode: call.mode.as_str(),
+            policy_hash: call.active.hash.clone(),
+            effective_rate: plan.effective_rate,
+        };
+        Self { call, plan, model, record }
+    }
+
+    pub(super) async fn run(self, prompt: &Prompt) -> (DecisionRecord, Result<String, AttemptError>) {
+        let budget = self.budget();
+        let Self { call, plan, model, record } = self;
+        let (skill, decision) = (&record.skill, record.decision.as_str());
+        // Nobody listens when the caller asked for no progress.
+        let _ = call.activity.send(format!("{skill}: stage {} of {}, {decision} ({})", plan.stage + 1, call.skill.stages.len(), record.model));
+        let pending = PendingRecord { call, plan, began: Instant::now(), record: Some(record) };
+        let result = model.ask(prompt, budget).await;
+        (pending.finish(&result), result.map(|answer| answer.text))
+    }
+
+    /// The time of this attempt: a local one leaves Claude its share.
+    fn budget(&self) -> Duration {
+        let left = self.plan.deadline.saturating_duration_since(Instant::now());
+        let own = self.model.target().timeout.unwrap_or(left);
+        match self.record.decision {
+            Decision::Local => {
+                let fallback = self.call.skill.on_local_error == OnLocalError::Claude;
+                deadline::local_share(left, own, self.call.active.table.total_timeout, fallback)
+            }
+            Decision::Claude | Decision::ClaudeFallback => own.min(left),
+        }
+    }
+}
+
+/// A record of an attempt that has not ended yet. Dropped before it ends, it says that the caller went away.
+struct PendingRecord<'a> {
+    call: &'a Call,
+    plan: &'a Plan,
+    began: Instant,
+    record: Option<DecisionRecord>,
+}
+
+impl PendingRecord<'_> {
+    fn finish(mut self, result: &Result<Answer, AttemptError>) -> DecisionRecord {
+        // Set when made, and taken only here or in `drop`, which comes after.
+        let mut record = self.record.take().expect("a pending record is finished once");
+        match result {
+            Ok(answer) => {
+                record.answered_by.clone_from(&answer.gateway.answered_by);
+                record.gateway_fallback = answer.gateway.fell_back;
+                record.prompt_tokens = answer.prompt_tokens;
+                record.completion_tokens = answer.completion_tokens;
+            }
+            Err(error) => record.error = Some(error.kind()),
+        }
+        self.write(&mut record);
+        record
+    }
+
+    fn write(&self, record: &mut DecisionRecord) {
+        record.set_duration(self.began.elapsed());
+        let brain = self.call.active.brain.as_ref();
+        self.call.data_plane.decision_log.record(self.plan.call_id, brain, record.clone());
+    }
+}
+
+impl Drop for PendingRecord<'_> {
+    fn drop(&mut self) {
+        if let Some(mut record) = self.record.take() {
+            record.error = Some(AttemptError::Cancelled.kind());
+            self.write(&mut record);
+            self.call.data_plane.metrics.call(&self.call.skill.name, "cancelled");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! What a call's prompts are filled with beside its arguments: files and the session's entries. Read only for skills
+//! whose templates use them, and never a reason to fail.
+
+use std::sync::Arc;
+
+use crds::template::FileMaterial;
+use serde_json::Value;
+
+use super::Call;
+
+#[derive(Default)]
+pub(super) struct Material {
+    pub(super) files: Vec<FileMaterial>,
+    pub(super) session: Vec<Value>,
+}
+
+impl Material {
+    pub(super) async fn gather(call: &Call) -> Self {
+        let uses = |variable| call.skill.stages.iter().any(|stage| stage.user.uses(variable));
+        let files = if uses("files") { files(call).await } else { vec![] };
+        let session = if uses("session") { session(call).await } else { vec![] };
+        Self { files, session }
+    }
+}
+
+async fn files(call: &Call) -> Vec<FileMaterial> {
+    let project_root = call.arguments.get("project_root").and_then(Value::as_str).unwrap_or_default().to_string();
+    let named = call.arguments.get("files").and_then(Value::as_array).into_iter().flatten();
+    let named: Vec<String> = named.filter_map(|path| path.as_str().map(str::to_string)).collect();
+    let data_plane = Arc::clone(&call.data_plane);
+    tokio::task::spawn_blocking(move || data_plane.workspace.read(&project_root, &named)).await.unwrap_or_default()
+}
+
+async fn session(call: &Call) -> Vec<Value> {
+    let (Some(brain), Some(session)) = (&call.active.brain, call.session()) else { return vec![] };
+    match brain.session(session).await {
+        Ok(entries) => entries,
+        Err(error) => {
+            tracing::debug!(%error, "no entries of the caller's session: the brain");
+            vec![]
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! The commands of the `routing` binary.
+
+mod brain;
+mod check;
+mod demo;
+mod mode;
+mod outcome;
+mod serve;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::{server::ServeError, settings::Variables, telemetry};
+
+/// Serves MCP skills and routes each call to a local model or to Claude by the skill's measured pass rate.
+#[derive(Parser)]
+#[command(name = "routing", version, about, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    serve: ServeArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves the skills (also without a subcommand)
+    Serve(ServeArgs),
+    /// Keeps outcomes and serves pass rates
+    Brain,
+    /// Checks policy files without running them
+    Check(CheckArgs),
+    /// Writes the servers of a mode into an MCP client's .mcp.json
+    Mode(ModeArgs),
+    /// Reports how a skill's answer turned out
+    Outcome(OutcomeArgs),
+    /// Data plane, brain and, without LITELLM_BASE_URL, stand-in models in one process on this machine
+    Demo(DemoArgs),
+}
+
+#[derive(Args)]
+struct ServeArgs {
+    /// RoutingPolicy file; without one the environment's variables make the policy
+    #[arg(long, value_name = "FILE", env = "ROUTING_POLICY_FILE")]
+    policy: Option<PathBuf>,
+    /// Folder that stands for ConfigMaps: DIR/<name>/<key>
+    #[arg(long, value_name = "DIR")]
+    configmaps: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct CheckArgs {
+    /// Policy files
+    #[arg(required = true, value_name = "POLICY")]
+    policies: Vec<PathBuf>,
+    /// Folder that stands for ConfigMaps: DIR/<name>/<key>
+    #[arg(long, value_name = "DIR")]
+    configmaps: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Args)]
+struct ModeArgs {
+    /// The mode
+    #[arg(value_enum)]
+    mode: ModeName,
+    /// The file to write; its other servers and unknown keys are kept
+    #[arg(long, value_name = "FILE", default_value = ".mcp.json")]
+    out: PathBuf,
+    /// Address of the data plane
+    #[arg(long, value_name = "URL", default_value = crate::mcp_json::DEFAULT_URL)]
+    url: String,
+    /// Environment variable that holds the access token; the file only names it
+    #[arg(long, value_name = "NAME")]
+    token_env: Option<String>,
+    /// Address of the brain; adds it, so that outcomes can be reported
+    #[arg(long, value_name = "URL")]
+    brain_url: Option<String>,
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum ModeName {
+    ClientLocal,
+}
+
+#[derive(Args)]
+struct OutcomeArgs {
+    /// The skill
+    skill: String,
+    /// How its answer turned out
+    #[arg(value_enum)]
+    outcome: OutcomeName,
+    /// Id of the decision, from the answer's routing line
+    #[arg(long, value_name = "ID")]
+    decision: Option<String>,
+    /// Your session
+    #[arg(long, value_name = "S")]
+    session: Option<String>,
+    /// Address of the brain (BRAIN_TOKEN is sent when set)
+    #[arg(long, value_name = "URL", env = "BRAIN_URL", default_value = crate::settings::environment::DEFAULT_BRAIN_URL)]
+    brain_url: String,
+    #[arg(long, value_enum, default_value_t)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum OutcomeName {
+    Pass,
+    Fail,
+}
+
+#[derive(Args)]
+struct DemoArgs {
+    /// Adds example outcomes, so that the skills are routed differently
+    #[arg(long)]
+    with_examples: bool,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Output {
+    /// For a reader
+    #[default]
+    Text,
+    /// For a script
+    Json,
+}
+
+/// A command that did not do what it was asked to. Printed once, as it is.
+#[derive(Debug, thiserror::Error)]
+pub enum CliError {
+    /// The settings can not be used.
+    #[error(transparent)]
+    Settings(#[from] crate::settings::SettingsError),
+    /// Neither the policy nor the last good one can run.
+    #[error(transparent)]
+    Start(#[from] crate::config::StartError),
+    /// The server could not start or broke.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The brain's settings can not be used.
+    #[error("{}", .0.join("\n"))]
+    BrainSettings(Vec<String>),
+    /// The brain's store can not be opened.
+    #[error("{error}: {}", std::error::Error::source(error).map(ToString::to_string).unwrap_or_default())]
+    Store {
+        /// What could not be opened.
+        error: ::brain::store::StoreError,
+    },
+    /// Anything that is said in one sentence.
+    #[error("{0}")]
+    Message(String),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Why it did not do what it was asked to.
+pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
+    let set = |name: &str| variables.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    telemetry::start(set("RUST_LOG"), set("ROUTING_LOG_FORMAT")).map_err(CliError::Message)?;
+    // Fails only when one is installed already, and nothing here installs another.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => serve::run(args, &variables).await,
+        Command::Brain => brain::run(&variables).await,
+        Command::Check(args) => check::run(&args),
+        Command::Mode(args) => mode::run(&args),
+        Command::Outcome(args) => outcome::run(&args, &variables).await,
+        Command::Demo(args) => demo::run(&args, &variables).await,
+    }
+}

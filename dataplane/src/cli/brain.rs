@@ -1,0 +1,38 @@
+//! `routing brain`.
+
+use std::{process::ExitCode, time::Duration};
+
+use brain::{http, settings::Settings, store::Store};
+
+use super::CliError;
+use crate::{
+    server::{self, ServeError},
+    settings::Variables,
+    shutdown::Shutdown,
+};
+
+/// How long requests in flight have; each is a write or a short read.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
+    let settings = brain::settings::from_environment(variables).map_err(CliError::BrainSettings)?;
+    let store = open(&settings).await?;
+    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT").await?;
+    if settings.token.is_none() {
+        tracing::warn!("BRAIN_TOKEN is not set: whoever reaches the port can report outcomes, and so steer routes");
+    }
+    tracing::info!(bind = %settings.bind, port = settings.port, database = %settings.database.0.display(), "the brain is listening");
+    let shutdown = Shutdown::default();
+    let signals = tokio::spawn(shutdown.clone().on_signals(GRACE));
+    let app = http::app(store.clone(), settings.token.as_ref(), shutdown.hard_stop.clone());
+    let ended = server::until(listener, app, shutdown.stopping.clone()).await;
+    store.close().await;
+    shutdown.stopped.cancel();
+    ended.map_err(ServeError::Ended)?;
+    signals.await.map_err(std::io::Error::other).and_then(|ended| ended).map_err(ServeError::Ended)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) async fn open(settings: &Settings) -> Result<Store, CliError> {
+    Store::open(&settings.database).await.map_err(|error| CliError::Store { error })
+}

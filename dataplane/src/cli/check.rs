@@ -1,0 +1,45 @@
+//! `routing check`.
+
+use std::process::ExitCode;
+
+use crds::builtin::BuiltinPrompts;
+use serde_json::{Value, json};
+
+use super::{CheckArgs, CliError, Output};
+use crate::config::candidate::{Candidate, Refusal, read_file};
+
+pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
+    let prompts = BuiltinPrompts::default();
+    let mut valid = true;
+    let mut report = vec![];
+    for path in &args.policies {
+        let result = read_file(path, args.configmaps.as_deref(), &prompts);
+        valid &= result.is_ok();
+        report.push((path.display().to_string(), result));
+    }
+    match args.output {
+        Output::Text => report.iter().for_each(|(path, result)| println!("{}", text(path, result))),
+        Output::Json => println!("{}", Value::from_iter(report.iter().map(|(path, result)| structured(path, result)))),
+    }
+    Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn text(path: &str, result: &Result<Candidate, Refusal>) -> String {
+    match result {
+        Ok(candidate) => {
+            let skills: Vec<&str> = candidate.table.skills.keys().map(String::as_str).collect();
+            format!("{path}: valid; skills {}; config hash {}", skills.join(", "), candidate.hash)
+        }
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+fn structured(path: &str, result: &Result<Candidate, Refusal>) -> Value {
+    match result {
+        Ok(candidate) => {
+            let skills: Vec<&String> = candidate.table.skills.keys().collect();
+            json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "problems": []})
+        }
+        Err(refusal) => json!({"file": path, "valid": false, "problems": refusal.problems}),
+    }
+}

@@ -1,0 +1,129 @@
+//! `routing demo`: everything on this machine, in one process.
+
+use std::{net::Ipv4Addr, process::ExitCode};
+
+use brain::store::Store;
+use tokio::{net::TcpListener, task::JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use super::{CliError, DemoArgs, brain as brain_command, serve};
+use crate::{
+    demo::{examples, stand_in},
+    server,
+    settings::{self, Variables},
+};
+
+const LOOPBACK: &str = "127.0.0.1";
+
+/// Addresses that the demo serves, for its greeting.
+struct Addresses {
+    mcp: String,
+    brain: String,
+    admin: String,
+    with_token: bool,
+    stand_in: bool,
+}
+
+pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCode, CliError> {
+    let mut variables = variables.clone();
+    // The demo is for this machine: whoever wants others to reach it says so.
+    for bind in ["ROUTING_BIND", "BRAIN_BIND"] {
+        default(&mut variables, bind, LOOPBACK);
+    }
+    let end = CancellationToken::new();
+    let (store, brain_address, brain_server) = start_brain(&variables, args.with_examples, &end).await?;
+    variables.insert("BRAIN_URL".into(), brain_address.clone());
+    let stand_in = start_stand_in(&mut variables, &end).await?;
+
+    let settings = settings::read(&variables, None, None)?;
+    let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
+    let data_plane = serve::start(settings)?;
+    let port = port.unwrap_or(data_plane.config.active().table.port);
+    let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
+    let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
+    greet(&Addresses {
+        mcp: format!("http://{LOOPBACK}:{port}/mcp"),
+        admin: format!("http://{LOOPBACK}:{admin_port}"),
+        brain: brain_address,
+        with_token: !data_plane.config.active().table.access.tokens.is_empty(),
+        stand_in: stand_in.is_some(),
+    });
+    let served = server::serve(data_plane, mcp, admin).await;
+    // Only now: the last decisions went to the brain while the data plane ended.
+    end.cancel();
+    for server in std::iter::once(brain_server).chain(stand_in) {
+        server.await.map_err(|e| CliError::Message(format!("a part of the demo ended abnormally: {e}")))?.map_err(server::ServeError::Ended)?;
+    }
+    store.close().await;
+    served?;
+    Ok(ExitCode::SUCCESS)
+}
+
+type Server = JoinHandle<std::io::Result<()>>;
+
+async fn start_brain(variables: &Variables, with_examples: bool, end: &CancellationToken) -> Result<(Store, String, Server), CliError> {
+    let settings = brain::settings::from_environment(variables).map_err(CliError::BrainSettings)?;
+    let store = brain_command::open(&settings).await?;
+    if with_examples {
+        let added = examples::add(&store).await.map_err(|error| CliError::Store { error })?;
+        println!("Example outcomes: {}", if added.is_empty() { "already there".into() } else { added.join("; ") });
+    }
+    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT").await?;
+    let app = brain::http::app(store.clone(), settings.token.as_ref(), end.clone());
+    let server = tokio::spawn(server::until(listener, app, end.clone()));
+    Ok((store, format!("http://{LOOPBACK}:{}", settings.port), server))
+}
+
+/// Without an upstream, two stand-in models on a free port of this machine.
+async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> Result<Option<Server>, CliError> {
+    if variables.get("LITELLM_BASE_URL").is_some_and(|url| !url.is_empty()) {
+        return Ok(None);
+    }
+    let failed = |e: std::io::Error| CliError::Message(format!("the stand-in models can not listen on {LOOPBACK}: {e}"));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    variables.insert("LITELLM_BASE_URL".into(), format!("http://{address}"));
+    default(variables, "HYPERGUILD_LOCAL_MODEL", stand_in::LOCAL);
+    default(variables, "HYPERGUILD_CLAUDE_MODEL", stand_in::CLAUDE);
+    Ok(Some(tokio::spawn(server::until(listener, stand_in::app(), end.clone()))))
+}
+
+fn default(variables: &mut Variables, name: &str, value: &str) {
+    let variable = variables.entry(name.into()).or_default();
+    if variable.is_empty() {
+        *variable = value.into();
+    }
+}
+
+fn greet(addresses: &Addresses) {
+    let Addresses { mcp, brain, admin, with_token, stand_in } = addresses;
+    let token = if *with_token { " -H \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
+    let claude_token = if *with_token { " --header \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
+    let binary = std::env::current_exe().map_or_else(|_| "routing".into(), |path| path.display().to_string());
+    let models = if *stand_in {
+        "two stand-ins, demo-local and demo-claude: no language model runs. Set LITELLM_BASE_URL for real ones"
+    } else {
+        "those of LITELLM_BASE_URL"
+    };
+    println!(
+        r#"
+routing is serving on this machine.
+
+  MCP      {mcp}
+  brain    {brain}
+  status   {admin}/status
+  models   {models}
+
+A call:
+  curl -s {mcp} -H 'Content-Type: application/json'{token} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"debug","arguments":{{"project_root":"/tmp","problem":"It panics on an empty file."}}}}}}'
+
+For Claude Code:
+  claude mcp add --transport http routing {mcp}{claude_token}
+
+How it turned out (the next calls of the skill go by this):
+  {binary} outcome debug pass --brain-url {brain}
+
+Ctrl-C ends it.
+"#
+    );
+}

@@ -1,0 +1,36 @@
+//! `routing outcome`.
+
+use std::process::ExitCode;
+
+use crds::{redact, table::BrainTarget};
+use serde_json::json;
+use url::Url;
+
+use super::{CliError, OutcomeArgs, OutcomeName, Output};
+use crate::{brain_client::BrainClient, settings::Variables};
+
+pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
+    let OutcomeArgs { skill, outcome, decision, session, brain_url, output } = args;
+    let shown = redact::url(brain_url);
+    let url = Url::parse(brain_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    let url = url.ok_or_else(|| CliError::Message(format!("--brain-url: {shown}: must be an http or https URL")))?;
+    let token = variables.get("BRAIN_TOKEN").filter(|token| !token.is_empty()).map(|token| token.as_str().into());
+    let brain = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), reqwest::Client::new());
+    let final_status = match outcome {
+        OutcomeName::Pass => "pass",
+        OutcomeName::Fail => "fail",
+    };
+    let mut entry = json!({"skill": skill, "phase": "outcome", "final_status": final_status, "session_id": session.as_deref().unwrap_or_default()});
+    if let Some(decision) = decision {
+        entry["decision_id"] = json!(decision);
+    }
+    let answer = brain.session_log(entry).await.map_err(|error| {
+        CliError::Message(format!("the outcome was not reported: the brain at {shown} {error}; is it running, are --brain-url and BRAIN_TOKEN right?"))
+    })?;
+    let id = answer.pointer("/result/structuredContent/id");
+    match output {
+        Output::Text => println!("reported: {skill} {final_status}"),
+        Output::Json => println!("{}", json!({"skill": skill, "final_status": final_status, "id": id})),
+    }
+    Ok(ExitCode::SUCCESS)
+}

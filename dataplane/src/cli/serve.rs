@@ -1,0 +1,51 @@
+//! `routing serve`.
+
+use std::{process::ExitCode, sync::Arc};
+
+use super::{CliError, ServeArgs};
+use crate::{
+    config::{self, Config, PolicySource, active::Shared},
+    data_plane::DataPlane,
+    decision_log::DecisionLog,
+    metrics::Metrics,
+    server,
+    settings::{self, Settings, Variables},
+    shutdown::Shutdown,
+    workspace::Workspace,
+};
+
+pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
+    let policy = args.policy.filter(|path| !path.as_os_str().is_empty());
+    let settings = settings::read(variables, policy, args.configmaps)?;
+    if !settings.ignored_variables.is_empty() {
+        let ignored = settings.ignored_variables.join(", ");
+        tracing::warn!(ignored, "these variables are set and do not count, because there is a policy file");
+    }
+    let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
+    let data_plane = start(settings)?;
+    let port = port.unwrap_or(data_plane.config.active().table.port);
+    let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
+    let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
+    tracing::info!(%bind, port, admin_port, version = env!("CARGO_PKG_VERSION"), "listening");
+    server::serve(data_plane, mcp, admin).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A data plane that runs its config and follows its files.
+pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
+    let metrics = Arc::new(Metrics::default());
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|e| CliError::Message(format!("the HTTP client can not be built: {e}")))?;
+    let shared = Shared { client, metrics: Arc::clone(&metrics) };
+    let follows_files = matches!(settings.source, PolicySource::File { .. });
+    let config = Arc::new(Config::start(settings.source, settings.secrets, settings.prompts, shared)?);
+    let shutdown = Shutdown::default();
+    if follows_files {
+        tokio::spawn(config::follow(Arc::clone(&config), shutdown.stopping.clone()));
+    }
+    let decision_log = DecisionLog::start(Arc::clone(&metrics));
+    let workspace = Workspace::new(settings.workspace_roots);
+    Ok(DataPlane::new(config, metrics, decision_log, workspace, shutdown))
+}

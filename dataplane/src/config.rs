@@ -1,0 +1,16 @@
+//! The running config: where it is read from, what it becomes, and how changes take effect.
+//!
+//! ```text
+//! source (file or environment) ─▶ candidate (parsed, compiled) ─┬▶ active (with secrets and clients) ─▶ ArcSwap
+//! watch (file events, every 5 s) ─▶ reload ─────────────────────┘
+//! ```
+
+pub mod active;
+pub mod candidate;
+pub mod reload;
+mod watch;
+
+pub use active::Active;
+pub use candidate::{Candidate, PolicySource, Refusal};
+pub use reload::{Config, Refused, StartError};
+pub use watch::follow;

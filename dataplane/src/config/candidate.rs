@@ -1,0 +1,176 @@
+//! A policy that was read and compiled, not yet running.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use crds::{
+    Document, FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable,
+    builtin::BuiltinPrompts,
+    compile,
+    document::{self, MAX_BYTES, Position, UnknownFields},
+    hash::config_hash,
+    policy::ConfigMapKeyRef,
+    references,
+};
+use serde::Serialize;
+
+/// Set by the operator on the policies it renders: a field that this version does not know is then a warning, so that a
+/// newer operator and an older pod live side by side during an upgrade.
+const RENDERED: &str = "routing.hyperguild.io/rendered";
+/// File beside the policy with the last config that every replica ran.
+const LAST_GOOD: &str = "last-good.yaml";
+
+/// Where a policy comes from.
+#[derive(Debug, Clone)]
+pub enum PolicySource {
+    /// The variables of the environment stand for a policy.
+    Environment(Box<RoutingPolicySpec>),
+    /// A file, and the folder that stands for ConfigMaps.
+    File {
+        /// The policy.
+        path: PathBuf,
+        /// `<folder>/<name>/<key>`.
+        config_maps: Option<PathBuf>,
+    },
+}
+
+/// A compiled policy.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// What it compiled to.
+    pub table: Arc<RoutingTable>,
+    /// Which config it is.
+    pub hash: String,
+    /// Fields that this version does not know.
+    pub unknown_fields: Vec<String>,
+}
+
+/// Why a policy is not run: one problem or several, each with its place.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The file.
+    pub file: String,
+    /// What is wrong.
+    pub problems: Vec<Problem>,
+}
+
+/// One thing wrong with a policy file.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where in the file, if known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// What and how to mend it.
+    pub message: String,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let line = |problem: &Problem| match problem.position {
+            Some(position) => format!("{}:{position}: {}", self.file, problem.message),
+            None => format!("{}: {}", self.file, problem.message),
+        };
+        f.write_str(&self.problems.iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+impl PolicySource {
+    /// Reads and compiles the policy.
+    ///
+    /// # Errors
+    /// Everything wrong with it.
+    pub fn read(&self, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
+        match self {
+            Self::Environment(spec) => from_environment(spec, prompts),
+            Self::File { path, config_maps } => read_file(path, config_maps.as_deref(), prompts),
+        }
+    }
+
+    /// Reads and compiles `last-good.yaml` beside the policy; none when there is no such file.
+    #[must_use]
+    pub fn read_last_good(&self, prompts: &BuiltinPrompts) -> Option<Result<Candidate, Refusal>> {
+        let Self::File { path, config_maps } = self else { return None };
+        let last_good = path.parent().unwrap_or(Path::new("")).join(LAST_GOOD);
+        last_good.is_file().then(|| read_file(&last_good, config_maps.as_deref(), prompts))
+    }
+}
+
+fn from_environment(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
+    let refused = |message: String| Refusal { file: "environment".into(), problems: vec![Problem { position: None, message }] };
+    let table = compile(spec, prompts).map_err(|errors| refused(errors.to_string()))?;
+    let document = serde_json::to_value(RoutingPolicy::new("routing", spec.clone())).map_err(|e| refused(e.to_string()))?;
+    Ok(Candidate { table: Arc::new(table), hash: config_hash(&document), unknown_fields: vec![] })
+}
+
+/// Reads and compiles one policy file.
+///
+/// # Errors
+/// Everything wrong with it.
+pub fn read_file(path: &Path, config_maps: Option<&Path>, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
+    let refused = |problems: Vec<Problem>| Refusal { file: path.display().to_string(), problems };
+    let text = read_bounded(path).map_err(|message| refused(vec![Problem { position: None, message }]))?;
+    let document = Document::parse(&text)
+        .map_err(|e| refused(vec![Problem { position: e.position(), message: e.to_string() }]))?;
+    from_document(document, config_maps, prompts)
+        .map_err(|errors| refused(errors.iter().map(|error| located(&text, error)).collect()))
+}
+
+fn from_document(mut document: Document, config_maps: Option<&Path>, prompts: &BuiltinPrompts) -> Result<Candidate, Vec<FieldError>> {
+    let rendered = document.policy.metadata.annotations.as_ref().is_some_and(|a| a.contains_key(RENDERED));
+    let unknown = if rendered { UnknownFields::Warn } else { UnknownFields::Refuse };
+    let mut errors = match unknown {
+        UnknownFields::Refuse => document.unknown_field_errors(),
+        UnknownFields::Warn => vec![],
+    };
+    let spec = &mut document.policy.spec;
+    let mut hash = document.hash;
+    if let Some(folder) = config_maps {
+        let before = spec.clone();
+        if let Err(unresolved) = references::resolve(spec, |reference| read_config_map(folder, reference)) {
+            errors.extend(unresolved);
+            return Err(errors);
+        }
+        if *spec != before {
+            // The texts are part of the config, so they are part of its hash.
+            let resolved = serde_json::to_value(&*spec).unwrap_or_default();
+            hash = config_hash(&serde_json::json!([hash, resolved]));
+        }
+    }
+    match compile(spec, prompts) {
+        Ok(table) if errors.is_empty() => Ok(Candidate { table: Arc::new(table), hash, unknown_fields: document.unknown_fields }),
+        Ok(_) => Err(errors),
+        Err(invalid) => {
+            errors.extend(invalid.0);
+            Err(errors)
+        }
+    }
+}
+
+fn located(text: &str, error: &FieldError) -> Problem {
+    Problem { position: document::position(text, &error.path), message: error.to_string() }
+}
+
+fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String, String> {
+    let ConfigMapKeyRef { name, key } = reference;
+    if [name, key].iter().any(|part| part.contains(['/', '\\']) || part.starts_with("..") || *part == ".") {
+        return Err("is no name and key of a ConfigMap".into());
+    }
+    let path = folder.join(name).join(key);
+    read_bounded(&path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn read_bounded(path: &Path) -> Result<String, String> {
+    let metadata = fs::metadata(path).map_err(|e| format!("can not be read: {e}"))?;
+    if !metadata.is_file() {
+        return Err("is not a file".into());
+    }
+    if metadata.len() > MAX_BYTES as u64 {
+        return Err(format!("is larger than {MAX_BYTES} bytes"));
+    }
+    fs::read_to_string(path).map_err(|e| format!("can not be read: {e}"))
+}

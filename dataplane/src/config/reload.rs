@@ -1,0 +1,209 @@
+//! Starts a config, and replaces it when what it was made from changes. A config that can not run never replaces one
+//! that does.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use crds::builtin::BuiltinPrompts;
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::{
+    Candidate, PolicySource, Refusal,
+    active::{Active, Origin, Shared},
+    candidate::Problem,
+};
+use crate::{clock, secrets::SecretSource};
+
+/// A config that is not run, and since when.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// One line a problem.
+    pub reason: String,
+    /// In milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+/// Neither the policy nor the last good one can run.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StartError(pub Refusal);
+
+/// The running config and its source.
+pub struct Config {
+    source: PolicySource,
+    secrets: SecretSource,
+    prompts: BuiltinPrompts,
+    shared: Shared,
+    active: ArcSwap<Active>,
+    refused: ArcSwapOption<Refused>,
+    tools_revision: watch::Sender<u64>,
+    reloading: Mutex<()>,
+}
+
+impl Config {
+    /// Reads and starts the config; when the policy is refused, the last good one beside it.
+    ///
+    /// # Errors
+    /// Neither can run.
+    pub fn start(source: PolicySource, secrets: SecretSource, prompts: BuiltinPrompts, shared: Shared) -> Result<Self, StartError> {
+        let origin = match source {
+            PolicySource::Environment(_) => Origin::Environment,
+            PolicySource::File { .. } => Origin::Policy,
+        };
+        let policy = source.read(&prompts).and_then(|candidate| activate(candidate, origin, &secrets, None, &shared));
+        let (active, refused) = match policy {
+            Ok(active) => (active, None),
+            Err(refusal) => match source.read_last_good(&prompts) {
+                Some(Ok(candidate)) => {
+                    let active = activate(candidate, Origin::LastGood, &secrets, None, &shared).map_err(StartError)?;
+                    tracing::error!(reason = %refusal, hash = active.hash, "the policy is refused; the last good one runs");
+                    (active, Some(refused_now(&refusal)))
+                }
+                Some(Err(_)) | None => return Err(StartError(refusal)),
+            },
+        };
+        report(&active);
+        Ok(Self {
+            source,
+            secrets,
+            prompts,
+            shared,
+            active: ArcSwap::from_pointee(active),
+            refused: ArcSwapOption::from(refused.map(Arc::new)),
+            tools_revision: watch::channel(0).0,
+            reloading: Mutex::new(()),
+        })
+    }
+
+    /// What runs now.
+    #[must_use]
+    pub fn active(&self) -> Arc<Active> {
+        self.active.load_full()
+    }
+
+    /// What does not run, if anything.
+    #[must_use]
+    pub fn refused(&self) -> Option<Arc<Refused>> {
+        self.refused.load_full()
+    }
+
+    /// Changes whenever the list of tools does.
+    #[must_use]
+    pub fn tools_revision(&self) -> watch::Receiver<u64> {
+        self.tools_revision.subscribe()
+    }
+
+    /// The source, for the watcher.
+    #[must_use]
+    pub fn source(&self) -> (&PolicySource, &SecretSource) {
+        (&self.source, &self.secrets)
+    }
+
+    /// Looks at policy and secrets again, and puts what changed into service.
+    pub fn reload(&self) {
+        let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = self.active();
+        match self.source.read(&self.prompts) {
+            Ok(candidate) if candidate.hash == running.hash && running.origin != Origin::LastGood => {
+                self.forget_refusal();
+                self.renew_secrets(&running);
+            }
+            Ok(candidate) => self.replace(candidate, &running),
+            Err(refusal) => {
+                self.refuse(&refusal);
+                self.renew_secrets(&running);
+            }
+        }
+    }
+
+    fn replace(&self, candidate: Candidate, running: &Active) {
+        let origin = match self.source {
+            PolicySource::Environment(_) => Origin::Environment,
+            PolicySource::File { .. } => Origin::Policy,
+        };
+        match activate(candidate, origin, &self.secrets, Some(running), &self.shared) {
+            Ok(active) => {
+                self.forget_refusal();
+                self.swap(active, running);
+                self.shared.metrics.reload("applied");
+            }
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    fn renew_secrets(&self, running: &Active) {
+        let secrets = self.secrets.read(running.table.secrets());
+        if secrets.same_as(&running.secrets) {
+            return;
+        }
+        let candidate = Candidate {
+            table: Arc::clone(&running.table),
+            hash: running.hash.clone(),
+            unknown_fields: running.unknown_fields.clone(),
+        };
+        match activate(candidate, running.origin, &self.secrets, Some(running), &self.shared) {
+            Ok(active) => {
+                self.swap(active, running);
+                self.shared.metrics.reload("secrets_applied");
+            }
+            Err(refusal) => self.refuse(&refusal),
+        }
+    }
+
+    fn swap(&self, active: Active, running: &Active) {
+        report(&active);
+        let tools_changed = crate::mcp::tools::list(&active.table) != crate::mcp::tools::list(&running.table);
+        self.active.store(Arc::new(active));
+        if tools_changed {
+            self.tools_revision.send_modify(|revision| *revision += 1);
+        }
+    }
+
+    fn refuse(&self, refusal: &Refusal) {
+        let reason = refusal.to_string();
+        if self.refused.load().as_ref().is_some_and(|known| known.reason == reason) {
+            return;
+        }
+        tracing::error!(reason, "the changed policy is refused; what ran keeps running");
+        self.shared.metrics.reload("refused");
+        self.refused.store(Some(Arc::new(refused_now(refusal))));
+    }
+
+    fn forget_refusal(&self) {
+        if self.refused.swap(None).is_some() {
+            tracing::info!("the policy is accepted again");
+        }
+    }
+}
+
+fn activate(
+    candidate: Candidate,
+    origin: Origin,
+    source: &SecretSource,
+    previous: Option<&Active>,
+    shared: &Shared,
+) -> Result<Active, Refusal> {
+    let secrets = source.read(candidate.table.secrets());
+    Active::new(candidate, origin, secrets, previous, shared).map_err(|(path, error)| Refusal {
+        file: "policy".into(),
+        problems: vec![Problem { position: None, message: format!("{path}: {error}") }],
+    })
+}
+
+fn refused_now(refusal: &Refusal) -> Refused {
+    Refused { reason: refusal.to_string(), since_ms: clock::now_ms() }
+}
+
+fn report(active: &Active) {
+    tracing::info!(hash = active.hash, origin = ?active.origin, skills = active.table.skills.len(), "config in force");
+    for missing in active.secrets.missing() {
+        tracing::warn!(%missing, "a secret is missing");
+    }
+    if !active.unknown_fields.is_empty() {
+        tracing::warn!(fields = active.unknown_fields.join(", "), "the policy has fields that this version does not know");
+    }
+    if active.table.access.tokens.is_empty() {
+        tracing::warn!("no access token is configured: whoever reaches the port can call");
+    }
+}

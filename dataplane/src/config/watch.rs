@@ -1,0 +1,72 @@
+//! Follows the policy and the secrets on disk.
+//!
+//! File events make a change effective at once; a look every few seconds catches what they miss: a folder that came
+//! later, a link whose target lies elsewhere, a file system without events.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{Config, PolicySource};
+
+/// How long events must be quiet before a look: one write makes several.
+const QUIET: Duration = Duration::from_millis(50);
+/// Time between looks without an event.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Reloads the config whenever its files change, until `stop`.
+pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
+    let (sender, mut events) = mpsc::channel::<()>(1);
+    let _watcher = watch(&config, sender);
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            event = events.recv() => if event.is_some() { settle(&mut events).await } else { tokio::time::sleep(LOOK_EVERY).await },
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+        let config = Arc::clone(&config);
+        // Reading and compiling block for milliseconds; calls must not wait for them.
+        if let Err(error) = tokio::task::spawn_blocking(move || config.reload()).await {
+            tracing::error!(%error, "a reload ended abnormally; what ran keeps running");
+        }
+    }
+}
+
+/// Waits until events are quiet, but not for ever: a folder that something writes to all the time is looked at, too.
+async fn settle(events: &mut mpsc::Receiver<()>) {
+    let quiet = async { while tokio::time::timeout(QUIET, events.recv()).await.is_ok_and(|event| event.is_some()) {} };
+    // Either way it is time to look.
+    let _ = tokio::time::timeout(LOOK_EVERY, quiet).await;
+}
+
+fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let changed = move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            // One event in the channel is enough: it stands for all that wait behind it.
+            let _ = sender.try_send(());
+        }
+    };
+    let started = notify::recommended_watcher(changed).and_then(|mut watcher| {
+        for (folder, mode) in folders(config) {
+            watcher.watch(&folder, mode)?;
+        }
+        Ok(watcher)
+    });
+    started.inspect_err(|error| tracing::warn!(%error, "no file events; changes are noticed within 5 s")).ok()
+}
+
+/// The folders to follow. Never the files themselves: an editor or the kubelet replaces them.
+fn folders(config: &Config) -> Vec<(PathBuf, RecursiveMode)> {
+    let (source, secrets) = config.source();
+    let mut folders = vec![];
+    if let PolicySource::File { path, config_maps } = source {
+        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), PathBuf::from);
+        folders.push((parent, RecursiveMode::NonRecursive));
+        folders.extend(config_maps.clone().map(|folder| (folder, RecursiveMode::Recursive)));
+    }
+    folders.extend(secrets.folder().map(|folder| (folder.to_path_buf(), RecursiveMode::Recursive)));
+    folders.retain(|(folder, _)| folder.is_dir());
+    folders
+}

@@ -1,0 +1,125 @@
+//! The routing decision (`contract`, part 2). No I/O: a function of the evidence, the thresholds and the request.
+
+use crds::{policy::RouteMode, table::ThresholdValues};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+/// Where a call goes.
+#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[serde(rename_all = "snake_case")]
+pub enum Decision {
+    /// The local model.
+    Local,
+    /// Claude, by the skill's pass rate or because it is pinned.
+    Claude,
+    /// Claude, because the local model erred.
+    ClaudeFallback,
+}
+
+impl Decision {
+    /// As logged and as shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Claude => "claude",
+            Self::ClaudeFallback => "claude_fallback",
+        }
+    }
+}
+
+/// Why a call goes where it goes.
+#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Never measured, or the brain could not be asked.
+    NoPassRate,
+    /// Measured, but less often than `evidence.minSamples`.
+    TooFewSamples,
+    /// The rate is at or above the floor.
+    AtOrAboveFloor,
+    /// The rate is below the ceil.
+    BelowCeil,
+    /// The rate is between the two: the request's hash decides.
+    Split,
+    /// The skill's `route` says so.
+    Pinned,
+    /// The local model erred.
+    AfterLocalError,
+}
+
+impl Reason {
+    /// As logged and as shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NoPassRate => "no_pass_rate",
+            Self::TooFewSamples => "too_few_samples",
+            Self::AtOrAboveFloor => "at_or_above_floor",
+            Self::BelowCeil => "below_ceil",
+            Self::Split => "split",
+            Self::Pinned => "pinned",
+            Self::AfterLocalError => "after_local_error",
+        }
+    }
+}
+
+/// What is known about a skill when a call comes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Measured {
+    /// The pass rate; none: not measured.
+    pub pass_rate: Option<f64>,
+    /// Outcomes behind the rate; none: the brain does not say.
+    pub samples: Option<u64>,
+}
+
+/// Decides by the pass rate alone: at or above floor local, below ceil Claude, between them the hash's lowest bit.
+#[must_use]
+pub fn decide(pass_rate: Option<f64>, thresholds: ThresholdValues, hash: u64) -> (Decision, Reason) {
+    match pass_rate {
+        None => (Decision::Local, Reason::NoPassRate),
+        Some(rate) if rate >= thresholds.floor => (Decision::Local, Reason::AtOrAboveFloor),
+        Some(rate) if rate < thresholds.ceil => (Decision::Claude, Reason::BelowCeil),
+        Some(_) if hash & 1 == 0 => (Decision::Local, Reason::Split),
+        Some(_) => (Decision::Claude, Reason::Split),
+    }
+}
+
+/// Decides for a skill: a pinned route first, then too few samples count as no pass rate, then [`decide`].
+#[must_use]
+pub fn decide_for_skill(
+    route: RouteMode,
+    measured: Measured,
+    min_samples: u64,
+    thresholds: ThresholdValues,
+    hash: u64,
+) -> (Decision, Reason) {
+    match route {
+        RouteMode::Local => (Decision::Local, Reason::Pinned),
+        RouteMode::Claude => (Decision::Claude, Reason::Pinned),
+        RouteMode::Auto => match effective_rate(measured, min_samples) {
+            None if measured.pass_rate.is_some() => (Decision::Local, Reason::TooFewSamples),
+            rate => decide(rate, thresholds, hash),
+        },
+    }
+}
+
+/// The pass rate that counts: none when fewer samples than asked for stand behind it.
+#[must_use]
+pub fn effective_rate(measured: Measured, min_samples: u64) -> Option<f64> {
+    measured.pass_rate.filter(|_| measured.samples.is_none_or(|samples| samples >= min_samples))
+}
+
+/// The first 8 bytes, big endian, of SHA-256(system ‖ 0x00 ‖ user); no normalisation of either text.
+#[must_use]
+pub fn request_hash(system: &str, user: &str) -> u64 {
+    let mut digest = Sha256::new();
+    digest.update(system.as_bytes());
+    digest.update([0]);
+    digest.update(user.as_bytes());
+    let digest: [u8; 32] = digest.finalize().into();
+    digest[..8].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests;

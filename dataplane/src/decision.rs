@@ -1,0 +1,142 @@
+//! The record of one model call: who decided what on which evidence, and what came of it.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::decide::{Decision, Reason};
+
+/// One model call made for a caller.
+#[derive(Serialize, Clone, Debug, PartialEq)]
+pub struct DecisionRecord {
+    /// UUIDv7: sorts by time.
+    pub id: Uuid,
+    /// When the call began, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The skill.
+    pub skill: String,
+    /// The stage, from 0.
+    pub stage: usize,
+    /// The request hash, 16 hex digits.
+    pub hash: String,
+    /// The pass rate that was known, whether or not it counted.
+    pub pass_rate: Option<f64>,
+    /// Outcomes behind it.
+    pub samples: Option<u64>,
+    /// How old the evidence was, in milliseconds.
+    pub evidence_age_ms: Option<u64>,
+    /// The skill's floor.
+    pub floor: f64,
+    /// The skill's ceil.
+    pub ceil: f64,
+    /// Why.
+    pub reason: Reason,
+    /// Where the call went.
+    pub decision: Decision,
+    /// The model that was asked.
+    pub model: String,
+    /// The model that answered, if the gateway says.
+    pub answered_by: Option<String>,
+    /// Whether the gateway itself fell back to another model, if it says.
+    pub gateway_fallback: Option<bool>,
+    /// Tokens of the prompt, if the gateway says.
+    pub prompt_tokens: Option<u64>,
+    /// Tokens of the answer, if the gateway says.
+    pub completion_tokens: Option<u64>,
+    /// How long the model call took, in milliseconds.
+    pub duration_ms: u64,
+    /// The kind of error; none: the model answered.
+    pub error: Option<&'static str>,
+    /// The name of the caller's token.
+    pub caller: Option<String>,
+    /// The caller's own session id.
+    pub session: Option<String>,
+    /// The caller's mode.
+    pub mode: &'static str,
+    /// The config that decided.
+    pub policy_hash: String,
+    /// The rate that counted: none when too few samples stand behind `pass_rate`.
+    #[serde(skip)]
+    pub effective_rate: Option<f64>,
+}
+
+impl DecisionRecord {
+    /// The line that the brain's readers parse (`contract`, part 4).
+    #[must_use]
+    pub fn message(&self) -> String {
+        let Self { skill, decision, model, .. } = self;
+        let detail = match decision {
+            Decision::ClaudeFallback => "after-local-error".to_string(),
+            Decision::Local | Decision::Claude => {
+                format!("pass_rate={}", self.effective_rate.map_or("null".into(), |rate| format!("{rate:.2}")))
+            }
+        };
+        format!("{skill}: {} — model={model}, {detail}", decision.as_str())
+    }
+
+    /// `skip` when the model call worked: a decision says nothing about quality. Else `fail`.
+    #[must_use]
+    pub fn final_status(&self) -> &'static str {
+        if self.error.is_none() { "skip" } else { "fail" }
+    }
+
+    /// Notes how long the call took.
+    pub fn set_duration(&mut self, duration: Duration) {
+        self.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn record(decision: Decision, rate: Option<f64>) -> DecisionRecord {
+        DecisionRecord {
+            id: Uuid::now_v7(),
+            time_ms: 0,
+            skill: "debug".into(),
+            stage: 0,
+            hash: "0".repeat(16),
+            pass_rate: rate,
+            samples: None,
+            evidence_age_ms: None,
+            floor: 0.9,
+            ceil: 0.7,
+            reason: Reason::NoPassRate,
+            decision,
+            model: "qwen35".into(),
+            answered_by: None,
+            gateway_fallback: None,
+            prompt_tokens: None,
+            completion_tokens: None,
+            duration_ms: 0,
+            error: None,
+            caller: None,
+            session: Some("mine".into()),
+            mode: "client-local",
+            policy_hash: String::new(),
+            effective_rate: rate,
+        }
+    }
+
+    #[test]
+    fn contract_4_message_of_a_first_attempt() {
+        assert_eq!(record(Decision::Local, None).message(), "debug: local — model=qwen35, pass_rate=null");
+        assert_eq!(record(Decision::Local, Some(0.9)).message(), "debug: local — model=qwen35, pass_rate=0.90");
+        assert_eq!(record(Decision::Claude, Some(0.456)).message(), "debug: claude — model=qwen35, pass_rate=0.46");
+    }
+
+    #[test]
+    fn contract_4_message_of_a_fallback() {
+        assert_eq!(record(Decision::ClaudeFallback, Some(0.9)).message(), "debug: claude_fallback — model=qwen35, after-local-error");
+    }
+
+    #[test]
+    fn contract_4_final_status_says_whether_the_model_call_worked() {
+        let mut record = record(Decision::Local, None);
+        assert_eq!(record.final_status(), "skip");
+        record.error = Some("timeout");
+        assert_eq!(record.final_status(), "fail");
+    }
+}

@@ -1,0 +1,156 @@
+//! Tells the brain what was decided: best effort, in order within a call, never waited for.
+
+use std::{
+    collections::hash_map::RandomState,
+    hash::BuildHasher,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::{sync::mpsc, task::JoinHandle};
+use uuid::Uuid;
+
+use crate::{brain_client::BrainClient, decision::DecisionRecord, metrics::Metrics};
+
+/// Workers; the entries of one call all go to the same one, so they go out in order.
+const WORKERS: usize = 4;
+/// Entries that may wait for one worker; a further one is dropped and counted.
+const QUEUE: usize = 512;
+/// The session and the skill of every entry (`contract`, part 4).
+const ROUTING: &str = "_routing";
+
+struct Item {
+    brain: Arc<BrainClient>,
+    record: Box<DecisionRecord>,
+}
+
+/// The queue. Cheap to clone by `Arc`.
+pub struct DecisionLog {
+    queues: Mutex<Vec<mpsc::Sender<Item>>>,
+    workers: Mutex<Vec<JoinHandle<()>>>,
+    spread: RandomState,
+    metrics: Arc<Metrics>,
+}
+
+impl DecisionLog {
+    /// Starts the workers.
+    #[must_use]
+    pub fn start(metrics: Arc<Metrics>) -> Arc<Self> {
+        let (queues, workers) = (0..WORKERS)
+            .map(|_| {
+                let (sender, receiver) = mpsc::channel(QUEUE);
+                (sender, tokio::spawn(deliver(receiver, Arc::clone(&metrics))))
+            })
+            .unzip();
+        Arc::new(Self { queues: Mutex::new(queues), workers: Mutex::new(workers), spread: RandomState::new(), metrics })
+    }
+
+    /// Logs a decision of the call `call_id`: one log line always, and an entry in the brain if there is one.
+    pub fn record(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, record: DecisionRecord) {
+        log_line(&record);
+        self.metrics.decision(&record);
+        let Some(brain) = brain else { return };
+        let worker = usize::try_from(self.spread.hash_one(call_id) % WORKERS as u64).unwrap_or_default();
+        let item = Item { brain: Arc::clone(brain), record: Box::new(record) };
+        let queued = locked(&self.queues).get(worker).is_some_and(|queue| queue.try_send(item).is_ok());
+        if !queued {
+            self.metrics.decision_log_dropped("queue_full");
+        }
+    }
+
+    /// Delivers what is queued, for at most `grace`; nothing is taken from then on.
+    pub async fn flush(&self, grace: Duration) {
+        locked(&self.queues).clear();
+        let workers = std::mem::take(&mut *locked(&self.workers));
+        if tokio::time::timeout(grace, futures::future::join_all(workers)).await.is_err() {
+            tracing::warn!("decisions that the brain did not take in time were dropped");
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    // Nothing that holds the lock can panic half way.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn deliver(mut queue: mpsc::Receiver<Item>, metrics: Arc<Metrics>) {
+    while let Some(Item { brain, record }) = queue.recv().await {
+        let with_record = brain.takes_decisions().await;
+        if let Err(error) = brain.session_log(arguments(&record, with_record)).await {
+            metrics.decision_log_dropped(error.kind());
+            tracing::warn!(id = %record.id, %error, "a decision was not logged: the brain");
+        }
+    }
+}
+
+/// The entry of `contract` part 4; the record itself only for a brain that declares it.
+fn arguments(record: &DecisionRecord, with_record: bool) -> Value {
+    let mut arguments = json!({
+        "session_id": ROUTING,
+        "skill": ROUTING,
+        "phase": "decide",
+        "final_status": record.final_status(),
+        "message": record.message(),
+        "duration_ms": record.duration_ms,
+        "project_root": "",
+    });
+    if with_record {
+        arguments["decision_id"] = json!(record.id);
+        arguments["decision"] = json!(record);
+    }
+    arguments
+}
+
+fn log_line(record: &DecisionRecord) {
+    tracing::info!(
+        target: "routing::decision",
+        id = %record.id,
+        skill = record.skill,
+        stage = record.stage,
+        hash = record.hash,
+        pass_rate = record.pass_rate,
+        samples = record.samples,
+        evidence_age_ms = record.evidence_age_ms,
+        floor = record.floor,
+        ceil = record.ceil,
+        reason = record.reason.as_str(),
+        decision = record.decision.as_str(),
+        model = record.model,
+        answered_by = record.answered_by,
+        gateway_fallback = record.gateway_fallback,
+        prompt_tokens = record.prompt_tokens,
+        completion_tokens = record.completion_tokens,
+        duration_ms = record.duration_ms,
+        error = record.error,
+        caller = record.caller,
+        session = record.session,
+        mode = record.mode,
+        policy_hash = record.policy_hash,
+        "decided"
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{decide::Decision, decision::tests::record};
+
+    #[test]
+    fn contract_4_the_entry_has_exactly_these_arguments() {
+        let mut record = record(Decision::Local, Some(0.94));
+        record.duration_ms = 12;
+        assert_eq!(
+            arguments(&record, false),
+            json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
+                "message": "debug: local — model=qwen35, pass_rate=0.94", "duration_ms": 12, "project_root": ""})
+        );
+    }
+
+    #[test]
+    fn contract_4_session_and_project_never_carry_the_callers_own() {
+        let with_record = arguments(&record(Decision::Local, None), true);
+        assert_eq!((&with_record["session_id"], &with_record["project_root"]), (&json!("_routing"), &json!("")));
+        assert_eq!(with_record["decision"]["session"], "mine");
+    }
+}

@@ -1,0 +1,170 @@
+//! Pass rates, cached per skill. One request per skill and TTL however many calls wait; busy skills are refreshed ahead,
+//! so only a cold one ever waits, and never longer than the brain client's second.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crds::table::EvidenceRules;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+
+use crate::{
+    brain_client::{BrainClient, BrainError},
+    decide::Measured,
+    metrics::Metrics,
+};
+
+/// Part of the TTL after which a call that finds the value still fresh has it renewed in the background.
+const REFRESH_AHEAD: f64 = 0.8;
+
+type Fetch = Shared<BoxFuture<'static, Result<Measured, BrainError>>>;
+
+/// What was known when a call asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Evidence {
+    /// The rate and its samples.
+    pub measured: Measured,
+    /// How long ago the brain said so; none: it did not.
+    pub age: Option<Duration>,
+}
+
+/// The pass rates of one brain.
+pub struct EvidenceCache {
+    brain: Arc<BrainClient>,
+    rules: EvidenceRules,
+    metrics: Arc<Metrics>,
+    skills: Mutex<HashMap<String, Slot>>,
+}
+
+#[derive(Default)]
+struct Slot {
+    known: Option<(Measured, Instant)>,
+    /// The last request failed: what is held is served at once while the next one runs.
+    failing: bool,
+    fetch: Option<Fetch>,
+}
+
+/// What to do with a slot.
+#[derive(Debug, PartialEq)]
+enum Plan {
+    /// The value is fresh enough.
+    Serve,
+    /// It is, but ask again in the background.
+    ServeAndRefresh,
+    /// Wait for the brain.
+    Wait,
+}
+
+impl EvidenceCache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(brain: Arc<BrainClient>, rules: EvidenceRules, metrics: Arc<Metrics>) -> Self {
+        Self { brain, rules, metrics, skills: Mutex::default() }
+    }
+
+    /// What is known about a skill.
+    pub async fn of(self: &Arc<Self>, skill: &str) -> Evidence {
+        let now = Instant::now();
+        let (plan, known, fetch) = self.plan(skill, now);
+        match (plan, fetch) {
+            (Plan::Wait, Some(fetch)) => match fetch.await {
+                Ok(measured) => Evidence { measured, age: Some(Duration::ZERO) },
+                Err(_) => self.held(known),
+            },
+            _ => self.held(known),
+        }
+    }
+
+    /// The last known rates, without asking: for `/status`.
+    #[must_use]
+    pub fn peek(&self, skill: &str) -> Evidence {
+        let known = self.lock().get(skill).and_then(|slot| slot.known);
+        self.held(known)
+    }
+
+    fn plan(self: &Arc<Self>, skill: &str, now: Instant) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
+        let mut skills = self.lock();
+        let slot = skills.entry(skill.to_string()).or_default();
+        let plan = plan(slot.known.map(|(_, at)| now.duration_since(at)), slot.failing, &self.rules);
+        let fetch = (plan != Plan::Serve).then(|| slot.fetch.get_or_insert_with(|| self.fetch(skill)).clone());
+        (plan, slot.known, fetch)
+    }
+
+    fn fetch(self: &Arc<Self>, skill: &str) -> Fetch {
+        let (cache, skill) = (Arc::clone(self), skill.to_string());
+        // A task of its own: a caller that goes away must not leave the others with a request that nobody drives.
+        let request = tokio::spawn(async move {
+            let result = cache.brain.pass_rate(&skill, &cache.rules.window).await;
+            cache.note(&skill, &result);
+            result
+        });
+        request.map(|ended| ended.unwrap_or(Err(BrainError::Unreachable))).boxed().shared()
+    }
+
+    fn note(&self, skill: &str, result: &Result<Measured, BrainError>) {
+        let mut skills = self.lock();
+        let slot = skills.entry(skill.to_string()).or_default();
+        slot.fetch = None;
+        slot.failing = result.is_err();
+        match result {
+            Ok(measured) => slot.known = Some((*measured, Instant::now())),
+            Err(error) => {
+                self.metrics.pass_rate_errors(error.kind());
+                tracing::warn!(skill, %error, "no pass rate: the brain");
+            }
+        }
+    }
+
+    /// A known value that is still fresh, or that may be held; else nothing.
+    fn held(&self, known: Option<(Measured, Instant)>) -> Evidence {
+        let known = known.map(|(measured, at)| (measured, at.elapsed()));
+        match known.filter(|(_, age)| *age < self.rules.ttl || *age <= self.rules.hold_for) {
+            Some((measured, age)) => Evidence { measured, age: Some(age) },
+            None => Evidence::default(),
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Slot>> {
+        // Every update of a slot is a whole one, so a panic elsewhere leaves nothing half done.
+        self.skills.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn plan(age: Option<Duration>, failing: bool, rules: &EvidenceRules) -> Plan {
+    match age {
+        Some(age) if age < rules.ttl.mul_f64(REFRESH_AHEAD) => Plan::Serve,
+        Some(age) if age < rules.ttl => Plan::ServeAndRefresh,
+        Some(age) if failing && age <= rules.hold_for => Plan::ServeAndRefresh,
+        _ => Plan::Wait,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_cold_skill_waits() {
+        let seconds = Duration::from_secs;
+        let rules = |hold_for| EvidenceRules { window: "7d".into(), ttl: seconds(60), min_samples: 1, hold_for };
+        let holding = rules(seconds(3600));
+        for (age, failing, expected) in [
+            (None, false, Plan::Wait),
+            (Some(seconds(0)), false, Plan::Serve),
+            (Some(seconds(47)), false, Plan::Serve),
+            (Some(seconds(48)), false, Plan::ServeAndRefresh),
+            (Some(seconds(59)), true, Plan::ServeAndRefresh),
+            (Some(seconds(60)), false, Plan::Wait),
+            (Some(seconds(3600)), true, Plan::ServeAndRefresh),
+            (Some(seconds(3601)), true, Plan::Wait),
+        ] {
+            assert_eq!(plan(age, failing, &holding), expected, "{age:?} {failing}");
+        }
+        assert_eq!(plan(Some(seconds(61)), true, &rules(Duration::ZERO)), Plan::Wait, "nothing is held");
+    }
+}

@@ -1,0 +1,50 @@
+//! The public port: `/mcp` and `/healthz`, nothing else.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use brain::transport::{self, origin};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::{
+    data_plane::DataPlane,
+    mcp::{Skills, access},
+};
+
+/// The routes of the public port.
+pub fn app(data_plane: &Arc<DataPlane>) -> Router {
+    let hard_stop = data_plane.shutdown.hard_stop.clone();
+    let mcp = transport::endpoint(Skills::new(Arc::clone(data_plane)), hard_stop)
+        .route_layer(middleware::from_fn_with_state(Arc::clone(data_plane), access::admit))
+        // Outside of the token check: a browser's preflight carries no token.
+        .route_layer(cors(Arc::clone(data_plane)));
+    Router::new()
+        .merge(mcp)
+        .route("/healthz", get(|| async { "ok\n" }))
+        .fallback(|| async { transport::plain(StatusCode::NOT_FOUND) })
+        .layer(middleware::from_fn_with_state(Arc::clone(data_plane), close_when_draining))
+}
+
+/// Pages of allowed origins may read the answers.
+fn cors(data_plane: Arc<DataPlane>) -> CorsLayer {
+    let allowed = AllowOrigin::predicate(move |_, request| {
+        origin::check(&request.headers, &data_plane.config.active().table.access.origins).is_ok()
+    });
+    CorsLayer::new().allow_origin(allowed).allow_methods([Method::POST]).allow_headers(AllowHeaders::mirror_request())
+}
+
+/// While the endpoint is taken out of rotation clients are told to connect anew, elsewhere.
+async fn close_when_draining(State(data_plane): State<Arc<DataPlane>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if data_plane.shutdown.draining.is_cancelled() {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}

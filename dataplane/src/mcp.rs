@@ -1,0 +1,128 @@
+//! The skills as MCP tools.
+
+pub mod access;
+mod answer;
+mod progress;
+pub mod tools;
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use brain::transport::{self, PlainJsonOnly};
+use rmcp::{
+    ErrorData, RoleServer, ServerHandler,
+    model::{
+        CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, Implementation, ListToolsResult,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+    },
+    service::{RequestContext, SubscriptionContext},
+};
+use tokio::sync::watch;
+
+use self::access::Caller;
+use crate::{
+    call::{Call, CallOutcome},
+    config::Active,
+    data_plane::DataPlane,
+    mode::Mode,
+};
+
+const INSTRUCTIONS: &str = "Each tool is a skill that runs on a local model or on Claude, by how often the local model got it right. \
+The server does not see your disk: pass the material in the arguments. When you know how an answer turned out, report it.";
+
+/// Serves the active config's skills.
+#[derive(Clone)]
+pub struct Skills(Arc<DataPlane>);
+
+impl Skills {
+    /// Serves this data plane's skills.
+    #[must_use]
+    pub fn new(data_plane: Arc<DataPlane>) -> Self {
+        Self(data_plane)
+    }
+
+    async fn call(&self, request: CallToolRequestParams, context: &RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+        let active = self.0.config.active();
+        let Some(skill) = active.table.skills.get(request.name.as_ref()).cloned() else {
+            return Err(transport::unknown_tool(&request.name, &tools::names(&active.table)));
+        };
+        let arguments = request.arguments.unwrap_or_default();
+        if let Err(violations) = skill.arguments.check(&arguments) {
+            self.0.metrics.call(&skill.name, "arguments");
+            return Ok(answer::wrong_arguments(&skill.name, &violations).into());
+        }
+        let Some(in_flight) = self.0.admit(active.table.in_flight) else {
+            self.0.metrics.call(&skill.name, "busy");
+            return Ok(answer::busy(&skill.name, active.table.in_flight).into());
+        };
+        let parts = context.extensions.get::<Parts>();
+        let (activity, activities) = watch::channel(String::new());
+        let call = Call {
+            data_plane: Arc::clone(&self.0),
+            active: Arc::clone(&active),
+            skill: Arc::clone(&skill),
+            arguments,
+            caller: parts.and_then(|parts| parts.extensions.get::<Caller>()).map(|Caller(name)| name.to_string()),
+            mode: parts.map(|parts| Mode::of(&parts.headers)).unwrap_or_default(),
+            activity,
+        };
+        let listens = parts.is_none_or(|parts| parts.extensions.get::<PlainJsonOnly>().is_none());
+        let outcome = progress::with_heartbeat(call.run(), context, listens, activities).await;
+        drop(in_flight);
+        let outcome = outcome.ok_or_else(|| ErrorData::internal_error("the call was cancelled", None))?;
+        Ok(self.answer(&active, &skill.name, outcome).into())
+    }
+
+    fn answer(&self, active: &Active, skill: &str, outcome: CallOutcome) -> rmcp::model::CallToolResult {
+        let CallOutcome { answer, decisions } = outcome;
+        self.0.metrics.call(skill, if answer.is_ok() { "answered" } else { "failed" });
+        match answer {
+            Ok(text) => answer::answered(skill, text, &decisions, active.table.decision_line),
+            Err(failure) => answer::failed(&failure, &decisions),
+        }
+    }
+}
+
+impl ServerHandler for Skills {
+    fn get_info(&self) -> ServerConfig {
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build())
+            .with_server_info(Implementation::new("routing", env!("CARGO_PKG_VERSION")))
+            .with_instructions(INSTRUCTIONS)
+    }
+
+    async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: RequestContext<RoleServer>) -> Result<ListToolsResult, ErrorData> {
+        Ok(ListToolsResult::with_all_items(tools::list(&self.0.config.active().table)))
+    }
+
+    fn get_tool(&self, name: &str) -> Option<Tool> {
+        self.0.config.active().table.skills.get(name).map(|skill| tools::tool(skill))
+    }
+
+    async fn call_tool(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+        self.call(request, &context).await
+    }
+
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(requested.supported_by(&self.get_info().capabilities))
+    }
+
+    async fn listen(&self, subscription: SubscriptionContext) -> Result<(), ErrorData> {
+        let mut revision = self.0.config.tools_revision();
+        loop {
+            tokio::select! {
+                // An open stream would keep the server from stopping.
+                () = self.0.shutdown.stopping.cancelled() => return Ok(()),
+                () = subscription.cancelled() => return Ok(()),
+                changed = revision.changed() => {
+                    if changed.is_err() || subscription.sink().notify_tool_list_changed().await.is_err() {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    async fn on_custom_request(&self, request: CustomRequest, _: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
+        Err(transport::unknown_request(&request))
+    }
+}

@@ -1,0 +1,131 @@
+//! Who may call: host, origin, token. Read from the active config at each request, so a change holds at once.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, StatusCode, header},
+    middleware::Next,
+    response::Response,
+};
+use brain::{
+    bearer,
+    transport::{INVALID_REQUEST, UNAVAILABLE, origin, rpc_error, unauthorized},
+};
+use crds::field_error::printable;
+
+use crate::{config::Active, data_plane::DataPlane};
+
+/// Longest host that a refusal repeats, in characters.
+const HOST_SHOWN: usize = 100;
+
+/// Request extension: the name of the caller's token.
+#[derive(Clone)]
+pub struct Caller(pub Arc<str>);
+
+/// Lets a request through to MCP, or answers why not.
+pub async fn admit(State(data_plane): State<Arc<DataPlane>>, mut request: Request, next: Next) -> Response {
+    match caller(&data_plane.config.active(), request.headers(), request.uri().host()) {
+        Ok(caller) => {
+            if let Some(name) = caller {
+                request.extensions_mut().insert(Caller(name.into()));
+            }
+            next.run(request).await
+        }
+        Err(refusal) => {
+            data_plane.metrics.refused(refusal.kind());
+            refusal.response()
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Refusal {
+    Host(String),
+    Origin(String),
+    Unauthorized,
+    Closed,
+}
+
+impl Refusal {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Host(_) => "host",
+            Self::Origin(_) => "origin",
+            Self::Unauthorized => "unauthorized",
+            Self::Closed => "closed",
+        }
+    }
+
+    fn response(&self) -> Response {
+        match self {
+            Self::Host(host) => {
+                let message = format!("forbidden: host {host} is not one of the policy's access.allowedHosts");
+                rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message)
+            }
+            Self::Origin(origin) => {
+                let message = format!("forbidden: origin {origin} is not one of the policy's access.allowedOrigins");
+                rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message)
+            }
+            Self::Unauthorized => unauthorized(),
+            Self::Closed => {
+                let message = "closed: the policy asks for a token and none of its Secrets is there; see /status on the admin port";
+                rpc_error(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, message)
+            }
+        }
+    }
+}
+
+/// The name of the caller's token; none when the endpoint is open.
+fn caller(active: &Active, headers: &HeaderMap, uri_host: Option<&str>) -> Result<Option<String>, Refusal> {
+    let access = &active.table.access;
+    check_host(headers, uri_host, &access.hosts)?;
+    origin::check(headers, &access.origins).map_err(Refusal::Origin)?;
+    if access.tokens.is_empty() {
+        return Ok(None);
+    }
+    if active.is_closed() {
+        return Err(Refusal::Closed);
+    }
+    let presented = bearer::presented(headers).ok_or(Refusal::Unauthorized)?;
+    // Every token is compared, so that the time does not tell which one was close.
+    let matching = active.tokens.iter().filter(|(_, token)| token.matches(presented)).map(|(name, _)| name.clone());
+    matching.last().map(Some).ok_or(Refusal::Unauthorized)
+}
+
+fn check_host(headers: &HeaderMap, uri_host: Option<&str>, allowed: &[String]) -> Result<(), Refusal> {
+    if allowed.is_empty() {
+        return Ok(());
+    }
+    let header = headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase());
+    let host = header.or_else(|| uri_host.map(str::to_ascii_lowercase)).unwrap_or_default();
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host.as_str(), |(name, _)| name);
+    if allowed.iter().any(|allowed| *allowed == host || *allowed == name) {
+        return Ok(());
+    }
+    Err(Refusal::Host(printable(&host, HOST_SHOWN)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_allowed_with_any_port_or_with_the_one_listed() {
+        let allowed = ["routing.example".to_string(), "10.0.0.7:30310".to_string(), "[::1]".to_string()];
+        for (host, passes) in [
+            ("routing.example", true),
+            ("Routing.Example:8080", true),
+            ("10.0.0.7:30310", true),
+            ("10.0.0.7:30311", false),
+            ("10.0.0.7", false),
+            ("[::1]:80", true),
+            ("evil.example", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(header::HOST, host.parse().expect("a header"))]);
+            assert_eq!(check_host(&headers, None, &allowed).is_ok(), passes, "{host}");
+        }
+        assert!(check_host(&HeaderMap::new(), None, &[]).is_ok(), "no list: any host");
+    }
+}

@@ -1,0 +1,108 @@
+//! Tool results: the answer, the decision line, and the decisions in `_meta`.
+
+use crds::policy::DecisionLine;
+use rmcp::model::{Annotations, CallToolResult, ContentBlock, MetaObject, Role, TextContent};
+use serde_json::{Value, json};
+
+use crate::{call::failure::CallFailure, decision::DecisionRecord};
+
+/// Key of the decisions in a result's `_meta`.
+const DECISIONS: &str = "routing.hyperguild.io/decisions";
+
+pub(super) fn answered(skill: &str, text: String, decisions: &[DecisionRecord], line: DecisionLine) -> CallToolResult {
+    let mut content = vec![ContentBlock::text(text)];
+    if line == DecisionLine::Show && !decisions.is_empty() {
+        let for_the_model = Annotations::default().with_audience(vec![Role::Assistant]);
+        content.push(ContentBlock::Text(TextContent::new(decision_line(skill, decisions)).with_annotations(for_the_model)));
+    }
+    with_decisions(CallToolResult::success(content), decisions)
+}
+
+pub(super) fn failed(failure: &CallFailure, decisions: &[DecisionRecord]) -> CallToolResult {
+    with_decisions(CallToolResult::error(vec![ContentBlock::text(failure.to_string())]), decisions)
+}
+
+pub(super) fn wrong_arguments(skill: &str, violations: &[String]) -> CallToolResult {
+    let text = format!("{skill}: wrong arguments: {}; see the tool's inputSchema", violations.join("; "));
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+pub(super) fn busy(skill: &str, limit: usize) -> CallToolResult {
+    let text = format!("{skill}: the server works on {limit} calls already (limits.inFlight); call again in a moment");
+    CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+fn with_decisions(mut result: CallToolResult, decisions: &[DecisionRecord]) -> CallToolResult {
+    if !decisions.is_empty() {
+        let mut meta = MetaObject::new();
+        meta.insert(DECISIONS.to_string(), decisions.iter().map(summary).collect());
+        result.meta = Some(meta);
+    }
+    result
+}
+
+fn summary(record: &DecisionRecord) -> Value {
+    json!({
+        "id": record.id,
+        "stage": record.stage,
+        "decision": record.decision.as_str(),
+        "reason": record.reason.as_str(),
+        "model": record.answered_by.as_ref().unwrap_or(&record.model),
+        "passRate": record.pass_rate,
+        "samples": record.samples,
+        "error": record.error,
+        "policyHash": record.policy_hash,
+    })
+}
+
+/// One line that a model can quote back when it reports the outcome. The outcome judges the skill's answer, so it names
+/// the decision that produced it: the last one.
+fn decision_line(skill: &str, decisions: &[DecisionRecord]) -> String {
+    let routes: Vec<String> = decisions.iter().map(route).collect();
+    let id = decisions.last().map(|record| record.id.to_string()).unwrap_or_default();
+    format!(
+        "routing: {skill}: {}; decision_id {id}. When you know how this turned out, report it to the brain: session_log \
+         skill={skill} phase=outcome final_status=pass|fail decision_id={id}",
+        routes.join(", then ")
+    )
+}
+
+fn route(record: &DecisionRecord) -> String {
+    let model = record.answered_by.as_ref().unwrap_or(&record.model);
+    let rate = record.effective_rate.map_or("not measured".into(), |rate| format!("pass rate {rate:.2}"));
+    let failed = record.error.map(|kind| format!(", failed: {kind}")).unwrap_or_default();
+    format!("{} ({model}, {rate}{failed})", record.decision.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{decide::Decision, decision::tests::record};
+
+    fn texts(result: &CallToolResult) -> Vec<String> {
+        result.content.iter().filter_map(|block| block.as_text()).map(|text| text.text.clone()).collect()
+    }
+
+    #[test]
+    fn the_decision_line_is_one_line_for_the_assistant_only() {
+        let decisions = [record(Decision::Local, Some(0.94)), record(Decision::ClaudeFallback, None)];
+        let result = answered("debug", "answer".into(), &decisions, DecisionLine::Show);
+        let [answer, line] = texts(&result).try_into().expect("two blocks");
+        assert_eq!(answer, "answer");
+        assert!(!line.contains('\n') && line.contains(&decisions[1].id.to_string()), "{line}");
+        let json = serde_json::to_value(&result).expect("JSON");
+        assert_eq!(json["content"][1]["annotations"]["audience"], json!(["assistant"]));
+        assert_eq!(json["content"][0].get("annotations"), None);
+    }
+
+    #[test]
+    fn the_policy_can_turn_the_line_off_and_meta_stays() {
+        let decisions = [record(Decision::Local, Some(0.94))];
+        let result = answered("debug", "answer".into(), &decisions, DecisionLine::Hide);
+        assert_eq!(texts(&result), ["answer"]);
+        let meta = serde_json::to_value(result.meta).expect("JSON");
+        let [summary] = meta[DECISIONS].as_array().expect("a list").as_slice() else { panic!("one decision") };
+        let keys: Vec<&String> = summary.as_object().expect("an object").keys().collect();
+        assert_eq!(keys, ["id", "stage", "decision", "reason", "model", "passRate", "samples", "error", "policyHash"]);
+    }
+}

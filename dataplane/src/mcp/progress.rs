@@ -1,0 +1,47 @@
+//! Says every so often that a slow call is alive: clients give up on a silent one. A caller that goes away ends it.
+
+use std::time::Duration;
+
+use rmcp::{
+    RoleServer,
+    model::{ProgressNotificationParam, ProgressToken},
+    service::RequestContext,
+};
+use tokio::{
+    sync::watch,
+    time::{Instant, interval_at},
+};
+
+/// Time between two signs of life.
+const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Runs a call; none when the caller went away. Heartbeats go to callers that sent a `progressToken` and `listen`.
+pub(super) async fn with_heartbeat<T>(
+    call: impl Future<Output = T>,
+    context: &RequestContext<RoleServer>,
+    listens: bool,
+    activities: watch::Receiver<String>,
+) -> Option<T> {
+    let token = context.meta.get_progress_token().filter(|_| listens);
+    tokio::pin!(call);
+    let began = Instant::now();
+    let mut heartbeat = interval_at(began + HEARTBEAT, HEARTBEAT);
+    loop {
+        tokio::select! {
+            outcome = &mut call => return Some(outcome),
+            () = context.ct.cancelled() => return None,
+            _ = heartbeat.tick() => if let Some(token) = &token {
+                let activity = activities.borrow().clone();
+                notify(context, token.clone(), began.elapsed(), &activity).await;
+            }
+        }
+    }
+}
+
+async fn notify(context: &RequestContext<RoleServer>, token: ProgressToken, elapsed: Duration, activity: &str) {
+    let message = format!("{activity}, {} s", elapsed.as_secs());
+    let progress = ProgressNotificationParam::new(token, elapsed.as_secs_f64()).with_message(message);
+    if let Err(error) = context.peer.notify_progress(progress).await {
+        tracing::debug!(%error, "a progress notification was not sent");
+    }
+}

@@ -1,0 +1,143 @@
+//! The `.mcp.json` that MCP clients read (`contract`, part 7).
+
+use std::{io::Write, path::Path};
+
+use serde_json::{Map, Value, json};
+
+use crate::mode::Mode;
+
+/// Where the data plane is unless said otherwise.
+pub const DEFAULT_URL: &str = "http://koala:30310/mcp";
+const DESCRIPTION: &str = "Mode 2 routing pod — routes skill calls to LiteLLM/local";
+const BRAIN_DESCRIPTION: &str = "Brain — report how skill calls turned out with session_log";
+/// Key that an earlier tool left behind.
+const PENDING: &str = "_routing_pending";
+/// Largest file that is taken over, in bytes.
+const MAX_BYTES: u64 = 4 * 1024 * 1024;
+
+/// The servers to write.
+pub struct Servers<'a> {
+    /// The mode that calls are made in.
+    pub mode: Mode,
+    /// Address of the data plane's `/mcp`.
+    pub url: &'a str,
+    /// Variable that holds the token.
+    pub token_env: Option<&'a str>,
+    /// Address of the brain.
+    pub brain_url: Option<&'a str>,
+}
+
+/// A file that can not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum McpJsonError {
+    /// The file is there and can not be taken over.
+    #[error("{path}: {reason}; nothing was changed")]
+    Unusable {
+        /// The file.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// An argument is unusable.
+    #[error("{0}")]
+    Argument(String),
+    /// Writing failed.
+    #[error("{path}: can not be written: {source}; nothing was changed")]
+    Write {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Writes the servers into the file, keeping its other servers and unknown keys, in one step. Returns the servers' names.
+///
+/// # Errors
+/// The file is no JSON object, or can not be written; it is then unchanged.
+pub fn write(path: &Path, servers: &Servers<'_>) -> Result<Vec<String>, McpJsonError> {
+    let entries = entries(servers)?;
+    let names = entries.iter().map(|(name, _)| name.clone()).collect();
+    let mut document = read(path)?;
+    merge(&mut document, entries).map_err(|reason| unusable(path, reason))?;
+    let text = format!("{:#}\n", Value::Object(document));
+    replace(path, &text).map_err(|source| McpJsonError::Write { path: path.display().to_string(), source })?;
+    Ok(names)
+}
+
+fn entries(servers: &Servers<'_>) -> Result<Vec<(String, Value)>, McpJsonError> {
+    let Servers { mode, url, token_env, brain_url } = servers;
+    check_url("--url", url)?;
+    let mut headers = json!({"X-Hyperguild-Mode": mode.as_str()});
+    if let Some(name) = token_env {
+        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !is_name {
+            return Err(McpJsonError::Argument("--token-env: must be the name of an environment variable, not the token itself".into()));
+        }
+        headers["Authorization"] = json!(format!("Bearer ${{{name}}}"));
+    }
+    let mut entries = vec![("routing".to_string(), json!({"type": "http", "url": url, "description": DESCRIPTION, "headers": headers}))];
+    if let Some(brain) = brain_url {
+        check_url("--brain-url", brain)?;
+        let url = format!("{}/mcp", brain.trim_end_matches('/').trim_end_matches("/mcp"));
+        entries.push(("brain".into(), json!({"type": "http", "url": url, "description": BRAIN_DESCRIPTION})));
+    }
+    Ok(entries)
+}
+
+fn check_url(flag: &str, text: &str) -> Result<(), McpJsonError> {
+    let usable = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    let message = format!("{flag}: {}: must be an http or https URL", crds::redact::url(text));
+    if usable { Ok(()) } else { Err(McpJsonError::Argument(message)) }
+}
+
+fn read(path: &Path) -> Result<Map<String, Value>, McpJsonError> {
+    let metadata = match std::fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
+        Err(e) => return Err(unusable(path, format!("can not be read: {e}"))),
+    };
+    if !metadata.is_file() || metadata.len() > MAX_BYTES {
+        return Err(unusable(path, "is no file of a usable size".into()));
+    }
+    let text = std::fs::read_to_string(path).map_err(|e| unusable(path, format!("can not be read: {e}")))?;
+    if text.trim().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_str(&text) {
+        Ok(Value::Object(document)) => Ok(document),
+        Ok(_) => Err(unusable(path, "is JSON, but not an object".into())),
+        Err(e) => Err(unusable(path, format!("is no JSON (line {}, column {}); mend or move it", e.line(), e.column()))),
+    }
+}
+
+fn merge(document: &mut Map<String, Value>, entries: Vec<(String, Value)>) -> Result<(), String> {
+    document.shift_remove(PENDING);
+    let servers = document.entry("mcpServers").or_insert_with(|| json!({}));
+    let servers = servers.as_object_mut().ok_or("has an mcpServers that is no object")?;
+    servers.shift_remove(PENDING);
+    servers.extend(entries);
+    Ok(())
+}
+
+fn unusable(path: &Path, reason: String) -> McpJsonError {
+    McpJsonError::Unusable { path: path.display().to_string(), reason }
+}
+
+/// Replaces the file as a whole, so that a reader never sees half of one. A link is followed to the file it stands for.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new().permissions(permissions(&target)).tempfile_in(folder)?;
+    file.write_all(text.as_bytes())?;
+    file.as_file().sync_all()?;
+    file.persist(&target).map(drop).map_err(|e| e.error)
+}
+
+fn permissions(target: &Path) -> std::fs::Permissions {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(target).map_or_else(|_| std::fs::Permissions::from_mode(0o644), |metadata| metadata.permissions())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! What is counted. Labels come from enums and from the policy's skill names, never from a request.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, text::encode},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
+    registry::Registry,
+};
+
+use crate::decision::DecisionRecord;
+
+/// Upper bounds of model call times, in seconds: up to the longest total time-out that clients wait for.
+const CALL_SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 280.0];
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CallLabels {
+    skill: String,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct DecisionLabels {
+    skill: String,
+    decision: &'static str,
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ModelLabels {
+    decision: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct SkillLabel {
+    skill: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabel {
+    kind: &'static str,
+}
+
+type Counters<L> = Family<L, Counter>;
+
+/// Every metric of the data plane.
+pub struct Metrics {
+    registry: Registry,
+    calls: Counters<CallLabels>,
+    decisions: Counters<DecisionLabels>,
+    gateway_fallbacks: Counters<SkillLabel>,
+    model_seconds: Family<ModelLabels, Histogram>,
+    refused: Counters<KindLabel>,
+    pass_rate_errors: Counters<KindLabel>,
+    decision_log_dropped: Counters<KindLabel>,
+    reloads: Counters<KindLabel>,
+    in_flight: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("routing");
+        let model_seconds = Family::new_with_constructor((|| Histogram::new(CALL_SECONDS)) as fn() -> Histogram);
+        let metrics = Self {
+            calls: Counters::default(),
+            decisions: Counters::default(),
+            gateway_fallbacks: Counters::default(),
+            model_seconds,
+            refused: Counters::default(),
+            pass_rate_errors: Counters::default(),
+            decision_log_dropped: Counters::default(),
+            reloads: Counters::default(),
+            in_flight: Gauge::default(),
+            registry: Registry::default(),
+        };
+        registry.register("build", "Version of this binary", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("calls", "Skill calls by result: answered, arguments, failed, busy, cancelled", metrics.calls.clone());
+        registry.register("decisions", "Model calls by decision and its reason", metrics.decisions.clone());
+        registry.register("gateway_fallbacks", "Model calls that the gateway itself sent to another model", metrics.gateway_fallbacks.clone());
+        registry.register("model_call_seconds", "Time of model calls by decision and result", metrics.model_seconds.clone());
+        registry.register("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed", metrics.refused.clone());
+        registry.register("pass_rate_errors", "Pass rates that the brain did not give", metrics.pass_rate_errors.clone());
+        registry.register("decision_log_dropped", "Decisions that the brain did not take", metrics.decision_log_dropped.clone());
+        registry.register("config_reloads", "Config changes seen: applied, refused", metrics.reloads.clone());
+        registry.register("in_flight_calls", "Skill calls being worked on", metrics.in_flight.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// The metrics in OpenMetrics text format.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string can not fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// A call of a served skill ended.
+    pub fn call(&self, skill: &str, result: &'static str) {
+        self.calls.get_or_create(&CallLabels { skill: skill.into(), result }).inc();
+    }
+
+    /// A model call ended.
+    pub fn decision(&self, record: &DecisionRecord) {
+        let (skill, decision) = (record.skill.clone(), record.decision.as_str());
+        if record.gateway_fallback == Some(true) {
+            self.gateway_fallbacks.get_or_create(&SkillLabel { skill: skill.clone() }).inc();
+        }
+        let seconds = Duration::from_millis(record.duration_ms).as_secs_f64();
+        let result = record.error.unwrap_or("answered");
+        self.model_seconds.get_or_create(&ModelLabels { decision, result }).observe(seconds);
+        self.decisions.get_or_create(&DecisionLabels { skill, decision, reason: record.reason.as_str() }).inc();
+    }
+
+    /// A request was refused before MCP.
+    pub fn refused(&self, kind: &'static str) {
+        self.refused.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// The brain gave no pass rate.
+    pub fn pass_rate_errors(&self, kind: &'static str) {
+        self.pass_rate_errors.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// The brain did not get a decision.
+    pub fn decision_log_dropped(&self, kind: &'static str) {
+        self.decision_log_dropped.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// A config change was applied or refused.
+    pub fn reload(&self, kind: &'static str) {
+        self.reloads.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Calls being worked on.
+    #[must_use]
+    pub fn in_flight(&self) -> &Gauge {
+        &self.in_flight
+    }
+}

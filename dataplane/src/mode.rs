@@ -1,0 +1,46 @@
+//! The caller's mode, from the `X-Hyperguild-Mode` header.
+
+use axum::http::HeaderMap;
+
+/// The header's name.
+pub const HEADER: &str = "x-hyperguild-mode";
+
+/// How the caller works with the data plane. There is one mode; absent and unknown values mean it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// The client runs on its user's machine and its skills are routed here.
+    #[default]
+    ClientLocal,
+}
+
+impl Mode {
+    /// As written in headers and records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientLocal => "client-local",
+        }
+    }
+
+    /// The mode that a request asks for.
+    #[must_use]
+    pub fn of(headers: &HeaderMap) -> Self {
+        match headers.get(HEADER).map(|value| value.as_bytes()) {
+            Some(b"client-local") | Some(_) | None => Self::ClientLocal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contract_6_absent_and_unknown_modes_mean_client_local() {
+        assert_eq!(Mode::of(&HeaderMap::new()).as_str(), "client-local");
+        for value in ["client-local", "banana", ""] {
+            let headers = HeaderMap::from_iter([(HEADER.parse().expect("a name"), value.parse().expect("a value"))]);
+            assert_eq!(Mode::of(&headers), Mode::ClientLocal, "{value}");
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Secrets: files of a folder, as a pod mounts them, or variables of the environment.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crds::policy::SecretKeyRef;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+/// Where the pod mounts Secrets.
+pub const DEFAULT_FOLDER: &str = "/var/run/routing/secrets";
+/// Longest secret, in bytes.
+const MAX_BYTES: u64 = 64 * 1024;
+
+/// Where secrets are read from.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
+    /// The variable named like the key.
+    Environment(SecretVariables),
+    /// `<folder>/<name>/<key>`; where the folder does not exist, the environment.
+    Folder(PathBuf, SecretVariables),
+}
+
+/// Variables of the environment that may be secrets; never printed.
+#[derive(Clone, Default)]
+pub struct SecretVariables(BTreeMap<String, SecretString>);
+
+impl std::fmt::Debug for SecretVariables {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretVariables")
+    }
+}
+
+impl FromIterator<(String, String)> for SecretVariables {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
+        Self(variables.into_iter().map(|(name, value)| (name, value.into())).collect())
+    }
+}
+
+/// A secret that is referred to and can not be used.
+#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
+pub struct MissingSecret {
+    /// Name of the Secret.
+    pub name: String,
+    /// Key in it.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl std::fmt::Display for MissingSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "secret {} key {}: {}", self.name, self.key, self.reason)
+    }
+}
+
+/// The secrets that a table refers to.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    values: BTreeMap<SecretKeyRef, SecretString>,
+    missing: Vec<MissingSecret>,
+}
+
+impl Secrets {
+    /// The value of a secret, if it is there.
+    #[must_use]
+    pub fn get(&self, reference: &SecretKeyRef) -> Option<&SecretString> {
+        self.values.get(reference)
+    }
+
+    /// What is referred to and not there.
+    #[must_use]
+    pub fn missing(&self) -> &[MissingSecret] {
+        &self.missing
+    }
+
+    /// Whether both hold the same.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        let exposed = |secrets: &Self| -> Vec<(SecretKeyRef, String)> {
+            secrets.values.iter().map(|(reference, value)| (reference.clone(), value.expose_secret().to_string())).collect()
+        };
+        self.missing == other.missing && exposed(self) == exposed(other)
+    }
+}
+
+impl SecretSource {
+    /// The folder to follow for changes.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Folder(folder, _) => Some(folder),
+            Self::Environment(_) => None,
+        }
+    }
+
+    /// Reads every referenced secret.
+    pub fn read<'a>(&self, references: impl Iterator<Item = &'a SecretKeyRef>) -> Secrets {
+        let mut secrets = Secrets::default();
+        for reference in references {
+            match self.read_one(reference).and_then(usable) {
+                Ok(value) => {
+                    secrets.values.insert(reference.clone(), value);
+                }
+                Err(reason) => {
+                    let SecretKeyRef { name, key } = reference.clone();
+                    let missing = MissingSecret { name, key, reason };
+                    if !secrets.missing.contains(&missing) {
+                        secrets.missing.push(missing);
+                    }
+                }
+            }
+        }
+        secrets
+    }
+
+    fn read_one(&self, reference: &SecretKeyRef) -> Result<SecretString, String> {
+        match self {
+            Self::Folder(folder, _) if folder.is_dir() => read_file(&folder.join(&reference.name).join(&reference.key)),
+            Self::Environment(SecretVariables(variables)) | Self::Folder(_, SecretVariables(variables)) => variables
+                .get(&reference.key)
+                .cloned()
+                .ok_or_else(|| format!("the environment variable {} is not set", reference.key)),
+        }
+    }
+}
+
+fn read_file(path: &Path) -> Result<SecretString, String> {
+    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
+    if fs::metadata(path).map_err(failed)?.len() > MAX_BYTES {
+        return Err(format!("{}: is larger than {MAX_BYTES} bytes", path.display()));
+    }
+    let bytes = fs::read(path).map_err(failed)?;
+    String::from_utf8(bytes).map(SecretString::from).map_err(|_| format!("{}: is not UTF-8", path.display()))
+}
+
+/// The value without the line end that editors and `kubectl create secret --from-file` leave.
+fn usable(value: SecretString) -> Result<SecretString, String> {
+    let trimmed = value.expose_secret().trim_end_matches(['\n', '\r']);
+    if trimmed.is_empty() {
+        return Err("is empty".into());
+    }
+    if trimmed.chars().any(char::is_control) || !trimmed.is_ascii() {
+        return Err("has characters that no HTTP header can carry".into());
+    }
+    Ok(trimmed.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reference(key: &str) -> SecretKeyRef {
+        SecretKeyRef { name: "routing-secrets".into(), key: key.into() }
+    }
+
+    #[test]
+    fn a_folder_beats_the_environment_and_a_missing_folder_leaves_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let variables = SecretVariables::from_iter([("KEY".to_string(), "from-env".to_string())]);
+        let source = SecretSource::Folder(folder.path().join("secrets"), variables);
+        let value = |source: &SecretSource| source.read([reference("KEY")].iter()).get(&reference("KEY")).map(|s| s.expose_secret().to_string());
+        assert_eq!(value(&source).as_deref(), Some("from-env"));
+        fs::create_dir_all(folder.path().join("secrets/routing-secrets")).expect("folders");
+        assert_eq!(value(&source), None, "the folder is there, the file is not");
+        fs::write(folder.path().join("secrets/routing-secrets/KEY"), "from-file\n").expect("a file");
+        assert_eq!(value(&source).as_deref(), Some("from-file"));
+    }
+
+    #[test]
+    fn an_unusable_secret_is_reported_without_its_value() {
+        for (value, reason) in [("", "is empty"), ("\n", "is empty"), ("can\nary", "no HTTP header"), ("canär", "no HTTP header")] {
+            let variables = SecretVariables::from_iter([("KEY".to_string(), value.to_string())]);
+            let secrets = SecretSource::Environment(variables).read([reference("KEY")].iter());
+            let missing = secrets.missing()[0].to_string();
+            assert!(missing.starts_with("secret routing-secrets key KEY: ") && missing.contains(reason), "{missing}");
+            assert!(!missing.contains("ary") && !missing.contains("canär"), "{missing}");
+        }
+    }
+}

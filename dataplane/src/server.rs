@@ -1,0 +1,78 @@
+//! Listens, serves, and ends as `shutdown` says.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::{admin, data_plane::DataPlane, http};
+
+/// How long decisions that still wait may take to reach the brain.
+const FLUSH_GRACE: Duration = Duration::from_secs(5);
+
+/// A port that can not be listened on, or a server that broke.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The port is taken or not allowed.
+    #[error("can not listen on {address}: {source}; free the port, or set {variable} to another")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The variable that sets it.
+        variable: &'static str,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Accepting or signals failed.
+    #[error("the server ended: {0}")]
+    Ended(std::io::Error),
+}
+
+/// Listens on an address.
+///
+/// # Errors
+/// The address and the variable that sets its port.
+pub async fn listen(bind: IpAddr, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {
+    let address = SocketAddr::new(bind, port);
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, variable, source })
+}
+
+/// Serves both ports until a signal ends it, then delivers the decisions that still wait.
+///
+/// # Errors
+/// The server broke.
+pub async fn serve(data_plane: Arc<DataPlane>, mcp: TcpListener, admin_port: TcpListener) -> Result<(), ServeError> {
+    let shutdown = data_plane.shutdown.clone();
+    let grace = data_plane.config.active().table.total_timeout;
+    let signals = tokio::spawn(shutdown.clone().on_signals(grace));
+    // The admin port answers until the last call has: the operator and the kubelet look at it meanwhile.
+    let admin = tokio::spawn(until(admin_port, admin::app(Arc::clone(&data_plane)), shutdown.stopped.clone()));
+    let public = until(mcp, http::app(&data_plane), shutdown.stopping.clone());
+    let ended = tokio::select! {
+        ended = public => ended,
+        // Connections that outlive the hard stop are left to the process's end.
+        () = shutdown.stopped.cancelled() => Ok(()),
+    };
+    data_plane.decision_log.flush(FLUSH_GRACE).await;
+    shutdown.stopped.cancel();
+    let joined = futures::future::try_join(signals, admin).await;
+    ended.map_err(ServeError::Ended)?;
+    match joined {
+        Ok((Ok(()), Ok(()))) => Ok(()),
+        Ok((Err(error), _) | (_, Err(error))) => Err(ServeError::Ended(error)),
+        Err(error) => Err(ServeError::Ended(std::io::Error::other(error))),
+    }
+}
+
+/// Serves a router until the token is cancelled and what is in flight has been answered.
+///
+/// # Errors
+/// Accepting failed.
+pub async fn until(listener: TcpListener, app: Router, stop: CancellationToken) -> std::io::Result<()> {
+    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
+}

@@ -1,0 +1,85 @@
+//! How the process runs: what it was told by its environment and its command line.
+
+pub mod environment;
+mod prompts;
+
+use std::{
+    collections::BTreeMap,
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
+
+use crds::builtin::BuiltinPrompts;
+
+use crate::{
+    config::PolicySource,
+    secrets::{self, SecretSource},
+};
+
+/// Port of the admin endpoint unless `ROUTING_ADMIN_PORT` says another.
+pub const DEFAULT_ADMIN_PORT: u16 = 3211;
+const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+/// The process's environment, as a map: tests pass their own.
+pub type Variables = BTreeMap<String, String>;
+
+/// How the data plane runs.
+#[derive(Debug)]
+pub struct Settings {
+    /// Address of both ports.
+    pub bind: IpAddr,
+    /// Port of `/mcp`; none: what the policy says.
+    pub port: Option<u16>,
+    /// Port of the admin endpoint.
+    pub admin_port: u16,
+    /// Where the policy comes from.
+    pub source: PolicySource,
+    /// Where secrets come from.
+    pub secrets: SecretSource,
+    /// The built-in skills' prompts.
+    pub prompts: BuiltinPrompts,
+    /// Folders below which files may be read.
+    pub workspace_roots: Vec<PathBuf>,
+    /// Variables that are set and do not count, because there is a policy file.
+    pub ignored_variables: Vec<String>,
+}
+
+/// Settings that can not be used: one line each.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.join("\n"))]
+pub struct SettingsError(pub Vec<String>);
+
+/// Reads the settings of `routing serve`.
+///
+/// # Errors
+/// One line for each bad variable and each missing prompt file, all in one go.
+pub fn read(variables: &Variables, policy: Option<PathBuf>, config_maps: Option<PathBuf>) -> Result<Settings, SettingsError> {
+    let mut reader = environment::Reader::new(variables);
+    let bind = reader.parsed("ROUTING_BIND", ANY, "must be an IP address, for example 127.0.0.1", |text| text.parse().ok());
+    let port = reader.optional("ROUTING_PORT", environment::PORT_RULE, environment::port);
+    let admin_port = reader.parsed("ROUTING_ADMIN_PORT", DEFAULT_ADMIN_PORT, environment::PORT_RULE, environment::port);
+    let prompts = prompts::read(variables).unwrap_or_else(|errors| {
+        reader.errors.extend(errors);
+        BuiltinPrompts::default()
+    });
+    let roots = reader.text("ROUTING_WORKSPACE_ROOTS").map(|roots| std::env::split_paths(roots).collect()).unwrap_or_default();
+    let secret_variables = variables.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let (source, secrets, ignored_variables) = match policy {
+        Some(path) => {
+            let folder = reader.text("ROUTING_SECRETS_DIR").unwrap_or(secrets::DEFAULT_FOLDER).into();
+            let secrets = SecretSource::Folder(folder, secret_variables);
+            (PolicySource::File { path, config_maps }, secrets, environment::set_policy_variables(variables))
+        }
+        None => {
+            let policy = environment::policy(&mut reader);
+            (PolicySource::Environment(Box::new(policy)), SecretSource::Environment(secret_variables), vec![])
+        }
+    };
+    if !reader.errors.is_empty() {
+        return Err(SettingsError(reader.errors));
+    }
+    Ok(Settings { bind, port, admin_port, source, secrets, prompts, workspace_roots: roots, ignored_variables })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! The variables of `contract` part 1, and the policy that they stand for.
+
+use crds::{
+    RoutingPolicySpec,
+    decimal::Decimal,
+    field_error::printable,
+    period::Period,
+    policy::{Access, AccessToken, Brain, Evidence, Model, Models, SecretKeyRef, Service, Thresholds, Upstream},
+    redact,
+};
+
+use super::Variables;
+
+/// Longest value that an error repeats, in characters.
+const SHOWN: usize = 100;
+/// Longest cache time, in seconds.
+const TTL_MAX: u32 = 86_400;
+/// What a port must be.
+pub(super) const PORT_RULE: &str = "must be a port from 1 to 65535";
+const DECIMAL_RULE: &str = "must be a finite number from 0 to 1, for example 0.90";
+/// Name that stands for the environment in references to secrets.
+const ENVIRONMENT: &str = "environment";
+/// The caller's name when the one token comes from the environment.
+const ENVIRONMENT_CALLER: &str = "environment";
+
+/// The defaults of `contract` part 1.
+mod defaults {
+    pub const LITELLM_BASE_URL: &str = "http://piguard:4000";
+    pub const BRAIN_URL: &str = "http://ingestion.supervisor:3300";
+    pub const LOCAL_MODEL: &str = "qwen35";
+    pub const CLAUDE_MODEL: &str = "claude-sonnet-4-6";
+    pub const FLOOR: f64 = 0.90;
+    pub const CEIL: f64 = 0.70;
+    pub const TTL_SECONDS: u32 = 60;
+}
+
+/// Where pass rates come from when nothing says otherwise.
+pub const DEFAULT_BRAIN_URL: &str = defaults::BRAIN_URL;
+
+/// Variables that make the policy, so that they count only when there is no policy file.
+const POLICY_VARIABLES: [&str; 9] = [
+    "LITELLM_BASE_URL",
+    "LITELLM_API_KEY",
+    "BRAIN_URL",
+    "BRAIN_TOKEN",
+    "HYPERGUILD_LOCAL_MODEL",
+    "HYPERGUILD_CLAUDE_MODEL",
+    "HYPERGUILD_ROUTE_LOCAL_FLOOR",
+    "HYPERGUILD_ROUTE_LOCAL_CEIL",
+    "HYPERGUILD_PASS_RATE_TTL_SECONDS",
+];
+
+/// Reads variables and collects what is wrong with them.
+pub(super) struct Reader<'a> {
+    variables: &'a Variables,
+    pub(super) errors: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(variables: &'a Variables) -> Self {
+        Self { variables, errors: vec![] }
+    }
+
+    /// A variable's text; an empty one counts as unset.
+    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
+        self.variables.get(name).map(String::as_str).filter(|text| !text.is_empty())
+    }
+
+    pub(super) fn optional<T>(&mut self, name: &str, rule: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(text);
+        if value.is_none() {
+            self.error(name, text, rule);
+        }
+        value
+    }
+
+    pub(super) fn parsed<T>(&mut self, name: &str, default: T, rule: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        self.optional(name, rule, parse).unwrap_or(default)
+    }
+
+    fn error(&mut self, name: &str, text: &str, rule: &str) {
+        self.errors.push(format!("{name}: {}: {rule}", printable(&redact::url(text), SHOWN)));
+    }
+}
+
+pub(super) fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port > 0)
+}
+
+fn decimal(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value| (0.0..=1.0).contains(value))
+}
+
+fn base_url(text: &str) -> Option<String> {
+    let url = url::Url::parse(text).ok()?;
+    let usable = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none();
+    usable.then(|| text.to_string())
+}
+
+fn model_name(text: &str) -> Option<String> {
+    let usable = text.chars().count() <= 200 && !text.chars().any(char::is_control);
+    usable.then(|| text.to_string())
+}
+
+/// The variables of a policy that are set although a policy file makes them void.
+pub(super) fn set_policy_variables(variables: &Variables) -> Vec<String> {
+    let set = |name: &&&str| variables.get(**name).is_some_and(|text| !text.is_empty());
+    POLICY_VARIABLES.iter().filter(set).map(|name| (*name).to_string()).collect()
+}
+
+/// The policy that the environment stands for. Bad variables are collected in the reader and have their default here.
+pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
+    let url_rule = "must be an http or https URL without query, for example http://litellm:4000";
+    let upstream = reader.parsed("LITELLM_BASE_URL", defaults::LITELLM_BASE_URL.into(), url_rule, base_url);
+    let brain = reader.parsed("BRAIN_URL", defaults::BRAIN_URL.into(), url_rule, base_url);
+    let name_rule = "must be at most 200 characters without control characters";
+    let local = reader.parsed("HYPERGUILD_LOCAL_MODEL", defaults::LOCAL_MODEL.into(), name_rule, model_name);
+    let claude = reader.parsed("HYPERGUILD_CLAUDE_MODEL", defaults::CLAUDE_MODEL.into(), name_rule, model_name);
+    RoutingPolicySpec {
+        upstream: Upstream { url: upstream, api_key_secret_ref: secret(reader, "LITELLM_API_KEY"), ca_bundle: None },
+        models: Models { local: model(local), claude: model(claude) },
+        brain: Some(Brain { url: brain, token_secret_ref: secret(reader, "BRAIN_TOKEN") }),
+        thresholds: thresholds(reader),
+        evidence: evidence(reader),
+        skills: None,
+        access: access(reader),
+        timeouts: crds::policy::Timeouts::default(),
+        limits: crds::policy::Limits::default(),
+        decision_line: crds::policy::DecisionLine::default(),
+        service: Service::default(),
+    }
+}
+
+fn model(name: String) -> Model {
+    Model { name, parameters: serde_json::Map::new(), upstream: None, timeout: None }
+}
+
+fn secret(reader: &Reader<'_>, name: &str) -> Option<SecretKeyRef> {
+    reader.text(name).map(|_| SecretKeyRef { name: ENVIRONMENT.into(), key: name.into() })
+}
+
+fn thresholds(reader: &mut Reader<'_>) -> Thresholds {
+    let floor = reader.parsed("HYPERGUILD_ROUTE_LOCAL_FLOOR", defaults::FLOOR, DECIMAL_RULE, decimal);
+    let ceil = reader.parsed("HYPERGUILD_ROUTE_LOCAL_CEIL", defaults::CEIL, DECIMAL_RULE, decimal);
+    if ceil > floor {
+        let rule = format!("must not be above HYPERGUILD_ROUTE_LOCAL_FLOOR ({floor})");
+        reader.error("HYPERGUILD_ROUTE_LOCAL_CEIL", &ceil.to_string(), &rule);
+    }
+    Thresholds { floor: Decimal::from_environment(floor), ceil: Decimal::from_environment(ceil) }
+}
+
+fn evidence(reader: &mut Reader<'_>) -> Evidence {
+    let rule = "must be a whole number of seconds from 0 to 86400 (0 means 60)";
+    let within = |text: &str| text.parse::<u32>().ok().filter(|seconds| *seconds <= TTL_MAX);
+    let seconds = reader.parsed("HYPERGUILD_PASS_RATE_TTL_SECONDS", defaults::TTL_SECONDS, rule, within);
+    let seconds = if seconds == 0 { defaults::TTL_SECONDS } else { seconds };
+    // From the environment alone no old value is held (`contract`, part 3).
+    Evidence { ttl: Period::from_text(&format!("{seconds}s")), hold_for: Period::from_text("0s"), ..Evidence::default() }
+}
+
+fn access(reader: &Reader<'_>) -> Access {
+    let token = secret(reader, "ROUTING_MCP_TOKEN");
+    let tokens = token.map(|secret_ref| AccessToken { name: ENVIRONMENT_CALLER.into(), secret_ref }).into_iter().collect();
+    Access { tokens, ..Access::default() }
+}

@@ -1,0 +1,149 @@
+//! Model calls: one POST to an OpenAI-compatible endpoint.
+
+pub mod answer;
+pub mod error;
+
+use std::time::{Duration, Instant};
+
+use crds::table::ModelTarget;
+use reqwest::{
+    Client, Response,
+    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value, json};
+
+pub use self::{answer::Answer, error::AttemptError};
+
+/// Longest time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Kept shorter than the 5 s after which LiteLLM's server closes an idle connection, so that no call meets a closing one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+/// Largest answer, in bytes.
+const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// The two texts of a model call.
+#[derive(Clone)]
+pub struct Prompt {
+    /// What the model is to be.
+    pub system: String,
+    /// What it is to do.
+    pub user: String,
+}
+
+/// A model with the client that reaches it and the key that it asks for.
+#[derive(Clone)]
+pub struct Model {
+    target: ModelTarget,
+    authorization: Option<HeaderValue>,
+    client: Client,
+}
+
+/// A model that can not be called.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The CA bundle is no PEM.
+    #[error("caBundle: is no PEM certificate; it must start with -----BEGIN CERTIFICATE-----")]
+    CaBundle,
+    /// The client can not be built.
+    #[error("the HTTP client can not be built")]
+    Client(#[source] reqwest::Error),
+}
+
+impl Model {
+    /// Prepares a model for calls. A key that can not stand in a header counts as none: `secrets` reports it.
+    ///
+    /// # Errors
+    /// The CA bundle is unusable.
+    pub fn new(target: ModelTarget, key: Option<&SecretString>) -> Result<Self, ModelError> {
+        let client = client(target.ca_bundle.as_deref())?;
+        Ok(Self { authorization: key.and_then(bearer), target, client })
+    }
+
+    /// What is called.
+    #[must_use]
+    pub fn target(&self) -> &ModelTarget {
+        &self.target
+    }
+
+    /// Asks the model, for at most `budget`.
+    ///
+    /// # Errors
+    /// Whatever keeps an answer from being one; never with a text of the prompt or of the endpoint.
+    pub async fn ask(&self, prompt: &Prompt, budget: Duration) -> Result<Answer, AttemptError> {
+        let asked = Instant::now();
+        match tokio::time::timeout(budget, self.exchange(prompt)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(AttemptError::TimedOut { after: asked.elapsed() }),
+        }
+    }
+
+    async fn exchange(&self, prompt: &Prompt) -> Result<Answer, AttemptError> {
+        let body = request_body(&self.target.model, &self.target.parameters, prompt);
+        let mut request = self.client.post(self.target.url.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
+        let response = request.send().await.map_err(|e| AttemptError::from_transport(&e))?;
+        let status = response.status();
+        let headers = response.headers().clone();
+        let body = read_bounded(response).await?;
+        if !status.is_success() {
+            return Err(AttemptError::Status { status: status.as_u16(), kind: answer::error_type(&body) });
+        }
+        answer::parse(&body, &answer::Gateway::from_headers(&headers))
+    }
+}
+
+/// A client for one set of authorities. Redirects are not followed: a policy names where prompts go.
+fn client(ca_bundle: Option<&str>) -> Result<Client, ModelError> {
+    let mut builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(concat!("routing/", env!("CARGO_PKG_VERSION")));
+    if let Some(pem) = ca_bundle {
+        let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| ModelError::CaBundle)?;
+        if certificates.is_empty() {
+            return Err(ModelError::CaBundle);
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(ModelError::Client)
+}
+
+/// `Authorization: Bearer …`, marked as sensitive; none when the secret has bytes that no header can have.
+#[must_use]
+pub fn bearer(secret: &SecretString) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+fn request_body(model: &str, parameters: &Map<String, Value>, prompt: &Prompt) -> String {
+    let mut body = json!({
+        "model": model,
+        "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
+    });
+    if let Some(body) = body.as_object_mut() {
+        body.extend(parameters.clone());
+    }
+    body.to_string()
+}
+
+async fn read_bounded(mut response: Response) -> Result<Vec<u8>, AttemptError> {
+    let mut body = vec![];
+    while let Some(chunk) = response.chunk().await.map_err(|e| AttemptError::from_transport(&e))? {
+        if body.len() + chunk.len() > ANSWER_MAX_BYTES {
+            return Err(AttemptError::TooLarge { limit: ANSWER_MAX_BYTES });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// A header's value, if it is short printable text.
+fn short_header(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?.to_str().ok()?;
+    Some(crds::field_error::printable(value, 200))
+}

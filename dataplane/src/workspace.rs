@@ -1,0 +1,163 @@
+//! Reads the files that a caller names, below the configured roots and nowhere else.
+//!
+//! Opening goes through a directory handle that can not be left, neither by `..` nor by a symbolic link, whatever is
+//! swapped underneath meanwhile. A file that can not be read is named in the prompt with the reason; it is no error.
+
+use std::{
+    io::Read,
+    path::{Component, Path, PathBuf},
+};
+
+use cap_std::{ambient_authority, fs::Dir};
+use crds::{field_error::printable, template::FileMaterial};
+
+/// Largest file, in bytes.
+const FILE_MAX_BYTES: u64 = 256 * 1024;
+/// Most bytes of all files of one call.
+const TOTAL_MAX_BYTES: usize = 1024 * 1024;
+/// Most files of one call; those after it are named as left out.
+const FILES_MAX: usize = 64;
+/// Longest path that is shown, in characters.
+const PATH_SHOWN: usize = 1024;
+
+/// The folders below which files may be read.
+#[derive(Clone, Debug, Default)]
+pub struct Workspace {
+    roots: Vec<PathBuf>,
+}
+
+impl Workspace {
+    /// A workspace of these folders; without any, no file is read.
+    #[must_use]
+    pub fn new(roots: Vec<PathBuf>) -> Self {
+        Self { roots: roots.iter().map(|root| lexically_normal(root)).collect() }
+    }
+
+    /// Reads files named relative to a project's folder, or absolutely. Blocking.
+    #[must_use]
+    pub fn read(&self, project_root: &str, files: &[String]) -> Vec<FileMaterial> {
+        let mut left = TOTAL_MAX_BYTES;
+        let mut read = |(i, path): (usize, &String)| {
+            let content = if i < FILES_MAX { self.read_one(project_root, path, left) } else { Err(format!("only {FILES_MAX} files are read")) };
+            left -= content.as_ref().map_or(0, String::len);
+            let (content, error) = content.map_or_else(|error| (None, Some(error)), |content| (Some(content), None));
+            FileMaterial { path: printable(path, PATH_SHOWN), content, error }
+        };
+        files.iter().enumerate().map(&mut read).collect()
+    }
+
+    fn read_one(&self, project_root: &str, path: &str, left: usize) -> Result<String, String> {
+        if printable(path, PATH_SHOWN) != *path || path.is_empty() {
+            return Err("the path is empty, too long, or has control characters".into());
+        }
+        if self.roots.is_empty() {
+            return Err("this server reads no files; pass their text in the arguments".into());
+        }
+        let absolute = Path::new(project_root).join(path);
+        if absolute.components().any(|part| part == Component::ParentDir) {
+            return Err("the path has .. in it".into());
+        }
+        let absolute = lexically_normal(&absolute);
+        let Some((root, below)) = self.roots.iter().find_map(|root| Some((root, absolute.strip_prefix(root).ok()?))) else {
+            return Err("the path is outside of this server's workspaces".into());
+        };
+        let text = read_below(root, below)?;
+        if text.len() > left {
+            return Err(format!("the files together are larger than {TOTAL_MAX_BYTES} bytes"));
+        }
+        Ok(text)
+    }
+}
+
+fn read_below(root: &Path, below: &Path) -> Result<String, String> {
+    let failed = |e: std::io::Error| match e.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
+        std::io::ErrorKind::PermissionDenied => "the server may not read it, or a link leads out of the workspace".to_string(),
+        _ => "it can not be read".to_string(),
+    };
+    let root = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;
+    // Before opening: a pipe or a device would block or never end.
+    let metadata = root.metadata(below).map_err(failed)?;
+    if !metadata.is_file() {
+        return Err("it is not a file".into());
+    }
+    let mut bytes = vec![];
+    root.open(below).map_err(failed)?.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > FILE_MAX_BYTES {
+        return Err(format!("it is larger than {FILE_MAX_BYTES} bytes"));
+    }
+    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
+}
+
+/// The path without `.` parts.
+fn lexically_normal(path: &Path) -> PathBuf {
+    path.components().filter(|part| *part != Component::CurDir).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink};
+
+    use super::*;
+
+    #[test]
+    fn only_files_below_a_root_are_read_and_each_other_is_named_with_its_reason() {
+        let outside = tempfile::tempdir().expect("a folder");
+        fs::write(outside.path().join("secret.txt"), "canary").expect("a file");
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        fs::create_dir_all(root.join("src/deep")).expect("folders");
+        fs::write(root.join("src/main.rs"), "fn main() {}").expect("a file");
+        fs::write(root.join("src/latin1.txt"), b"\xe4").expect("a file");
+        fs::write(root.join("src/big.txt"), "x".repeat(256 * 1024 + 1)).expect("a file");
+        symlink(outside.path().join("secret.txt"), root.join("src/escape.txt")).expect("a link");
+        symlink(outside.path(), root.join("src/out")).expect("a link");
+        symlink("main.rs", root.join("src/inside.rs")).expect("a link");
+        let pipe = std::process::Command::new("mkfifo").arg(root.join("src/pipe")).status().expect("mkfifo");
+        assert!(pipe.success());
+        let workspace = Workspace::new(vec![root.to_path_buf()]);
+        let secret = outside.path().join("secret.txt").display().to_string();
+        for (path, expected) in [
+            ("main.rs", Ok("fn main() {}")),
+            ("./main.rs", Ok("fn main() {}")),
+            ("inside.rs", Ok("fn main() {}")),
+            ("nowhere.rs", Err("there is no such file")),
+            ("deep", Err("it is not a file")),
+            ("pipe", Err("it is not a file")),
+            ("../src/main.rs", Err("the path has .. in it")),
+            ("deep/../../../etc/passwd", Err("the path has .. in it")),
+            ("/etc/passwd", Err("the path is outside of this server's workspaces")),
+            (secret.as_str(), Err("the path is outside of this server's workspaces")),
+            ("escape.txt", Err("the server may not read it, or a link leads out of the workspace")),
+            ("out/secret.txt", Err("the server may not read it, or a link leads out of the workspace")),
+            ("latin1.txt", Err("it is not UTF-8 text")),
+            ("big.txt", Err("it is larger than 262144 bytes")),
+            ("main.rs\0", Err("the path is empty, too long, or has control characters")),
+            ("main\u{202e}.rs", Err("the path is empty, too long, or has control characters")),
+            ("", Err("the path is empty, too long, or has control characters")),
+        ] {
+            let read = workspace.read(&root.join("src").display().to_string(), &[path.to_string()]).remove(0);
+            let result = read.content.as_deref().ok_or_else(|| read.error.clone().unwrap_or_default());
+            assert_eq!(result, expected.map_err(str::to_string), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn without_roots_nothing_is_read() {
+        let read = Workspace::default().read("/", &["etc/passwd".to_string()]);
+        assert!(read[0].error.as_ref().is_some_and(|error| error.contains("reads no files")), "{read:?}");
+    }
+
+    #[test]
+    fn count_and_total_size_are_limited() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for i in 0..70 {
+            fs::write(folder.path().join(i.to_string()), "x".repeat(if i < 5 { 250_000 } else { 1 })).expect("a file");
+        }
+        let files: Vec<String> = (0..70).map(|i| i.to_string()).collect();
+        let read = Workspace::new(vec![folder.path().to_path_buf()]).read(&folder.path().display().to_string(), &files);
+        assert_eq!(read.iter().filter(|file| file.content.is_some()).count(), 63);
+        assert!(read[4].error.as_ref().is_some_and(|error| error.contains("together")));
+        assert!(read[64].error.as_ref().is_some_and(|error| error.contains("only 64 files")));
+    }
+}
