@@ -41,8 +41,8 @@ enum Command {
 
 #[derive(Args)]
 struct ServeArgs {
-    /// RoutingPolicy file; without one the environment's variables make the policy
-    #[arg(long, value_name = "FILE", env = "ROUTING_POLICY_FILE")]
+    /// RoutingPolicy file [env: ROUTING_POLICY_FILE]; without one the environment's variables make the policy
+    #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Folder that stands for ConfigMaps: DIR/<name>/<key>
     #[arg(long, value_name = "DIR")]
@@ -100,9 +100,9 @@ struct OutcomeArgs {
     /// Your session
     #[arg(long, value_name = "S")]
     session: Option<String>,
-    /// Address of the brain (BRAIN_TOKEN is sent when set)
-    #[arg(long, value_name = "URL", env = "BRAIN_URL", default_value = crate::settings::environment::DEFAULT_BRAIN_URL)]
-    brain_url: String,
+    /// Address of the brain [env: BRAIN_URL]; BRAIN_TOKEN is sent when set
+    #[arg(long, value_name = "URL")]
+    brain_url: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
@@ -160,8 +160,7 @@ pub enum CliError {
 /// # Errors
 /// Why it did not do what it was asked to.
 pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
-    let set = |name: &str| variables.get(name).map(String::as_str).filter(|text| !text.is_empty());
-    telemetry::start(set("RUST_LOG"), set("ROUTING_LOG_FORMAT")).map_err(CliError::Message)?;
+    telemetry::start(set(&variables, "RUST_LOG"), set(&variables, "ROUTING_LOG_FORMAT")).map_err(CliError::Message)?;
     // Fails only when one is installed already, and nothing here installs another.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
@@ -172,4 +171,9 @@ pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
         Command::Outcome(args) => outcome::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
     }
+}
+
+/// A variable's text; an empty one counts as unset.
+fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
+    variables.get(name).map(String::as_str).filter(|text| !text.is_empty())
 }

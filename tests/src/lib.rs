@@ -1,0 +1,57 @@
+//! What the tests share: starting the real programs, asking them, waiting for what they do.
+//!
+//! Stand-ins are only for language models (`stand_in::models`) and for a brain that misbehaves on purpose
+//! (`stand_in::brain`); everything else is the program that a user runs.
+
+#![forbid(unsafe_code)]
+
+pub mod clients;
+pub mod litellm;
+pub mod mcp;
+pub mod ports;
+pub mod program;
+pub mod stand_in;
+pub mod waiting;
+
+use std::{path::PathBuf, sync::Once};
+
+/// The root of the checkout.
+#[must_use]
+pub fn checkout() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default()
+}
+
+/// The text of a policy with one upstream and two models; `more` goes below `spec`, indented by two where it has lines.
+#[must_use]
+pub fn policy(upstream: &str, local: &str, claude: &str, more: &str) -> String {
+    format!(
+        "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {{name: routing}}\nspec:\n  \
+         upstream: {{url: {upstream}}}\n  models: {{local: {{name: {local}}}, claude: {{name: {claude}}}}}\n  {more}\n"
+    )
+}
+
+/// A variable that `make test` sets.
+///
+/// # Panics
+/// It is not set: the message says how to get it.
+#[must_use]
+pub fn required(variable: &str) -> PathBuf {
+    match std::env::var(variable) {
+        Ok(value) if !value.is_empty() => value.into(),
+        _ => panic!("{variable} is not set: run `make test`, which prepares what this test needs"),
+    }
+}
+
+/// An HTTP client that waits long enough for a busy machine.
+///
+/// # Panics
+/// The client can not be built.
+#[must_use]
+pub fn http() -> reqwest::Client {
+    static PROVIDER: Once = Once::new();
+    PROVIDER.call_once(|| {
+        // Fails only when another test was first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+    });
+    reqwest::Client::builder().timeout(waiting::LIMIT).build().expect("an HTTP client")
+}

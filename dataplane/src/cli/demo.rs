@@ -76,7 +76,7 @@ async fn start_brain(variables: &Variables, with_examples: bool, end: &Cancellat
 
 /// Without an upstream, two stand-in models on a free port of this machine.
 async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> Result<Option<Server>, CliError> {
-    if variables.get("LITELLM_BASE_URL").is_some_and(|url| !url.is_empty()) {
+    if super::set(variables, "LITELLM_BASE_URL").is_some() {
         return Ok(None);
     }
     let failed = |e: std::io::Error| CliError::Message(format!("the stand-in models can not listen on {LOOPBACK}: {e}"));

@@ -7,14 +7,18 @@ use serde_json::json;
 use url::Url;
 
 use super::{CliError, OutcomeArgs, OutcomeName, Output};
-use crate::{brain_client::BrainClient, settings::Variables};
+use crate::{
+    brain_client::BrainClient,
+    settings::{Variables, environment::DEFAULT_BRAIN_URL},
+};
 
 pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let OutcomeArgs { skill, outcome, decision, session, brain_url, output } = args;
+    let brain_url = brain_url.as_deref().or_else(|| super::set(variables, "BRAIN_URL")).unwrap_or(DEFAULT_BRAIN_URL);
     let shown = redact::url(brain_url);
     let url = Url::parse(brain_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = url.ok_or_else(|| CliError::Message(format!("--brain-url: {shown}: must be an http or https URL")))?;
-    let token = variables.get("BRAIN_TOKEN").filter(|token| !token.is_empty()).map(|token| token.as_str().into());
+    let token = super::set(variables, "BRAIN_TOKEN").map(Into::into);
     let brain = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), reqwest::Client::new());
     let final_status = match outcome {
         OutcomeName::Pass => "pass",

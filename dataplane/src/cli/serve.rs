@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
-    let policy = args.policy.filter(|path| !path.as_os_str().is_empty());
+    let policy = args.policy.or_else(|| super::set(variables, "ROUTING_POLICY_FILE").map(Into::into));
     let settings = settings::read(variables, policy, args.configmaps)?;
     if !settings.ignored_variables.is_empty() {
         let ignored = settings.ignored_variables.join(", ");

@@ -1,0 +1,54 @@
+//! Real MCP clients: python `mcp` and Claude Code.
+
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+use crate::{checkout, required};
+
+/// The protocol eras that python `mcp` speaks.
+pub const MODES: [&str; 2] = ["auto", "legacy"];
+
+/// Runs the python client to its end.
+///
+/// # Panics
+/// It fails.
+#[must_use]
+pub fn python(url: &str, mode: &str, arguments: &[&str]) -> Value {
+    let output = python_command(url, mode, arguments).output().expect("python runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {err}{out}");
+    serde_json::from_str(out.trim()).unwrap_or_else(|e| panic!("{e}: {out}"))
+}
+
+/// Starts the python client; its standard output can be read.
+///
+/// # Panics
+/// It does not start.
+#[must_use]
+pub fn python_started(url: &str, mode: &str, arguments: &[&str]) -> Child {
+    python_command(url, mode, arguments).stdout(Stdio::piped()).spawn().expect("python starts")
+}
+
+fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(required("ROUTING_TEST_VENV").join("bin/python"));
+    command.arg(checkout().join("tests/clients/mcp_client.py")).args(["--url", url, "--mode", mode]).args(arguments);
+    command
+}
+
+/// Runs Claude Code with a home folder of its own.
+///
+/// # Panics
+/// It does not run.
+#[must_use]
+pub fn claude(home: &std::path::Path, arguments: &[&str]) -> Output {
+    Command::new(required("ROUTING_TEST_CLAUDE"))
+        .args(arguments)
+        .env_clear()
+        .envs([("PATH", "/usr/bin:/bin"), ("TERM", "dumb"), ("DISABLE_AUTOUPDATER", "1"), ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")])
+        .env("HOME", home)
+        .current_dir(home)
+        .stdin(Stdio::null())
+        .output()
+        .expect("Claude Code runs")
+}

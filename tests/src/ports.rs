@@ -1,0 +1,25 @@
+//! Free ports below the range from which the kernel takes those of outgoing connections, so that none is taken between
+//! being found free and being listened on.
+
+use std::{
+    net::{Ipv4Addr, TcpListener},
+    sync::atomic::{AtomicU16, Ordering},
+};
+
+const FIRST: u16 = 20_000;
+const COUNT: u16 = 12_000;
+/// Ports that one test process goes through before another's begin.
+const STRIDE: u32 = 200;
+
+/// A port of 127.0.0.1 that nothing listens on.
+///
+/// # Panics
+/// None is free.
+pub fn free() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let start = u16::try_from((std::process::id() * STRIDE) % u32::from(COUNT)).unwrap_or_default();
+    (0..COUNT)
+        .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT)
+        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .expect("a free port")
+}

@@ -1,0 +1,261 @@
+//! The `routing` binary, run as a user runs it.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::{http, mcp::Mcp, ports, required, waiting};
+
+/// The binary that `make test` built.
+#[must_use]
+pub fn binary() -> PathBuf {
+    required("ROUTING_BIN")
+}
+
+/// Runs the binary to its end with these variables and no others.
+///
+/// # Panics
+/// It can not be run.
+pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Output {
+    command(arguments, folder).envs(variables.iter().copied()).output().expect("the binary runs")
+}
+
+fn command(arguments: &[&str], folder: &Path) -> Command {
+    let mut command = Command::new(binary());
+    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").current_dir(folder);
+    command
+}
+
+/// A program that is about to be started.
+pub struct Program {
+    arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+    folder: TempDir,
+    health_port: u16,
+    ports: Ports,
+}
+
+/// Where a program listens.
+#[derive(Clone, Copy)]
+pub struct Ports {
+    /// `/mcp` of the data plane, or the brain.
+    pub mcp: u16,
+    /// The admin port.
+    pub admin: u16,
+}
+
+impl Program {
+    /// `routing serve` on free ports, with a brain and an upstream that nobody listens on.
+    #[must_use]
+    pub fn serve() -> Self {
+        let ports = Ports { mcp: ports::free(), admin: ports::free() };
+        let nobody = format!("http://127.0.0.1:{}", ports::free());
+        Self::new(&["serve"], ports, ports.mcp)
+            .variable("ROUTING_BIND", "127.0.0.1")
+            .variable("ROUTING_PORT", &ports.mcp.to_string())
+            .variable("ROUTING_ADMIN_PORT", &ports.admin.to_string())
+            .variable("ROUTING_LOG_FORMAT", "json")
+            .variable("LITELLM_BASE_URL", &nobody)
+            .variable("BRAIN_URL", &nobody)
+    }
+
+    /// `routing serve --policy policy.yaml` in its own folder.
+    ///
+    /// # Panics
+    /// The file can not be written.
+    #[must_use]
+    pub fn serve_policy(policy: &str) -> Self {
+        let mut program = Self::serve();
+        program.variables.retain(|(name, _)| !["LITELLM_BASE_URL", "BRAIN_URL"].contains(&name.as_str()));
+        std::fs::write(program.folder.path().join("policy.yaml"), policy).expect("written");
+        program.arguments.extend(["--policy".into(), "policy.yaml".into()]);
+        let secrets = program.folder.path().join("secrets").display().to_string();
+        program.variable("ROUTING_SECRETS_DIR", &secrets)
+    }
+
+    /// `routing brain` on a free port with its own database.
+    #[must_use]
+    pub fn brain() -> Self {
+        let ports = Ports { mcp: ports::free(), admin: 0 };
+        Self::new(&["brain"], ports, ports.mcp)
+            .variable("BRAIN_BIND", "127.0.0.1")
+            .variable("BRAIN_PORT", &ports.mcp.to_string())
+            .variable("ROUTING_LOG_FORMAT", "json")
+    }
+
+    fn new(arguments: &[&str], ports: Ports, health_port: u16) -> Self {
+        Self {
+            arguments: arguments.iter().map(|a| (*a).to_string()).collect(),
+            variables: vec![],
+            folder: tempfile::tempdir().expect("a folder"),
+            health_port,
+            ports,
+        }
+    }
+
+    /// Sets a variable; the last value counts.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.retain(|(known, _)| known != name);
+        self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|a| (*a).to_string()));
+        self
+    }
+
+    /// The folder that it will run in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Where it will listen.
+    #[must_use]
+    pub fn ports(&self) -> Ports {
+        self.ports
+    }
+
+    /// Starts it and waits until it answers.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn start(self) -> Running {
+        let Self { arguments, variables, folder, health_port, ports } = self;
+        let mut running = Running { child: spawn(&arguments, &variables, folder.path()), arguments, variables, folder, health_port, ports };
+        running.wait_until_healthy().await;
+        running
+    }
+}
+
+fn spawn(arguments: &[String], variables: &[(String, String)], folder: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = command(&arguments, folder);
+    command.envs(variables.iter().cloned()).stdin(Stdio::null());
+    command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("the binary starts")
+}
+
+/// A running program; it ends with this value.
+pub struct Running {
+    child: Child,
+    arguments: Vec<String>,
+    variables: Vec<(String, String)>,
+    folder: TempDir,
+    health_port: u16,
+    /// Where it listens.
+    pub ports: Ports,
+}
+
+impl Running {
+    async fn wait_until_healthy(&mut self) {
+        let url = format!("http://127.0.0.1:{}/healthz", self.health_port);
+        let began = std::time::Instant::now();
+        while http().get(&url).send().await.is_err() {
+            let ended = self.child.try_wait().expect("a status");
+            assert!(ended.is_none(), "ended with {ended:?}:\n{}", self.log());
+            assert!(began.elapsed() < waiting::LIMIT, "not healthy:\n{}", self.log());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Its `/mcp`.
+    #[must_use]
+    pub fn mcp_url(&self) -> String {
+        format!("http://127.0.0.1:{}/mcp", self.ports.mcp)
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.ports.mcp)
+    }
+
+    /// Its `/mcp`, to be called.
+    #[must_use]
+    pub fn mcp(&self) -> Mcp {
+        Mcp::new(&self.mcp_url())
+    }
+
+    /// The folder that it runs in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it printed so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// A page of the admin port.
+    ///
+    /// # Panics
+    /// It does not answer.
+    pub async fn admin(&self, path: &str) -> String {
+        let url = format!("http://127.0.0.1:{}{path}", self.ports.admin);
+        http().get(url).send().await.expect("an answer").text().await.expect("text")
+    }
+
+    /// The admin port's `/status`.
+    ///
+    /// # Panics
+    /// It is no JSON.
+    pub async fn status(&self) -> Value {
+        serde_json::from_str(&self.admin("/status").await).expect("JSON")
+    }
+
+    /// The value of a metric, named with its labels as printed; 0 when it is not there.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let metrics = self.admin("/metrics").await;
+        let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
+    }
+
+    /// Sends a signal, by name.
+    ///
+    /// # Panics
+    /// It can not be sent.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(status.success());
+    }
+
+    /// Waits for its end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        waiting::until("the end of the program", || std::future::ready(self.child.try_wait().ok().flatten())).await
+    }
+
+    /// Ends it at once, as a crash would, and starts it again in the same folder with the same settings.
+    pub async fn crash_and_restart(&mut self) {
+        self.kill();
+        self.child = spawn(&self.arguments, &self.variables, self.folder.path());
+        self.wait_until_healthy().await;
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&mut self) {
+        // Already ended is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- log of {:?}\n{}", self.arguments, self.log());
+        }
+    }
+}

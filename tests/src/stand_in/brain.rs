@@ -1,0 +1,167 @@
+//! A brain that does what the test says: answers with any rate, late, or not at all; and keeps what it is told.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+use super::Server;
+
+/// How it answers `/pass-rate`.
+#[derive(Clone, Debug)]
+pub enum PassRate {
+    /// 200 with this body.
+    Body(String),
+    /// This status.
+    Status(u16),
+    /// 200 with a rate of 0.1, after this long.
+    After(Duration),
+}
+
+/// What it was asked and told.
+#[derive(Default)]
+struct Heard {
+    pass_rates: Vec<String>,
+    entries: Vec<Value>,
+    authorizations: Vec<String>,
+}
+
+struct Shared {
+    pass_rate: Mutex<PassRate>,
+    log_delay: Mutex<Duration>,
+    declares_decision: bool,
+    heard: Mutex<Heard>,
+}
+
+/// The stand-in.
+pub struct Brain {
+    server: Server,
+    shared: Arc<Shared>,
+}
+
+impl Brain {
+    /// A brain whose `session_log` knows only the arguments of `contract` part 4.
+    pub async fn start(pass_rate: PassRate) -> Self {
+        Self::with(pass_rate, false).await
+    }
+
+    /// A brain whose `session_log` declares `decision`, too.
+    pub async fn that_takes_decisions(pass_rate: PassRate) -> Self {
+        Self::with(pass_rate, true).await
+    }
+
+    async fn with(pass_rate: PassRate, declares_decision: bool) -> Self {
+        let shared = Arc::new(Shared {
+            pass_rate: Mutex::new(pass_rate),
+            log_delay: Mutex::default(),
+            declares_decision,
+            heard: Mutex::default(),
+        });
+        let routes = Router::new().route("/pass-rate", get(answer_pass_rate)).route("/mcp", post(answer_mcp)).with_state(Arc::clone(&shared));
+        Self { server: Server::start(routes).await, shared }
+    }
+
+    /// A rate, as JSON.
+    #[must_use]
+    pub fn rate(rate: &str) -> PassRate {
+        PassRate::Body(format!(r#"{{"skill":"x","pass_rate":{rate},"total":53}}"#))
+    }
+
+    /// Its base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// From now on `/pass-rate` is answered so.
+    ///
+    /// # Panics
+    /// A handler panicked.
+    pub fn answer(&self, pass_rate: PassRate) {
+        *self.shared.pass_rate.lock().expect("no handler panics") = pass_rate;
+    }
+
+    /// From now on an entry is taken only after this long.
+    ///
+    /// # Panics
+    /// A handler panicked.
+    pub fn take_entries_after(&self, delay: Duration) {
+        *self.shared.log_delay.lock().expect("no handler panics") = delay;
+    }
+
+    /// The queries of `/pass-rate` so far.
+    ///
+    /// # Panics
+    /// A handler panicked.
+    #[must_use]
+    pub fn pass_rates_asked(&self) -> Vec<String> {
+        self.shared.heard.lock().expect("no handler panics").pass_rates.clone()
+    }
+
+    /// The JSON-RPC messages that called `session_log` so far.
+    ///
+    /// # Panics
+    /// A handler panicked.
+    #[must_use]
+    pub fn entries(&self) -> Vec<Value> {
+        self.shared.heard.lock().expect("no handler panics").entries.clone()
+    }
+
+    /// The `message` of every entry so far.
+    #[must_use]
+    pub fn messages(&self) -> Vec<String> {
+        let message = |entry: &Value| entry["params"]["arguments"]["message"].as_str().unwrap_or_default().to_string();
+        self.entries().iter().map(message).collect()
+    }
+
+    /// The Authorization headers so far.
+    ///
+    /// # Panics
+    /// A handler panicked.
+    #[must_use]
+    pub fn authorizations(&self) -> Vec<String> {
+        self.shared.heard.lock().expect("no handler panics").authorizations.clone()
+    }
+}
+
+async fn answer_pass_rate(State(shared): State<Arc<Shared>>, headers: HeaderMap, uri: Uri) -> Response {
+    note_authorization(&shared, &headers);
+    shared.heard.lock().expect("no handler panics").pass_rates.push(uri.query().unwrap_or_default().into());
+    let pass_rate = shared.pass_rate.lock().expect("no handler panics").clone();
+    match pass_rate {
+        PassRate::Body(body) => body.into_response(),
+        PassRate::Status(status) => StatusCode::from_u16(status).expect("a status").into_response(),
+        PassRate::After(delay) => {
+            tokio::time::sleep(delay).await;
+            r#"{"pass_rate":0.1}"#.into_response()
+        }
+    }
+}
+
+async fn answer_mcp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
+    note_authorization(&shared, &headers);
+    let message: Value = serde_json::from_str(&body).unwrap_or_default();
+    if message["method"] == "tools/list" {
+        let properties = if shared.declares_decision { json!({"decision": {"type": "object"}}) } else { json!({"message": {"type": "string"}}) };
+        let tool = json!({"name": "session_log", "inputSchema": {"type": "object", "properties": properties}});
+        return json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}).to_string().into_response();
+    }
+    let delay = *shared.log_delay.lock().expect("no handler panics");
+    tokio::time::sleep(delay).await;
+    shared.heard.lock().expect("no handler panics").entries.push(message);
+    json!({"jsonrpc": "2.0", "id": 1, "result": {"content": []}}).to_string().into_response()
+}
+
+fn note_authorization(shared: &Shared, headers: &HeaderMap) {
+    let value = headers.get("authorization").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    shared.heard.lock().expect("no handler panics").authorizations.push(value.into());
+}

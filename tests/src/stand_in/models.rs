@@ -1,0 +1,169 @@
+//! Stands in for language models behind an OpenAI-compatible endpoint. The model's name says how it behaves.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    extract::State,
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use futures::stream;
+use serde_json::{Value, json};
+
+use super::Server;
+
+/// A request that was received.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// The path.
+    pub path: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Value,
+    /// Whether the caller went away before the answer.
+    pub abandoned: bool,
+}
+
+impl Received {
+    /// The model that was asked for.
+    #[must_use]
+    pub fn model(&self) -> &str {
+        self.body["model"].as_str().unwrap_or_default()
+    }
+
+    /// The text of a message.
+    #[must_use]
+    pub fn message(&self, i: usize) -> &str {
+        self.body["messages"][i]["content"].as_str().unwrap_or_default()
+    }
+}
+
+type Log = Arc<Mutex<Vec<Received>>>;
+
+/// The models.
+pub struct Models {
+    server: Server,
+    log: Log,
+}
+
+impl Models {
+    /// Starts them.
+    pub async fn start() -> Self {
+        let log = Log::default();
+        let routes = Router::new()
+            .route("/v1/chat/completions", post(complete))
+            .route("/below/v1/chat/completions", post(complete))
+            .with_state(Arc::clone(&log));
+        Self { server: Server::start(routes).await, log }
+    }
+
+    /// Their base URL.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// What was asked so far.
+    ///
+    /// # Panics
+    /// A handler panicked.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
+        self.log.lock().expect("no handler panics").clone()
+    }
+
+    /// The names of the models asked so far.
+    #[must_use]
+    pub fn asked(&self) -> Vec<String> {
+        self.received().iter().map(|request| request.model().to_string()).collect()
+    }
+}
+
+/// Notes that the caller went away when it is dropped before the answer is there.
+struct Pending {
+    log: Log,
+    index: usize,
+    answered: bool,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if !self.answered
+            && let Ok(mut log) = self.log.lock()
+        {
+            log[self.index].abandoned = true;
+        }
+    }
+}
+
+async fn complete(State(log): State<Log>, uri: axum::http::Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let received = Received { path: uri.path().into(), headers, body, abandoned: false };
+    let model = received.model().to_string();
+    let index = {
+        let mut log = log.lock().expect("no handler panics");
+        log.push(received);
+        log.len() - 1
+    };
+    let mut pending = Pending { log, index, answered: false };
+    let response = behave(&model).await;
+    pending.answered = true;
+    response
+}
+
+async fn behave(model: &str) -> Response {
+    match model {
+        "hangs" => std::future::pending().await,
+        "takes-a-second" => {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            said("answer of takes-a-second")
+        }
+        "takes-17-seconds" => {
+            tokio::time::sleep(Duration::from_secs(17)).await;
+            said("answer of takes-17-seconds")
+        }
+        "status-500" => (StatusCode::INTERNAL_SERVER_ERROR, error("internal_server_error")).into_response(),
+        "status-429" => (StatusCode::TOO_MANY_REQUESTS, error("throttling_error")).into_response(),
+        "redirects" => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "http://127.0.0.1:1/")]).into_response(),
+        "error-in-200" => error("server_error").into_response(),
+        "html" => ([(header::CONTENT_TYPE, "text/html")], "<html>Bad gateway</html>").into_response(),
+        "empty-body" => StatusCode::OK.into_response(),
+        "no-content" => json!({"choices": [{"message": {"role": "assistant"}}]}).to_string().into_response(),
+        "empty-answer" => said(""),
+        "thinks-only" => said("<think>so many tokens</think>"),
+        "truncated" => broken_off(vec![Ok(r#"{"choices":[{"message":{"content":"half an ans"#.into())]),
+        "breaks-off" => broken_off(vec![Ok("{".into()), Err(std::io::Error::other("reset"))]),
+        "endless" => Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 65_536])))).into_response(),
+        "drips" => Body::from_stream(stream::unfold((), |()| async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
+        }))
+        .into_response(),
+        model => said(&format!("answer of {model}")),
+    }
+}
+
+fn said(content: &str) -> Response {
+    json!({
+        "model": "whatever the gateway calls it",
+        "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+        "usage": {"prompt_tokens": 11, "completion_tokens": 7}
+    })
+    .to_string()
+    .into_response()
+}
+
+fn error(kind: &str) -> String {
+    json!({"error": {"message": "a message that may repeat the prompt: CANARY-ECHO", "type": kind, "code": "500"}}).to_string()
+}
+
+fn broken_off(parts: Vec<Result<Bytes, std::io::Error>>) -> Response {
+    Body::from_stream(stream::iter(parts)).into_response()
+}

@@ -1,0 +1,198 @@
+//! `contract` part 5: decide, call, log; one fallback; what counts as an error of an attempt.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tests::{
+    policy,
+    program::{Program, Running},
+    stand_in::{brain::Brain, models::Models},
+};
+
+async fn routing(models: &Models, local: &str, claude: &str) -> Running {
+    Program::serve()
+        .variable("LITELLM_BASE_URL", &models.url())
+        .variable("HYPERGUILD_LOCAL_MODEL", local)
+        .variable("HYPERGUILD_CLAUDE_MODEL", claude)
+        .start()
+        .await
+}
+
+#[tokio::test]
+async fn contract_5_the_model_call_is_one_post_with_a_system_and_a_user_message() {
+    let models = Models::start().await;
+    let routing = routing(&models, "l", "c").await;
+    let result = routing.mcp().debug("It panics on <empty> & \"quoted\" files.").await;
+    assert_eq!(result.text(0), "answer of l", "choices[0].message.content");
+    let [request] = models.received().try_into().expect("one request");
+    assert_eq!(request.path, "/v1/chat/completions");
+    let keys: Vec<&String> = request.body.as_object().expect("an object").keys().collect();
+    assert_eq!(keys, ["model", "messages"]);
+    let roles = [0, 1].map(|i| request.body["messages"][i]["role"].clone());
+    assert_eq!((request.body["model"].clone(), roles), (json!("l"), [json!("system"), json!("user")]));
+    assert!(request.message(1).contains("It panics on <empty> & \"quoted\" files."), "{}", request.message(1));
+}
+
+#[tokio::test]
+async fn contract_5_a_base_url_that_ends_in_v1_is_not_doubled() {
+    let models = Models::start().await;
+    for (suffix, path) in [("", "/v1/chat/completions"), ("/", "/v1/chat/completions"), ("/v1", "/v1/chat/completions"), ("/v1/", "/v1/chat/completions"), ("/below/v1", "/below/v1/chat/completions")] {
+        let routing = Program::serve().variable("LITELLM_BASE_URL", &format!("{}{suffix}", models.url())).start().await;
+        assert!(!routing.mcp().debug("x").await.is_error(), "{suffix}");
+        assert_eq!(models.received().last().expect("a request").path, path, "{suffix}");
+    }
+}
+
+#[tokio::test]
+async fn contract_5_a_local_error_is_retried_once_on_claude() {
+    let models = Models::start().await;
+    let routing = routing(&models, "status-500", "c").await;
+    let result = routing.mcp().debug("x").await;
+    assert_eq!(result.text(0), "answer of c");
+    assert_eq!(models.asked(), ["status-500", "c"]);
+    assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);
+}
+
+#[tokio::test]
+async fn contract_5_a_claude_error_is_final() {
+    let models = Models::start().await;
+    let brain = Brain::start(Brain::rate("0.1")).await;
+    let routing = Program::serve()
+        .variable("LITELLM_BASE_URL", &models.url())
+        .variable("BRAIN_URL", &brain.url())
+        .variable("HYPERGUILD_CLAUDE_MODEL", "status-500")
+        .start()
+        .await;
+    let result = routing.mcp().debug("x").await;
+    assert!(result.is_error());
+    assert_eq!(models.asked(), ["status-500"], "no second try");
+    assert_eq!(result.text(0), "debug has no answer: claude (status-500): the endpoint answered 500 (internal_server_error)");
+}
+
+#[tokio::test]
+async fn contract_5_both_failing_is_one_tool_error_that_names_both_attempts() {
+    let models = Models::start().await;
+    let routing = routing(&models, "html", "status-429").await;
+    let result = routing.mcp().debug("x").await;
+    assert!(result.is_error());
+    assert_eq!(models.asked(), ["html", "status-429"], "two requests at most");
+    assert_eq!(
+        result.text(0),
+        "debug has no answer: local (html): the answer is not JSON; claude_fallback (status-429): the endpoint answered 429 (throttling_error)"
+    );
+}
+
+#[tokio::test]
+async fn contract_5_trainer_calls_reader_then_writer_with_the_readers_answer() {
+    let models = Models::start().await;
+    let routing = routing(&models, "l", "c").await;
+    let result = routing.mcp().result("trainer", json!({"project_root": "/tmp", "transcript": "we did things"})).await;
+    let [reader, writer] = models.received().try_into().expect("two requests");
+    assert!(reader.message(1).contains("we did things"));
+    assert!(writer.message(1).contains("answer of l") && !reader.message(1).contains("answer of l"));
+    assert_ne!(reader.message(0), writer.message(0));
+    assert_eq!(result.decisions("stage"), [json!(0), json!(1)]);
+}
+
+#[tokio::test]
+async fn contract_5_each_stage_is_decided_on_its_own() {
+    let models = Models::start().await;
+    let routing = routing(&models, "status-500", "c").await;
+    let result = routing.mcp().result("trainer", json!({"project_root": "/tmp"})).await;
+    assert_eq!(models.asked(), ["status-500", "c", "status-500", "c"]);
+    assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback"), json!("local"), json!("claude_fallback")]);
+}
+
+/// Whatever is no answer is an error of the attempt: it falls open to Claude, and the record names its kind.
+#[tokio::test]
+async fn every_kind_of_bad_answer_falls_open() {
+    let models = Models::start().await;
+    for (local, kind) in [
+        ("status-500", "status"),
+        ("redirects", "status"),
+        ("error-in-200", "error_body"),
+        ("html", "not_json"),
+        ("empty-body", "not_json"),
+        ("no-content", "no_content"),
+        ("empty-answer", "empty"),
+        ("thinks-only", "empty"),
+        ("truncated", "not_json"),
+        ("breaks-off", "interrupted"),
+        ("endless", "too_large"),
+    ] {
+        let routing = routing(&models, local, "c").await;
+        let result = routing.mcp().debug("x").await;
+        assert_eq!(result.text(0), "answer of c", "{local}");
+        assert_eq!(result.decisions("error"), [json!(kind), json!(null)], "{local}");
+    }
+}
+
+#[tokio::test]
+async fn an_upstream_that_nobody_listens_on_is_unreachable() {
+    let models = Models::start().await;
+    let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
+    let policy = policy(&models.url(), "l", "c", "").replace("local: {name: l}", &format!("local: {{name: l, upstream: {{url: {nobody}}}}}"));
+    let routing = Program::serve_policy(&policy).start().await;
+    let result = routing.mcp().debug("x").await;
+    assert_eq!((result.text(0), result.decisions("error")), ("answer of c", vec![json!("unreachable"), json!(null)]));
+}
+
+#[tokio::test]
+async fn a_hung_or_dripping_local_model_leaves_claude_its_time() {
+    let models = Models::start().await;
+    for local in ["hangs", "drips"] {
+        let policy = policy(&models.url(), local, "takes-a-second", "timeouts: {local: 1s, total: 40s}");
+        let routing = Program::serve_policy(&policy).start().await;
+        let result = routing.mcp().debug("x").await;
+        assert_eq!(result.text(0), "answer of takes-a-second", "{local}");
+        assert_eq!(result.decisions("error"), [json!("timeout"), json!(null)], "{local}");
+    }
+}
+
+#[tokio::test]
+async fn the_total_time_holds_for_both_attempts_together() {
+    let models = Models::start().await;
+    let routing = Program::serve_policy(&policy(&models.url(), "hangs", "hangs", "timeouts: {local: 500ms, total: 2s}")).start().await;
+    let began = Instant::now();
+    let result = routing.mcp().debug("x").await;
+    assert!(result.is_error() && began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(30));
+    assert_eq!(result.decisions("error"), [json!("timeout"), json!("timeout")]);
+}
+
+#[tokio::test]
+async fn nothing_leaves_the_house_when_the_policy_keeps_a_skill_local() {
+    let models = Models::start().await;
+    let routing = Program::serve_policy(&policy(&models.url(), "status-500", "c", "skills: [{name: debug, route: Local}]")).start().await;
+    let result = routing.mcp().debug("x").await;
+    assert!(result.is_error() && result.text(0).contains("not sent to Claude, because the policy keeps this skill local"), "{result:?}");
+    assert_eq!(models.asked(), ["status-500"]);
+}
+
+#[tokio::test]
+async fn parameters_of_the_policy_go_into_the_request() {
+    let models = Models::start().await;
+    let policy = policy(&models.url(), "l", "c", "").replace("{name: l}", "{name: l, parameters: {temperature: 0, max_tokens: 4096}}");
+    let routing = Program::serve_policy(&policy).start().await;
+    routing.mcp().debug("x").await;
+    let [request] = models.received().try_into().expect("one request");
+    assert_eq!((&request.body["temperature"], &request.body["max_tokens"]), (&json!(0), &json!(4096)));
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_cancels_the_model_call_and_is_recorded() {
+    let models = Models::start().await;
+    let routing = routing(&models, "hangs", "c").await;
+    let call = tokio::spawn({
+        let mcp = routing.mcp();
+        async move { mcp.debug("x").await }
+    });
+    tests::waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    call.abort();
+    tests::waiting::until("the model call to be dropped", || async { models.received()[0].abandoned.then_some(()) }).await;
+    tests::waiting::until("the record", || async {
+        routing.log().contains(r#""error":"cancelled""#).then_some(())
+    })
+    .await;
+    assert_eq!(models.asked(), ["hangs"], "and nothing went to Claude");
+}

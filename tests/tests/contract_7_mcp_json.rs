@@ -1,0 +1,47 @@
+//! `contract` part 7 at the command line; the file's content is unit-tested in `dataplane/src/mcp_json`.
+
+use serde_json::{Value, json};
+use tests::program;
+
+#[test]
+fn contract_7_the_command_writes_the_default_file_and_keeps_what_is_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(".mcp.json");
+    std::fs::write(&path, r#"{"_routing_pending":1,"mcpServers":{"mine":{"command":"x"}}}"#).expect("written");
+    let output = program::run(&["mode", "client-local"], &[], folder.path());
+    assert!(output.status.success(), "{output:?}");
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("text")).expect("JSON");
+    assert_eq!(
+        document,
+        json!({"mcpServers": {
+            "mine": {"command": "x"},
+            "routing": {"type": "http", "url": "http://koala:30310/mcp", "description": "Mode 2 routing pod — routes skill calls to LiteLLM/local",
+                "headers": {"X-Hyperguild-Mode": "client-local"}}
+        }})
+    );
+}
+
+#[test]
+fn contract_7_out_url_and_token_env() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let arguments = ["mode", "client-local", "--out", "other.json", "--url", "http://node:1/mcp", "--token-env", "MY_TOKEN", "--brain-url", "http://b:3300", "--output", "json"];
+    let output = program::run(&arguments, &[], folder.path());
+    let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(printed, json!({"file": "other.json", "servers": ["routing", "brain"]}));
+    let text = std::fs::read_to_string(folder.path().join("other.json")).expect("text");
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(document["mcpServers"]["routing"]["headers"]["Authorization"], "Bearer ${MY_TOKEN}");
+    assert_eq!(document["mcpServers"]["brain"]["url"], "http://b:3300/mcp");
+    assert!(!folder.path().join(".mcp.json").exists());
+}
+
+#[test]
+fn a_file_that_is_no_json_is_left_alone_and_an_unknown_mode_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join(".mcp.json"), "{ mine").expect("written");
+    let output = program::run(&["mode", "client-local"], &[], folder.path());
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && printed.contains(".mcp.json: is no JSON") && printed.contains("nothing was changed"), "{printed}");
+    assert_eq!(std::fs::read_to_string(folder.path().join(".mcp.json")).expect("text"), "{ mine");
+    assert!(!program::run(&["mode", "client-remote"], &[], folder.path()).status.success());
+}

@@ -1,0 +1,175 @@
+//! The loop: reported outcomes move a skill's route, and only its own.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{
+    clients, http, policy, program,
+    program::{Program, Running},
+    stand_in::models::Models,
+    waiting,
+};
+
+/// Short, so that a report is in force soon.
+const TTL: &str = "50ms";
+
+struct Loop {
+    brain: Running,
+    routing: Running,
+    _models: Models,
+}
+
+impl Loop {
+    async fn start() -> Self {
+        let models = Models::start().await;
+        let brain = Program::brain().start().await;
+        let more = format!("brain: {{url: {}}}\n  evidence: {{ttl: {TTL}, holdFor: 0s}}", brain.base_url());
+        let routing = Program::serve_policy(&policy(&models.url(), "local-model", "claude-model", &more)).start().await;
+        Self { brain, routing, _models: models }
+    }
+
+    /// Reports outcomes of `code_review` by the real MCP client, half of them in each protocol era.
+    async fn report_by_mcp(&self, status: &'static str, times: usize) {
+        for (mode, times) in clients::MODES.into_iter().zip([times / 2, times - times / 2]) {
+            let url = self.brain.mcp_url();
+            let logged = tokio::task::spawn_blocking(move || {
+                clients::python(&url, mode, &["session-log", &times.to_string(), "code_review", status])
+            });
+            assert_eq!(logged.await.expect("runs")["logged"], json!(times));
+        }
+    }
+
+    /// Reports outcomes of `code_review` by the command line.
+    async fn report_by_command(&self, outcome: &'static str, times: usize) {
+        for _ in 0..times {
+            let (url, folder) = (self.brain.base_url(), self.brain.folder().to_path_buf());
+            let output = tokio::task::spawn_blocking(move || {
+                program::run(&["outcome", "code_review", outcome, "--session", "s", "--brain-url", &url], &[], &folder)
+            });
+            let output = output.await.expect("runs");
+            assert!(output.status.success(), "{output:?}");
+            assert_eq!(String::from_utf8_lossy(&output.stdout), format!("reported: code_review {outcome}\n"));
+        }
+    }
+
+    async fn rate(&self) -> Value {
+        let url = format!("{}/pass-rate?skill=code_review&window=7d", self.brain.base_url());
+        http().get(url).send().await.expect("an answer").json().await.expect("JSON")
+    }
+
+    /// Calls a skill with other content each time until its decisions have this reason; returns the last decision.
+    async fn decision(&self, reason: &str) -> String {
+        let mut i = 0;
+        waiting::until(reason, || {
+            i += 1;
+            let arguments = json!({"project_root": "/tmp", "files": [], "diff": format!("change {i}")});
+            async move {
+                let result = self.routing.mcp().result("code_review", arguments).await;
+                (result.decisions("reason") == [json!(reason)]).then(|| result.decisions("decision")[0].as_str().unwrap_or_default().to_string())
+            }
+        })
+        .await
+    }
+
+    async fn others_are_untouched(&self) {
+        for (tool, arguments) in tests::mcp::CONTRACT_CALLS.into_iter().skip(1) {
+            let result = self.routing.mcp().result(tool, serde_json::from_str(arguments).expect("JSON")).await;
+            assert!(result.decisions("reason").iter().all(|reason| reason == "no_pass_rate"), "{tool}: {result:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn reported_failures_flip_a_route_and_passes_bring_it_back() {
+    let it = Loop::start().await;
+    assert_eq!(it.decision("no_pass_rate").await, "local");
+
+    it.report_by_mcp("fail", 10).await;
+    it.report_by_command("fail", 10).await;
+    assert_eq!((it.rate().await["pass_rate"].clone(), it.rate().await["fail"].clone()), (json!(0.0), json!(20)));
+    assert_eq!(it.decision("below_ceil").await, "claude");
+    it.others_are_untouched().await;
+
+    it.report_by_mcp("pass", 169).await;
+    it.report_by_command("pass", 10).await;
+    let rate = it.rate().await;
+    assert_eq!((&rate["pass"], &rate["fail"]), (&json!(179), &json!(20)));
+    it.decision("split").await;
+    it.others_are_untouched().await;
+
+    it.report_by_command("pass", 1).await;
+    assert_eq!(it.rate().await["pass_rate"], json!(0.9), "180 of 200");
+    assert_eq!(it.decision("at_or_above_floor").await, "local");
+    it.others_are_untouched().await;
+}
+
+#[tokio::test]
+async fn in_the_band_both_models_are_used_and_the_same_content_always_goes_the_same_way() {
+    let it = Loop::start().await;
+    it.report_by_mcp("pass", 8).await;
+    it.report_by_mcp("fail", 2).await;
+    it.decision("split").await;
+    let decide = |i: usize| {
+        let arguments = json!({"project_root": "/tmp", "files": [], "diff": format!("content {i}")});
+        async { self::decision_of(&it.routing, arguments).await }
+    };
+    let mut seen = std::collections::BTreeSet::new();
+    for i in 0..24 {
+        let first = decide(i).await;
+        assert_eq!(decide(i).await, first, "content {i}");
+        seen.insert(first);
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["claude", "local"]);
+}
+
+async fn decision_of(routing: &Running, arguments: Value) -> String {
+    routing.mcp().result("code_review", arguments).await.decisions("decision")[0].as_str().unwrap_or_default().to_string()
+}
+
+#[tokio::test]
+async fn an_outcome_is_tied_to_its_decision_and_a_brain_that_is_away_is_an_error_with_the_cure() {
+    let it = Loop::start().await;
+    let result = it.routing.mcp().result("code_review", json!({"project_root": "/tmp", "files": []})).await;
+    let id = result.decisions("id")[0].as_str().expect("an id").to_string();
+    assert!(result.text(1).contains(&format!("decision_id={id}")), "{}", result.text(1));
+    let (url, folder) = (it.brain.base_url(), it.brain.folder().to_path_buf());
+    let arguments = ["outcome", "code_review", "pass", "--decision", &id, "--session", "mine", "--output", "json", "--brain-url", &url];
+    let output = program::run(&arguments, &[], &folder);
+    let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let session: Value = http().get(format!("{url}/sessions/mine")).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&session["entries"][0]["decision_id"], &session["entries"][0]["id"]), (&json!(id), &printed["id"]));
+    assert_eq!((&session["entries"][0]["phase"], &session["entries"][0]["final_status"]), (&json!("outcome"), &json!("pass")));
+
+    let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
+    let output = program::run(&["outcome", "debug", "fail", "--brain-url", &nobody], &[], &folder);
+    let printed = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && printed.contains(&nobody) && printed.contains("not reported"), "{printed}");
+    let output = program::run(&["outcome", "no skill!", "fail", "--brain-url", &url], &[], &folder);
+    assert!(!output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
+async fn infrastructure_errors_are_not_quality_failures() {
+    let models = Models::start().await;
+    let brain = Program::brain().start().await;
+    let more = format!("brain: {{url: {}}}\n  evidence: {{ttl: {TTL}}}", brain.base_url());
+    let routing = Program::serve_policy(&policy(&models.url(), "status-500", "c", &more)).start().await;
+    for i in 0..30 {
+        routing.mcp().debug(&format!("call {i}")).await;
+    }
+    tokio::time::timeout(Duration::from_secs(60), async {
+        loop {
+            let url = format!("{}/pass-rate?skill=_routing&window=1h", brain.base_url());
+            let rate: Value = http().get(url).send().await.expect("an answer").json().await.expect("JSON");
+            if rate["total"] == json!(60) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("all decisions are logged");
+    let url = format!("{}/pass-rate?skill=debug&window=1h", brain.base_url());
+    let rate: Value = http().get(url).send().await.expect("an answer").json().await.expect("JSON");
+    assert_eq!((&rate["pass_rate"], &rate["total"]), (&json!(null), &json!(0)), "a night with the local model down moves no route");
+}
