@@ -38,20 +38,18 @@ mod tests {
     #[test]
     fn only_the_whole_token_matches() {
         let expected = TokenDigest::of(&"s3cret".into());
-        for (presented, matches) in [("s3cret", true), ("s3cre", false), ("s3crett", false), ("S3CRET", false), ("", false)] {
+        for (presented, matches) in
+            [("s3cret", true), ("s3cre", false), ("s3crett", false), ("S3CRET", false), ("", false)]
+        {
             assert_eq!(expected.matches(presented), matches, "{presented}");
         }
     }
 
     #[test]
     fn the_scheme_is_bearer_in_any_case() {
-        for (header, token) in [
-            ("Bearer t", Some("t")),
-            ("bearer  t ", Some("t")),
-            ("Basic t", None),
-            ("t", None),
-            ("Bearer", None),
-        ] {
+        for (header, token) in
+            [("Bearer t", Some("t")), ("bearer  t ", Some("t")), ("Basic t", None), ("t", None), ("Bearer", None)]
+        {
             let headers = HeaderMap::from_iter([(header::AUTHORIZATION, header.parse().expect("a header"))]);
             assert_eq!(presented(&headers), token, "{header}");
         }

@@ -64,7 +64,10 @@ async fn pass_rate(State(store): State<Store>, Query(query): Query<BTreeMap<Stri
     };
     let window = query.get("window").map_or(DEFAULT_WINDOW, String::as_str);
     let Ok(length) = Period::from_text(window).duration() else {
-        return bad_request(format!("window={}: must be a whole number with a unit (ms, s, m, h, d), for example 7d", printable(window, SHOWN)));
+        return bad_request(format!(
+            "window={}: must be a whole number with a unit (ms, s, m, h, d), for example 7d",
+            printable(window, SHOWN)
+        ));
     };
     match store.pass_rate(skill, length).await {
         Ok(rate) => {

@@ -59,7 +59,9 @@ pub fn from_environment(variables: &BTreeMap<String, String>) -> Result<Settings
     let port = read("BRAIN_PORT", &DEFAULT_PORT.to_string(), &|text| parse_port(text).map(drop));
     let database = read("BRAIN_DATABASE_URL", DEFAULT_DATABASE_URL, &|text| DatabaseUrl::parse(text).map(drop));
     match (parse_bind(&bind), parse_port(&port), DatabaseUrl::parse(&database)) {
-        (Ok(bind), Ok(port), Ok(database)) => Ok(Settings { bind, port, database, token: set("BRAIN_TOKEN").map(|t| t.as_str().into()) }),
+        (Ok(bind), Ok(port), Ok(database)) => {
+            Ok(Settings { bind, port, database, token: set("BRAIN_TOKEN").map(|t| t.as_str().into()) })
+        }
         _ => Err(errors),
     }
 }
@@ -91,7 +93,8 @@ mod tests {
 
     #[test]
     fn every_bad_variable_is_named_with_its_value_but_no_password() {
-        let bad = [("BRAIN_PORT", "0"), ("BRAIN_BIND", "localhost"), ("BRAIN_DATABASE_URL", "postgres://me:canary@db/x")];
+        let bad =
+            [("BRAIN_PORT", "0"), ("BRAIN_BIND", "localhost"), ("BRAIN_DATABASE_URL", "postgres://me:canary@db/x")];
         let errors = read(&bad).expect_err("all bad").join("\n");
         for part in ["BRAIN_PORT: 0:", "BRAIN_BIND: localhost:", "BRAIN_DATABASE_URL: postgres://…@db/x:"] {
             assert!(errors.contains(part), "{errors}");

@@ -14,7 +14,9 @@ use axum::{
 use rmcp::{
     ErrorData, ServerHandler,
     model::{CustomRequest, ErrorCode},
-    transport::streamable_http_server::{StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager},
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
+    },
 };
 use serde_json::json;
 use tokio_util::sync::CancellationToken;

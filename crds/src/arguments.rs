@@ -49,10 +49,13 @@ impl ArgumentSchema {
     /// A sentence a violation, each naming the argument and never showing its value; at most eight.
     pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), Vec<String>> {
         let arguments = Value::Object(arguments.clone());
-        let mut violations: Vec<String> = self.0.iter_errors(&arguments).take(VIOLATIONS_SHOWN).map(|e| violation(&e)).collect();
-        violations.extend(nul_paths(&arguments, String::new()).into_iter().map(|path| {
-            format!("argument {path}: contains the character U+0000; remove it")
-        }));
+        let mut violations: Vec<String> =
+            self.0.iter_errors(&arguments).take(VIOLATIONS_SHOWN).map(|e| violation(&e)).collect();
+        violations.extend(
+            nul_paths(&arguments, String::new())
+                .into_iter()
+                .map(|path| format!("argument {path}: contains the character U+0000; remove it")),
+        );
         if violations.is_empty() { Ok(()) } else { Err(violations) }
     }
 }
@@ -82,11 +85,17 @@ fn nul_paths(value: &Value, path: String) -> Vec<String> {
     let below = |key: &dyn fmt::Display, value| nul_paths(value, format!("{path}/{key}"));
     match value {
         Value::String(text) if text.contains('\0') => vec![argument_path(&path)],
-        Value::Array(items) => items.iter().enumerate().flat_map(|(i, v)| below(&i, v)).take(VIOLATIONS_SHOWN).collect(),
+        Value::Array(items) => {
+            items.iter().enumerate().flat_map(|(i, v)| below(&i, v)).take(VIOLATIONS_SHOWN).collect()
+        }
         Value::Object(map) => map
             .iter()
             .flat_map(|(key, v)| {
-                if key.contains('\0') { vec![printable(&argument_path(&format!("{path}/{key}")), VIOLATION_MAX)] } else { below(key, v) }
+                if key.contains('\0') {
+                    vec![printable(&argument_path(&format!("{path}/{key}")), VIOLATION_MAX)]
+                } else {
+                    below(key, v)
+                }
             })
             .take(VIOLATIONS_SHOWN)
             .collect(),
@@ -106,7 +115,10 @@ fn form_errors(schema: &Map<String, Value>) -> Vec<String> {
     let mut remote = vec![];
     remote_references(&Value::Object(schema.clone()), &mut remote);
     errors.extend(remote.iter().map(|address| {
-        printable(&format!("refers to {address}: only references into the schema itself (#/…) are allowed"), VIOLATION_MAX)
+        printable(
+            &format!("refers to {address}: only references into the schema itself (#/…) are allowed"),
+            VIOLATION_MAX,
+        )
     }));
     errors
 }
@@ -117,7 +129,8 @@ fn remote_references(value: &Value, found: &mut Vec<String>) {
             for (key, value) in map {
                 match value {
                     Value::String(address) if REFERENCES.contains(&key.as_str()) => {
-                        if !address.starts_with('#') && !(key == "$schema" && address == DIALECT) {
+                        let within = address.starts_with('#') || (key == "$schema" && address == DIALECT);
+                        if !within {
                             found.push(address.clone());
                         }
                     }
@@ -176,8 +189,14 @@ mod tests {
     #[test]
     fn nul_is_refused_wherever_it_stands() {
         let open = json!({"type": "object"});
-        assert_eq!(violations(open.clone(), json!({"a": ["b", "c\0"]})), ["argument a[1]: contains the character U+0000; remove it"]);
-        assert_eq!(violations(open, json!({"a": {"k\0": 1}})), ["argument a.k\\u{0}: contains the character U+0000; remove it"]);
+        assert_eq!(
+            violations(open.clone(), json!({"a": ["b", "c\0"]})),
+            ["argument a[1]: contains the character U+0000; remove it"]
+        );
+        assert_eq!(
+            violations(open, json!({"a": {"k\0": 1}})),
+            ["argument a.k\\u{0}: contains the character U+0000; remove it"]
+        );
     }
 
     #[test]
@@ -185,8 +204,14 @@ mod tests {
         for (schema, reason) in [
             (json!({"type": "string"}), "must have type: object"),
             (json!({"type": "object", "properties": {"a": {"type": "strin"}}}), "is no JSON Schema"),
-            (json!({"type": "object", "properties": {"a": {"$ref": "http://example.com/s.json"}}}), "refers to http://example.com/s.json"),
-            (json!({"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}), "refers to file:///etc/passwd"),
+            (
+                json!({"type": "object", "properties": {"a": {"$ref": "http://example.com/s.json"}}}),
+                "refers to http://example.com/s.json",
+            ),
+            (
+                json!({"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}),
+                "refers to file:///etc/passwd",
+            ),
             (json!({"type": "object", "properties": {"a": {"pattern": "(a)\\1"}}}), "is no JSON Schema"),
             (json!({"type": "object", "description": "x".repeat(SCHEMA_MAX_BYTES)}), "bytes of JSON"),
         ] {

@@ -105,7 +105,8 @@ mod tests {
                 assert!(stage.system.text.as_ref().is_some_and(|text| text.len() > 200), "{}", skill.name);
             }
         }
-        let stages = |name: &str| skills.iter().find(|s| s.name == name).and_then(|s| s.stages.as_ref()).map_or(0, Vec::len);
+        let stages =
+            |name: &str| skills.iter().find(|s| s.name == name).and_then(|s| s.stages.as_ref()).map_or(0, Vec::len);
         assert_eq!((stages("trainer"), stages("debug")), (2, 1));
     }
 

@@ -45,8 +45,19 @@ pub fn validate(spec: &RoutingPolicySpec) -> Result<(), FieldErrors> {
 }
 
 fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors) -> Option<RoutingTable> {
-    let RoutingPolicySpec { upstream, models, brain, thresholds, evidence, skills, access, timeouts, limits, decision_line, service } =
-        spec;
+    let RoutingPolicySpec {
+        upstream,
+        models,
+        brain,
+        thresholds,
+        evidence,
+        skills,
+        access,
+        timeouts,
+        limits,
+        decision_line,
+        service,
+    } = spec;
     let (local_timeout, total_timeout) = compile_timeouts(timeouts, errors).unzip();
     let local = upstream::target("spec.models.local", &models.local, upstream, local_timeout, errors);
     let claude = upstream::target("spec.models.claude", &models.claude, upstream, None, errors);
@@ -100,7 +111,10 @@ fn compile_thresholds(path: &str, thresholds: &Thresholds, errors: &mut Errors) 
         format!("{path}.ceil"),
         thresholds.ceil.text(),
         ceil <= floor,
-        format!("must not be above floor ({}): below ceil calls go to Claude, from floor up they stay local", thresholds.floor.text()),
+        format!(
+            "must not be above floor ({}): below ceil calls go to Claude, from floor up they stay local",
+            thresholds.floor.text()
+        ),
     );
     Some(ThresholdValues { floor, ceil })
 }
@@ -117,7 +131,12 @@ fn compile_evidence(evidence: &Evidence, errors: &mut Errors) -> Option<Evidence
         format!("must be from 1 to {MIN_SAMPLES_MAX}"),
     );
     window_length?;
-    Some(EvidenceRules { window: window.text().into(), ttl: ttl?, min_samples: u64::from(*min_samples), hold_for: hold_for? })
+    Some(EvidenceRules {
+        window: window.text().into(),
+        ttl: ttl?,
+        min_samples: u64::from(*min_samples),
+        hold_for: hold_for?,
+    })
 }
 
 fn compile_skills(
@@ -128,12 +147,22 @@ fn compile_skills(
 ) -> BTreeMap<String, Arc<Skill>> {
     let builtins = builtin::skills(prompts);
     let specs = given.unwrap_or(&builtins);
-    errors.check("spec.skills", specs.len(), (1..=SKILLS_MAX).contains(&specs.len()), format!("must be 1 to {SKILLS_MAX} skills; leave it out for the built-in ones"));
+    errors.check(
+        "spec.skills",
+        specs.len(),
+        (1..=SKILLS_MAX).contains(&specs.len()),
+        format!("must be 1 to {SKILLS_MAX} skills; leave it out for the built-in ones"),
+    );
     let mut skills = BTreeMap::new();
     for (i, spec) in specs.iter().take(SKILLS_MAX).enumerate() {
         let path = format!("spec.skills[{i}]");
         let duplicate = specs[..i].iter().any(|earlier| earlier.name == spec.name);
-        errors.check(format!("{path}.name"), &spec.name, !duplicate, "a skill of this name stands further up; merge the two or rename one");
+        errors.check(
+            format!("{path}.name"),
+            &spec.name,
+            !duplicate,
+            "a skill of this name stands further up; merge the two or rename one",
+        );
         let complete = builtin::complete(spec, &builtins);
         if let Some(skill) = skill::compile(&path, spec, &complete, thresholds, errors) {
             skills.insert(skill.name.clone(), Arc::new(skill));

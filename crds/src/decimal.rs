@@ -114,14 +114,18 @@ mod tests {
 
     #[test]
     fn accepts_zero_to_one_with_up_to_four_places() {
-        for (text, value) in [("0", 0.0), ("1", 1.0), ("0.9", 0.9), ("0.90", 0.9), ("0.1234", 0.1234), ("1.0000", 1.0)] {
+        for (text, value) in [("0", 0.0), ("1", 1.0), ("0.9", 0.9), ("0.90", 0.9), ("0.1234", 0.1234), ("1.0000", 1.0)]
+        {
             assert_eq!(Decimal::from_text(text).value(), Ok(value), "{text}");
         }
     }
 
     #[test]
     fn refuses_every_other_text() {
-        for text in ["", "0,9", ".9", "0.", "00.9", "1.1", "2", "-0", "-0.1", "+0.5", "0.12345", "1e-1", "NaN", "inf", " 0.9", "90", "0.9\n", "٠.٩"] {
+        for text in [
+            "", "0,9", ".9", "0.", "00.9", "1.1", "2", "-0", "-0.1", "+0.5", "0.12345", "1e-1", "NaN", "inf", " 0.9",
+            "90", "0.9\n", "٠.٩",
+        ] {
             assert!(Decimal::from_text(text).value().is_err(), "{text:?}");
         }
     }

@@ -36,7 +36,8 @@ impl FieldError {
 
 /// Escapes what would change how a line is shown: control and bidirectional characters.
 fn escape(c: char) -> Vec<char> {
-    let hidden = c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let hidden =
+        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     if hidden { c.escape_unicode().collect() } else { vec![c] }
 }
 

@@ -96,7 +96,9 @@ mod tests {
 
     #[test]
     fn reads_every_unit() {
-        for (text, milliseconds) in [("1ms", 1), ("60s", 60_000), ("5m", 300_000), ("1h", 3_600_000), ("7d", 604_800_000)] {
+        for (text, milliseconds) in
+            [("1ms", 1), ("60s", 60_000), ("5m", 300_000), ("1h", 3_600_000), ("7d", 604_800_000)]
+        {
             assert_eq!(Period::from_text(text).duration(), Ok(Duration::from_millis(milliseconds)), "{text}");
         }
         assert!(Period::from_text("99999d").duration().is_ok());

@@ -62,7 +62,10 @@ skills:
         let mut spec: RoutingPolicySpec = serde_saphyr::from_str(POLICY).expect("parses");
         resolve(&mut spec, |reference| Ok(format!("text of {}/{}", reference.name, reference.key))).expect("all found");
         let yaml = serde_saphyr::to_string(&spec).expect("serializes");
-        assert!(yaml.contains("text of ca/ca.crt") && yaml.contains("text of prompts/p.md") && yaml.contains("given"), "{yaml}");
+        assert!(
+            yaml.contains("text of ca/ca.crt") && yaml.contains("text of prompts/p.md") && yaml.contains("given"),
+            "{yaml}"
+        );
         assert!(!yaml.contains("configMapKeyRef"), "{yaml}");
     }
 
@@ -71,9 +74,12 @@ skills:
         let mut spec: RoutingPolicySpec = serde_saphyr::from_str(POLICY).expect("parses");
         let errors = resolve(&mut spec, |_| Err("not found".into())).expect_err("none found");
         let lines: Vec<String> = errors.iter().map(FieldError::to_string).collect();
-        assert_eq!(lines, [
-            "spec.upstream.caBundle.configMapKeyRef: ca/ca.crt: not found",
-            "spec.skills[0].stages[1].system.configMapKeyRef: prompts/p.md: not found",
-        ]);
+        assert_eq!(
+            lines,
+            [
+                "spec.upstream.caBundle.configMapKeyRef: ca/ca.crt: not found",
+                "spec.skills[0].stages[1].system.configMapKeyRef: prompts/p.md: not found",
+            ]
+        );
     }
 }

@@ -126,9 +126,8 @@ impl Template {
                 _ => Some(format!("there are: {}", VARIABLES.join(", "))),
             }
         };
-        let unknown = |name: &String| {
-            cure_for(name).map(|cure| TemplateError::UnknownVariable { name: name.clone(), cure })
-        };
+        let unknown =
+            |name: &String| cure_for(name).map(|cure| TemplateError::UnknownVariable { name: name.clone(), cure });
         self.variables.iter().filter_map(unknown).collect()
     }
 
@@ -137,12 +136,11 @@ impl Template {
     /// # Errors
     /// The line and the kind of failure: an optional argument read without `is defined`, too much work, too long.
     pub fn render(&self, input: &TemplateInput<'_>) -> Result<String, TemplateError> {
-        let failed = |e: &minijinja::Error| TemplateError::Render { line: e.line().unwrap_or(1), reason: reason(e.kind()) };
+        let failed =
+            |e: &minijinja::Error| TemplateError::Render { line: e.line().unwrap_or(1), reason: reason(e.kind()) };
         let template = self.environment.get_template(NAME).map_err(|e| failed(&e))?;
         let mut output = Bounded::default();
-        template
-            .render_captured_to(Serde(input), &mut output)
-            .map_err(|e| failed(&e))?;
+        template.render_captured_to(Serde(input), &mut output).map_err(|e| failed(&e))?;
         Ok(String::from_utf8_lossy(&output.0).into_owned())
     }
 }

@@ -169,7 +169,8 @@ impl BrainClient {
 
 /// The JSON of a body; MCP servers may wrap it in one event of a stream.
 fn json_of(body: &[u8]) -> &[u8] {
-    let data = body.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"data:").filter(|data| data.contains(&b'{')));
+    let data =
+        body.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"data:").filter(|data| data.contains(&b'{')));
     if body.trim_ascii_start().starts_with(b"{") { body } else { data.unwrap_or(body) }
 }
 
@@ -225,7 +226,15 @@ mod tests {
 
     #[test]
     fn contract_3_a_rate_that_is_no_number_from_0_to_1_is_an_error() {
-        for text in [r#"{"pass_rate":1.7}"#, r#"{"pass_rate":-0.1}"#, r#"{"pass_rate":"0.9"}"#, r#"{"pass_rate":true}"#, "{}", "[]", "1"] {
+        for text in [
+            r#"{"pass_rate":1.7}"#,
+            r#"{"pass_rate":-0.1}"#,
+            r#"{"pass_rate":"0.9"}"#,
+            r#"{"pass_rate":true}"#,
+            "{}",
+            "[]",
+            "1",
+        ] {
             assert!(measured(&serde_json::from_str(text).expect("JSON")).is_err(), "{text}");
         }
     }

@@ -85,9 +85,20 @@ impl Call {
         previous.ok_or(CallFailure::NoStages)
     }
 
-    fn prompt(&self, stage: usize, spec: &Stage, previous: Option<&str>, material: &Material) -> Result<Prompt, CallFailure> {
-        let input = TemplateInput { args: &self.arguments, previous, files: &material.files, session: &material.session };
-        let user = spec.user.render(&input).map_err(|source| CallFailure::Prompt { skill: self.skill.name.clone(), stage, source })?;
+    fn prompt(
+        &self,
+        stage: usize,
+        spec: &Stage,
+        previous: Option<&str>,
+        material: &Material,
+    ) -> Result<Prompt, CallFailure> {
+        let input =
+            TemplateInput { args: &self.arguments, previous, files: &material.files, session: &material.session };
+        let user = spec.user.render(&input).map_err(|source| CallFailure::Prompt {
+            skill: self.skill.name.clone(),
+            stage,
+            source,
+        })?;
         Ok(Prompt { system: spec.system.clone(), user })
     }
 
@@ -103,7 +114,8 @@ impl Call {
         let hash = request_hash(&prompt.system, &prompt.user);
         let rules = &self.active.table.evidence;
         let thresholds = self.skill.thresholds;
-        let (decision, reason) = decide_for_skill(self.skill.route, evidence.measured, rules.min_samples, thresholds, hash);
+        let (decision, reason) =
+            decide_for_skill(self.skill.route, evidence.measured, rules.min_samples, thresholds, hash);
         let effective_rate = effective_rate(evidence.measured, rules.min_samples);
         let plan = Plan { call_id, stage, hash, evidence, effective_rate, deadline };
         let first = Attempt::new(self, &plan, decision, reason);
@@ -117,7 +129,11 @@ impl Call {
             }
             Err(error) => {
                 let kept_local = decision == Decision::Local;
-                Err(CallFailure::Models { skill: self.skill.name.clone(), attempts: vec![(decision, model, error)], kept_local })
+                Err(CallFailure::Models {
+                    skill: self.skill.name.clone(),
+                    attempts: vec![(decision, model, error)],
+                    kept_local,
+                })
             }
         }
     }
@@ -129,7 +145,8 @@ impl Call {
         (local_model, local_error): (String, AttemptError),
         decisions: &mut Vec<DecisionRecord>,
     ) -> Result<String, CallFailure> {
-        let (record, result) = Attempt::new(self, plan, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
+        let (record, result) =
+            Attempt::new(self, plan, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
         let claude_model = record.model.clone();
         decisions.push(record);
         result.map_err(|error| CallFailure::Models {

@@ -25,7 +25,13 @@ pub struct DataPlane {
 impl DataPlane {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(config: Arc<Config>, metrics: Arc<Metrics>, decision_log: Arc<DecisionLog>, workspace: Workspace, shutdown: Shutdown) -> Arc<Self> {
+    pub fn new(
+        config: Arc<Config>,
+        metrics: Arc<Metrics>,
+        decision_log: Arc<DecisionLog>,
+        workspace: Workspace,
+        shutdown: Shutdown,
+    ) -> Arc<Self> {
         Arc::new(Self { config, metrics, decision_log, workspace, shutdown, in_flight: AtomicUsize::new(0) })
     }
 

@@ -129,7 +129,10 @@ pub(crate) mod tests {
 
     #[test]
     fn contract_4_message_of_a_fallback() {
-        assert_eq!(record(Decision::ClaudeFallback, Some(0.9)).message(), "debug: claude_fallback — model=qwen35, after-local-error");
+        assert_eq!(
+            record(Decision::ClaudeFallback, Some(0.9)).message(),
+            "debug: claude_fallback — model=qwen35, after-local-error"
+        );
     }
 
     #[test]

@@ -79,7 +79,7 @@ async fn deliver(mut queue: mpsc::Receiver<Item>, metrics: Arc<Metrics>) {
         let with_record = brain.takes_decisions().await;
         if let Err(error) = brain.session_log(arguments(&record, with_record)).await {
             metrics.decision_log_dropped(error.kind());
-            tracing::warn!(id = %record.id, %error, "a decision was not logged: the brain");
+            tracing::warn!(id = %record.id, %error, "the brain did not take a decision");
         }
     }
 }

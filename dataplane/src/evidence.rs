@@ -115,7 +115,7 @@ impl EvidenceCache {
             Ok(measured) => slot.known = Some((*measured, Instant::now())),
             Err(error) => {
                 self.metrics.pass_rate_errors(error.kind());
-                tracing::warn!(skill, %error, "no pass rate: the brain");
+                tracing::warn!(skill, %error, "the brain gave no pass rate");
             }
         }
     }

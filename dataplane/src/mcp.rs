@@ -41,7 +41,11 @@ impl Skills {
         Self(data_plane)
     }
 
-    async fn call(&self, request: CallToolRequestParams, context: &RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+    async fn call(
+        &self,
+        request: CallToolRequestParams,
+        context: &RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
         let active = self.0.config.active();
         let Some(skill) = active.table.skills.get(request.name.as_ref()).cloned() else {
             return Err(transport::unknown_tool(&request.name, &tools::names(&active.table)));
@@ -90,7 +94,11 @@ impl ServerHandler for Skills {
             .with_instructions(INSTRUCTIONS)
     }
 
-    async fn list_tools(&self, _: Option<PaginatedRequestParams>, _: RequestContext<RoleServer>) -> Result<ListToolsResult, ErrorData> {
+    async fn list_tools(
+        &self,
+        _: Option<PaginatedRequestParams>,
+        _: RequestContext<RoleServer>,
+    ) -> Result<ListToolsResult, ErrorData> {
         Ok(ListToolsResult::with_all_items(tools::list(&self.0.config.active().table)))
     }
 
@@ -98,7 +106,11 @@ impl ServerHandler for Skills {
         self.0.config.active().table.skills.get(name).map(|skill| tools::tool(skill))
     }
 
-    async fn call_tool(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<CallToolResponse, ErrorData> {
+    async fn call_tool(
+        &self,
+        request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CallToolResponse, ErrorData> {
         self.call(request, &context).await
     }
 
@@ -122,7 +134,11 @@ impl ServerHandler for Skills {
         }
     }
 
-    async fn on_custom_request(&self, request: CustomRequest, _: RequestContext<RoleServer>) -> Result<CustomResult, ErrorData> {
+    async fn on_custom_request(
+        &self,
+        request: CustomRequest,
+        _: RequestContext<RoleServer>,
+    ) -> Result<CustomResult, ErrorData> {
         Err(transport::unknown_request(&request))
     }
 }

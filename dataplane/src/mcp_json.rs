@@ -72,11 +72,16 @@ fn entries(servers: &Servers<'_>) -> Result<Vec<(String, Value)>, McpJsonError> 
     if let Some(name) = token_env {
         let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
         if !is_name {
-            return Err(McpJsonError::Argument("--token-env: must be the name of an environment variable, not the token itself".into()));
+            return Err(McpJsonError::Argument(
+                "--token-env: must be the name of an environment variable, not the token itself".into(),
+            ));
         }
         headers["Authorization"] = json!(format!("Bearer ${{{name}}}"));
     }
-    let mut entries = vec![("routing".to_string(), json!({"type": "http", "url": url, "description": DESCRIPTION, "headers": headers}))];
+    let mut entries = vec![(
+        "routing".to_string(),
+        json!({"type": "http", "url": url, "description": DESCRIPTION, "headers": headers}),
+    )];
     if let Some(brain) = brain_url {
         check_url("--brain-url", brain)?;
         let url = format!("{}/mcp", brain.trim_end_matches('/').trim_end_matches("/mcp"));
@@ -107,7 +112,9 @@ fn read(path: &Path) -> Result<Map<String, Value>, McpJsonError> {
     match serde_json::from_str(&text) {
         Ok(Value::Object(document)) => Ok(document),
         Ok(_) => Err(unusable(path, "is JSON, but not an object".into())),
-        Err(e) => Err(unusable(path, format!("is no JSON (line {}, column {}); mend or move it", e.line(), e.column()))),
+        Err(e) => {
+            Err(unusable(path, format!("is no JSON (line {}, column {}); mend or move it", e.line(), e.column())))
+        }
     }
 }
 

@@ -75,13 +75,37 @@ impl Default for Metrics {
             registry: Registry::default(),
         };
         registry.register("build", "Version of this binary", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
-        registry.register("calls", "Skill calls by result: answered, arguments, failed, busy, cancelled", metrics.calls.clone());
+        registry.register(
+            "calls",
+            "Skill calls by result: answered, arguments, failed, busy, cancelled",
+            metrics.calls.clone(),
+        );
         registry.register("decisions", "Model calls by decision and its reason", metrics.decisions.clone());
-        registry.register("gateway_fallbacks", "Model calls that the gateway itself sent to another model", metrics.gateway_fallbacks.clone());
-        registry.register("model_call_seconds", "Time of model calls by decision and result", metrics.model_seconds.clone());
-        registry.register("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed", metrics.refused.clone());
-        registry.register("pass_rate_errors", "Pass rates that the brain did not give", metrics.pass_rate_errors.clone());
-        registry.register("decision_log_dropped", "Decisions that the brain did not take", metrics.decision_log_dropped.clone());
+        registry.register(
+            "gateway_fallbacks",
+            "Model calls that the gateway itself sent to another model",
+            metrics.gateway_fallbacks.clone(),
+        );
+        registry.register(
+            "model_call_seconds",
+            "Time of model calls by decision and result",
+            metrics.model_seconds.clone(),
+        );
+        registry.register(
+            "refused_requests",
+            "Requests refused before MCP: host, origin, unauthorized, closed",
+            metrics.refused.clone(),
+        );
+        registry.register(
+            "pass_rate_errors",
+            "Pass rates that the brain did not give",
+            metrics.pass_rate_errors.clone(),
+        );
+        registry.register(
+            "decision_log_dropped",
+            "Decisions that the brain did not take",
+            metrics.decision_log_dropped.clone(),
+        );
         registry.register("config_reloads", "Config changes seen: applied, refused", metrics.reloads.clone());
         registry.register("in_flight_calls", "Skill calls being worked on", metrics.in_flight.clone());
         Self { registry, ..metrics }

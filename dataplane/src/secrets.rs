@@ -81,7 +81,11 @@ impl Secrets {
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         let exposed = |secrets: &Self| -> Vec<(SecretKeyRef, String)> {
-            secrets.values.iter().map(|(reference, value)| (reference.clone(), value.expose_secret().to_string())).collect()
+            secrets
+                .values
+                .iter()
+                .map(|(reference, value)| (reference.clone(), value.expose_secret().to_string()))
+                .collect()
         };
         self.missing == other.missing && exposed(self) == exposed(other)
     }
@@ -162,7 +166,9 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let variables = SecretVariables::from_iter([("KEY".to_string(), "from-env".to_string())]);
         let source = SecretSource::Folder(folder.path().join("secrets"), variables);
-        let value = |source: &SecretSource| source.read([reference("KEY")].iter()).get(&reference("KEY")).map(|s| s.expose_secret().to_string());
+        let value = |source: &SecretSource| {
+            source.read([reference("KEY")].iter()).get(&reference("KEY")).map(|s| s.expose_secret().to_string())
+        };
         assert_eq!(value(&source).as_deref(), Some("from-env"));
         fs::create_dir_all(folder.path().join("secrets/routing-secrets")).expect("folders");
         assert_eq!(value(&source), None, "the folder is there, the file is not");
@@ -172,7 +178,9 @@ mod tests {
 
     #[test]
     fn an_unusable_secret_is_reported_without_its_value() {
-        for (value, reason) in [("", "is empty"), ("\n", "is empty"), ("can\nary", "no HTTP header"), ("canär", "no HTTP header")] {
+        for (value, reason) in
+            [("", "is empty"), ("\n", "is empty"), ("can\nary", "no HTTP header"), ("canär", "no HTTP header")]
+        {
             let variables = SecretVariables::from_iter([("KEY".to_string(), value.to_string())]);
             let secrets = SecretSource::Environment(variables).read([reference("KEY")].iter());
             let missing = secrets.missing()[0].to_string();

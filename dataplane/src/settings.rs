@@ -40,8 +40,8 @@ pub struct Settings {
     pub prompts: BuiltinPrompts,
     /// Folders below which files may be read.
     pub workspace_roots: Vec<PathBuf>,
-    /// Variables that are set and do not count, because there is a policy file.
-    pub ignored_variables: Vec<String>,
+    /// Variables of the policy that are set although there is a policy file.
+    pub policy_variables: Vec<String>,
 }
 
 /// Settings that can not be used: one line each.
@@ -53,18 +53,24 @@ pub struct SettingsError(pub Vec<String>);
 ///
 /// # Errors
 /// One line for each bad variable and each missing prompt file, all in one go.
-pub fn read(variables: &Variables, policy: Option<PathBuf>, config_maps: Option<PathBuf>) -> Result<Settings, SettingsError> {
+pub fn read(
+    variables: &Variables,
+    policy: Option<PathBuf>,
+    config_maps: Option<PathBuf>,
+) -> Result<Settings, SettingsError> {
     let mut reader = environment::Reader::new(variables);
-    let bind = reader.parsed("ROUTING_BIND", ANY, "must be an IP address, for example 127.0.0.1", |text| text.parse().ok());
+    let bind =
+        reader.parsed("ROUTING_BIND", ANY, "must be an IP address, for example 127.0.0.1", |text| text.parse().ok());
     let port = reader.optional("ROUTING_PORT", environment::PORT_RULE, environment::port);
     let admin_port = reader.parsed("ROUTING_ADMIN_PORT", DEFAULT_ADMIN_PORT, environment::PORT_RULE, environment::port);
     let prompts = prompts::read(variables).unwrap_or_else(|errors| {
         reader.errors.extend(errors);
         BuiltinPrompts::default()
     });
-    let roots = reader.text("ROUTING_WORKSPACE_ROOTS").map(|roots| std::env::split_paths(roots).collect()).unwrap_or_default();
+    let roots =
+        reader.text("ROUTING_WORKSPACE_ROOTS").map(|roots| std::env::split_paths(roots).collect()).unwrap_or_default();
     let secret_variables = variables.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
-    let (source, secrets, ignored_variables) = match policy {
+    let (source, secrets, policy_variables) = match policy {
         Some(path) => {
             let folder = reader.text("ROUTING_SECRETS_DIR").unwrap_or(secrets::DEFAULT_FOLDER).into();
             let secrets = SecretSource::Folder(folder, secret_variables);
@@ -78,7 +84,7 @@ pub fn read(variables: &Variables, policy: Option<PathBuf>, config_maps: Option<
     if !reader.errors.is_empty() {
         return Err(SettingsError(reader.errors));
     }
-    Ok(Settings { bind, port, admin_port, source, secrets, prompts, workspace_roots: roots, ignored_variables })
+    Ok(Settings { bind, port, admin_port, source, secrets, prompts, workspace_roots: roots, policy_variables })
 }
 
 #[cfg(test)]

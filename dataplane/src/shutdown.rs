@@ -38,7 +38,10 @@ impl Shutdown {
         };
         self.draining.cancel();
         if drain {
-            tracing::info!(seconds = LAME_DUCK.as_secs(), "SIGTERM: still accepting while the endpoint is removed elsewhere");
+            tracing::info!(
+                seconds = LAME_DUCK.as_secs(),
+                "SIGTERM: still accepting while the endpoint is removed elsewhere"
+            );
             wait(LAME_DUCK, &mut terminate, &mut interrupt, &self.stopped).await;
         }
         tracing::info!("stopping: answering what is in flight");

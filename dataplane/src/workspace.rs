@@ -38,7 +38,11 @@ impl Workspace {
     pub fn read(&self, project_root: &str, files: &[String]) -> Vec<FileMaterial> {
         let mut left = TOTAL_MAX_BYTES;
         let mut read = |(i, path): (usize, &String)| {
-            let content = if i < FILES_MAX { self.read_one(project_root, path, left) } else { Err(format!("only {FILES_MAX} files are read")) };
+            let content = if i < FILES_MAX {
+                self.read_one(project_root, path, left)
+            } else {
+                Err(format!("only {FILES_MAX} files are read"))
+            };
             left -= content.as_ref().map_or(0, String::len);
             let (content, error) = content.map_or_else(|error| (None, Some(error)), |content| (Some(content), None));
             FileMaterial { path: printable(path, PATH_SHOWN), content, error }
@@ -58,7 +62,8 @@ impl Workspace {
             return Err("the path has .. in it".into());
         }
         let absolute = lexically_normal(&absolute);
-        let Some((root, below)) = self.roots.iter().find_map(|root| Some((root, absolute.strip_prefix(root).ok()?))) else {
+        let Some((root, below)) = self.roots.iter().find_map(|root| Some((root, absolute.strip_prefix(root).ok()?)))
+        else {
             return Err("the path is outside of this server's workspaces".into());
         };
         let text = read_below(root, below)?;
@@ -72,7 +77,9 @@ impl Workspace {
 fn read_below(root: &Path, below: &Path) -> Result<String, String> {
     let failed = |e: std::io::Error| match e.kind() {
         std::io::ErrorKind::NotFound => "there is no such file".to_string(),
-        std::io::ErrorKind::PermissionDenied => "the server may not read it, or a link leads out of the workspace".to_string(),
+        std::io::ErrorKind::PermissionDenied => {
+            "the server may not read it, or a link leads out of the workspace".to_string()
+        }
         _ => "it can not be read".to_string(),
     };
     let root = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;

@@ -45,7 +45,12 @@ pub fn claude(home: &std::path::Path, arguments: &[&str]) -> Output {
     Command::new(required("ROUTING_TEST_CLAUDE"))
         .args(arguments)
         .env_clear()
-        .envs([("PATH", "/usr/bin:/bin"), ("TERM", "dumb"), ("DISABLE_AUTOUPDATER", "1"), ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1")])
+        .envs([
+            ("PATH", "/usr/bin:/bin"),
+            ("TERM", "dumb"),
+            ("DISABLE_AUTOUPDATER", "1"),
+            ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1"),
+        ])
         .env("HOME", home)
         .current_dir(home)
         .stdin(Stdio::null())

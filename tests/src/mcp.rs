@@ -34,7 +34,6 @@ impl Mcp {
     }
 
     /// A POST to be completed by the test.
-    #[must_use]
     pub fn post(&self) -> RequestBuilder {
         let request = http().post(&self.url).header("content-type", "application/json");
         match &self.token {

@@ -131,7 +131,14 @@ impl Program {
     /// It does not start.
     pub async fn start(self) -> Running {
         let Self { arguments, variables, folder, health_port, ports } = self;
-        let mut running = Running { child: spawn(&arguments, &variables, folder.path()), arguments, variables, folder, health_port, ports };
+        let mut running = Running {
+            child: spawn(&arguments, &variables, folder.path()),
+            arguments,
+            variables,
+            folder,
+            health_port,
+            ports,
+        };
         running.wait_until_healthy().await;
         running
     }

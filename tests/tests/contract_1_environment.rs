@@ -35,7 +35,8 @@ async fn contract_1_the_variables_reach_the_models_and_the_brain() {
 #[tokio::test]
 async fn contract_1_without_a_key_no_authorization_is_sent() {
     let models = Models::start().await;
-    let routing = Program::serve().variable("LITELLM_BASE_URL", &models.url()).variable("LITELLM_API_KEY", "").start().await;
+    let routing =
+        Program::serve().variable("LITELLM_BASE_URL", &models.url()).variable("LITELLM_API_KEY", "").start().await;
     routing.mcp().debug("x").await;
     assert!(!models.received()[0].headers.contains_key("authorization"));
 }
@@ -51,8 +52,17 @@ async fn contract_1_with_no_policy_file_the_four_builtin_skills_are_served_on_bo
 #[tokio::test]
 async fn contract_1_an_empty_variable_counts_as_unset() {
     let program = Program::serve();
-    let empty = ["ROUTING_MCP_TOKEN", "HYPERGUILD_ROUTE_LOCAL_FLOOR", "HYPERGUILD_ROUTE_LOCAL_CEIL", "HYPERGUILD_PASS_RATE_TTL_SECONDS",
-        "SUPERVISOR_CONFIG_DIR", "HYPERGUILD_LOCAL_MODEL", "HYPERGUILD_CLAUDE_MODEL", "LITELLM_API_KEY", "ROUTING_POLICY_FILE"];
+    let empty = [
+        "ROUTING_MCP_TOKEN",
+        "HYPERGUILD_ROUTE_LOCAL_FLOOR",
+        "HYPERGUILD_ROUTE_LOCAL_CEIL",
+        "HYPERGUILD_PASS_RATE_TTL_SECONDS",
+        "SUPERVISOR_CONFIG_DIR",
+        "HYPERGUILD_LOCAL_MODEL",
+        "HYPERGUILD_CLAUDE_MODEL",
+        "LITELLM_API_KEY",
+        "ROUTING_POLICY_FILE",
+    ];
     let routing = empty.iter().fold(program, |program, name| program.variable(name, "")).start().await;
     assert_eq!(routing.mcp().tools().await.len(), 4);
 }
@@ -97,7 +107,10 @@ async fn contract_1_prompt_files_replace_the_built_in_texts() {
         routing.mcp().result(tool, serde_json::from_str(arguments).expect("JSON")).await;
     }
     let systems: Vec<String> = models.received().iter().map(|request| request.message(0).to_string()).collect();
-    assert_eq!(systems, ["my review.md", "my debug.md", "my retrospective.md", "my trainer-reader.md", "my trainer-writer.md"]);
+    assert_eq!(
+        systems,
+        ["my review.md", "my debug.md", "my retrospective.md", "my trainer-reader.md", "my trainer-writer.md"]
+    );
 }
 
 #[test]

@@ -22,7 +22,10 @@ async fn contract_3_the_skill_and_the_window_are_asked_for_and_a_number_is_used(
     let routing = routing(&models, &brain).await;
     let result = routing.mcp().debug("x").await;
     assert_eq!(brain.pass_rates_asked(), ["skill=debug&window=7d"]);
-    assert_eq!((result.text(0), result.decisions("reason")), ("answer of claude-sonnet-4-6", vec![json!("below_ceil")]));
+    assert_eq!(
+        (result.text(0), result.decisions("reason")),
+        ("answer of claude-sonnet-4-6", vec![json!("below_ceil")])
+    );
 }
 
 #[tokio::test]
@@ -93,7 +96,7 @@ async fn contract_3_any_error_is_no_rate_is_counted_and_never_cached() {
     let status = routing.metric(r#"routing_pass_rate_errors_total{kind="status"}"#).await;
     let malformed = routing.metric(r#"routing_pass_rate_errors_total{kind="malformed"}"#).await;
     assert_eq!((status, malformed), (3.0, 7.0));
-    assert!(routing.log().contains(r#""level":"WARN""#) && routing.log().contains("no pass rate"));
+    assert!(routing.log().contains(r#""level":"WARN""#) && routing.log().contains("the brain gave no pass rate"));
     brain.answer(Brain::rate("0.1"));
     assert_eq!(routing.mcp().debug("x").await.decisions("decision"), [json!("claude")]);
 }

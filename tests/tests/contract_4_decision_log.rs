@@ -29,7 +29,10 @@ async fn contract_4_one_json_rpc_tools_call_after_a_model_call() {
     let routing = routing(&models, &brain, "l", "c").await;
     routing.mcp().result("debug", json!({"project_root": "/home/me", "problem": "x", "session_id": "mine"})).await;
     let [entry] = entries(&brain, 1).await.try_into().expect("one entry");
-    assert_eq!((&entry["jsonrpc"], &entry["method"], &entry["params"]["name"]), (&json!("2.0"), &json!("tools/call"), &json!("session_log")));
+    assert_eq!(
+        (&entry["jsonrpc"], &entry["method"], &entry["params"]["name"]),
+        (&json!("2.0"), &json!("tools/call"), &json!("session_log"))
+    );
     let mut arguments = entry["params"]["arguments"].clone();
     assert!(arguments["duration_ms"].is_u64(), "{arguments}");
     arguments["duration_ms"] = json!(0);
@@ -104,14 +107,21 @@ async fn contract_4_what_could_not_be_delivered_is_counted_and_fails_no_call() {
 async fn a_brain_that_declares_it_gets_the_decision_record_too() {
     let (models, brain) = (Models::start().await, Brain::that_takes_decisions(Brain::rate("0.94")).await);
     let routing = routing(&models, &brain, "l", "c").await;
-    let result = routing.mcp().result("debug", json!({"project_root": "/tmp", "problem": "x", "session_id": "mine"})).await;
+    let result =
+        routing.mcp().result("debug", json!({"project_root": "/tmp", "problem": "x", "session_id": "mine"})).await;
     let [entry] = entries(&brain, 1).await.try_into().expect("one entry");
     let arguments = &entry["params"]["arguments"];
     let record = &arguments["decision"];
     assert_eq!((&arguments["decision_id"], &record["id"]), (&result.decisions("id")[0], &result.decisions("id")[0]));
     assert_eq!((&record["session"], &arguments["session_id"]), (&json!("mine"), &json!("_routing")));
-    assert_eq!((&record["samples"], &record["pass_rate"], &record["decision"]), (&json!(53), &json!(0.94), &json!("local")));
-    assert_eq!((&record["prompt_tokens"], &record["completion_tokens"], &record["mode"]), (&json!(11), &json!(7), &json!("client-local")));
+    assert_eq!(
+        (&record["samples"], &record["pass_rate"], &record["decision"]),
+        (&json!(53), &json!(0.94), &json!("local"))
+    );
+    assert_eq!(
+        (&record["prompt_tokens"], &record["completion_tokens"], &record["mode"]),
+        (&json!(11), &json!(7), &json!("client-local"))
+    );
 }
 
 #[tokio::test]

@@ -36,7 +36,13 @@ async fn contract_5_the_model_call_is_one_post_with_a_system_and_a_user_message(
 #[tokio::test]
 async fn contract_5_a_base_url_that_ends_in_v1_is_not_doubled() {
     let models = Models::start().await;
-    for (suffix, path) in [("", "/v1/chat/completions"), ("/", "/v1/chat/completions"), ("/v1", "/v1/chat/completions"), ("/v1/", "/v1/chat/completions"), ("/below/v1", "/below/v1/chat/completions")] {
+    for (suffix, path) in [
+        ("", "/v1/chat/completions"),
+        ("/", "/v1/chat/completions"),
+        ("/v1", "/v1/chat/completions"),
+        ("/v1/", "/v1/chat/completions"),
+        ("/below/v1", "/below/v1/chat/completions"),
+    ] {
         let routing = Program::serve().variable("LITELLM_BASE_URL", &format!("{}{suffix}", models.url())).start().await;
         assert!(!routing.mcp().debug("x").await.is_error(), "{suffix}");
         assert_eq!(models.received().last().expect("a request").path, path, "{suffix}");
@@ -66,7 +72,10 @@ async fn contract_5_a_claude_error_is_final() {
     let result = routing.mcp().debug("x").await;
     assert!(result.is_error());
     assert_eq!(models.asked(), ["status-500"], "no second try");
-    assert_eq!(result.text(0), "debug has no answer: claude (status-500): the endpoint answered 500 (internal_server_error)");
+    assert_eq!(
+        result.text(0),
+        "debug has no answer: claude (status-500): the endpoint answered 500 (internal_server_error)"
+    );
 }
 
 #[tokio::test]
@@ -100,7 +109,10 @@ async fn contract_5_each_stage_is_decided_on_its_own() {
     let routing = routing(&models, "status-500", "c").await;
     let result = routing.mcp().result("trainer", json!({"project_root": "/tmp"})).await;
     assert_eq!(models.asked(), ["status-500", "c", "status-500", "c"]);
-    assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback"), json!("local"), json!("claude_fallback")]);
+    assert_eq!(
+        result.decisions("decision"),
+        [json!("local"), json!("claude_fallback"), json!("local"), json!("claude_fallback")]
+    );
 }
 
 /// Whatever is no answer is an error of the attempt: it falls open to Claude, and the record names its kind.
@@ -131,7 +143,8 @@ async fn every_kind_of_bad_answer_falls_open() {
 async fn an_upstream_that_nobody_listens_on_is_unreachable() {
     let models = Models::start().await;
     let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
-    let policy = policy(&models.url(), "l", "c", "").replace("local: {name: l}", &format!("local: {{name: l, upstream: {{url: {nobody}}}}}"));
+    let policy = policy(&models.url(), "l", "c", "")
+        .replace("local: {name: l}", &format!("local: {{name: l, upstream: {{url: {nobody}}}}}"));
     let routing = Program::serve_policy(&policy).start().await;
     let result = routing.mcp().debug("x").await;
     assert_eq!((result.text(0), result.decisions("error")), ("answer of c", vec![json!("unreachable"), json!(null)]));
@@ -152,7 +165,10 @@ async fn a_hung_or_dripping_local_model_leaves_claude_its_time() {
 #[tokio::test]
 async fn the_total_time_holds_for_both_attempts_together() {
     let models = Models::start().await;
-    let routing = Program::serve_policy(&policy(&models.url(), "hangs", "hangs", "timeouts: {local: 500ms, total: 2s}")).start().await;
+    let routing =
+        Program::serve_policy(&policy(&models.url(), "hangs", "hangs", "timeouts: {local: 500ms, total: 2s}"))
+            .start()
+            .await;
     let began = Instant::now();
     let result = routing.mcp().debug("x").await;
     assert!(result.is_error() && began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
@@ -163,16 +179,23 @@ async fn the_total_time_holds_for_both_attempts_together() {
 #[tokio::test]
 async fn nothing_leaves_the_house_when_the_policy_keeps_a_skill_local() {
     let models = Models::start().await;
-    let routing = Program::serve_policy(&policy(&models.url(), "status-500", "c", "skills: [{name: debug, route: Local}]")).start().await;
+    let routing =
+        Program::serve_policy(&policy(&models.url(), "status-500", "c", "skills: [{name: debug, route: Local}]"))
+            .start()
+            .await;
     let result = routing.mcp().debug("x").await;
-    assert!(result.is_error() && result.text(0).contains("not sent to Claude, because the policy keeps this skill local"), "{result:?}");
+    assert!(
+        result.is_error() && result.text(0).contains("not sent to Claude, because the policy keeps this skill local"),
+        "{result:?}"
+    );
     assert_eq!(models.asked(), ["status-500"]);
 }
 
 #[tokio::test]
 async fn parameters_of_the_policy_go_into_the_request() {
     let models = Models::start().await;
-    let policy = policy(&models.url(), "l", "c", "").replace("{name: l}", "{name: l, parameters: {temperature: 0, max_tokens: 4096}}");
+    let policy = policy(&models.url(), "l", "c", "")
+        .replace("{name: l}", "{name: l, parameters: {temperature: 0, max_tokens: 4096}}");
     let routing = Program::serve_policy(&policy).start().await;
     routing.mcp().debug("x").await;
     let [request] = models.received().try_into().expect("one request");
@@ -189,10 +212,9 @@ async fn a_caller_that_goes_away_cancels_the_model_call_and_is_recorded() {
     });
     tests::waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
     call.abort();
-    tests::waiting::until("the model call to be dropped", || async { models.received()[0].abandoned.then_some(()) }).await;
-    tests::waiting::until("the record", || async {
-        routing.log().contains(r#""error":"cancelled""#).then_some(())
-    })
-    .await;
+    tests::waiting::until("the model call to be dropped", || async { models.received()[0].abandoned.then_some(()) })
+        .await;
+    tests::waiting::until("the record", || async { routing.log().contains(r#""error":"cancelled""#).then_some(()) })
+        .await;
     assert_eq!(models.asked(), ["hangs"], "and nothing went to Claude");
 }

@@ -15,7 +15,8 @@ async fn routing(models: &Models) -> Running {
 }
 
 async fn curl(arguments: &[&str]) -> (String, Value) {
-    let output = Command::new("curl").args(["-s", "-i", "--max-time", "60"]).args(arguments).output().await.expect("curl runs");
+    let output =
+        Command::new("curl").args(["-s", "-i", "--max-time", "60"]).args(arguments).output().await.expect("curl runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let (head, body) = text.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no HTTP answer: {text}"));
     (head.to_ascii_lowercase(), serde_json::from_str(body).unwrap_or_else(|e| panic!("{e}: {body}")))
@@ -24,7 +25,16 @@ async fn curl(arguments: &[&str]) -> (String, Value) {
 #[tokio::test]
 async fn contract_6_a_bare_curl_lists_exactly_four_tools() {
     let routing = Program::serve().start().await;
-    let (head, body) = curl(&["-X", "POST", &routing.mcp_url(), "-H", "Content-Type: application/json", "-d", r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#]).await;
+    let (head, body) = curl(&[
+        "-X",
+        "POST",
+        &routing.mcp_url(),
+        "-H",
+        "Content-Type: application/json",
+        "-d",
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#,
+    ])
+    .await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
     assert_eq!(body["result"]["tools"].as_array().map(Vec::len), Some(4));
     assert_eq!(body["id"], 1);
@@ -35,7 +45,8 @@ async fn contract_6_a_bare_curl_calls_a_tool() {
     let models = Models::start().await;
     let routing = routing(&models).await;
     let call = r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"debug","arguments":{"project_root":"/tmp","problem":"text"}}}"#;
-    let (head, body) = curl(&["-X", "POST", &routing.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
+    let (head, body) =
+        curl(&["-X", "POST", &routing.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
     assert_eq!((&body["result"]["content"][0]["text"], &body["id"]), (&json!("answer of qwen35"), &json!("x")));
 }
@@ -44,9 +55,13 @@ async fn contract_6_a_bare_curl_calls_a_tool() {
 async fn contract_6_a_bare_curl_logs_an_outcome_in_the_brain() {
     let brain = Program::brain().start().await;
     let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"session_log","arguments":{"skill":"debug","phase":"outcome","final_status":"pass"}}}"#;
-    let (head, body) = curl(&["-X", "POST", &brain.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
+    let (head, body) =
+        curl(&["-X", "POST", &brain.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
-    assert!(body["result"]["structuredContent"]["id"].is_string() && body["result"]["isError"] != json!(true), "{body}");
+    assert!(
+        body["result"]["structuredContent"]["id"].is_string() && body["result"]["isError"] != json!(true),
+        "{body}"
+    );
     let (_, rate) = curl(&[&format!("{}/pass-rate?skill=debug&window=7d", brain.base_url())]).await;
     assert_eq!((&rate["pass_rate"], &rate["total"], &rate["skill"]), (&json!(1.0), &json!(1), &json!("debug")));
 }
@@ -58,7 +73,11 @@ async fn contract_6_the_tool_definitions_are_pinned() {
     let first = list(routing.mcp().send("tools/list", json!({})).await.json().await.expect("JSON"));
     insta::assert_snapshot!("tools", format!("{first:#}"));
     for _ in 0..3 {
-        assert_eq!(list(routing.mcp().send("tools/list", json!({})).await.json().await.expect("JSON")), first, "always in the same order");
+        assert_eq!(
+            list(routing.mcp().send("tools/list", json!({})).await.json().await.expect("JSON")),
+            first,
+            "always in the same order"
+        );
     }
 }
 
@@ -78,7 +97,9 @@ async fn contract_6_these_calls_are_valid_with_and_without_a_session() {
 #[tokio::test]
 async fn contract_6_with_a_token_only_its_holder_may_call() {
     let routing = Program::serve().variable("ROUTING_MCP_TOKEN", "s3cret").start().await;
-    for wrong in [None, Some("Bearer s3cre"), Some("Bearer s3crett"), Some("Basic s3cret"), Some("Bearer"), Some("s3cret")] {
+    for wrong in
+        [None, Some("Bearer s3cre"), Some("Bearer s3crett"), Some("Basic s3cret"), Some("Bearer"), Some("s3cret")]
+    {
         let mut request = routing.mcp().post().body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#);
         if let Some(wrong) = wrong {
             request = request.header("authorization", wrong);
@@ -87,7 +108,10 @@ async fn contract_6_with_a_token_only_its_holder_may_call() {
         assert_eq!(response.status(), 401, "{wrong:?}");
         assert_eq!(response.headers()["www-authenticate"], "Bearer", "{wrong:?}");
         let body: Value = response.json().await.expect("a JSON-RPC body");
-        assert_eq!((&body["jsonrpc"], &body["error"]["code"], &body["id"]), (&json!("2.0"), &json!(-32_001), &json!(null)));
+        assert_eq!(
+            (&body["jsonrpc"], &body["error"]["code"], &body["id"]),
+            (&json!("2.0"), &json!(-32_001), &json!(null))
+        );
     }
     assert_eq!(routing.mcp().token("s3cret").tools().await.len(), 4);
     let health = http().get(format!("{}/healthz", routing.base_url())).send().await.expect("an answer");
@@ -98,7 +122,8 @@ async fn contract_6_with_a_token_only_its_holder_may_call() {
 async fn contract_6_an_empty_token_of_the_environment_is_open_and_one_of_a_policy_closed() {
     let open = Program::serve().variable("ROUTING_MCP_TOKEN", "").start().await;
     assert_eq!(open.mcp().tools().await.len(), 4);
-    let policy = policy("http://127.0.0.1:1", "l", "c", "access: {tokens: [{name: me, secretRef: {name: s, key: TOKEN}}]}");
+    let policy =
+        policy("http://127.0.0.1:1", "l", "c", "access: {tokens: [{name: me, secretRef: {name: s, key: TOKEN}}]}");
     for empty in [None, Some(""), Some("\n")] {
         let program = Program::serve_policy(&policy);
         let secret = program.folder().join("secrets/s");
@@ -156,10 +181,24 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
     for (what, request, status, code) in [
         ("no JSON", post().body("{"), 400, -32_700),
         ("a batch", post().body(format!("[{list},{list}]")), 400, -32_700),
-        ("an array of params", post().body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#), 400, -32_700),
+        (
+            "an array of params",
+            post().body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#),
+            400,
+            -32_700,
+        ),
         ("no version", post().body(r#"{"id":1,"method":"tools/list"}"#), 400, -32_700),
         ("an empty body", post(), 400, -32_700),
-        ("deep JSON", post().body(format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"x":{}{}}}}}"#, "[".repeat(100_000), "]".repeat(100_000))), 400, -32_700),
+        (
+            "deep JSON",
+            post().body(format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"x":{}{}}}}}"#,
+                "[".repeat(100_000),
+                "]".repeat(100_000)
+            )),
+            400,
+            -32_700,
+        ),
         ("a number too large", post().body(r#"{"jsonrpc":"2.0","id":1e999,"method":"tools/list"}"#), 400, -32_700),
         ("an unknown protocol version", post().header("mcp-protocol-version", "1999-01-01").body(list), 400, -32_600),
         ("a foreign origin", post().header("origin", "http://evil.example").body(list), 403, -32_600),
@@ -168,7 +207,12 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
         ("GET", http().get(&url), 405, -32_600),
         ("DELETE", http().delete(&url), 405, -32_600),
         ("an answer in XML", post().header("accept", "text/xml").body(list), 406, -32_600),
-        ("a form", http().post(&url).header("content-type", "application/x-www-form-urlencoded").body(list), 415, -32_600),
+        (
+            "a form",
+            http().post(&url).header("content-type", "application/x-www-form-urlencoded").body(list),
+            415,
+            -32_600,
+        ),
         ("plain text", http().post(&url).header("content-type", "text/plain").body(list), 415, -32_600),
         ("5 MiB", post().body("x".repeat(5 << 20)), 413, -32_600),
     ] {
@@ -188,8 +232,19 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
 #[tokio::test]
 async fn paths_that_clients_probe_for_oauth_are_plain_404s_also_with_a_token_set() {
     let routing = Program::serve().variable("ROUTING_MCP_TOKEN", "s3cret").start().await;
-    for path in ["/", "/register", "/.well-known/oauth-protected-resource", "/.well-known/oauth-protected-resource/mcp", "/.well-known/oauth-authorization-server", "/.well-known/openid-configuration", "/metrics", "/status"] {
-        for request in [http().get(format!("{}{path}", routing.base_url())), http().post(format!("{}{path}", routing.base_url()))] {
+    for path in [
+        "/",
+        "/register",
+        "/.well-known/oauth-protected-resource",
+        "/.well-known/oauth-protected-resource/mcp",
+        "/.well-known/oauth-authorization-server",
+        "/.well-known/openid-configuration",
+        "/metrics",
+        "/status",
+    ] {
+        for request in
+            [http().get(format!("{}{path}", routing.base_url())), http().post(format!("{}{path}", routing.base_url()))]
+        {
             let response = request.send().await.expect("an answer");
             assert_eq!(response.status(), 404, "{path}");
             assert_eq!(response.text().await.expect("text"), "", "{path}");
@@ -203,10 +258,13 @@ async fn loopback_pages_and_listed_origins_may_call_and_read_the_answer() {
     let policy = policy("http://127.0.0.1:1", "l", "c", access);
     let routing = Program::serve_policy(&policy).start().await;
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-    for (origin, status) in [("http://localhost:5173", 200), ("https://chat.example", 200), ("https://chat.example.evil", 403)] {
+    for (origin, status) in
+        [("http://localhost:5173", 200), ("https://chat.example", 200), ("https://chat.example.evil", 403)]
+    {
         let response = routing.mcp().post().header("origin", origin).body(list).send().await.expect("an answer");
         assert_eq!(response.status(), status, "{origin}");
-        let allowed = response.headers().get("access-control-allow-origin").map(|v| v.to_str().unwrap_or_default().to_string());
+        let allowed =
+            response.headers().get("access-control-allow-origin").map(|v| v.to_str().unwrap_or_default().to_string());
         assert_eq!(allowed, (status == 200).then(|| origin.to_string()));
     }
     let preflight = http()
@@ -218,7 +276,11 @@ async fn loopback_pages_and_listed_origins_may_call_and_read_the_answer() {
         .await
         .expect("an answer");
     assert_eq!(preflight.status(), 200);
-    assert!(preflight.headers()["access-control-allow-headers"].to_str().is_ok_and(|headers| headers.contains("authorization")));
+    assert!(
+        preflight.headers()["access-control-allow-headers"]
+            .to_str()
+            .is_ok_and(|headers| headers.contains("authorization"))
+    );
     for (host, status) in [("routing.example:30310", 200), ("evil.example", 403)] {
         let response = routing.mcp().post().header("host", host).body(list).send().await.expect("an answer");
         assert_eq!(response.status(), status, "{host}");
@@ -228,10 +290,18 @@ async fn loopback_pages_and_listed_origins_may_call_and_read_the_answer() {
 #[tokio::test]
 async fn an_unknown_tool_is_named_and_can_forge_nothing() {
     let routing = Program::serve().start().await;
-    for (tool, shown) in [("no_such_tool", "no_such_tool"), ("../../etc/passwd", "../../etc/passwd"), ("a\u{1b}[31m\nb\u{202e}\0", "a\\u{1b}[31m\\u{a}b\\u{202e}\\u{0}"), ("", "")] {
+    for (tool, shown) in [
+        ("no_such_tool", "no_such_tool"),
+        ("../../etc/passwd", "../../etc/passwd"),
+        ("a\u{1b}[31m\nb\u{202e}\0", "a\\u{1b}[31m\\u{a}b\\u{202e}\\u{0}"),
+        ("", ""),
+    ] {
         let message = routing.mcp().call(tool, json!({})).await;
         assert_eq!(message["error"]["code"], -32_602, "{tool:?}");
-        assert_eq!(message["error"]["message"], format!("unknown tool: {shown}; there are: code_review, debug, retrospective, trainer"));
+        assert_eq!(
+            message["error"]["message"],
+            format!("unknown tool: {shown}; there are: code_review, debug, retrospective, trainer")
+        );
     }
     assert!(!routing.admin("/metrics").await.contains("no_such_tool"), "no label is made from a request");
 }
@@ -248,7 +318,12 @@ async fn wrong_arguments_are_tool_errors_that_name_the_argument_and_hide_its_val
         (json!({"project_root": "/tmp", "problem": "CANARY".repeat(100_000)}), "argument problem"),
     ] {
         let result = routing.mcp().result("debug", arguments.clone()).await;
-        assert!(result.is_error() && result.text(0).starts_with("debug: wrong arguments: ") && result.text(0).contains(named), "{result:?}");
+        assert!(
+            result.is_error()
+                && result.text(0).starts_with("debug: wrong arguments: ")
+                && result.text(0).contains(named),
+            "{result:?}"
+        );
         assert!(!result.text(0).contains("CANARY") && !result.text(0).contains("4711"), "{result:?}");
     }
     let missing = Mcp::new(&routing.mcp_url()).send("tools/call", json!({"arguments": {}})).await;

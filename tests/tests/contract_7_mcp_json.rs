@@ -24,7 +24,20 @@ fn contract_7_the_command_writes_the_default_file_and_keeps_what_is_there() {
 #[test]
 fn contract_7_out_url_and_token_env() {
     let folder = tempfile::tempdir().expect("a folder");
-    let arguments = ["mode", "client-local", "--out", "other.json", "--url", "http://node:1/mcp", "--token-env", "MY_TOKEN", "--brain-url", "http://b:3300", "--output", "json"];
+    let arguments = [
+        "mode",
+        "client-local",
+        "--out",
+        "other.json",
+        "--url",
+        "http://node:1/mcp",
+        "--token-env",
+        "MY_TOKEN",
+        "--brain-url",
+        "http://b:3300",
+        "--output",
+        "json",
+    ];
     let output = program::run(&arguments, &[], folder.path());
     let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     assert_eq!(printed, json!({"file": "other.json", "servers": ["routing", "brain"]}));
@@ -41,7 +54,12 @@ fn a_file_that_is_no_json_is_left_alone_and_an_unknown_mode_is_refused() {
     std::fs::write(folder.path().join(".mcp.json"), "{ mine").expect("written");
     let output = program::run(&["mode", "client-local"], &[], folder.path());
     let printed = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && printed.contains(".mcp.json: is no JSON") && printed.contains("nothing was changed"), "{printed}");
+    assert!(
+        !output.status.success()
+            && printed.contains(".mcp.json: is no JSON")
+            && printed.contains("nothing was changed"),
+        "{printed}"
+    );
     assert_eq!(std::fs::read_to_string(folder.path().join(".mcp.json")).expect("text"), "{ mine");
     assert!(!program::run(&["mode", "client-remote"], &[], folder.path()).status.success());
 }

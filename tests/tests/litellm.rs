@@ -32,7 +32,8 @@ impl Stack {
         let url = format!("{}/sessions/_routing", self.brain.base_url());
         waiting::until("the records", || async {
             let body: Value = tests::http().get(&url).send().await.ok()?.json().await.ok()?;
-            let records: Vec<Value> = body["entries"].as_array()?.iter().map(|entry| entry["decision"].clone()).collect();
+            let records: Vec<Value> =
+                body["entries"].as_array()?.iter().map(|entry| entry["decision"].clone()).collect();
             Some(records).filter(|records| records.len() >= count)
         })
         .await
@@ -54,8 +55,14 @@ async fn a_local_call() {
     let result = stack.routing.mcp().debug("x").await;
     assert_eq!(result.text(0), "answer from the local mock");
     let [record] = stack.records(1).await.try_into().expect("one record");
-    assert_eq!((&record["decision"], &record["model"], &record["answered_by"]), (&json!("local"), &json!("qwen35"), &json!("qwen35")));
-    assert_eq!((&record["gateway_fallback"], &record["prompt_tokens"], &record["error"]), (&json!(false), &json!(10), &json!(null)));
+    assert_eq!(
+        (&record["decision"], &record["model"], &record["answered_by"]),
+        (&json!("local"), &json!("qwen35"), &json!("qwen35"))
+    );
+    assert_eq!(
+        (&record["gateway_fallback"], &record["prompt_tokens"], &record["error"]),
+        (&json!(false), &json!(10), &json!(null))
+    );
 }
 
 #[tokio::test]
@@ -66,7 +73,10 @@ async fn a_claude_call_by_the_measured_pass_rate() {
     assert_eq!(result.text(0), "answer from the claude mock");
     let [record] = stack.records(1).await.try_into().expect("one record");
     assert_eq!((&record["decision"], &record["reason"]), (&json!("claude"), &json!("below_ceil")));
-    assert_eq!((&record["pass_rate"], &record["samples"], &record["answered_by"]), (&json!(0.6), &json!(10), &json!("claude-sonnet-4-6")));
+    assert_eq!(
+        (&record["pass_rate"], &record["samples"], &record["answered_by"]),
+        (&json!(0.6), &json!(10), &json!("claude-sonnet-4-6"))
+    );
 }
 
 #[tokio::test]
@@ -85,8 +95,10 @@ async fn a_local_error_falls_open() {
 async fn a_local_time_out_falls_open() {
     let proxy = LiteLlm::shared().await;
     let more = "timeouts: {local: 2s, total: 50s}";
-    let policy = tests::policy(&proxy.url(), "local-slow", "claude-sonnet-4-6", more)
-        .replace(&format!("{{url: {}}}", proxy.url()), &format!("{{url: {}, apiKeySecretRef: {{name: s, key: LITELLM_API_KEY}}}}", proxy.url()));
+    let policy = tests::policy(&proxy.url(), "local-slow", "claude-sonnet-4-6", more).replace(
+        &format!("{{url: {}}}", proxy.url()),
+        &format!("{{url: {}, apiKeySecretRef: {{name: s, key: LITELLM_API_KEY}}}}", proxy.url()),
+    );
     let routing = Program::serve_policy(&policy).variable("LITELLM_API_KEY", KEY).start().await;
     let result = routing.mcp().debug("x").await;
     assert_eq!(result.text(0), "answer from the claude mock", "{result:?}");
@@ -138,7 +150,10 @@ async fn contract_9_the_smoke_script_passes_against_the_proxy_and_the_brain() {
             command.env("ROUTING_URL", routing);
         }
         let output = command.output().await.expect("the script runs");
-        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr))
+        (
+            output.status.success(),
+            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+        )
     };
     let (brain, proxy) = (stack.brain.base_url(), stack.proxy.url());
     let (ok, printed) = smoke(None, brain.clone(), proxy.clone()).await;

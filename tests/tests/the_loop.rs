@@ -65,7 +65,8 @@ impl Loop {
             let arguments = json!({"project_root": "/tmp", "files": [], "diff": format!("change {i}")});
             async move {
                 let result = self.routing.mcp().result("code_review", arguments).await;
-                (result.decisions("reason") == [json!(reason)]).then(|| result.decisions("decision")[0].as_str().unwrap_or_default().to_string())
+                (result.decisions("reason") == [json!(reason)])
+                    .then(|| result.decisions("decision")[0].as_str().unwrap_or_default().to_string())
             }
         })
         .await
@@ -123,7 +124,10 @@ async fn in_the_band_both_models_are_used_and_the_same_content_always_goes_the_s
 }
 
 async fn decision_of(routing: &Running, arguments: Value) -> String {
-    routing.mcp().result("code_review", arguments).await.decisions("decision")[0].as_str().unwrap_or_default().to_string()
+    routing.mcp().result("code_review", arguments).await.decisions("decision")[0]
+        .as_str()
+        .unwrap_or_default()
+        .to_string()
 }
 
 #[tokio::test]
@@ -133,12 +137,28 @@ async fn an_outcome_is_tied_to_its_decision_and_a_brain_that_is_away_is_an_error
     let id = result.decisions("id")[0].as_str().expect("an id").to_string();
     assert!(result.text(1).contains(&format!("decision_id={id}")), "{}", result.text(1));
     let (url, folder) = (it.brain.base_url(), it.brain.folder().to_path_buf());
-    let arguments = ["outcome", "code_review", "pass", "--decision", &id, "--session", "mine", "--output", "json", "--brain-url", &url];
+    let arguments = [
+        "outcome",
+        "code_review",
+        "pass",
+        "--decision",
+        &id,
+        "--session",
+        "mine",
+        "--output",
+        "json",
+        "--brain-url",
+        &url,
+    ];
     let output = program::run(&arguments, &[], &folder);
     let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let session: Value = http().get(format!("{url}/sessions/mine")).send().await.expect("an answer").json().await.expect("JSON");
+    let session: Value =
+        http().get(format!("{url}/sessions/mine")).send().await.expect("an answer").json().await.expect("JSON");
     assert_eq!((&session["entries"][0]["decision_id"], &session["entries"][0]["id"]), (&json!(id), &printed["id"]));
-    assert_eq!((&session["entries"][0]["phase"], &session["entries"][0]["final_status"]), (&json!("outcome"), &json!("pass")));
+    assert_eq!(
+        (&session["entries"][0]["phase"], &session["entries"][0]["final_status"]),
+        (&json!("outcome"), &json!("pass"))
+    );
 
     let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
     let output = program::run(&["outcome", "debug", "fail", "--brain-url", &nobody], &[], &folder);
@@ -171,5 +191,9 @@ async fn infrastructure_errors_are_not_quality_failures() {
     .expect("all decisions are logged");
     let url = format!("{}/pass-rate?skill=debug&window=1h", brain.base_url());
     let rate: Value = http().get(url).send().await.expect("an answer").json().await.expect("JSON");
-    assert_eq!((&rate["pass_rate"], &rate["total"]), (&json!(null), &json!(0)), "a night with the local model down moves no route");
+    assert_eq!(
+        (&rate["pass_rate"], &rate["total"]),
+        (&json!(null), &json!(0)),
+        "a night with the local model down moves no route"
+    );
 }

@@ -105,8 +105,14 @@ async fn write(pool: &SqlitePool, entries: &[(Entry, i64)]) -> Result<Vec<String
     Ok(ids)
 }
 
-async fn insert(transaction: &mut Transaction<'_, Sqlite>, id: &str, entry: &Entry, at_ms: i64) -> Result<(), sqlx::Error> {
-    let Entry { session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision } = entry;
+async fn insert(
+    transaction: &mut Transaction<'_, Sqlite>,
+    id: &str,
+    entry: &Entry,
+    at_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let Entry { session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision } =
+        entry;
     let decision = decision.as_ref().and_then(|decision| serde_json::to_string(decision).ok());
     sqlx::query(
         "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision) \
@@ -128,7 +134,12 @@ async fn insert(transaction: &mut Transaction<'_, Sqlite>, id: &str, entry: &Ent
     .map(drop)
 }
 
-async fn count(transaction: &mut Transaction<'_, Sqlite>, entry: &Entry, width: i64, start: i64) -> Result<(), sqlx::Error> {
+async fn count(
+    transaction: &mut Transaction<'_, Sqlite>,
+    entry: &Entry,
+    width: i64,
+    start: i64,
+) -> Result<(), sqlx::Error> {
     let is = |status| i64::from(entry.final_status == status);
     sqlx::query(
         "INSERT INTO outcome_counts (skill, width_ms, start_ms, pass, fail, total) VALUES ($1, $2, $3, $4, $5, 1) \

@@ -22,10 +22,10 @@ const EVENT_STREAM: &str = "text/event-stream";
 pub struct PlainJsonOnly;
 
 pub(super) async fn lenient(mut request: Request, next: Next) -> Response {
-    if request.method() == Method::POST {
-        if let Err(refused) = admit(&mut request) {
-            return refused;
-        }
+    if request.method() == Method::POST
+        && let Err(refused) = admit(&mut request)
+    {
+        return refused;
     }
     json_rpc(next.run(request).await).await
 }
@@ -36,7 +36,8 @@ pub(super) async fn lenient(mut request: Request, next: Next) -> Response {
 fn admit(request: &mut Request) -> Result<(), Response> {
     let headers = request.headers();
     let stream = accepts(headers, EVENT_STREAM);
-    let nothing_usable = headers.contains_key(header::ACCEPT) && !stream && !accepts(headers, JSON) && !accepts_anything(headers);
+    let nothing_usable =
+        headers.contains_key(header::ACCEPT) && !stream && !accepts(headers, JSON) && !accepts_anything(headers);
     if nothing_usable {
         let message = "not acceptable: answers are application/json (and text/event-stream when offered)";
         return Err(rpc_error(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message));
@@ -69,7 +70,8 @@ fn accepts_anything(headers: &HeaderMap) -> bool {
 /// rmcp answers transport errors in plain text, and calls a body that is no JSON-RPC an unsupported media type.
 async fn json_rpc(response: Response) -> Response {
     let status = response.status();
-    let is_json = response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(JSON.as_bytes()));
+    let is_json =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(JSON.as_bytes()));
     if is_json || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
@@ -80,7 +82,9 @@ async fn json_rpc(response: Response) -> Response {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             rpc_error(StatusCode::BAD_REQUEST, PARSE_ERROR, "parse error: the body is not one JSON-RPC 2.0 message")
         }
-        StatusCode::METHOD_NOT_ALLOWED => rpc_error(status, INVALID_REQUEST, "method not allowed: POST a JSON-RPC request"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            rpc_error(status, INVALID_REQUEST, "method not allowed: POST a JSON-RPC request")
+        }
         _ if text.is_empty() => rpc_error(status, INVALID_REQUEST, status.canonical_reason().unwrap_or("refused")),
         _ => rpc_error(status, INVALID_REQUEST, &text),
     };

@@ -24,17 +24,28 @@ pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessR
         ("allowedOrigins", allowed_origins.len(), NAMES_MAX),
         ("allowedHosts", allowed_hosts.len(), NAMES_MAX),
     ] {
-        errors.check(format!("{path}.{field}"), format!("{length} entries"), length <= most, format!("must be at most {most}"));
+        errors.check(
+            format!("{path}.{field}"),
+            format!("{length} entries"),
+            length <= most,
+            format!("must be at most {most}"),
+        );
     }
     for (i, token) in tokens.iter().take(TOKENS_MAX).enumerate() {
         check_token(&format!("{path}.tokens[{i}]"), token, &tokens[..i], errors);
     }
     for (i, origin) in allowed_origins.iter().enumerate() {
-        let message = "must be an origin: scheme, host and port if it is not the usual one, for example https://chat.example";
+        let message =
+            "must be an origin: scheme, host and port if it is not the usual one, for example https://chat.example";
         errors.check(format!("{path}.allowedOrigins[{i}]"), origin, is_origin(origin), message);
     }
     for (i, host) in allowed_hosts.iter().enumerate() {
-        errors.check(format!("{path}.allowedHosts[{i}]"), host, is_host(host), "must be a host name or address, with or without a port");
+        errors.check(
+            format!("{path}.allowedHosts[{i}]"),
+            host,
+            is_host(host),
+            "must be a host name or address, with or without a port",
+        );
     }
     AccessRules {
         tokens: tokens.iter().map(|token| (token.name.clone(), token.secret_ref.clone())).collect(),
@@ -46,10 +57,23 @@ pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessR
 fn check_token(path: &str, token: &AccessToken, earlier: &[AccessToken], errors: &mut Errors) {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let name = &token.name;
-    let well_named = (1..=CALLER_MAX).contains(&name.len()) && name.chars().all(allowed) && !name.starts_with('-') && !name.ends_with('-');
-    errors.check(format!("{path}.name"), name, well_named, "must be lower-case letters, digits and '-', starting and ending with a letter or digit");
+    let well_named = (1..=CALLER_MAX).contains(&name.len())
+        && name.chars().all(allowed)
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    errors.check(
+        format!("{path}.name"),
+        name,
+        well_named,
+        "must be lower-case letters, digits and '-', starting and ending with a letter or digit",
+    );
     let duplicate = earlier.iter().any(|other| other.name == *name);
-    errors.check(format!("{path}.name"), name, !duplicate, "a token of this name stands further up; names say who called, so each needs its own");
+    errors.check(
+        format!("{path}.name"),
+        name,
+        !duplicate,
+        "a token of this name stands further up; names say who called, so each needs its own",
+    );
     upstream::secret_ref(&format!("{path}.secretRef"), Some(&token.secret_ref), errors);
 }
 
@@ -61,5 +85,7 @@ fn is_origin(text: &str) -> bool {
 
 fn is_host(text: &str) -> bool {
     let printable = !text.contains(['/', '@', '?', '#', ' ', '\\']) && !text.contains("://");
-    (1..=HOST_MAX).contains(&text.len()) && printable && Url::parse(&format!("http://{text}")).is_ok_and(|url| url.host().is_some())
+    (1..=HOST_MAX).contains(&text.len())
+        && printable
+        && Url::parse(&format!("http://{text}")).is_ok_and(|url| url.host().is_some())
 }

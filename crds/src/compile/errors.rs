@@ -18,12 +18,23 @@ impl Errors {
     }
 
     /// The value, or an error about the field.
-    pub(super) fn take<T>(&mut self, path: impl Into<String>, value: impl Display, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(
+        &mut self,
+        path: impl Into<String>,
+        value: impl Display,
+        result: Result<T, String>,
+    ) -> Option<T> {
         result.map_err(|message| self.push(FieldError::new(path, value, message))).ok()
     }
 
     /// An error about the field unless `holds`.
-    pub(super) fn check(&mut self, path: impl Into<String>, value: impl Display, holds: bool, message: impl Into<String>) {
+    pub(super) fn check(
+        &mut self,
+        path: impl Into<String>,
+        value: impl Display,
+        holds: bool,
+        message: impl Into<String>,
+    ) {
         if !holds {
             self.push(FieldError::new(path, value, message));
         }

@@ -38,11 +38,20 @@ pub(super) fn compile(
     require(path, spec, errors);
     if let Some(text) = description {
         let length = text.chars().count();
-        errors.check(format!("{path}.description"), format!("{length} characters"), (1..=DESCRIPTION_MAX).contains(&length), format!("must be 1 to {DESCRIPTION_MAX} characters"));
+        errors.check(
+            format!("{path}.description"),
+            format!("{length} characters"),
+            (1..=DESCRIPTION_MAX).contains(&length),
+            format!("must be 1 to {DESCRIPTION_MAX} characters"),
+        );
     }
     let arguments = input_schema.as_ref().and_then(|schema| {
         let compiled = ArgumentSchema::compile(schema);
-        compiled.map_err(|reasons| reasons.into_iter().for_each(|r| errors.push(FieldError::absent(format!("{path}.inputSchema"), r)))).ok()
+        compiled
+            .map_err(|reasons| {
+                reasons.into_iter().for_each(|r| errors.push(FieldError::absent(format!("{path}.inputSchema"), r)))
+            })
+            .ok()
     });
     // Built-in stages guard what they read, so they go with a narrower schema; a user's are held to their own.
     let own_stages = given.stages.is_some() && arguments.is_some();
@@ -76,7 +85,10 @@ fn require(path: &str, spec: &SkillSpec, errors: &mut Errors) {
         ("stages", spec.stages.is_some()),
     ];
     for (field, _) in given.iter().filter(|(_, given)| !given) {
-        let message = format!("is required, because \"{}\" is not a built-in skill", crate::field_error::printable(&spec.name, NAME_MAX));
+        let message = format!(
+            "is required, because \"{}\" is not a built-in skill",
+            crate::field_error::printable(&spec.name, NAME_MAX)
+        );
         errors.push(FieldError::absent(format!("{path}.{field}"), message));
     }
 }
@@ -89,8 +101,18 @@ fn default_on_local_error(route: RouteMode) -> OnLocalError {
     }
 }
 
-fn compile_stages(path: &str, specs: &[StageSpec], declared: Option<&BTreeSet<String>>, errors: &mut Errors) -> Option<Vec<Stage>> {
-    errors.check(path, format!("{} stages", specs.len()), (1..=STAGES_MAX).contains(&specs.len()), format!("must be 1 to {STAGES_MAX}"));
+fn compile_stages(
+    path: &str,
+    specs: &[StageSpec],
+    declared: Option<&BTreeSet<String>>,
+    errors: &mut Errors,
+) -> Option<Vec<Stage>> {
+    errors.check(
+        path,
+        format!("{} stages", specs.len()),
+        (1..=STAGES_MAX).contains(&specs.len()),
+        format!("must be 1 to {STAGES_MAX}"),
+    );
     let compiled: Vec<Option<Stage>> = specs
         .iter()
         .take(STAGES_MAX)
@@ -100,11 +122,22 @@ fn compile_stages(path: &str, specs: &[StageSpec], declared: Option<&BTreeSet<St
     compiled.into_iter().collect()
 }
 
-fn stage(path: &str, first: bool, spec: &StageSpec, declared: Option<&BTreeSet<String>>, errors: &mut Errors) -> Option<Stage> {
+fn stage(
+    path: &str,
+    first: bool,
+    spec: &StageSpec,
+    declared: Option<&BTreeSet<String>>,
+    errors: &mut Errors,
+) -> Option<Stage> {
     let system = upstream::text(&format!("{path}.system"), &spec.system, errors);
     let too_long = |text: &str| text.len() > TEXT_MAX_BYTES;
     for (field, text) in [("system", system.as_deref().unwrap_or_default()), ("user", &spec.user)] {
-        errors.check(format!("{path}.{field}"), format!("{} bytes", text.len()), !too_long(text), format!("must be at most {TEXT_MAX_BYTES} bytes"));
+        errors.check(
+            format!("{path}.{field}"),
+            format!("{} bytes", text.len()),
+            !too_long(text),
+            format!("must be at most {TEXT_MAX_BYTES} bytes"),
+        );
     }
     let user_path = format!("{path}.user");
     if spec.user.is_empty() {
@@ -113,7 +146,8 @@ fn stage(path: &str, first: bool, spec: &StageSpec, declared: Option<&BTreeSet<S
     if too_long(&spec.user) {
         return None;
     }
-    let user = Template::parse(&spec.user).map_err(|e| errors.push(FieldError::absent(&user_path, e.to_string()))).ok()?;
+    let user =
+        Template::parse(&spec.user).map_err(|e| errors.push(FieldError::absent(&user_path, e.to_string()))).ok()?;
     for error in user.unknown_variables(first, declared) {
         errors.push(FieldError::absent(&user_path, error.to_string()));
     }

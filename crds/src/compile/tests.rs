@@ -2,11 +2,13 @@ use super::*;
 use crate::{Document, policy::OnLocalError};
 
 const HEAD: &str = "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {name: p}\nspec:\n";
-const MINIMAL: &str = "  upstream: {url: http://litellm:4000}\n  models: {local: {name: qwen}, claude: {name: claude}}\n";
+const MINIMAL: &str =
+    "  upstream: {url: http://litellm:4000}\n  models: {local: {name: qwen}, claude: {name: claude}}\n";
 
 fn compile_text(spec: &str) -> Result<RoutingTable, Vec<String>> {
     let document = Document::parse(&format!("{HEAD}{spec}")).expect("a policy");
-    compile(&document.policy.spec, &BuiltinPrompts::default()).map_err(|e| e.0.iter().map(ToString::to_string).collect())
+    compile(&document.policy.spec, &BuiltinPrompts::default())
+        .map_err(|e| e.0.iter().map(ToString::to_string).collect())
 }
 
 fn with(more: &str) -> Result<RoutingTable, Vec<String>> {
@@ -31,36 +33,85 @@ fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
 fn every_rule_names_path_value_and_cure() {
     let skill = "description: d, inputSchema: {type: object, properties: {a: {}}}, stages: [{system: {text: s}, user: ";
     let rows: Vec<(String, &str)> = vec![
-        ("  thresholds: {floor: \"0,9\", ceil: \"0.70\"}".into(), "spec.thresholds.floor: 0,9: must be a decimal from 0 to 1"),
+        (
+            "  thresholds: {floor: \"0,9\", ceil: \"0.70\"}".into(),
+            "spec.thresholds.floor: 0,9: must be a decimal from 0 to 1",
+        ),
         ("  thresholds: {floor: 0.9, ceil: \"0.70\"}".into(), "spec.thresholds.floor: 0.9: quote it: \"0.9\""),
-        ("  thresholds: {floor: \"0.70\", ceil: \"0.90\"}".into(), "spec.thresholds.ceil: 0.90: must not be above floor (0.70)"),
+        (
+            "  thresholds: {floor: \"0.70\", ceil: \"0.90\"}".into(),
+            "spec.thresholds.ceil: 0.90: must not be above floor (0.70)",
+        ),
         ("  brain: {url: ftp://brain}".into(), "spec.brain.url: ftp://brain: must start with http"),
         ("  brain: {url: \"http://u:canary@ b\"}".into(), "spec.brain.url: http://…@ b: must be a URL"),
-        ("  brain: {url: http://b, tokenSecretRef: {name: s, key: ../k}}".into(), "spec.brain.tokenSecretRef.key: ../k: must be letters"),
+        (
+            "  brain: {url: http://b, tokenSecretRef: {name: s, key: ../k}}".into(),
+            "spec.brain.tokenSecretRef.key: ../k: must be letters",
+        ),
         ("  evidence: {window: 7w}".into(), "spec.evidence.window: 7w: must be a whole number"),
         ("  evidence: {ttl: 0s}".into(), "spec.evidence.ttl: 0s: must be a whole number"),
         ("  evidence: {minSamples: 0}".into(), "spec.evidence.minSamples: 0: must be from 1"),
         ("  evidence: {holdFor: 1x}".into(), "spec.evidence.holdFor: 1x: must be a whole number"),
-        ("  timeouts: {local: 300s, total: 280s}".into(), "spec.timeouts.local: 300s: must not be longer than timeouts.total (280s)"),
+        (
+            "  timeouts: {local: 300s, total: 280s}".into(),
+            "spec.timeouts.local: 300s: must not be longer than timeouts.total (280s)",
+        ),
         ("  limits: {inFlight: 0}".into(), "spec.limits.inFlight: 0: must be from 1 to 10000"),
         ("  service: {port: 0}".into(), "spec.service.port: 0: must be from 1 to 65535"),
         ("  skills: []".into(), "spec.skills: 0: must be 1 to 64 skills"),
-        ("  skills: [{name: debug}, {name: debug}]".into(), "spec.skills[1].name: debug: a skill of this name stands further up"),
-        ("  skills: [{name: debug, thresholds: {floor: \"0.5\", ceil: \"0.6\"}}]".into(), "spec.skills[0].thresholds.ceil: 0.6: must not be above"),
-        ("  skills: [{name: debug, inputSchema: {type: array}}]".into(), "spec.skills[0].inputSchema: must have type: object"),
+        (
+            "  skills: [{name: debug}, {name: debug}]".into(),
+            "spec.skills[1].name: debug: a skill of this name stands further up",
+        ),
+        (
+            "  skills: [{name: debug, thresholds: {floor: \"0.5\", ceil: \"0.6\"}}]".into(),
+            "spec.skills[0].thresholds.ceil: 0.6: must not be above",
+        ),
+        (
+            "  skills: [{name: debug, inputSchema: {type: array}}]".into(),
+            "spec.skills[0].inputSchema: must have type: object",
+        ),
         ("  skills: [{name: debug, stages: []}]".into(), "spec.skills[0].stages: 0 stages: must be 1 to 8"),
-        ("  skills: [{name: debug, stages: [{system: {}, user: u}]}]".into(), "spec.skills[0].stages[0].system: must have exactly one of"),
-        ("  skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: a, key: b}}, user: u}]}]".into(), "spec.skills[0].stages[0].system.configMapKeyRef: a/b: there is no cluster here"),
-        (format!("  skills: [{{name: notes, {skill}\"{{{{ args.b }}}}\"}}]}}]"), "spec.skills[0].stages[0].user: unknown variable args.b; inputSchema.properties declares: a"),
-        (format!("  skills: [{{name: notes, {skill}\"{{{{ nope }}}}\"}}]}}]"), "spec.skills[0].stages[0].user: unknown variable nope"),
+        (
+            "  skills: [{name: debug, stages: [{system: {}, user: u}]}]".into(),
+            "spec.skills[0].stages[0].system: must have exactly one of",
+        ),
+        (
+            "  skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: a, key: b}}, user: u}]}]".into(),
+            "spec.skills[0].stages[0].system.configMapKeyRef: a/b: there is no cluster here",
+        ),
+        (
+            format!("  skills: [{{name: notes, {skill}\"{{{{ args.b }}}}\"}}]}}]"),
+            "spec.skills[0].stages[0].user: unknown variable args.b; inputSchema.properties declares: a",
+        ),
+        (
+            format!("  skills: [{{name: notes, {skill}\"{{{{ nope }}}}\"}}]}}]"),
+            "spec.skills[0].stages[0].user: unknown variable nope",
+        ),
         (format!("  skills: [{{name: notes, {skill}\"{{% if\"}}]}}]"), "spec.skills[0].stages[0].user: line 1: "),
         (format!("  skills: [{{name: notes, {skill}\"\"}}]}}]"), "spec.skills[0].stages[0].user: must not be empty"),
-        (format!("  skills: [{{name: _routing, {skill}u}}]}}]"), "spec.skills[0].name: _routing: must be a lower-case letter"),
+        (
+            format!("  skills: [{{name: _routing, {skill}u}}]}}]"),
+            "spec.skills[0].name: _routing: must be a lower-case letter",
+        ),
         (format!("  skills: [{{name: {}, {skill}u}}]}}]", "a".repeat(49)), "spec.skills[0].name: aaa"),
-        (format!("  skills: [{{name: notes, {skill}{}}}]}}]", "u".repeat(65537)), "spec.skills[0].stages[0].user: 65537 bytes: must be at most"),
-        ("  access: {tokens: [{name: A, secretRef: {name: s, key: k}}]}".into(), "spec.access.tokens[0].name: A: must be lower-case"),
-        ("  access: {tokens: [{name: a, secretRef: {name: s, key: k}}, {name: a, secretRef: {name: s, key: l}}]}".into(), "spec.access.tokens[1].name: a: a token of this name"),
-        ("  access: {allowedOrigins: [\"https://a.example/path\"]}".into(), "spec.access.allowedOrigins[0]: https://a.example/path: must be an origin"),
+        (
+            format!("  skills: [{{name: notes, {skill}{}}}]}}]", "u".repeat(65537)),
+            "spec.skills[0].stages[0].user: 65537 bytes: must be at most",
+        ),
+        (
+            "  access: {tokens: [{name: A, secretRef: {name: s, key: k}}]}".into(),
+            "spec.access.tokens[0].name: A: must be lower-case",
+        ),
+        (
+            "  access: {tokens: [{name: a, secretRef: {name: s, key: k}}, {name: a, secretRef: {name: s, key: l}}]}"
+                .into(),
+            "spec.access.tokens[1].name: a: a token of this name",
+        ),
+        (
+            "  access: {allowedOrigins: [\"https://a.example/path\"]}".into(),
+            "spec.access.allowedOrigins[0]: https://a.example/path: must be an origin",
+        ),
         ("  access: {allowedHosts: [\"http://a\"]}".into(), "spec.access.allowedHosts[0]: http://a: must be a host"),
     ];
     for (more, expected) in rows {
@@ -82,13 +133,16 @@ fn models_and_upstreams_are_checked() {
     let document = Document::parse(&format!("{HEAD}{}", spec.replace("timeout: 1", "timeout: 1x"))).expect("a policy");
     let errors = validate(&document.policy.spec).expect_err("many errors").0;
     let paths: Vec<&str> = errors.iter().map(|e| e.path.as_str()).collect();
-    assert_eq!(paths, [
-        "spec.models.local.name",
-        "spec.models.local.parameters.model",
-        "spec.models.local.parameters.stream",
-        "spec.models.local.timeout",
-        "spec.models.claude.upstream.apiKeySecretRef.name",
-    ]);
+    assert_eq!(
+        paths,
+        [
+            "spec.models.local.name",
+            "spec.models.local.parameters.model",
+            "spec.models.local.parameters.stream",
+            "spec.models.local.timeout",
+            "spec.models.claude.upstream.apiKeySecretRef.name",
+        ]
+    );
 }
 
 #[test]
@@ -102,7 +156,10 @@ fn a_skill_that_is_not_built_in_needs_its_three_fields() {
 fn a_pinned_local_skill_never_leaves_the_house_unless_told() {
     let table = with("  skills: [{name: debug, route: Local}, {name: trainer, route: Local, onLocalError: Claude}, {name: code_review}]").expect("compiles");
     let on_error = |name: &str| table.skills[name].on_local_error;
-    assert_eq!((on_error("debug"), on_error("trainer"), on_error("code_review")), (OnLocalError::Fail, OnLocalError::Claude, OnLocalError::Claude));
+    assert_eq!(
+        (on_error("debug"), on_error("trainer"), on_error("code_review")),
+        (OnLocalError::Fail, OnLocalError::Claude, OnLocalError::Claude)
+    );
 }
 
 #[test]

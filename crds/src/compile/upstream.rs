@@ -22,10 +22,21 @@ const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
 /// Longest Secret or ConfigMap name and key (Kubernetes' own limit).
 const REFERENCE_MAX: usize = 253;
 
-pub(super) fn target(path: &str, model: &Model, shared: &Upstream, timeout: Option<Duration>, errors: &mut Errors) -> Option<ModelTarget> {
+pub(super) fn target(
+    path: &str,
+    model: &Model,
+    shared: &Upstream,
+    timeout: Option<Duration>,
+    errors: &mut Errors,
+) -> Option<ModelTarget> {
     let Model { name, parameters, upstream, timeout: own_timeout } = model;
     let well_named = (1..=MODEL_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
-    errors.check(format!("{path}.name"), name, well_named, format!("must be 1 to {MODEL_NAME_MAX} characters without control characters"));
+    errors.check(
+        format!("{path}.name"),
+        name,
+        well_named,
+        format!("must be 1 to {MODEL_NAME_MAX} characters without control characters"),
+    );
     check_parameters(&format!("{path}.parameters"), parameters, errors);
     let (upstream_path, upstream) = match upstream {
         Some(own) => (format!("{path}.upstream"), own),
@@ -84,7 +95,12 @@ fn check_parameters(path: &str, parameters: &Map<String, Value>, errors: &mut Er
         errors.push(FieldError::absent(format!("{path}.{name}"), "is set by the data plane itself; remove it"));
     }
     let bytes = serde_json::to_string(parameters).map_or(usize::MAX, |json| json.len());
-    errors.check(path, format!("{bytes} bytes"), bytes <= PARAMETERS_MAX_BYTES, format!("must be at most {PARAMETERS_MAX_BYTES} bytes of JSON"));
+    errors.check(
+        path,
+        format!("{bytes} bytes"),
+        bytes <= PARAMETERS_MAX_BYTES,
+        format!("must be at most {PARAMETERS_MAX_BYTES} bytes of JSON"),
+    );
 }
 
 /// A reference whose name and key can be used as a folder and a file name.
@@ -92,7 +108,12 @@ pub(super) fn secret_ref(path: &str, reference: Option<&SecretKeyRef>, errors: &
     let reference = reference?;
     for (field, value) in [("name", &reference.name), ("key", &reference.key)] {
         let usable = is_reference(value);
-        errors.check(format!("{path}.{field}"), value, usable, "must be letters, digits, '.', '-' and '_', and not start with '..'");
+        errors.check(
+            format!("{path}.{field}"),
+            value,
+            usable,
+            "must be letters, digits, '.', '-' and '_', and not start with '..'",
+        );
     }
     Some(reference.clone())
 }

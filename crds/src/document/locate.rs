@@ -23,7 +23,9 @@ pub(super) fn position(text: &str, path: &str) -> Option<Position> {
     let mut found = None;
     for step in steps(path) {
         let next = match &node.value {
-            Node::Mapping(fields) => fields.iter().find(|(key, _)| key.value == step).map(|(key, value)| (at(key), value)),
+            Node::Mapping(fields) => {
+                fields.iter().find(|(key, _)| key.value == step).map(|(key, value)| (at(key), value))
+            }
             Node::Sequence(items) => step.parse().ok().and_then(|i: usize| items.get(i)).map(|item| (at(item), item)),
             Node::Scalar => None,
         };

@@ -44,7 +44,11 @@ fn what_is_no_policy_is_refused_with_its_place() {
     let no_yaml = POLICY.replace("kind: RoutingPolicy", "kind: [RoutingPolicy");
     assert!(message(&no_yaml).starts_with(['2', '3']), "{}", message(&no_yaml));
     let wrong_type = POLICY.replace("route: Local", "route: Elsewhere");
-    assert!(message(&wrong_type).starts_with("15:") && message(&wrong_type).contains("Elsewhere"), "{}", message(&wrong_type));
+    assert!(
+        message(&wrong_type).starts_with("15:") && message(&wrong_type).contains("Elsewhere"),
+        "{}",
+        message(&wrong_type)
+    );
     let no_models = POLICY.replace("models:", "model:");
     assert!(message(&no_models).contains("models"), "{}", message(&no_models));
     let twice = POLICY.replace("kind: RoutingPolicy", "kind: RoutingPolicy\nkind: RoutingPolicy");

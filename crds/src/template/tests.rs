@@ -47,8 +47,14 @@ fn unknown_variables_are_found_without_rendering() {
         let template = Template::parse(text).expect("parses");
         template.unknown_variables(first, Some(&declared)).iter().map(TemplateError::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(unknown("{{ args.commits }}{% for f in files %}{{ f.path }}{{ loop.index }}{% endfor %}", true), Vec::<String>::new());
-    assert_eq!(unknown("{{ args.comits }}", true), ["unknown variable args.comits; inputSchema.properties declares: commits"]);
+    assert_eq!(
+        unknown("{{ args.commits }}{% for f in files %}{{ f.path }}{{ loop.index }}{% endfor %}", true),
+        Vec::<String>::new()
+    );
+    assert_eq!(
+        unknown("{{ args.comits }}", true),
+        ["unknown variable args.comits; inputSchema.properties declares: commits"]
+    );
     assert_eq!(unknown("{{ arg }}", true), ["unknown variable arg; there are: args, previous, files, session"]);
     assert_eq!(unknown("{{ previous }}", true), ["unknown variable previous; the first stage has no stage before it"]);
     assert_eq!(unknown("{{ previous }}", false), Vec::<String>::new());

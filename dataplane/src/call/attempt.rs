@@ -74,7 +74,12 @@ impl<'a> Attempt<'a> {
         let Self { call, plan, model, record } = self;
         let (skill, decision) = (&record.skill, record.decision.as_str());
         // Nobody listens when the caller asked for no progress.
-        let _ = call.activity.send(format!("{skill}: stage {} of {}, {decision} ({})", plan.stage + 1, call.skill.stages.len(), record.model));
+        let _ = call.activity.send(format!(
+            "{skill}: stage {} of {}, {decision} ({})",
+            plan.stage + 1,
+            call.skill.stages.len(),
+            record.model
+        ));
         let pending = PendingRecord { call, plan, began: Instant::now(), record: Some(record) };
         let result = model.ask(prompt, budget).await;
         (pending.finish(&result), result.map(|answer| answer.text))

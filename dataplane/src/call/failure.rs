@@ -33,13 +33,23 @@ impl std::fmt::Display for CallFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Prompt { skill, stage, source } => {
-                write!(f, "{skill}: the prompt of stage {} could not be rendered: {source}; the policy's stages[{stage}].user needs mending", stage + 1)
+                write!(
+                    f,
+                    "{skill}: the prompt of stage {} could not be rendered: {source}; the policy's stages[{stage}].user needs mending",
+                    stage + 1
+                )
             }
             Self::Models { skill, attempts, kept_local } => {
-                let attempt = |(decision, model, error): &(Decision, String, AttemptError)| format!("{} ({model}): {error}", decision.as_str());
+                let attempt = |(decision, model, error): &(Decision, String, AttemptError)| {
+                    format!("{} ({model}): {error}", decision.as_str())
+                };
                 let attempts: Vec<String> = attempts.iter().map(attempt).collect();
                 write!(f, "{skill} has no answer: {}", attempts.join("; "))?;
-                f.write_str(if *kept_local { "; not sent to Claude, because the policy keeps this skill local" } else { "" })
+                f.write_str(if *kept_local {
+                    "; not sent to Claude, because the policy keeps this skill local"
+                } else {
+                    ""
+                })
             }
             Self::NoStages => f.write_str("the skill has no stages"),
         }

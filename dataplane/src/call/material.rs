@@ -36,7 +36,7 @@ async fn session(call: &Call) -> Vec<Value> {
     match brain.session(session).await {
         Ok(entries) => entries,
         Err(error) => {
-            tracing::debug!(%error, "no entries of the caller's session: the brain");
+            tracing::debug!(%error, "the brain gave no entries of the caller's session");
             vec![]
         }
     }

@@ -52,7 +52,10 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     // Only now: the last decisions went to the brain while the data plane ended.
     end.cancel();
     for server in std::iter::once(brain_server).chain(stand_in) {
-        server.await.map_err(|e| CliError::Message(format!("a part of the demo ended abnormally: {e}")))?.map_err(server::ServeError::Ended)?;
+        server
+            .await
+            .map_err(|e| CliError::Message(format!("a part of the demo ended abnormally: {e}")))?
+            .map_err(server::ServeError::Ended)?;
     }
     store.close().await;
     served?;
@@ -61,7 +64,11 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
 
 type Server = JoinHandle<std::io::Result<()>>;
 
-async fn start_brain(variables: &Variables, with_examples: bool, end: &CancellationToken) -> Result<(Store, String, Server), CliError> {
+async fn start_brain(
+    variables: &Variables,
+    with_examples: bool,
+    end: &CancellationToken,
+) -> Result<(Store, String, Server), CliError> {
     let settings = brain::settings::from_environment(variables).map_err(CliError::BrainSettings)?;
     let store = brain_command::open(&settings).await?;
     if with_examples {
@@ -79,7 +86,8 @@ async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> R
     if super::set(variables, "LITELLM_BASE_URL").is_some() {
         return Ok(None);
     }
-    let failed = |e: std::io::Error| CliError::Message(format!("the stand-in models can not listen on {LOOPBACK}: {e}"));
+    let failed =
+        |e: std::io::Error| CliError::Message(format!("the stand-in models can not listen on {LOOPBACK}: {e}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     variables.insert("LITELLM_BASE_URL".into(), format!("http://{address}"));

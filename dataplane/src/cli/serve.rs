@@ -2,6 +2,8 @@
 
 use std::{process::ExitCode, sync::Arc};
 
+use crds::RoutingTable;
+
 use super::{CliError, ServeArgs};
 use crate::{
     config::{self, Config, PolicySource, active::Shared},
@@ -17,18 +19,28 @@ use crate::{
 pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let policy = args.policy.or_else(|| super::set(variables, "ROUTING_POLICY_FILE").map(Into::into));
     let settings = settings::read(variables, policy, args.configmaps)?;
-    if !settings.ignored_variables.is_empty() {
-        let ignored = settings.ignored_variables.join(", ");
-        tracing::warn!(ignored, "these variables are set and do not count, because there is a policy file");
-    }
     let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
+    let policy_variables = settings.policy_variables.clone();
     let data_plane = start(settings)?;
+    warn_of_void(&policy_variables, &data_plane.config.active().table);
     let port = port.unwrap_or(data_plane.config.active().table.port);
     let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
     let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
     tracing::info!(%bind, port, admin_port, version = env!("CARGO_PKG_VERSION"), "listening");
     server::serve(data_plane, mcp, admin).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A policy file makes the variables of the policy void, except those that a secret of it may be read from.
+fn warn_of_void(policy_variables: &[String], table: &RoutingTable) {
+    let is_secret = |name: &&String| table.secrets().any(|secret| secret.key == **name);
+    let void: Vec<&str> = policy_variables.iter().filter(|name| !is_secret(name)).map(String::as_str).collect();
+    if !void.is_empty() {
+        tracing::warn!(
+            void = void.join(", "),
+            "these variables are set and do not count, because there is a policy file"
+        );
+    }
 }
 
 /// A data plane that runs its config and follows its files.

@@ -73,9 +73,10 @@ impl Active {
         let claude = model("spec.models.claude", &table.claude)?;
         let brain = brain_of(&table, &secrets, previous, shared);
         let evidence = evidence_of(&table, brain.as_ref(), previous, shared);
-        let tokens = table.access.tokens.iter().filter_map(|(name, reference)| {
-            secrets.get(reference).map(|token| (name.clone(), TokenDigest::of(token)))
-        });
+        let tokens =
+            table.access.tokens.iter().filter_map(|(name, reference)| {
+                secrets.get(reference).map(|token| (name.clone(), TokenDigest::of(token)))
+            });
         let tokens = tokens.collect();
         Ok(Self { local, claude, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
     }
@@ -95,7 +96,12 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
 }
 
-fn brain_of(table: &RoutingTable, secrets: &Secrets, previous: Option<&Active>, shared: &Shared) -> Option<Arc<BrainClient>> {
+fn brain_of(
+    table: &RoutingTable,
+    secrets: &Secrets,
+    previous: Option<&Active>,
+    shared: &Shared,
+) -> Option<Arc<BrainClient>> {
     let target = table.brain.as_ref()?;
     let token = target.token.as_ref();
     let unchanged = previous.filter(|p| {

@@ -101,9 +101,11 @@ impl PolicySource {
 }
 
 fn from_environment(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
-    let refused = |message: String| Refusal { file: "environment".into(), problems: vec![Problem { position: None, message }] };
+    let refused =
+        |message: String| Refusal { file: "environment".into(), problems: vec![Problem { position: None, message }] };
     let table = compile(spec, prompts).map_err(|errors| refused(errors.to_string()))?;
-    let document = serde_json::to_value(RoutingPolicy::new("routing", spec.clone())).map_err(|e| refused(e.to_string()))?;
+    let document =
+        serde_json::to_value(RoutingPolicy::new("routing", spec.clone())).map_err(|e| refused(e.to_string()))?;
     Ok(Candidate { table: Arc::new(table), hash: config_hash(&document), unknown_fields: vec![] })
 }
 
@@ -120,7 +122,11 @@ pub fn read_file(path: &Path, config_maps: Option<&Path>, prompts: &BuiltinPromp
         .map_err(|errors| refused(errors.iter().map(|error| located(&text, error)).collect()))
 }
 
-fn from_document(mut document: Document, config_maps: Option<&Path>, prompts: &BuiltinPrompts) -> Result<Candidate, Vec<FieldError>> {
+fn from_document(
+    mut document: Document,
+    config_maps: Option<&Path>,
+    prompts: &BuiltinPrompts,
+) -> Result<Candidate, Vec<FieldError>> {
     let rendered = document.policy.metadata.annotations.as_ref().is_some_and(|a| a.contains_key(RENDERED));
     let unknown = if rendered { UnknownFields::Warn } else { UnknownFields::Refuse };
     let mut errors = match unknown {
@@ -142,7 +148,9 @@ fn from_document(mut document: Document, config_maps: Option<&Path>, prompts: &B
         }
     }
     match compile(spec, prompts) {
-        Ok(table) if errors.is_empty() => Ok(Candidate { table: Arc::new(table), hash, unknown_fields: document.unknown_fields }),
+        Ok(table) if errors.is_empty() => {
+            Ok(Candidate { table: Arc::new(table), hash, unknown_fields: document.unknown_fields })
+        }
         Ok(_) => Err(errors),
         Err(invalid) => {
             errors.extend(invalid.0);

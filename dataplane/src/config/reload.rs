@@ -46,7 +46,12 @@ impl Config {
     ///
     /// # Errors
     /// Neither can run.
-    pub fn start(source: PolicySource, secrets: SecretSource, prompts: BuiltinPrompts, shared: Shared) -> Result<Self, StartError> {
+    pub fn start(
+        source: PolicySource,
+        secrets: SecretSource,
+        prompts: BuiltinPrompts,
+        shared: Shared,
+    ) -> Result<Self, StartError> {
         let origin = match source {
             PolicySource::Environment(_) => Origin::Environment,
             PolicySource::File { .. } => Origin::Policy,
@@ -201,7 +206,10 @@ fn report(active: &Active) {
         tracing::warn!(%missing, "a secret is missing");
     }
     if !active.unknown_fields.is_empty() {
-        tracing::warn!(fields = active.unknown_fields.join(", "), "the policy has fields that this version does not know");
+        tracing::warn!(
+            fields = active.unknown_fields.join(", "),
+            "the policy has fields that this version does not know"
+        );
     }
     if active.table.access.tokens.is_empty() {
         tracing::warn!("no access token is configured: whoever reaches the port can call");

@@ -3,7 +3,12 @@
 //! File events make a change effective at once; a look every few seconds catches what they miss: a folder that came
 //! later, a link whose target lies elsewhere, a file system without events.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    ffi::{OsStr, OsString},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
@@ -42,8 +47,14 @@ async fn settle(events: &mut mpsc::Receiver<()>) {
 }
 
 fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+    let policy = match config.source().0 {
+        PolicySource::File { path, .. } => path.file_name().map(OsString::from),
+        PolicySource::Environment(_) => None,
+    };
+    let parent = policy_folder(config);
     let changed = move |event: notify::Result<notify::Event>| {
-        if event.is_ok_and(|event| !event.kind.is_access()) {
+        let matters = |path: &PathBuf| path.parent() != parent.as_deref() || concerns(path, policy.as_deref());
+        if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(matters)) {
             // One event in the channel is enough: it stands for all that wait behind it.
             let _ = sender.try_send(());
         }
@@ -57,13 +68,24 @@ fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher
     started.inspect_err(|error| tracing::warn!(%error, "no file events; changes are noticed within 5 s")).ok()
 }
 
+/// Whether a change in the policy's folder can concern it: the file itself, or one of the links through which the
+/// kubelet swaps a volume. Other files there, a log perhaps, are none of our business.
+fn concerns(path: &Path, policy: Option<&OsStr>) -> bool {
+    path.file_name().is_some_and(|name| Some(name) == policy || name.as_encoded_bytes().starts_with(b".."))
+}
+
+/// The policy's own folder.
+fn policy_folder(config: &Config) -> Option<PathBuf> {
+    let PolicySource::File { path, .. } = config.source().0 else { return None };
+    path.parent().map(|parent| if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_path_buf() })
+}
+
 /// The folders to follow. Never the files themselves: an editor or the kubelet replaces them.
 fn folders(config: &Config) -> Vec<(PathBuf, RecursiveMode)> {
     let (source, secrets) = config.source();
     let mut folders = vec![];
-    if let PolicySource::File { path, config_maps } = source {
-        let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), PathBuf::from);
-        folders.push((parent, RecursiveMode::NonRecursive));
+    folders.extend(policy_folder(config).map(|folder| (folder, RecursiveMode::NonRecursive)));
+    if let PolicySource::File { config_maps, .. } = source {
         folders.extend(config_maps.clone().map(|folder| (folder, RecursiveMode::Recursive)));
     }
     folders.extend(secrets.folder().map(|folder| (folder.to_path_buf(), RecursiveMode::Recursive)));

@@ -39,7 +39,10 @@ fn contract_2_between_the_lowest_bit_decides() {
 
 #[test]
 fn contract_2_exactly_at_floor_is_local_exactly_at_ceil_is_the_split() {
-    assert_eq!((route(Some(0.9), 1), route(Some(0.7), 0), route(Some(0.7), 1)), (Decision::Local, Decision::Local, Decision::Claude));
+    assert_eq!(
+        (route(Some(0.9), 1), route(Some(0.7), 0), route(Some(0.7), 1)),
+        (Decision::Local, Decision::Local, Decision::Claude)
+    );
     let equal = ThresholdValues { floor: 0.8, ceil: 0.8 };
     assert_eq!(decide(Some(0.8), equal, 1).0, Decision::Local);
     assert_eq!(decide(Some(7.0 / 10.0), ThresholdValues { floor: 1.0, ceil: 0.7 }, 1).1, Reason::Split, "7/10 is 0.7");

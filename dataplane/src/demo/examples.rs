@@ -21,7 +21,8 @@ pub async fn add(store: &Store) -> Result<Vec<String>, StoreError> {
     }
     let mut added = vec![];
     for (skill, passes, fails) in OUTCOMES {
-        let outcomes = std::iter::repeat_n(FinalStatus::Pass, passes).chain(std::iter::repeat_n(FinalStatus::Fail, fails));
+        let outcomes =
+            std::iter::repeat_n(FinalStatus::Pass, passes).chain(std::iter::repeat_n(FinalStatus::Fail, fails));
         for final_status in outcomes {
             store.append(entry(skill, final_status)).await?;
         }

@@ -40,7 +40,8 @@ async fn models() -> Json<Value> {
 
 async fn completion(Json(request): Json<Request>) -> Response {
     if ![LOCAL, CLAUDE].contains(&request.model.as_str()) {
-        let error = json!({"error": {"message": "there are demo-local and demo-claude", "type": "invalid_request_error"}});
+        let error =
+            json!({"error": {"message": "there are demo-local and demo-claude", "type": "invalid_request_error"}});
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }
     let prompt: usize = request.messages.iter().map(|message| message.content.len()).sum();

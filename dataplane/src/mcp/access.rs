@@ -89,8 +89,9 @@ fn caller(active: &Active, headers: &HeaderMap, uri_host: Option<&str>) -> Resul
     }
     let presented = bearer::presented(headers).ok_or(Refusal::Unauthorized)?;
     // Every token is compared, so that the time does not tell which one was close.
-    let matching = active.tokens.iter().filter(|(_, token)| token.matches(presented)).map(|(name, _)| name.clone());
-    matching.last().map(Some).ok_or(Refusal::Unauthorized)
+    let matching = active.tokens.iter().filter(|(_, token)| token.matches(presented));
+    let caller = matching.fold(None, |found, (name, _)| found.or(Some(name.clone())));
+    caller.map(Some).ok_or(Refusal::Unauthorized)
 }
 
 fn check_host(headers: &HeaderMap, uri_host: Option<&str>, allowed: &[String]) -> Result<(), Refusal> {
@@ -99,7 +100,10 @@ fn check_host(headers: &HeaderMap, uri_host: Option<&str>, allowed: &[String]) -
     }
     let header = headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase());
     let host = header.or_else(|| uri_host.map(str::to_ascii_lowercase)).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host.as_str(), |(name, _)| name);
+    let name = host
+        .rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host.as_str(), |(name, _)| name);
     if allowed.iter().any(|allowed| *allowed == host || *allowed == name) {
         return Ok(());
     }

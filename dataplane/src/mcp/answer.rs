@@ -13,7 +13,9 @@ pub(super) fn answered(skill: &str, text: String, decisions: &[DecisionRecord], 
     let mut content = vec![ContentBlock::text(text)];
     if line == DecisionLine::Show && !decisions.is_empty() {
         let for_the_model = Annotations::default().with_audience(vec![Role::Assistant]);
-        content.push(ContentBlock::Text(TextContent::new(decision_line(skill, decisions)).with_annotations(for_the_model)));
+        content.push(ContentBlock::Text(
+            TextContent::new(decision_line(skill, decisions)).with_annotations(for_the_model),
+        ));
     }
     with_decisions(CallToolResult::success(content), decisions)
 }

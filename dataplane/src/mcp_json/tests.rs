@@ -36,7 +36,10 @@ fn contract_7_other_servers_and_unknown_keys_are_kept() {
     let document = written(Some(before), &PLAIN).expect("written");
     assert_eq!((&document["x"], &document["mcpServers"]["other"]), (&json!([1]), &json!({"command": "c"})));
     assert_eq!(document["mcpServers"]["routing"]["url"], DEFAULT_URL);
-    assert_eq!(document.as_object().map(|d| d.keys().cloned().collect::<Vec<_>>()), Some(vec!["x".into(), "mcpServers".into(), "y".into()]));
+    assert_eq!(
+        document.as_object().map(|d| d.keys().cloned().collect::<Vec<_>>()),
+        Some(vec!["x".into(), "mcpServers".into(), "y".into()])
+    );
 }
 
 #[test]
@@ -44,7 +47,10 @@ fn contract_7_url_and_token_env() {
     let servers = Servers { url: "https://node:1/mcp", token_env: Some("MY_TOKEN"), ..PLAIN };
     let document = written(None, &servers).expect("written");
     let routing = &document["mcpServers"]["routing"];
-    assert_eq!((&routing["url"], &routing["headers"]["Authorization"]), (&json!("https://node:1/mcp"), &json!("Bearer ${MY_TOKEN}")));
+    assert_eq!(
+        (&routing["url"], &routing["headers"]["Authorization"]),
+        (&json!("https://node:1/mcp"), &json!("Bearer ${MY_TOKEN}"))
+    );
     let error = written(None, &Servers { token_env: Some("sk-a-token"), ..PLAIN }).expect_err("no name");
     assert!(error.contains("--token-env") && !error.contains("sk-a-token"), "{error}");
 }
@@ -65,7 +71,9 @@ fn the_brain_is_added_on_demand() {
 
 #[test]
 fn a_file_that_can_not_be_taken_over_is_left_alone_with_the_reason() {
-    for (before, reason) in [("{", "is no JSON (line 1"), ("[]", "not an object"), (r#"{"mcpServers": []}"#, "no object")] {
+    for (before, reason) in
+        [("{", "is no JSON (line 1"), ("[]", "not an object"), (r#"{"mcpServers": []}"#, "no object")]
+    {
         let error = written(Some(before), &PLAIN).expect_err(before);
         assert!(error.contains(reason) && error.contains("nothing was changed"), "{error}");
     }

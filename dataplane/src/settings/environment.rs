@@ -94,7 +94,8 @@ fn decimal(text: &str) -> Option<f64> {
 
 fn base_url(text: &str) -> Option<String> {
     let url = url::Url::parse(text).ok()?;
-    let usable = matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none();
+    let usable =
+        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none();
     usable.then(|| text.to_string())
 }
 
@@ -156,11 +157,16 @@ fn evidence(reader: &mut Reader<'_>) -> Evidence {
     let seconds = reader.parsed("HYPERGUILD_PASS_RATE_TTL_SECONDS", defaults::TTL_SECONDS, rule, within);
     let seconds = if seconds == 0 { defaults::TTL_SECONDS } else { seconds };
     // From the environment alone no old value is held (`contract`, part 3).
-    Evidence { ttl: Period::from_text(&format!("{seconds}s")), hold_for: Period::from_text("0s"), ..Evidence::default() }
+    Evidence {
+        ttl: Period::from_text(&format!("{seconds}s")),
+        hold_for: Period::from_text("0s"),
+        ..Evidence::default()
+    }
 }
 
 fn access(reader: &Reader<'_>) -> Access {
     let token = secret(reader, "ROUTING_MCP_TOKEN");
-    let tokens = token.map(|secret_ref| AccessToken { name: ENVIRONMENT_CALLER.into(), secret_ref }).into_iter().collect();
+    let tokens =
+        token.map(|secret_ref| AccessToken { name: ENVIRONMENT_CALLER.into(), secret_ref }).into_iter().collect();
     Access { tokens, ..Access::default() }
 }

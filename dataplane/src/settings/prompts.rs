@@ -24,7 +24,10 @@ pub(super) fn read(variables: &Variables) -> Result<BuiltinPrompts, Vec<String>>
 fn read_folder(folder: &Path) -> Result<BuiltinPrompts, Vec<String>> {
     let read = |(file, _): &(&str, &str)| match std::fs::read_to_string(folder.join(file)) {
         Ok(text) => Ok(((*file).to_string(), text)),
-        Err(e) => Err(format!("{VARIABLE}: {}: {e}; all five prompt files are read from this folder", folder.join(file).display())),
+        Err(e) => Err(format!(
+            "{VARIABLE}: {}: {e}; all five prompt files are read from this folder",
+            folder.join(file).display()
+        )),
     };
     let (texts, errors): (Vec<_>, Vec<_>) = PROMPT_FILES.iter().map(read).partition(Result::is_ok);
     if errors.is_empty() {

@@ -86,7 +86,8 @@ fn contract_1_every_bad_variable_is_named_in_one_go_with_its_value() {
     let errors = read_environment(&given).expect_err("all bad");
     assert_eq!(errors.len(), bad.len(), "{errors:#?}");
     for (name, _, shown) in bad {
-        let lines: Vec<&String> = errors.iter().filter(|line| line.starts_with(&format!("{name}: {shown}: must be"))).collect();
+        let lines: Vec<&String> =
+            errors.iter().filter(|line| line.starts_with(&format!("{name}: {shown}: must be"))).collect();
         assert_eq!(lines.len(), 1, "{name}: {errors:#?}");
     }
     assert!(!errors.join("").contains("canary") && errors.iter().all(|line| !line.contains('\n')));
@@ -130,8 +131,13 @@ fn contract_1_without_a_file_the_four_builtin_skills_are_served() {
 
 #[test]
 fn with_a_policy_file_the_variables_of_the_policy_do_not_count_and_are_named() {
-    let given = variables(&[("BRAIN_URL", "http://b"), ("HYPERGUILD_ROUTE_LOCAL_FLOOR", "x"), ("ROUTING_PORT", "8080"), ("LITELLM_API_KEY", "")]);
+    let given = variables(&[
+        ("BRAIN_URL", "http://b"),
+        ("HYPERGUILD_ROUTE_LOCAL_FLOOR", "x"),
+        ("ROUTING_PORT", "8080"),
+        ("LITELLM_API_KEY", ""),
+    ]);
     let settings = read(&given, Some("policy.yaml".into()), None).expect("valid");
-    assert_eq!(settings.ignored_variables, ["BRAIN_URL", "HYPERGUILD_ROUTE_LOCAL_FLOOR"]);
+    assert_eq!(settings.policy_variables, ["BRAIN_URL", "HYPERGUILD_ROUTE_LOCAL_FLOOR"]);
     assert_eq!(settings.port, Some(8080));
 }

@@ -129,7 +129,10 @@ mod tests {
         }
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(parse(deep.as_bytes(), &Gateway::default()), Err(AttemptError::NotJson));
-        assert_eq!(parse(b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}", &Gateway::default()), Err(AttemptError::NotJson));
+        assert_eq!(
+            parse(b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}", &Gateway::default()),
+            Err(AttemptError::NotJson)
+        );
     }
 
     #[test]
@@ -156,7 +159,9 @@ mod tests {
     #[test]
     fn the_gateways_own_fallback_is_recognised() {
         let headers = |pairs: &[(&'static str, &str)]| {
-            Gateway::from_headers(&pairs.iter().map(|(k, v)| ((*k).parse().expect("name"), v.parse().expect("value"))).collect())
+            Gateway::from_headers(
+                &pairs.iter().map(|(k, v)| ((*k).parse().expect("name"), v.parse().expect("value"))).collect(),
+            )
         };
         assert_eq!(headers(&[]), Gateway::default());
         let fell_back = headers(&[("x-litellm-attempted-fallbacks", "1"), ("x-litellm-model-group", "claude")]);

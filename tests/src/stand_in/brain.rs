@@ -66,7 +66,10 @@ impl Brain {
             declares_decision,
             heard: Mutex::default(),
         });
-        let routes = Router::new().route("/pass-rate", get(answer_pass_rate)).route("/mcp", post(answer_mcp)).with_state(Arc::clone(&shared));
+        let routes = Router::new()
+            .route("/pass-rate", get(answer_pass_rate))
+            .route("/mcp", post(answer_mcp))
+            .with_state(Arc::clone(&shared));
         Self { server: Server::start(routes).await, shared }
     }
 
@@ -151,7 +154,11 @@ async fn answer_mcp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body:
     note_authorization(&shared, &headers);
     let message: Value = serde_json::from_str(&body).unwrap_or_default();
     if message["method"] == "tools/list" {
-        let properties = if shared.declares_decision { json!({"decision": {"type": "object"}}) } else { json!({"message": {"type": "string"}}) };
+        let properties = if shared.declares_decision {
+            json!({"decision": {"type": "object"}})
+        } else {
+            json!({"message": {"type": "string"}})
+        };
         let tool = json!({"name": "session_log", "inputSchema": {"type": "object", "properties": properties}});
         return json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}).to_string().into_response();
     }

@@ -140,7 +140,10 @@ async fn behave(model: &str) -> Response {
         "thinks-only" => said("<think>so many tokens</think>"),
         "truncated" => broken_off(vec![Ok(r#"{"choices":[{"message":{"content":"half an ans"#.into())]),
         "breaks-off" => broken_off(vec![Ok("{".into()), Err(std::io::Error::other("reset"))]),
-        "endless" => Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 65_536])))).into_response(),
+        "endless" => {
+            Body::from_stream(stream::repeat_with(|| Ok::<_, std::io::Error>(Bytes::from(vec![b' '; 65_536]))))
+                .into_response()
+        }
         "drips" => Body::from_stream(stream::unfold((), |()| async {
             tokio::time::sleep(Duration::from_millis(100)).await;
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
@@ -161,7 +164,8 @@ fn said(content: &str) -> Response {
 }
 
 fn error(kind: &str) -> String {
-    json!({"error": {"message": "a message that may repeat the prompt: CANARY-ECHO", "type": kind, "code": "500"}}).to_string()
+    json!({"error": {"message": "a message that may repeat the prompt: CANARY-ECHO", "type": kind, "code": "500"}})
+        .to_string()
 }
 
 fn broken_off(parts: Vec<Result<Bytes, std::io::Error>>) -> Response {

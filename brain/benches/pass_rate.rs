@@ -1,0 +1,79 @@
+//! How long a pass rate takes in a brain with 10 million entries, beside the same in an almost empty one.
+//!
+//! The entries are written by SQL in the form that the store writes them; the rates are asked for through the store.
+//! Prints the raw times' minimum, median, 99th percentile and maximum, and the goal (single-digit milliseconds) as met or
+//! missed. `ENTRIES` changes the number.
+
+use std::time::{Duration, Instant};
+
+use brain::{settings::DatabaseUrl, store::Store};
+use sqlx::{Connection, SqliteConnection};
+
+const ENTRIES: i64 = 10_000_000;
+const FEW: i64 = 1_000;
+const SKILLS: i64 = 8;
+const ASKED: usize = 1_000;
+const WEEK: Duration = Duration::from_secs(7 * 86_400);
+const GOAL: Duration = Duration::from_millis(10);
+
+#[tokio::main]
+async fn main() {
+    let entries = std::env::var("ENTRIES").ok().and_then(|n| n.parse().ok()).unwrap_or(ENTRIES);
+    let few = measure(FEW).await;
+    let many = measure(entries).await;
+    println!("ratio of medians, {entries} to {FEW} entries: {:.2}", many.as_secs_f64() / few.as_secs_f64());
+}
+
+async fn measure(entries: i64) -> Duration {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("brain.db");
+    let store = Store::open(&DatabaseUrl(path.clone())).await.expect("opens");
+    let began = Instant::now();
+    fill(&path, entries).await;
+    let filled = began.elapsed();
+    let bytes = std::fs::metadata(&path).map(|m| m.len()).unwrap_or_default();
+    println!("{entries} entries of {SKILLS} skills over 7 days written in {filled:.1?}; {} MiB", bytes / 1024 / 1024);
+    let mut times = Vec::with_capacity(ASKED);
+    for i in 0..ASKED {
+        let skill = format!("skill_{}", i as i64 % SKILLS);
+        let began = Instant::now();
+        let rate = store.pass_rate(&skill, WEEK).await.expect("a rate");
+        times.push(began.elapsed());
+        assert!(rate.total > entries / SKILLS * 9 / 10, "{rate:?}");
+    }
+    times.sort();
+    let (median, p99, maximum) = (times[ASKED / 2], times[ASKED * 99 / 100], times[ASKED - 1]);
+    let verdict = if p99 < GOAL { "met" } else { "missed" };
+    println!(
+        "  {ASKED} pass rates: min {:.1?}, median {median:.1?}, p99 {p99:.1?}, max {maximum:.1?}; goal p99 < {GOAL:?}: {verdict}",
+        times[0]
+    );
+    store.close().await;
+    median
+}
+
+/// Writes entries evenly over the last week, in blocks, and their counts.
+async fn fill(path: &std::path::Path, entries: i64) {
+    let url = format!("sqlite://{}", path.display());
+    let mut connection = SqliteConnection::connect(&url).await.expect("connects");
+    sqlx::raw_sql("PRAGMA synchronous = OFF").execute(&mut connection).await.expect("a pragma");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let start =
+        i64::try_from(now.as_millis()).expect("fits") - i64::try_from(WEEK.as_millis()).expect("fits") + 120_000;
+    let step = (i64::try_from(WEEK.as_millis()).expect("fits") - 120_000) as f64 / entries as f64;
+    let rows = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {entries}) \
+         INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root) \
+         SELECT printf('%016x', i), {start} + CAST(i * {step} AS INTEGER), 's' || (i % 1000), 'skill_' || (i % {SKILLS}), 'outcome', \
+                CASE WHEN i % 10 = 0 THEN 'fail' ELSE 'pass' END, '', 0, '' FROM n"
+    );
+    sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut connection).await.expect("rows");
+    for width in [60_000, 3_600_000] {
+        let counts = format!(
+            "INSERT INTO outcome_counts (skill, width_ms, start_ms, pass, fail, total) \
+             SELECT skill, {width}, at_ms - at_ms % {width}, SUM(final_status = 'pass'), SUM(final_status = 'fail'), COUNT(*) \
+             FROM entries GROUP BY skill, at_ms - at_ms % {width}"
+        );
+        sqlx::raw_sql(sqlx::AssertSqlSafe(counts)).execute(&mut connection).await.expect("counts");
+    }
+}

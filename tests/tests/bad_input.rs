@@ -1,0 +1,200 @@
+//! Bad policies and bad surroundings: one clear message that names the culprit and the cure.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use tests::{
+    policy,
+    program::{self, Program},
+    stand_in::models::Models,
+};
+
+fn check(text: &str, more: &[&str]) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("policy.yaml"), text).expect("written");
+    let output = program::run(&[&["check", "policy.yaml"], more].concat(), &[], folder.path());
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+    )
+}
+
+#[test]
+fn check_names_every_problem_with_its_place() {
+    let stages = "stages: [{system: {text: s}, user: \"{{ args.commitz }}\"}]";
+    let schema = "inputSchema: {type: object, properties: {commits: {type: string}}}";
+    let more = format!(
+        "thresholds: {{floor: 0.9, ceil: \"0,7\"}}\n  evidnce: {{}}\n  skills:\n  - {{name: debug}}\n  - {{name: debug}}\n  - {{name: notes, description: d, {schema}, {stages}}}\n  - {{name: review, thresholds: {{floor: \"0.5\", ceil: \"0.6\"}}, {schema}, stages: []}}"
+    );
+    let (valid, printed) = check(&policy("http://litellm:4000", "l", "c", &more), &[]);
+    assert!(!valid);
+    for line in [
+        "policy.yaml:7:16: spec.thresholds.floor: 0.9: quote it: \"0.9\"",
+        "policy.yaml:7:28: spec.thresholds.ceil: 0,7: must be a decimal from 0 to 1",
+        "policy.yaml:8:3: spec.evidnce: unknown field",
+        "policy.yaml:11:6: spec.skills[1].name: debug: a skill of this name stands further up",
+        "spec.skills[2].stages[0].user: unknown variable args.commitz; inputSchema.properties declares: commits",
+        "spec.skills[3].description: is required, because \"review\" is not a built-in skill",
+        "spec.skills[3].stages: 0 stages: must be 1 to 8",
+        "spec.skills[3].thresholds.ceil: 0.6: must not be above floor (0.5)",
+    ] {
+        assert!(printed.contains(line), "{line}\nin\n{printed}");
+    }
+    assert_eq!(printed.lines().count(), 8, "{printed}");
+}
+
+#[test]
+fn check_answers_scripts_too_and_takes_several_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("good.yaml"), policy("http://a", "l", "c", "")).expect("written");
+    fs::write(folder.path().join("bad.yaml"), policy("a", "l", "c", "")).expect("written");
+    let output = program::run(&["check", "good.yaml", "bad.yaml", "none.yaml", "--output", "json"], &[], folder.path());
+    assert!(!output.status.success());
+    let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let valid: Vec<&Value> = report.as_array().expect("a list").iter().map(|file| &file["valid"]).collect();
+    assert_eq!(valid, [&json!(true), &json!(false), &json!(false)]);
+    assert_eq!(report[0]["skills"], json!(["code_review", "debug", "retrospective", "trainer"]));
+    assert_eq!(report[1]["problems"][0]["position"], json!({"line": 5, "column": 14}));
+    assert!(report[2]["problems"][0]["message"].as_str().is_some_and(|message| message.contains("can not be read")));
+    assert!(program::run(&["check", "good.yaml"], &[], folder.path()).status.success());
+    assert_eq!(program::run(&["check"], &[], folder.path()).status.code(), Some(2), "no file is a usage error");
+}
+
+#[test]
+fn a_config_map_reference_needs_its_folder() {
+    let stages =
+        "skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: debug.md}}, user: x}]}]";
+    let (valid, printed) = check(&policy("http://a", "l", "c", stages), &[]);
+    assert!(
+        !valid
+            && printed.contains(
+                "spec.skills[0].stages[0].system.configMapKeyRef: prompts/debug.md: there is no cluster here"
+            ),
+        "{printed}"
+    );
+    let (valid, printed) = check(&policy("http://a", "l", "c", stages), &["--configmaps", "maps"]);
+    assert!(!valid && printed.contains("prompts/debug.md") && printed.contains("can not be read"), "{printed}");
+    let escape = stages.replace("name: prompts", "name: ..");
+    let (valid, printed) = check(&policy("http://a", "l", "c", &escape), &["--configmaps", "maps"]);
+    assert!(!valid && printed.contains("is no name and key of a ConfigMap"), "{printed}");
+}
+
+#[test]
+fn a_refused_policy_refuses_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(
+        folder.path().join("p.yaml"),
+        policy("http://a", "l", "c", "thresholds: {floor: \"0.70\", ceil: \"0.90\"}"),
+    )
+    .expect("written");
+    for (arguments, variables) in
+        [(&["serve", "--policy", "p.yaml"][..], &[][..]), (&[], &[("ROUTING_POLICY_FILE", "p.yaml")])]
+    {
+        let output = program::run(arguments, variables, folder.path());
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            !output.status.success()
+                && printed.contains("p.yaml:7:31: spec.thresholds.ceil: 0.90: must not be above floor (0.70)"),
+            "{printed}"
+        );
+    }
+    let output = program::run(&["--policy", "none.yaml"], &[], folder.path());
+    assert!(
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("none.yaml: can not be read"),
+        "{output:?}"
+    );
+}
+
+#[test]
+fn a_taken_port_refuses_the_start_with_the_variable_that_changes_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let free = tests::ports::free().to_string();
+    for (mcp, admin, variable) in [(&port, &free, "ROUTING_PORT"), (&free, &port, "ROUTING_ADMIN_PORT")] {
+        let variables = [("ROUTING_BIND", "127.0.0.1"), ("ROUTING_PORT", mcp), ("ROUTING_ADMIN_PORT", admin)];
+        let output = program::run(&[], &variables, folder.path());
+        let printed = String::from_utf8_lossy(&output.stderr);
+        let last = printed.lines().last().unwrap_or_default();
+        assert!(
+            !output.status.success()
+                && last.contains(&format!("127.0.0.1:{port}"))
+                && last.contains(&format!("set {variable} to another")),
+            "{printed}"
+        );
+    }
+}
+
+#[test]
+fn log_variables_are_checked() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, value) in [("ROUTING_LOG_FORMAT", "xml"), ("RUST_LOG", "[[")] {
+        let output = program::run(&[], &[(name, value)], folder.path());
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && printed.starts_with(&format!("{name}: {value}: ")), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn variables_that_a_policy_file_makes_void_are_named_in_one_warning() {
+    let read = "brain: {url: http://127.0.0.1:1, tokenSecretRef: {name: s, key: BRAIN_TOKEN}}";
+    let routing = Program::serve_policy(&policy("http://127.0.0.1:1", "l", "c", read))
+        .variable("BRAIN_URL", "http://b")
+        .variable("HYPERGUILD_LOCAL_MODEL", "m")
+        .variable("BRAIN_TOKEN", "read by the policy's reference")
+        .start()
+        .await;
+    let warnings: Vec<String> =
+        routing.log().lines().filter(|line| line.contains("do not count")).map(str::to_string).collect();
+    assert_eq!(warnings.len(), 1, "{}", routing.log());
+    assert!(warnings[0].contains("\"BRAIN_URL, HYPERGUILD_LOCAL_MODEL\""), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn files_are_read_below_the_workspaces_only_and_others_are_named_in_the_prompt() {
+    let models = Models::start().await;
+    let workspace = tempfile::tempdir().expect("a folder");
+    fs::write(workspace.path().join("main.rs"), "fn main() { answer() }").expect("written");
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+    fs::write(outside.path(), "CANARY").expect("written");
+    std::os::unix::fs::symlink(outside.path(), workspace.path().join("escape")).expect("a link");
+    let root = workspace.path().display().to_string();
+    let program =
+        Program::serve().variable("LITELLM_BASE_URL", &models.url()).variable("ROUTING_WORKSPACE_ROOTS", &root);
+    let routing = program.start().await;
+    let files = ["main.rs", "../../etc/passwd", "/etc/passwd", "escape", "missing.rs", "bidi\u{202e}.rs"];
+    let result = routing.mcp().result("code_review", json!({"project_root": root, "files": files})).await;
+    assert!(!result.is_error(), "a file that can not be read is no error");
+    let prompt = models.received()[0].message(1).to_string();
+    assert!(prompt.contains("fn main() { answer() }"), "{prompt}");
+    for named in ["../../etc/passwd", "/etc/passwd", "escape", "missing.rs", "bidi\\u{202e}.rs"] {
+        assert!(prompt.contains(named), "{named}: {prompt}");
+    }
+    assert!(!prompt.contains("root:x:") && !prompt.contains("CANARY"), "{prompt}");
+}
+
+#[tokio::test]
+async fn a_users_own_skill_is_served_like_a_built_in_one() {
+    let models = Models::start().await;
+    let skill = "skills:\n  - name: release_notes\n    description: Writes release notes from a commit list.\n    inputSchema: {type: object, required: [commits], properties: {commits: {type: string}}}\n    stages:\n    - system: {text: You write release notes.}\n      user: \"Commits: {{ args.commits }}\"\n    - system: {text: You shorten.}\n      user: \"{{ previous }} / {{ args.tone }}\"\n".replace("{{ args.tone }}", "short");
+    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", &skill)).start().await;
+    assert_eq!(routing.mcp().tools().await, ["release_notes"]);
+    let result = routing.mcp().result("release_notes", json!({"commits": "fix: <a>"})).await;
+    assert_eq!(result.text(0), "answer of l");
+    let prompts: Vec<String> = models.received().iter().map(|r| r.message(1).to_string()).collect();
+    assert_eq!(prompts, ["Commits: fix: <a>", "answer of l / short"]);
+}
+
+#[tokio::test]
+async fn a_prompt_that_can_not_be_rendered_is_a_tool_error_that_names_stage_and_line() {
+    let models = Models::start().await;
+    let skill = "skills: [{name: notes, description: d, inputSchema: {type: object, properties: {a: {}}}, stages: [{system: {text: s}, user: \"line\\n{{ args.a }}\"}]}]";
+    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", skill)).start().await;
+    let result = routing.mcp().result("notes", json!({})).await;
+    assert!(
+        result.is_error()
+            && result.text(0).contains("the prompt of stage 1 could not be rendered: line 2: a value is not there"),
+        "{result:?}"
+    );
+    assert!(models.asked().is_empty());
+}

@@ -1,0 +1,190 @@
+//! Changes on disk take effect without a restart, however they are written; a bad one changes nothing.
+
+use std::{fs, os::unix::fs::symlink, path::Path};
+
+use serde_json::json;
+use tests::{
+    policy,
+    program::{Program, Running},
+    stand_in::models::Models,
+    waiting,
+};
+
+async fn answered_by(routing: &Running, model: &str) {
+    waiting::until(model, || async {
+        (routing.mcp().debug("x").await.text(0) == format!("answer of {model}")).then_some(())
+    })
+    .await;
+}
+
+async fn refused(routing: &Running, part: &str) -> String {
+    waiting::until("the refusal", || async {
+        let reason = routing.status().await["refused"]["reason"].as_str().unwrap_or_default().to_string();
+        reason.contains(part).then_some(reason)
+    })
+    .await
+}
+
+async fn accepted(routing: &Running) {
+    waiting::until("no refusal", || async { routing.status().await["refused"].is_null().then_some(()) }).await;
+}
+
+#[tokio::test]
+async fn a_plain_write_and_an_editors_rename_take_effect() {
+    let models = Models::start().await;
+    let with = |local: &str| policy(&models.url(), local, "c", "");
+    let routing = Program::serve_policy(&with("one")).start().await;
+    answered_by(&routing, "one").await;
+    let hash = routing.status().await["configHash"].clone();
+    fs::write(routing.folder().join("policy.yaml"), with("two")).expect("written");
+    answered_by(&routing, "two").await;
+    assert_ne!(routing.status().await["configHash"], hash);
+    let swap = routing.folder().join(".policy.yaml.swp");
+    fs::write(&swap, with("three")).expect("written");
+    fs::rename(&swap, routing.folder().join("policy.yaml")).expect("renamed");
+    answered_by(&routing, "three").await;
+    assert_eq!(routing.metric(r#"routing_config_reloads_total{kind="applied"}"#).await, 2.0);
+}
+
+/// A volume as the kubelet writes it: files link through `..data` into a folder that is swapped as a whole.
+fn kubelet_write(volume: &Path, generation: &str, files: &[(&str, &str)]) {
+    let folder = volume.join(generation);
+    fs::create_dir_all(&folder).expect("a folder");
+    for (name, text) in files {
+        fs::write(folder.join(name), text).expect("written");
+        let link = volume.join(name);
+        if !link.is_symlink() {
+            symlink(Path::new("..data").join(name), link).expect("a link");
+        }
+    }
+    symlink(generation, volume.join("..data_tmp")).expect("a link");
+    fs::rename(volume.join("..data_tmp"), volume.join("..data")).expect("swapped");
+}
+
+#[tokio::test]
+async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
+    let models = Models::start().await;
+    let with = |local: &str| {
+        policy(&models.url(), local, "c", "access: {tokens: [{name: me, secretRef: {name: s, key: TOKEN}}]}").replace(
+            &format!("{{url: {}}}", models.url()),
+            &format!("{{url: {}, apiKeySecretRef: {{name: s, key: KEY}}}}", models.url()),
+        )
+    };
+    let program = Program::serve_policy("");
+    let (config, secrets) = (program.folder().join("config"), program.folder().join("secrets"));
+    kubelet_write(&config, "..one", &[("policy.yaml", &with("one"))]);
+    kubelet_write(&secrets.join("s"), "..one", &[("TOKEN", "token-one"), ("KEY", "key-one")]);
+    fs::remove_file(program.folder().join("policy.yaml")).expect("removed");
+    symlink(config.join("policy.yaml"), program.folder().join("policy.yaml")).expect("a link");
+    let routing = program.start().await;
+    let key = |i: usize| models.received()[i].headers["authorization"].to_str().unwrap_or_default().to_string();
+    assert_eq!(routing.mcp().token("token-one").debug("x").await.text(0), "answer of one");
+    assert_eq!(key(0), "Bearer key-one");
+
+    kubelet_write(&config, "..two", &[("policy.yaml", &with("two"))]);
+    kubelet_write(&secrets.join("s"), "..two", &[("TOKEN", "token-two"), ("KEY", "key-two")]);
+    waiting::until("the new token", || async {
+        (routing.mcp().token("token-two").send("tools/list", json!({})).await.status() == 200).then_some(())
+    })
+    .await;
+    waiting::until("the new model", || async {
+        (routing.mcp().token("token-two").debug("x").await.text(0) == "answer of two").then_some(())
+    })
+    .await;
+    assert_eq!(
+        routing.mcp().token("token-one").send("tools/list", json!({})).await.status(),
+        401,
+        "the old token is void"
+    );
+    assert_eq!(key(models.received().len() - 1), "Bearer key-two");
+}
+
+#[tokio::test]
+async fn an_invalid_file_and_a_removed_one_change_nothing_and_are_reported() {
+    let models = Models::start().await;
+    let with = |local: &str, more: &str| policy(&models.url(), local, "c", more);
+    let routing = Program::serve_policy(&with("one", "")).start().await;
+    let path = routing.folder().join("policy.yaml");
+    let hash = routing.status().await["configHash"].clone();
+    for (text, part) in [
+        (
+            with("two", "thresholds: {floor: \"0,9\", ceil: \"0.70\"}"),
+            "policy.yaml:7:16: spec.thresholds.floor: 0,9: must be a decimal",
+        ),
+        (with("two", "nonsense: 1"), "policy.yaml:7:3: spec.nonsense: unknown field"),
+        ("spec: [".to_string(), "policy.yaml"),
+        (String::new(), "policy.yaml"),
+    ] {
+        fs::write(&path, &text).expect("written");
+        refused(&routing, part).await;
+        assert_eq!(routing.mcp().debug("x").await.text(0), "answer of one", "{part}");
+        assert_eq!(routing.status().await["configHash"], hash);
+        fs::write(&path, with("one", "")).expect("written");
+        accepted(&routing).await;
+    }
+    fs::remove_file(&path).expect("removed");
+    refused(&routing, "can not be read").await;
+    assert_eq!(routing.mcp().debug("x").await.text(0), "answer of one");
+    fs::write(&path, with("two", "")).expect("written");
+    answered_by(&routing, "two").await;
+    accepted(&routing).await;
+    assert!(routing.log().contains("what ran keeps running"));
+}
+
+#[tokio::test]
+async fn a_start_with_a_refused_policy_runs_the_last_good_one_beside_it_and_says_so() {
+    let models = Models::start().await;
+    let program = Program::serve_policy("kind: Nonsense");
+    fs::write(program.folder().join("last-good.yaml"), policy(&models.url(), "good", "c", "")).expect("written");
+    let routing = program.start().await;
+    assert_eq!(routing.mcp().debug("x").await.text(0), "answer of good");
+    let status = routing.status().await;
+    assert_eq!(status["origin"], "last_good");
+    assert!(status["refused"]["reason"].as_str().is_some_and(|reason| reason.contains("policy.yaml")), "{status}");
+    fs::write(routing.folder().join("policy.yaml"), policy(&models.url(), "good", "c", "")).expect("written");
+    waiting::until("the policy itself", || async { (routing.status().await["origin"] == "policy").then_some(()) })
+        .await;
+    accepted(&routing).await;
+}
+
+#[tokio::test]
+async fn fields_of_a_newer_version_are_a_warning_in_what_the_operator_rendered() {
+    let text = policy("http://127.0.0.1:1", "l", "c", "fromTheFuture: {a: 1}")
+        .replace("{name: routing}", "{name: routing, annotations: {routing.hyperguild.io/rendered: \"true\"}}");
+    let routing = Program::serve_policy(&text).start().await;
+    assert_eq!(routing.status().await["unknownFields"], json!(["spec.fromTheFuture"]));
+}
+
+#[tokio::test]
+async fn a_call_in_flight_keeps_the_config_that_it_started_with() {
+    let models = Models::start().await;
+    let with = |local: &str| policy(&models.url(), local, "c", "");
+    let routing = Program::serve_policy(&with("takes-a-second")).start().await;
+    let hash = routing.status().await["configHash"].clone();
+    let call = tokio::spawn({
+        let mcp = routing.mcp();
+        async move { mcp.debug("x").await }
+    });
+    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    fs::write(routing.folder().join("policy.yaml"), with("two")).expect("written");
+    waiting::until("the new config", || async { (routing.status().await["configHash"] != hash).then_some(()) }).await;
+    let result = call.await.expect("a result");
+    assert_eq!((result.text(0), result.decisions("policyHash")), ("answer of takes-a-second", vec![hash]));
+}
+
+#[tokio::test]
+async fn prompts_from_a_folder_of_config_maps_are_followed_too() {
+    let models = Models::start().await;
+    let stages = "skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: debug.md}}, user: \"{{ args.problem }}\"}]}]";
+    let program = Program::serve_policy(&policy(&models.url(), "l", "c", stages)).arguments(&["--configmaps", "maps"]);
+    fs::create_dir_all(program.folder().join("maps/prompts")).expect("a folder");
+    fs::write(program.folder().join("maps/prompts/debug.md"), "first prompt").expect("written");
+    let routing = program.start().await;
+    routing.mcp().debug("x").await;
+    assert_eq!(models.received()[0].message(0), "first prompt");
+    let hash = routing.status().await["configHash"].clone();
+    fs::write(routing.folder().join("maps/prompts/debug.md"), "second prompt").expect("written");
+    waiting::until("a new hash", || async { (routing.status().await["configHash"] != hash).then_some(()) }).await;
+    routing.mcp().debug("x").await;
+    assert_eq!(models.received()[1].message(0), "second prompt");
+}

@@ -1,0 +1,68 @@
+//! The end of the process: it serves while it is taken out of rotation, answers what is in flight, then exits 0.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tests::{clients, http, policy, program::Program, stand_in::models::Models, waiting};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_keeps_accepting_with_connection_close_and_then_exits_0() {
+    let models = Models::start().await;
+    let mut routing = Program::serve().variable("LITELLM_BASE_URL", &models.url()).start().await;
+    let kept_alive = http().get(format!("{}/healthz", routing.base_url())).send().await.expect("an answer");
+    assert!(!kept_alive.headers().contains_key("connection"));
+    routing.signal("TERM");
+    waiting::until("the drain", || async { (routing.status().await["draining"] == json!(true)).then_some(()) }).await;
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(5) {
+        assert!(!routing.mcp().debug("x").await.is_error(), "calls are answered");
+        for (path, base) in
+            [("/healthz", routing.base_url()), ("/readyz", format!("http://127.0.0.1:{}", routing.ports.admin))]
+        {
+            assert_eq!(http().get(format!("{base}{path}")).send().await.expect("an answer").status(), 200, "{path}");
+        }
+        let response = routing.mcp().send("tools/list", json!({})).await;
+        assert_eq!(response.headers()["connection"], "close");
+    }
+    assert!(routing.ended().await.success(), "exit 0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_in_flight_is_answered_and_a_subscription_does_not_hold_the_end_up() {
+    let models = Models::start().await;
+    let mut routing = Program::serve_policy(&policy(&models.url(), "takes-a-second", "c", "")).start().await;
+    let mut listener = clients::python_started(&routing.mcp_url(), "auto", &["listen", "--ready-line"]);
+    let mut ready = [0; 9];
+    std::io::Read::read_exact(listener.stdout.as_mut().expect("its output"), &mut ready).expect("a line");
+    assert_eq!(&ready, b"LISTENING");
+    let call = tokio::spawn({
+        let mcp = routing.mcp();
+        async move { mcp.debug("x").await }
+    });
+    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    routing.signal("INT");
+    assert_eq!(call.await.expect("a result").text(0), "answer of takes-a-second");
+    assert!(routing.ended().await.success(), "exit 0");
+    let _ = listener.kill();
+    let _ = listener.wait();
+}
+
+#[tokio::test]
+async fn a_second_signal_does_not_wait_for_a_hung_call() {
+    let models = Models::start().await;
+    let mut routing = Program::serve_policy(&policy(&models.url(), "hangs", "c", "")).start().await;
+    let call = tokio::spawn({
+        let mcp = routing.mcp();
+        async move {
+            mcp.send("tools/call", json!({"name": "debug", "arguments": {"project_root": "/tmp", "problem": "x"}}))
+                .await
+                .status()
+        }
+    });
+    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    routing.signal("INT");
+    waiting::until("stopping", || async { routing.log().contains("stopping").then_some(()) }).await;
+    routing.signal("INT");
+    assert!(routing.ended().await.success());
+    call.abort();
+}
