@@ -2,7 +2,12 @@
 
 mod writer;
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    fs::OpenOptions,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -95,6 +100,7 @@ impl Store {
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(|e| failed(e.into()))?;
         }
+        create_private(path).map_err(|e| failed(e.into()))?;
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -170,6 +176,15 @@ impl Store {
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
+    }
+}
+
+/// Creates the file for its owner alone: messages are nobody else's. SQLite's own files beside it follow its mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let private = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    match private {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
     }
 }
 

@@ -111,7 +111,7 @@ impl Document {
     /// The unknown fields as errors.
     #[must_use]
     pub fn unknown_field_errors(&self) -> Vec<FieldError> {
-        let message = "unknown field; remove it, or correct its name (kubectl explain rp.spec)";
+        let message = "unknown field; remove it, or correct its name";
         self.unknown_fields.iter().map(|path| FieldError::absent(printable(path, MESSAGE_MAX), message)).collect()
     }
 }
@@ -134,7 +134,10 @@ fn check_kind(raw: &Value) -> Result<(), DocumentError> {
 fn parse_error(error: &serde_saphyr::Error) -> DocumentError {
     let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
     let message = error.without_snippet().to_string();
-    DocumentError::Parse { position, message: printable(&message, MESSAGE_MAX) }
+    // The position is shown in front, and the parser's options are none of the reader's.
+    let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
+    let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
+    DocumentError::Parse { position, message: printable(message, MESSAGE_MAX) }
 }
 
 #[cfg(test)]

@@ -126,6 +126,15 @@ pub struct AccessRules {
 }
 
 impl RoutingTable {
+    /// Whether both tables show their callers the same tools.
+    #[must_use]
+    pub fn offers_the_same_tools_as(&self, other: &Self) -> bool {
+        let same = |(a, b): (&Arc<Skill>, &Arc<Skill>)| {
+            a.name == b.name && a.description == b.description && a.input_schema == b.input_schema
+        };
+        self.skills.len() == other.skills.len() && self.skills.values().zip(other.skills.values()).all(same)
+    }
+
     /// Every Secret key that the table refers to.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretKeyRef> {
         let models = [&self.local, &self.claude].into_iter().filter_map(|target| target.api_key.as_ref());

@@ -11,6 +11,7 @@ use crate::{
     config::Active,
     data_plane::DataPlane,
     decide::{Reason, decide_for_skill, effective_rate},
+    evidence::Evidence,
 };
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -33,6 +34,8 @@ async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse 
 async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<Value> {
     let active = data_plane.config.active();
     let refused = data_plane.config.refused();
+    let skills = active.table.skills.values().map(|skill| skill_status(&active, skill));
+    let skills = futures::future::join_all(skills).await;
     Json(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "configHash": active.hash,
@@ -42,13 +45,16 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<Value> {
         "unknownFields": active.unknown_fields,
         "open": active.table.access.tokens.is_empty(),
         "draining": data_plane.shutdown.draining.is_cancelled(),
-        "skills": active.table.skills.values().map(|skill| skill_status(&active, skill)).collect::<Vec<_>>(),
+        "skills": skills,
     }))
 }
 
-/// What is known about a skill without asking the brain, and where its next call goes.
-fn skill_status(active: &Active, skill: &Skill) -> Value {
-    let evidence = active.evidence.as_ref().map(|evidence| evidence.peek(&skill.name)).unwrap_or_default();
+/// What is known about a skill, asked for as a call would, and where its next call goes.
+async fn skill_status(active: &Active, skill: &Skill) -> Value {
+    let evidence = match &active.evidence {
+        Some(evidence) => evidence.of(&skill.name).await,
+        None => Evidence::default(),
+    };
     let min_samples = active.table.evidence.min_samples;
     let (decision, reason) = decide_for_skill(skill.route, evidence.measured, min_samples, skill.thresholds, 0);
     json!({

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::table::BrainTarget;
+use crds::{field_error::printable, table::BrainTarget};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -28,6 +28,8 @@ const ANSWER_MAX_BYTES: usize = 64 * 1024;
 const SESSION_MAX_BYTES: usize = 2 * 1024 * 1024;
 /// How long the brain's word on what `session_log` takes is believed.
 const SCHEMA_TTL: Duration = Duration::from_secs(300);
+/// Longest reason of a refusal that is shown, in characters.
+const REASON_SHOWN: usize = 300;
 /// Most entries of a session that go into a prompt: the latest.
 const SESSION_ENTRIES_MAX: usize = 200;
 
@@ -45,7 +47,10 @@ pub enum BrainError {
     Malformed(&'static str),
     /// A JSON-RPC error, or a tool error.
     #[error("refused the entry")]
-    Refused,
+    Refused {
+        /// What it says; not for logs, because another brain may repeat what it was sent.
+        reason: String,
+    },
 }
 
 impl BrainError {
@@ -56,7 +61,7 @@ impl BrainError {
             Self::Unreachable => "unreachable",
             Self::Status(_) => "status",
             Self::Malformed(_) => "malformed",
-            Self::Refused => "refused",
+            Self::Refused { .. } => "refused",
         }
     }
 }
@@ -94,8 +99,10 @@ impl BrainClient {
     pub async fn session_log(&self, arguments: Value) -> Result<Value, BrainError> {
         let params = json!({"name": "session_log", "arguments": arguments});
         let body = self.json(self.rpc("tools/call", params), ANSWER_MAX_BYTES).await?;
-        let refused = body.get("error").is_some() || body.pointer("/result/isError") == Some(&Value::Bool(true));
-        if refused { Err(BrainError::Refused) } else { Ok(body) }
+        match refusal(&body) {
+            Some(reason) => Err(BrainError::Refused { reason: printable(reason, REASON_SHOWN) }),
+            None => Ok(body),
+        }
     }
 
     /// Whether the brain's `session_log` declares the argument `decision`. A brain that can not be asked does not.
@@ -196,6 +203,14 @@ fn measured(body: &Value) -> Result<Measured, BrainError> {
     let count = |name: &str| body.get(name).and_then(Value::as_u64);
     let judged = count("pass").zip(count("fail")).map(|(pass, fail)| pass.saturating_add(fail));
     Ok(Measured { pass_rate, samples: judged.or_else(|| count("total")) })
+}
+
+/// Why an entry was refused: a JSON-RPC error, or a tool error.
+fn refusal(body: &Value) -> Option<&str> {
+    let rpc_error = body.get("error").map(|error| error.get("message"));
+    let tool_error =
+        (body.pointer("/result/isError") == Some(&Value::Bool(true))).then(|| body.pointer("/result/content/0/text"));
+    rpc_error.or(tool_error).map(|reason| reason.and_then(Value::as_str).unwrap_or("no reason given"))
 }
 
 fn declares_decision(body: &Value) -> bool {

@@ -78,6 +78,9 @@ struct ModeArgs {
     /// Address of the brain; adds it, so that outcomes can be reported
     #[arg(long, value_name = "URL")]
     brain_url: Option<String>,
+    /// Environment variable that holds the brain's token; the file only names it
+    #[arg(long, value_name = "NAME", requires = "brain_url")]
+    brain_token_env: Option<String>,
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }

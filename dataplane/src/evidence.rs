@@ -80,13 +80,6 @@ impl EvidenceCache {
         }
     }
 
-    /// The last known rates, without asking: for `/status`.
-    #[must_use]
-    pub fn peek(&self, skill: &str) -> Evidence {
-        let known = self.lock().get(skill).and_then(|slot| slot.known);
-        self.held(known)
-    }
-
     fn plan(self: &Arc<Self>, skill: &str, now: Instant) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
         let mut skills = self.lock();
         let slot = skills.entry(skill.to_string()).or_default();

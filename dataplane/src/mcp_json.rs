@@ -25,6 +25,8 @@ pub struct Servers<'a> {
     pub token_env: Option<&'a str>,
     /// Address of the brain.
     pub brain_url: Option<&'a str>,
+    /// Variable that holds the brain's token.
+    pub brain_token_env: Option<&'a str>,
 }
 
 /// A file that can not be written.
@@ -66,28 +68,34 @@ pub fn write(path: &Path, servers: &Servers<'_>) -> Result<Vec<String>, McpJsonE
 }
 
 fn entries(servers: &Servers<'_>) -> Result<Vec<(String, Value)>, McpJsonError> {
-    let Servers { mode, url, token_env, brain_url } = servers;
+    let Servers { mode, url, token_env, brain_url, brain_token_env } = servers;
     check_url("--url", url)?;
     let mut headers = json!({"X-Hyperguild-Mode": mode.as_str()});
     if let Some(name) = token_env {
-        let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-        if !is_name {
-            return Err(McpJsonError::Argument(
-                "--token-env: must be the name of an environment variable, not the token itself".into(),
-            ));
-        }
-        headers["Authorization"] = json!(format!("Bearer ${{{name}}}"));
+        headers["Authorization"] = bearer("--token-env", name)?;
     }
-    let mut entries = vec![(
-        "routing".to_string(),
-        json!({"type": "http", "url": url, "description": DESCRIPTION, "headers": headers}),
-    )];
+    let routing = json!({"type": "http", "url": url, "description": DESCRIPTION, "headers": headers});
+    let mut entries = vec![("routing".to_string(), routing)];
     if let Some(brain) = brain_url {
         check_url("--brain-url", brain)?;
         let url = format!("{}/mcp", brain.trim_end_matches('/').trim_end_matches("/mcp"));
-        entries.push(("brain".into(), json!({"type": "http", "url": url, "description": BRAIN_DESCRIPTION})));
+        let mut entry = json!({"type": "http", "url": url, "description": BRAIN_DESCRIPTION});
+        if let Some(name) = brain_token_env {
+            entry["headers"] = json!({"Authorization": bearer("--brain-token-env", name)?});
+        }
+        entries.push(("brain".into(), entry));
     }
     Ok(entries)
+}
+
+/// A header that names the variable; the client puts the token in.
+fn bearer(flag: &str, name: &str) -> Result<Value, McpJsonError> {
+    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !is_name {
+        let message = format!("{flag}: must be the name of an environment variable, not the token itself");
+        return Err(McpJsonError::Argument(message));
+    }
+    Ok(json!(format!("Bearer ${{{name}}}")))
 }
 
 fn check_url(flag: &str, text: &str) -> Result<(), McpJsonError> {

@@ -25,9 +25,11 @@ impl Mode {
     /// The mode that a request asks for.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
-        match headers.get(HEADER).map(|value| value.as_bytes()) {
-            Some(b"client-local") | Some(_) | None => Self::ClientLocal,
-        }
+        headers.get(HEADER).and_then(|value| Self::named(value.as_bytes())).unwrap_or_default()
+    }
+
+    fn named(name: &[u8]) -> Option<Self> {
+        (name == Self::ClientLocal.as_str().as_bytes()).then_some(Self::ClientLocal)
     }
 }
 

@@ -21,6 +21,15 @@ pub fn checkout() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default()
 }
 
+/// The JSON at a URL.
+///
+/// # Panics
+/// There is none.
+pub async fn get_json(url: impl AsRef<str>) -> serde_json::Value {
+    let answer = http().get(url.as_ref()).send().await.expect("an answer");
+    answer.json().await.expect("JSON")
+}
+
 /// The text of a policy with one upstream and two models; `more` goes below `spec`, indented by two where it has lines.
 #[must_use]
 pub fn policy(upstream: &str, local: &str, claude: &str, more: &str) -> String {

@@ -11,15 +11,25 @@ const COUNT: u16 = 12_000;
 /// Ports that one test process goes through before another's begin.
 const STRIDE: u32 = 200;
 
-/// A port of 127.0.0.1 that nothing listens on.
+/// A port of 127.0.0.1 that nothing listens on, for a program that will.
 ///
 /// # Panics
 /// None is free.
+#[must_use]
 pub fn free() -> u16 {
+    listener().local_addr().expect("an address").port()
+}
+
+/// A port of 127.0.0.1, listened on.
+///
+/// # Panics
+/// None is free.
+#[must_use]
+pub fn listener() -> TcpListener {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let start = u16::try_from((std::process::id() * STRIDE) % u32::from(COUNT)).unwrap_or_default();
     (0..COUNT)
         .map(|_| FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed)) % COUNT)
-        .find(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok())
+        .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
         .expect("a free port")
 }

@@ -18,15 +18,10 @@ impl Server {
     /// # Panics
     /// No port can be listened on.
     pub async fn start(app: Router) -> Self {
-        Self::start_at(crate::ports::free(), app).await
-    }
-
-    /// Serves a router on a port of this machine.
-    ///
-    /// # Panics
-    /// The port can not be listened on.
-    pub async fn start_at(port: u16, app: Router) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a port");
+        let listener = crate::ports::listener();
+        listener.set_nonblocking(true).expect("a socket");
+        let port = listener.local_addr().expect("an address").port();
+        let listener = TcpListener::from_std(listener).expect("a listener");
         let task = tokio::spawn(async move { axum::serve(listener, app).await.expect("serves") });
         Self { port, task }
     }

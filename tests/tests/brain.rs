@@ -7,7 +7,7 @@ use std::sync::{
 
 use serde_json::{Value, json};
 use tests::{
-    http,
+    get_json, http,
     program::{self, Program},
     waiting,
 };
@@ -41,22 +41,8 @@ async fn kill_9_during_writes_loses_no_acknowledged_entry() {
         futures::future::join_all(writers).await;
     }
     let acknowledged = acknowledged.lock().expect("no writer panics").clone();
-    let rate: Value = http()
-        .get(format!("{}/pass-rate?skill=debug", brain.base_url()))
-        .send()
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
-    let session: Value = http()
-        .get(format!("{}/sessions/crash", brain.base_url()))
-        .send()
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
+    let rate: Value = get_json(format!("{}/pass-rate?skill=debug", brain.base_url())).await;
+    let session: Value = get_json(format!("{}/sessions/crash", brain.base_url())).await;
     let kept: Vec<&str> =
         session["entries"].as_array().expect("a list").iter().filter_map(|entry| entry["id"].as_str()).collect();
     // A session shows its latest 500 entries; the counts hold all of them.
@@ -174,13 +160,6 @@ async fn an_interrupt_ends_it_cleanly_and_the_next_start_has_everything() {
     brain.signal("INT");
     assert!(brain.ended().await.success());
     brain.crash_and_restart().await;
-    let rate: Value = http()
-        .get(format!("{}/pass-rate?skill=debug", brain.base_url()))
-        .send()
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
+    let rate: Value = get_json(format!("{}/pass-rate?skill=debug", brain.base_url())).await;
     assert_eq!((&rate["fail"], &rate["pass_rate"]), (&json!(5), &json!(0.0)));
 }

@@ -28,9 +28,9 @@ fn with_secrets(models: &Models, brain: &Running, local: &str, claude: &str) -> 
 
 #[tokio::test]
 async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
-    let models = Models::start().await;
     let brain = Program::brain().variable("BRAIN_TOKEN", BRAIN_TOKEN).variable("RUST_LOG", "trace").start().await;
     for format in ["json", "text"] {
+        let models = Models::start().await;
         let program = Program::serve_policy(&with_secrets(&models, &brain, "l", "c"))
             .variable("TOKEN", TOKEN)
             .variable("KEY", KEY)

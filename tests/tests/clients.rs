@@ -8,7 +8,9 @@ use std::{
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tests::{checkout, clients, http, mcp::Mcp, policy, ports, program::Program, stand_in::models::Models, waiting};
+use tests::{
+    checkout, clients, get_json, mcp::Mcp, policy, ports, program::Program, stand_in::models::Models, waiting,
+};
 
 /// `make run`, in a process group of its own.
 struct MakeRun {
@@ -110,14 +112,7 @@ async fn what_make_run_prints_works_as_printed() {
     );
     let (ok, printed) = shell(&run.line(" outcome debug pass"), &[]);
     assert!(ok && printed == "reported: debug pass\n", "{printed}");
-    let rate: Value = http()
-        .get(format!("http://127.0.0.1:{}/pass-rate?skill=debug", run.brain_port))
-        .send()
-        .await
-        .expect("an answer")
-        .json()
-        .await
-        .expect("JSON");
+    let rate: Value = get_json(format!("http://127.0.0.1:{}/pass-rate?skill=debug", run.brain_port)).await;
     assert_eq!((&rate["pass"], &rate["total"]), (&json!(1), &json!(1)), "no example outcomes unless asked for");
 
     let home = tempfile::tempdir().expect("a folder");

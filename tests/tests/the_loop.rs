@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tests::{
-    clients, http, policy, program,
+    clients, get_json, policy, program,
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
@@ -54,7 +54,7 @@ impl Loop {
 
     async fn rate(&self) -> Value {
         let url = format!("{}/pass-rate?skill=code_review&window=7d", self.brain.base_url());
-        http().get(url).send().await.expect("an answer").json().await.expect("JSON")
+        get_json(url).await
     }
 
     /// Calls a skill with other content each time until its decisions have this reason; returns the last decision.
@@ -152,8 +152,7 @@ async fn an_outcome_is_tied_to_its_decision_and_a_brain_that_is_away_is_an_error
     ];
     let output = program::run(&arguments, &[], &folder);
     let printed: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let session: Value =
-        http().get(format!("{url}/sessions/mine")).send().await.expect("an answer").json().await.expect("JSON");
+    let session: Value = get_json(format!("{url}/sessions/mine")).await;
     assert_eq!((&session["entries"][0]["decision_id"], &session["entries"][0]["id"]), (&json!(id), &printed["id"]));
     assert_eq!(
         (&session["entries"][0]["phase"], &session["entries"][0]["final_status"]),
@@ -180,7 +179,7 @@ async fn infrastructure_errors_are_not_quality_failures() {
     tokio::time::timeout(Duration::from_secs(60), async {
         loop {
             let url = format!("{}/pass-rate?skill=_routing&window=1h", brain.base_url());
-            let rate: Value = http().get(url).send().await.expect("an answer").json().await.expect("JSON");
+            let rate: Value = get_json(url).await;
             if rate["total"] == json!(60) {
                 break;
             }
@@ -190,7 +189,7 @@ async fn infrastructure_errors_are_not_quality_failures() {
     .await
     .expect("all decisions are logged");
     let url = format!("{}/pass-rate?skill=debug&window=1h", brain.base_url());
-    let rate: Value = http().get(url).send().await.expect("an answer").json().await.expect("JSON");
+    let rate: Value = get_json(url).await;
     assert_eq!(
         (&rate["pass_rate"], &rate["total"]),
         (&json!(null), &json!(0)),

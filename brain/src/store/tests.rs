@@ -76,6 +76,17 @@ async fn a_pass_rate_reads_only_the_counts_and_by_their_key() {
 }
 
 #[tokio::test]
+async fn the_database_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (store, folder) = store().await;
+    store.append(entry("debug", FinalStatus::Pass)).await.expect("written");
+    for file in std::fs::read_dir(folder.path().join("deep")).expect("a folder").flatten() {
+        let mode = file.metadata().expect("metadata").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", file.path());
+    }
+}
+
+#[tokio::test]
 async fn a_folder_that_can_not_be_written_names_the_file_and_the_cure() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");

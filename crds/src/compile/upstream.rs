@@ -50,7 +50,7 @@ pub(super) fn target(
     let base = base_url(&format!("{upstream_path}.url"), url, errors);
     let api_key = secret_ref(&format!("{upstream_path}.apiKeySecretRef"), api_key_secret_ref.as_ref(), errors);
     let ca_bundle = match ca_bundle {
-        Some(source) => Some(text(&format!("{upstream_path}.caBundle"), source, errors)?),
+        Some(source) => Some(certificates(&format!("{upstream_path}.caBundle"), source, errors)?),
         None => None,
     };
     Some(ModelTarget {
@@ -123,6 +123,14 @@ pub(super) fn secret_ref(path: &str, reference: Option<&SecretKeyRef>, errors: &
 pub(crate) fn is_reference(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (1..=REFERENCE_MAX).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with("..") && text != "."
+}
+
+/// The PEM certificates of a bundle. Whether each is one that TLS can use is found out where the client is made.
+fn certificates(path: &str, source: &TextSource, errors: &mut Errors) -> Option<String> {
+    let pem = text(path, source, errors)?;
+    let is_pem = pem.contains("-----BEGIN CERTIFICATE-----") && pem.contains("-----END CERTIFICATE-----");
+    errors.check(path, format!("{} bytes", pem.len()), is_pem, "must be PEM: -----BEGIN CERTIFICATE----- and so on");
+    is_pem.then_some(pem)
 }
 
 /// The text of a source whose reference has been resolved.

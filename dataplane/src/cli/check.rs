@@ -28,7 +28,11 @@ fn text(path: &str, result: &Result<Candidate, Refusal>) -> String {
     match result {
         Ok(candidate) => {
             let skills: Vec<&str> = candidate.table.skills.keys().map(String::as_str).collect();
-            format!("{path}: valid; skills {}; config hash {}", skills.join(", "), candidate.hash)
+            let unknown = match candidate.unknown_fields.as_slice() {
+                [] => String::new(),
+                fields => format!("; fields that this version does not know: {}", fields.join(", ")),
+            };
+            format!("{path}: valid; skills {}; config hash {}{unknown}", skills.join(", "), candidate.hash)
         }
         Err(refusal) => refusal.to_string(),
     }
@@ -38,7 +42,8 @@ fn structured(path: &str, result: &Result<Candidate, Refusal>) -> Value {
     match result {
         Ok(candidate) => {
             let skills: Vec<&String> = candidate.table.skills.keys().collect();
-            json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "problems": []})
+            let unknown = &candidate.unknown_fields;
+            json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "unknownFields": unknown, "problems": []})
         }
         Err(refusal) => json!({"file": path, "valid": false, "problems": refusal.problems}),
     }

@@ -30,6 +30,9 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     for bind in ["ROUTING_BIND", "BRAIN_BIND"] {
         default(&mut variables, bind, LOOPBACK);
     }
+    if super::set(&variables, "ROUTING_POLICY_FILE").is_some() {
+        tracing::warn!("ROUTING_POLICY_FILE is set and does not count in the demo; run `routing serve --policy FILE`");
+    }
     let end = CancellationToken::new();
     let (store, brain_address, brain_server) = start_brain(&variables, args.with_examples, &end).await?;
     variables.insert("BRAIN_URL".into(), brain_address.clone());

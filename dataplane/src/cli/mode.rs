@@ -11,11 +11,17 @@ use crate::{
 };
 
 pub(super) fn run(args: &ModeArgs) -> Result<ExitCode, CliError> {
-    let ModeArgs { mode, out, url, token_env, brain_url, output } = args;
+    let ModeArgs { mode, out, url, token_env, brain_url, brain_token_env, output } = args;
     let mode = match mode {
         ModeName::ClientLocal => Mode::ClientLocal,
     };
-    let servers = Servers { mode, url, token_env: token_env.as_deref(), brain_url: brain_url.as_deref() };
+    let servers = Servers {
+        mode,
+        url,
+        token_env: token_env.as_deref(),
+        brain_url: brain_url.as_deref(),
+        brain_token_env: brain_token_env.as_deref(),
+    };
     let written = mcp_json::write(out, &servers).map_err(|e| CliError::Message(e.to_string()))?;
     match output {
         Output::Text => println!("{}: {}", out.display(), written.join(", ")),

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{CliError, OutcomeArgs, OutcomeName, Output};
 use crate::{
-    brain_client::BrainClient,
+    brain_client::{BrainClient, BrainError},
     settings::{Variables, environment::DEFAULT_BRAIN_URL},
 };
 
@@ -29,6 +29,9 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
         entry["decision_id"] = json!(decision);
     }
     let answer = brain.session_log(entry).await.map_err(|error| {
+        if let BrainError::Refused { reason } = error {
+            return CliError::Message(format!("the outcome was not reported: the brain at {shown} refused it: {reason}"));
+        }
         CliError::Message(format!("the outcome was not reported: the brain at {shown} {error}; is it running, are --brain-url and BRAIN_TOKEN right?"))
     })?;
     let id = answer.pointer("/result/structuredContent/id");

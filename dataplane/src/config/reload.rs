@@ -158,7 +158,7 @@ impl Config {
 
     fn swap(&self, active: Active, running: &Active) {
         report(&active);
-        let tools_changed = crate::mcp::tools::list(&active.table) != crate::mcp::tools::list(&running.table);
+        let tools_changed = !active.table.offers_the_same_tools_as(&running.table);
         self.active.store(Arc::new(active));
         if tools_changed {
             self.tools_revision.send_modify(|revision| *revision += 1);

@@ -74,10 +74,10 @@ fn concerns(path: &Path, policy: Option<&OsStr>) -> bool {
     path.file_name().is_some_and(|name| Some(name) == policy || name.as_encoded_bytes().starts_with(b".."))
 }
 
-/// The policy's own folder.
+/// The policy's own folder, absolute as events name it.
 fn policy_folder(config: &Config) -> Option<PathBuf> {
     let PolicySource::File { path, .. } = config.source().0 else { return None };
-    path.parent().map(|parent| if parent.as_os_str().is_empty() { PathBuf::from(".") } else { parent.to_path_buf() })
+    std::path::absolute(path).ok()?.parent().map(PathBuf::from)
 }
 
 /// The folders to follow. Never the files themselves: an editor or the kubelet replaces them.

@@ -60,11 +60,14 @@ impl Refusal {
     fn response(&self) -> Response {
         match self {
             Self::Host(host) => {
-                let message = format!("forbidden: host {host} is not one of the policy's access.allowedHosts");
+                let message =
+                    format!("forbidden: host {host}; the policy's access.allowedHosts names those that may be used");
                 rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message)
             }
             Self::Origin(origin) => {
-                let message = format!("forbidden: origin {origin} is not one of the policy's access.allowedOrigins");
+                let message = format!(
+                    "forbidden: origin {origin}; pages of this machine may call, and those of the policy's access.allowedOrigins"
+                );
                 rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message)
             }
             Self::Unauthorized => unauthorized(),

@@ -4,7 +4,7 @@ use crds::policy::DecisionLine;
 use rmcp::model::{Annotations, CallToolResult, ContentBlock, MetaObject, Role, TextContent};
 use serde_json::{Value, json};
 
-use crate::{call::failure::CallFailure, decision::DecisionRecord};
+use crate::{call::failure::CallFailure, decide::Reason, decision::DecisionRecord};
 
 /// Key of the decisions in a result's `_meta`.
 const DECISIONS: &str = "routing.hyperguild.io/decisions";
@@ -71,7 +71,11 @@ fn decision_line(skill: &str, decisions: &[DecisionRecord]) -> String {
 
 fn route(record: &DecisionRecord) -> String {
     let model = record.answered_by.as_ref().unwrap_or(&record.model);
-    let rate = record.effective_rate.map_or("not measured".into(), |rate| format!("pass rate {rate:.2}"));
+    let rate = match (record.reason, record.effective_rate) {
+        (Reason::Pinned, _) => "pinned".into(),
+        (_, None) => "not measured".into(),
+        (_, Some(rate)) => format!("pass rate {rate:.2}"),
+    };
     let failed = record.error.map(|kind| format!(", failed: {kind}")).unwrap_or_default();
     format!("{} ({model}, {rate}{failed})", record.decision.as_str())
 }

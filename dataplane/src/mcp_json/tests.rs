@@ -1,6 +1,7 @@
 use super::*;
 
-const PLAIN: Servers<'static> = Servers { mode: Mode::ClientLocal, url: DEFAULT_URL, token_env: None, brain_url: None };
+const PLAIN: Servers<'static> =
+    Servers { mode: Mode::ClientLocal, url: DEFAULT_URL, token_env: None, brain_url: None, brain_token_env: None };
 
 fn written(before: Option<&str>, servers: &Servers<'_>) -> Result<Value, String> {
     let folder = tempfile::tempdir().expect("a folder");
@@ -66,7 +67,11 @@ fn the_brain_is_added_on_demand() {
     for url in ["http://b:3300", "http://b:3300/", "http://b:3300/mcp"] {
         let document = written(None, &Servers { brain_url: Some(url), ..PLAIN }).expect("written");
         assert_eq!(document["mcpServers"]["brain"]["url"], "http://b:3300/mcp");
+        assert_eq!(document["mcpServers"]["brain"].get("headers"), None);
     }
+    let with_token = Servers { brain_url: Some("http://b"), brain_token_env: Some("BRAIN_TOKEN"), ..PLAIN };
+    let document = written(None, &with_token).expect("written");
+    assert_eq!(document["mcpServers"]["brain"]["headers"], json!({"Authorization": "Bearer ${BRAIN_TOKEN}"}));
 }
 
 #[test]

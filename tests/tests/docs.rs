@@ -1,0 +1,98 @@
+//! What the documentation shows works: the example policy, the Claude Code hook, the table of variables.
+
+use std::{
+    io::Write,
+    path::Path,
+    process::{Command, Stdio},
+};
+
+use serde_json::{Value, json};
+use tests::{
+    checkout, get_json, policy, program,
+    program::{Program, Running},
+    stand_in::models::Models,
+};
+
+#[test]
+fn the_example_policy_is_valid() {
+    let output = program::run(&["check", "docs/examples/policy.yaml"], &[], &checkout());
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+fn the_readme_names_every_variable_that_the_code_reads() {
+    let readme = std::fs::read_to_string(checkout().join("README.md")).expect("text");
+    let mut named = 0;
+    for file in [
+        "dataplane/src/settings.rs",
+        "dataplane/src/settings/environment.rs",
+        "dataplane/src/settings/prompts.rs",
+        "dataplane/src/cli.rs",
+        "dataplane/src/cli/serve.rs",
+        "brain/src/settings.rs",
+    ] {
+        let text = std::fs::read_to_string(checkout().join(file)).expect("text");
+        let quoted = text.split('"').skip(1).step_by(2);
+        let is_variable = |text: &&str| {
+            text.contains('_')
+                && !text.starts_with("CARGO_")
+                && text.chars().all(|c| c.is_ascii_uppercase() || c == '_')
+        };
+        for variable in quoted.filter(is_variable) {
+            assert!(readme.contains(&format!("`{variable}`")), "{variable} of {file}");
+            named += 1;
+        }
+    }
+    assert!(named >= 22, "{named}");
+}
+
+/// Feeds the hook one event and returns what it printed.
+fn hook(home: &Path, brain: &Running, event: &Value) -> String {
+    let mut hook = Command::new("sh")
+        .arg(checkout().join("docs/claude-code/report-outcome.sh"))
+        .env_clear()
+        .envs([("PATH", std::env::var("PATH").unwrap_or_default()), ("BRAIN_URL", brain.base_url())])
+        .env("ROUTING_BIN", program::binary())
+        .env("XDG_STATE_HOME", home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the hook runs");
+    hook.stdin.take().expect("its input").write_all(event.to_string().as_bytes()).expect("written");
+    let output = hook.wait_with_output().expect("its output");
+    assert!(output.status.success(), "it never holds up the prompt: {output:?}");
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_claude_code_hook_reports_the_last_routed_answer_once() {
+    let (models, brain) = (Models::start().await, Program::brain().start().await);
+    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", "")).start().await;
+    let home = tempfile::tempdir().expect("a folder");
+    let answer = routing.mcp().debug("x").await;
+    let event = |name: &str, more: Value| {
+        let mut event = json!({"hook_event_name": name, "session_id": "../../session", "cwd": "/tmp"});
+        event.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
+        event
+    };
+    let used = json!({"tool_name": "mcp__routing__debug", "tool_input": {"problem": "x"}, "tool_response": answer.0["content"]});
+    hook(home.path(), &brain, &event("PostToolUse", used));
+    assert_eq!(hook(home.path(), &brain, &event("UserPromptSubmit", json!({"prompt": "go on"}))), "");
+    let printed = hook(home.path(), &brain, &event("UserPromptSubmit", json!({"prompt": "-1 that was wrong"})));
+    assert!(printed.contains("debug fail"), "{printed}");
+    hook(home.path(), &brain, &event("UserPromptSubmit", json!({"prompt": "-1 and again"})));
+    let rate = get_json(format!("{}/pass-rate?skill=debug", brain.base_url())).await;
+    assert_eq!((&rate["fail"], &rate["total"]), (&json!(1), &json!(1)), "once");
+    let session = get_json(format!("{}/sessions/..%2F..%2Fsession", brain.base_url())).await;
+    assert_eq!(session["entries"][0]["decision_id"], answer.decisions("id")[0]);
+}
+
+#[test]
+fn the_hook_settings_name_its_events() {
+    let text = std::fs::read_to_string(checkout().join("docs/claude-code/settings.json")).expect("text");
+    let settings: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(settings["hooks"]["PostToolUse"][0]["matcher"], "mcp__routing__.*");
+    let commands = settings.to_string();
+    assert!(settings["hooks"]["UserPromptSubmit"].is_array() && commands.contains("report-outcome.sh"));
+}
