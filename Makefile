@@ -3,7 +3,10 @@
 CACHE := $(or $(ROUTING_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/routing)
 # Outside of the checkout: a fresh clone finds what an earlier one compiled.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
-BINARY := $(CARGO_TARGET_DIR)/debug/routing
+# A link of this checkout's own, so that another checkout's build does not replace what is running here.
+BINARY := $(CURDIR)/target/routing
+BUILD = $(CARGO) build --package dataplane --bin routing && mkdir -p target && \
+	{ ln -f $(CARGO_TARGET_DIR)/debug/routing $(BINARY) 2>/dev/null || cp -f $(CARGO_TARGET_DIR)/debug/routing $(BINARY); }
 CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -15,16 +18,16 @@ help: ## this list
 
 run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examples; LITELLM_BASE_URL for real models)
 	@tests/setup/tools.sh run
-	@$(CARGO) build --package dataplane --bin routing
+	@$(BUILD)
 	@exec $(BINARY) demo $(ARGS)
 
 build:
-	@$(CARGO) build --package dataplane --bin routing
+	@$(BUILD)
 
 test: ## every test, with real LiteLLM, Python and Claude Code clients
 	@tests/setup/tools.sh test
 	@clients=$$(tests/setup/clients.sh); \
-	began=$$SECONDS; $(CARGO) build --package dataplane --bin routing; $(CARGO) test --workspace --no-run; \
+	began=$$SECONDS; $(BUILD); $(CARGO) test --workspace --no-run; \
 	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; \
 	ROUTING_BIN=$(BINARY) ROUTING_TEST_VENV=$$(sed -n 1p <<<"$$clients") ROUTING_TEST_CLAUDE=$$(sed -n 2p <<<"$$clients") \
 		$(CARGO) test --workspace; \
@@ -35,7 +38,8 @@ lint: ## formatting, clippy, shell scripts, banned crates
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	shellcheck .ci/run $$(git ls-files '*.sh')
-	@! $(CARGO) tree --workspace --invert aws-lc-rs >/dev/null 2>&1 || { echo "aws-lc-rs is in the dependency tree; the TLS stack is rustls with ring"; exit 1; }
+	@tree=$$($(CARGO) tree --workspace --prefix none --edges normal,build,dev); \
+	if grep -E '^(aws-lc|openssl|native-tls)' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi
 
 fmt: ## formats the code
 	cargo fmt --all
@@ -51,5 +55,5 @@ bench: ## pass rates of a brain with 10 million entries; raw output in bench/res
 	@mkdir -p bench/results
 	$(CARGO) bench --package brain --bench pass_rate | tee bench/results/pass_rate.txt
 
-apt-line: ## the one line that installs the system packages
+apt-line: ## the one line that installs the system packages that are missing
 	@tests/setup/tools.sh apt-line

@@ -80,7 +80,7 @@ impl Entry {
     ///
     /// # Errors
     /// A sentence for each argument that is wrong, naming it.
-    pub fn from_arguments(arguments: JsonObject) -> Result<Self, Vec<String>> {
+    pub fn from_arguments(mut arguments: JsonObject) -> Result<Self, Vec<String>> {
         static SCHEMA: LazyLock<ArgumentSchema> = LazyLock::new(|| {
             ArgumentSchema::compile(&Entry::schema())
                 .expect("the schema is compiled in, and the tests below compile it")
@@ -91,6 +91,10 @@ impl Entry {
             return Err(vec![format!(
                 "argument decision: is {bytes} bytes of JSON; at most {DECISION_MAX_BYTES} are allowed"
             )]);
+        }
+        // For JSON Schema 12.0 is an integer, too.
+        if let Some(duration) = arguments.get_mut("duration_ms") {
+            *duration = whole(duration);
         }
         serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])
     }
@@ -122,6 +126,12 @@ impl Entry {
     }
 }
 
+// The schema has bounded the number far below 2^53.
+#[allow(clippy::cast_possible_truncation)]
+fn whole(number: &Value) -> Value {
+    number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)).map_or(Value::Null, Value::from)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,6 +144,8 @@ mod tests {
     fn an_outcome_needs_a_skill_and_a_status_only() {
         let entry = read(json!({"skill": "debug", "final_status": "pass"})).expect("an entry");
         assert_eq!((entry.session_id.as_str(), entry.duration_ms, entry.decision), ("", 0, None));
+        let whole = read(json!({"skill": "debug", "final_status": "pass", "duration_ms": 12.0})).expect("an entry");
+        assert_eq!(whole.duration_ms, 12);
     }
 
     #[test]

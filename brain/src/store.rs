@@ -29,6 +29,16 @@ pub const SESSION_ENTRIES_MAX: i64 = 500;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
+/// Sums the full hours of a window, and the minutes before the first of them. $1 skill, $2 hour, $3 first full hour,
+/// $4 minute, $5 start of the window.
+const PASS_RATE: &str = "SELECT CAST(COALESCE(SUM(pass), 0) AS BIGINT), CAST(COALESCE(SUM(fail), 0) AS BIGINT), \
+            CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM ( \
+       SELECT pass, fail, total FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3 \
+       UNION ALL \
+       SELECT pass, fail, total FROM outcome_counts \
+       WHERE skill = $1 AND width_ms = $4 AND start_ms >= $5 AND start_ms < $3 \
+     ) AS counts";
+
 /// The store can not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -136,21 +146,14 @@ impl Store {
         let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let from = floor_to(now_ms.saturating_sub(window_ms).max(0), MINUTE_MS);
         let first_full_hour = floor_to(from + HOUR_MS - 1, HOUR_MS);
-        let row = sqlx::query(
-            "SELECT CAST(COALESCE(SUM(pass), 0) AS BIGINT), CAST(COALESCE(SUM(fail), 0) AS BIGINT), \
-                    CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM ( \
-               SELECT pass, fail, total FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3 \
-               UNION ALL \
-               SELECT pass, fail, total FROM outcome_counts WHERE skill = $1 AND width_ms = $4 AND start_ms >= $5 AND start_ms < $3 \
-             ) AS counts",
-        )
-        .bind(skill)
-        .bind(HOUR_MS)
-        .bind(first_full_hour)
-        .bind(MINUTE_MS)
-        .bind(from)
-        .fetch_one(&self.readers)
-        .await?;
+        let row = sqlx::query(PASS_RATE)
+            .bind(skill)
+            .bind(HOUR_MS)
+            .bind(first_full_hour)
+            .bind(MINUTE_MS)
+            .bind(from)
+            .fetch_one(&self.readers)
+            .await?;
         let (pass, fail, total) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
         Ok(PassRate { pass_rate: ratio(pass, fail), pass, fail, total })
     }

@@ -1,5 +1,6 @@
 //! A policy document: parsed text, its hash, and where its fields stand.
 
+mod form;
 mod locate;
 
 use std::fmt;
@@ -18,15 +19,6 @@ const MESSAGE_MAX: usize = 400;
 /// Fields that `check_kind` has read, and the type does not hold.
 const CHECKED_BEFORE: [&str; 2] = ["apiVersion", "kind"];
 
-/// What happens to fields that this version does not know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownFields {
-    /// The document is refused: a typing error must not silently do nothing.
-    Refuse,
-    /// They are reported: an older and a newer version live side by side during an upgrade.
-    Warn,
-}
-
 /// A parsed policy.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -36,6 +28,7 @@ pub struct Document {
     pub hash: String,
     /// Paths of fields that this version does not know.
     pub unknown_fields: Vec<String>,
+    form_errors: Vec<FieldError>,
 }
 
 /// A place in a file, counted from 1.
@@ -67,6 +60,9 @@ pub enum DocumentError {
         /// What it expected.
         message: String,
     },
+    /// Not of the resource's form, in one field or several.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Form(Vec<FieldError>),
     /// Another resource.
     #[error("is {found}, not a RoutingPolicy of routing.hyperguild.io/v1alpha1")]
     OtherKind {
@@ -87,8 +83,7 @@ impl Document {
     /// Parses the text of a policy.
     ///
     /// # Errors
-    /// The first thing that keeps the text from being a RoutingPolicy; what is wrong with its values is for
-    /// [`crate::compile()`] to say.
+    /// What keeps the text from being a RoutingPolicy; what is wrong with its values is for [`crate::compile()`] to say.
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         if text.len() > MAX_BYTES {
             return Err(DocumentError::TooLarge(text.len()));
@@ -96,6 +91,7 @@ impl Document {
         let raw: Value = serde_saphyr::from_str(text).map_err(|e| parse_error(&e))?;
         check_kind(&raw)?;
         let mut unknown_fields = vec![];
+        let form_errors = form::errors(&raw);
         let policy: RoutingPolicy = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
             serde_ignored::deserialize(deserializer, |path| {
                 let path = locate::bracketed(&path.to_string());
@@ -104,8 +100,14 @@ impl Document {
                 }
             })
         })
-        .map_err(|e| parse_error(&e))?;
-        Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields })
+        .map_err(|e| if form_errors.is_empty() { parse_error(&e) } else { DocumentError::Form(form_errors.clone()) })?;
+        Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields, form_errors })
+    }
+
+    /// What the API server would refuse beside `other` errors of the same policy.
+    #[must_use]
+    pub fn form_errors_beside(&self, other: &[FieldError]) -> Vec<FieldError> {
+        form::not_covered(&self.form_errors, other)
     }
 
     /// The unknown fields as errors.

@@ -1,9 +1,14 @@
 //! Addresses as they may be shown.
 
-/// The address without its user part, which may be a password. Works on text that is no URL too: everything
-/// between the scheme (if any) and the last `@` is dropped.
+/// The address without its user part and its query, which may be secrets. Works on text that is no URL too: everything
+/// between the scheme (if any) and the last `@`, and from the first `?` after it on, is dropped.
 #[must_use]
 pub fn url(text: &str) -> String {
+    let text = without_user(text);
+    text.split_once('?').map(|(text, _)| format!("{text}?…")).unwrap_or(text)
+}
+
+fn without_user(text: &str) -> String {
     let Some((before, after)) = text.rsplit_once('@') else { return text.to_string() };
     let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
     if scheme.is_empty() { format!("…@{after}") } else { format!("{scheme}://…@{after}") }
@@ -18,6 +23,8 @@ mod tests {
             ("http://me:secret@host:4000/v1", "http://…@host:4000/v1"),
             ("http://me:se@cret@host", "http://…@host"),
             ("me:secret@host", "…@host"),
+            ("http://host/?api_key=secret", "http://host/?…"),
+            ("http://me:se?cret@host", "http://…@host"),
         ] {
             assert_eq!(super::url(text), shown);
         }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{Json, Router, extract::State, http::header, response::IntoResponse, routing::get};
-use crds::table::Skill;
+use crds::{policy::RouteMode, table::Skill};
 use serde_json::{Value, json};
 
 use crate::{
@@ -49,11 +49,11 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<Value> {
     }))
 }
 
-/// What is known about a skill, asked for as a call would, and where its next call goes.
+/// What is known about a skill, asked of the brain if need be, and where its next call goes.
 async fn skill_status(active: &Active, skill: &Skill) -> Value {
-    let evidence = match &active.evidence {
-        Some(evidence) => evidence.of(&skill.name).await,
-        None => Evidence::default(),
+    let evidence = match (&active.evidence, skill.route) {
+        (Some(evidence), RouteMode::Auto) => evidence.for_status(&skill.name).await,
+        _ => Evidence::default(),
     };
     let min_samples = active.table.evidence.min_samples;
     let (decision, reason) = decide_for_skill(skill.route, evidence.measured, min_samples, skill.thresholds, 0);

@@ -28,6 +28,8 @@ const ANSWER_MAX_BYTES: usize = 64 * 1024;
 const SESSION_MAX_BYTES: usize = 2 * 1024 * 1024;
 /// How long the brain's word on what `session_log` takes is believed.
 const SCHEMA_TTL: Duration = Duration::from_secs(300);
+/// How long a brain that could not be asked is not asked again.
+const SCHEMA_RETRY: Duration = Duration::from_secs(30);
 /// Longest reason of a refusal that is shown, in characters.
 const REASON_SHOWN: usize = 300;
 /// Most entries of a session that go into a prompt: the latest.
@@ -113,18 +115,25 @@ impl BrainClient {
         match self.json(self.rpc("tools/list", json!({})), ANSWER_MAX_BYTES).await {
             Ok(body) => {
                 let declares = declares_decision(&body);
-                if let Ok(mut known) = self.takes_decisions.lock() {
-                    *known = Some((Instant::now(), declares));
-                }
+                self.note_schema(declares, SCHEMA_TTL);
                 declares
             }
-            Err(_) => false,
+            Err(_) => {
+                self.note_schema(false, SCHEMA_RETRY);
+                false
+            }
         }
     }
 
     fn known_schema(&self) -> Option<bool> {
         let known = self.takes_decisions.lock().ok()?;
-        known.filter(|(asked, _)| asked.elapsed() < SCHEMA_TTL).map(|(_, declares)| declares)
+        known.filter(|(until, _)| Instant::now() < *until).map(|(_, declares)| declares)
+    }
+
+    fn note_schema(&self, declares: bool, for_the_next: Duration) {
+        if let Ok(mut known) = self.takes_decisions.lock() {
+            *known = Some((Instant::now() + for_the_next, declares));
+        }
     }
 
     /// The latest entries of a session, oldest first.

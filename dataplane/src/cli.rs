@@ -11,7 +11,11 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{server::ServeError, settings::Variables, telemetry};
+use crate::{
+    server::ServeError,
+    settings::{self, SettingsError, Variables},
+    telemetry,
+};
 
 /// Serves MCP skills and routes each call to a local model or to Claude by the skill's measured pass rate.
 #[derive(Parser)]
@@ -137,7 +141,7 @@ enum Output {
 pub enum CliError {
     /// The settings can not be used.
     #[error(transparent)]
-    Settings(#[from] crate::settings::SettingsError),
+    Settings(#[from] SettingsError),
     /// Neither the policy nor the last good one can run.
     #[error(transparent)]
     Start(#[from] crate::config::StartError),
@@ -163,10 +167,13 @@ pub enum CliError {
 /// # Errors
 /// Why it did not do what it was asked to.
 pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
-    telemetry::start(set(&variables, "RUST_LOG"), set(&variables, "ROUTING_LOG_FORMAT")).map_err(CliError::Message)?;
+    let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    if let Err(lines) = telemetry::start(set(&variables, "RUST_LOG"), set(&variables, "ROUTING_LOG_FORMAT")) {
+        return Err(CliError::Settings(with_other_bad_variables(lines, &command, &variables)));
+    }
     // Fails only when one is installed already, and nothing here installs another.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+    match command {
         Command::Serve(args) => serve::run(args, &variables).await,
         Command::Brain => brain::run(&variables).await,
         Command::Check(args) => check::run(&args),
@@ -175,6 +182,45 @@ pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
         Command::Demo(args) => demo::run(&args, &variables).await,
     }
 }
+
+/// All bad variables are named in one go, those of the logs among them.
+fn with_other_bad_variables(mut lines: Vec<String>, command: &Command, variables: &Variables) -> SettingsError {
+    if let Command::Serve(args) = command
+        && let Err(other) = settings::read(variables, args.policy_file(variables), None)
+    {
+        lines.extend(other.0);
+    }
+    SettingsError(lines)
+}
+
+impl ServeArgs {
+    /// The policy file, by argument or by variable.
+    fn policy_file(&self, variables: &Variables) -> Option<PathBuf> {
+        self.policy.clone().or_else(|| set(variables, "ROUTING_POLICY_FILE").map(Into::into))
+    }
+}
+
+/// The process's environment.
+///
+/// # Errors
+/// A variable of ours that is not UTF-8, by name; others are none of our business.
+pub fn environment() -> Result<Variables, CliError> {
+    let (mut variables, mut errors) = (Variables::new(), vec![]);
+    for (name, value) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        match value.into_string() {
+            Ok(value) => drop(variables.insert(name, value)),
+            Err(_) if OURS.iter().any(|prefix| name.starts_with(prefix)) => {
+                errors.push(format!("{name}: is not UTF-8"))
+            }
+            Err(_) => {}
+        }
+    }
+    if errors.is_empty() { Ok(variables) } else { Err(SettingsError(errors).into()) }
+}
+
+/// How the names of our variables begin.
+const OURS: [&str; 6] = ["ROUTING_", "BRAIN_", "HYPERGUILD_", "LITELLM_", "SUPERVISOR_CONFIG_DIR", "RUST_LOG"];
 
 /// A variable's text; an empty one counts as unset.
 fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {

@@ -3,7 +3,10 @@
 use std::{
     collections::hash_map::RandomState,
     hash::BuildHasher,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,6 +33,7 @@ pub struct DecisionLog {
     queues: Mutex<Vec<mpsc::Sender<Item>>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     spread: RandomState,
+    waiting: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
 
@@ -37,13 +41,20 @@ impl DecisionLog {
     /// Starts the workers.
     #[must_use]
     pub fn start(metrics: Arc<Metrics>) -> Arc<Self> {
+        let waiting = Arc::new(AtomicUsize::new(0));
         let (queues, workers) = (0..WORKERS)
             .map(|_| {
                 let (sender, receiver) = mpsc::channel(QUEUE);
-                (sender, tokio::spawn(deliver(receiver, Arc::clone(&metrics))))
+                (sender, tokio::spawn(deliver(receiver, Arc::clone(&waiting), Arc::clone(&metrics))))
             })
             .unzip();
-        Arc::new(Self { queues: Mutex::new(queues), workers: Mutex::new(workers), spread: RandomState::new(), metrics })
+        Arc::new(Self {
+            queues: Mutex::new(queues),
+            workers: Mutex::new(workers),
+            spread: RandomState::new(),
+            waiting,
+            metrics,
+        })
     }
 
     /// Logs a decision of the call `call_id`: one log line always, and an entry in the brain if there is one.
@@ -53,8 +64,10 @@ impl DecisionLog {
         let Some(brain) = brain else { return };
         let worker = usize::try_from(self.spread.hash_one(call_id) % WORKERS as u64).unwrap_or_default();
         let item = Item { brain: Arc::clone(brain), record: Box::new(record) };
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let queued = locked(&self.queues).get(worker).is_some_and(|queue| queue.try_send(item).is_ok());
         if !queued {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
             self.metrics.decision_log_dropped("queue_full");
         }
     }
@@ -64,7 +77,8 @@ impl DecisionLog {
         locked(&self.queues).clear();
         let workers = std::mem::take(&mut *locked(&self.workers));
         if tokio::time::timeout(grace, futures::future::join_all(workers)).await.is_err() {
-            tracing::warn!("decisions that the brain did not take in time were dropped");
+            let dropped = self.waiting.load(Ordering::Relaxed);
+            tracing::warn!(dropped, "decisions that the brain did not take in time");
         }
     }
 }
@@ -74,13 +88,14 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn deliver(mut queue: mpsc::Receiver<Item>, metrics: Arc<Metrics>) {
+async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, metrics: Arc<Metrics>) {
     while let Some(Item { brain, record }) = queue.recv().await {
         let with_record = brain.takes_decisions().await;
         if let Err(error) = brain.session_log(arguments(&record, with_record)).await {
             metrics.decision_log_dropped(error.kind());
             tracing::warn!(id = %record.id, %error, "the brain did not take a decision");
         }
+        waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -44,8 +44,8 @@ pub struct EvidenceCache {
 #[derive(Default)]
 struct Slot {
     known: Option<(Measured, Instant)>,
-    /// The last request failed: what is held is served at once while the next one runs.
-    failing: bool,
+    /// When the last request failed, if it did: what is held is served at once while the next one runs.
+    failed: Option<Instant>,
     fetch: Option<Fetch>,
 }
 
@@ -80,10 +80,20 @@ impl EvidenceCache {
         }
     }
 
+    /// What is known about a skill, for a reader who is in no need of it: a brain that failed within the last TTL is not
+    /// asked again.
+    pub async fn for_status(self: &Arc<Self>, skill: &str) -> Evidence {
+        let slot = self.lock().get(skill).map(|slot| (slot.known, slot.failed));
+        match slot {
+            Some((known, Some(failed))) if failed.elapsed() < self.rules.ttl => self.held(known),
+            _ => self.of(skill).await,
+        }
+    }
+
     fn plan(self: &Arc<Self>, skill: &str, now: Instant) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
         let mut skills = self.lock();
         let slot = skills.entry(skill.to_string()).or_default();
-        let plan = plan(slot.known.map(|(_, at)| now.duration_since(at)), slot.failing, &self.rules);
+        let plan = plan(slot.known.map(|(_, at)| now.duration_since(at)), slot.failed.is_some(), &self.rules);
         let fetch = (plan != Plan::Serve).then(|| slot.fetch.get_or_insert_with(|| self.fetch(skill)).clone());
         (plan, slot.known, fetch)
     }
@@ -103,7 +113,7 @@ impl EvidenceCache {
         let mut skills = self.lock();
         let slot = skills.entry(skill.to_string()).or_default();
         slot.fetch = None;
-        slot.failing = result.is_err();
+        slot.failed = result.is_err().then(Instant::now);
         match result {
             Ok(measured) => slot.known = Some((*measured, Instant::now())),
             Err(error) => {

@@ -8,7 +8,11 @@ use dataplane::cli::{self, Cli};
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli::run(cli, std::env::vars().collect()).await {
+    let result = match cli::environment() {
+        Ok(variables) => cli::run(cli, variables).await,
+        Err(error) => Err(error),
+    };
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");

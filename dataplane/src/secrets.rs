@@ -71,6 +71,13 @@ impl Secrets {
         self.values.get(reference)
     }
 
+    /// Whether a secret has the same value in both.
+    #[must_use]
+    pub fn agree_on(&self, other: &Self, reference: &SecretKeyRef) -> bool {
+        let exposed = |secrets: &Self| secrets.get(reference).map(|value| value.expose_secret().to_string());
+        exposed(self) == exposed(other)
+    }
+
     /// What is referred to and not there.
     #[must_use]
     pub fn missing(&self) -> &[MissingSecret] {
@@ -141,9 +148,10 @@ fn read_file(path: &Path) -> Result<SecretString, String> {
     String::from_utf8(bytes).map(SecretString::from).map_err(|_| format!("{}: is not UTF-8", path.display()))
 }
 
-/// The value without the line end that editors and `kubectl create secret --from-file` leave.
+/// The value without white space around it: the line end that editors and `kubectl create secret --from-file` leave, and
+/// spaces, which HTTP takes off a header's value anyway.
 fn usable(value: SecretString) -> Result<SecretString, String> {
-    let trimmed = value.expose_secret().trim_end_matches(['\n', '\r']);
+    let trimmed = value.expose_secret().trim();
     if trimmed.is_empty() {
         return Err("is empty".into());
     }

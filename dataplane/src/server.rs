@@ -10,7 +10,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{admin, data_plane::DataPlane, http};
+use crate::{admin, data_plane::DataPlane, http, shutdown::Shutdown};
 
 /// How long decisions that still wait may take to reach the brain.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
@@ -52,20 +52,24 @@ pub async fn serve(data_plane: Arc<DataPlane>, mcp: TcpListener, admin_port: Tcp
     let signals = tokio::spawn(shutdown.clone().on_signals(grace));
     // The admin port answers until the last call has: the operator and the kubelet look at it meanwhile.
     let admin = tokio::spawn(until(admin_port, admin::app(Arc::clone(&data_plane)), shutdown.stopped.clone()));
-    let public = until(mcp, http::app(&data_plane), shutdown.stopping.clone());
-    let ended = tokio::select! {
-        ended = public => ended,
-        // Connections that outlive the hard stop are left to the process's end.
-        () = shutdown.stopped.cancelled() => Ok(()),
-    };
+    let ended = until_stopped(mcp, http::app(&data_plane), &shutdown).await;
     data_plane.decision_log.flush(FLUSH_GRACE).await;
     shutdown.stopped.cancel();
-    let joined = futures::future::try_join(signals, admin).await;
+    // Whoever still looks at the admin port sees the process end.
+    admin.abort();
     ended.map_err(ServeError::Ended)?;
-    match joined {
-        Ok((Ok(()), Ok(()))) => Ok(()),
-        Ok((Err(error), _) | (_, Err(error))) => Err(ServeError::Ended(error)),
-        Err(error) => Err(ServeError::Ended(std::io::Error::other(error))),
+    signals.await.map_err(std::io::Error::other).and_then(|ended| ended).map_err(ServeError::Ended)
+}
+
+/// Serves a router through the phases of the end. Connections that outlive the hard stop, a half-sent request perhaps,
+/// are left to the process's end.
+///
+/// # Errors
+/// Accepting failed.
+pub async fn until_stopped(listener: TcpListener, app: Router, shutdown: &Shutdown) -> std::io::Result<()> {
+    tokio::select! {
+        ended = until(listener, app, shutdown.stopping.clone()) => ended,
+        () = shutdown.stopped.cancelled() => Ok(()),
     }
 }
 

@@ -67,8 +67,12 @@ pub fn read(
         reader.errors.extend(errors);
         BuiltinPrompts::default()
     });
-    let roots =
-        reader.text("ROUTING_WORKSPACE_ROOTS").map(|roots| std::env::split_paths(roots).collect()).unwrap_or_default();
+    let roots = reader.parsed(
+        "ROUTING_WORKSPACE_ROOTS",
+        vec![],
+        "must be absolute folders that exist, separated by ':'",
+        folders,
+    );
     let secret_variables = variables.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
     let (source, secrets, policy_variables) = match policy {
         Some(path) => {
@@ -85,6 +89,11 @@ pub fn read(
         return Err(SettingsError(reader.errors));
     }
     Ok(Settings { bind, port, admin_port, source, secrets, prompts, workspace_roots: roots, policy_variables })
+}
+
+fn folders(text: &str) -> Option<Vec<PathBuf>> {
+    let folders: Vec<PathBuf> = std::env::split_paths(text).collect();
+    folders.iter().all(|folder| folder.is_absolute() && folder.is_dir()).then_some(folders)
 }
 
 #[cfg(test)]

@@ -2,23 +2,40 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::EnvFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// rmcp logs every request at INFO, and each caller that goes away as an error.
-const DEFAULT_FILTER: &str = "info,rmcp=warn,rmcp::service=off";
+const DEFAULT_FILTER: &str = "info";
 
 /// Starts logging to standard error.
 ///
 /// # Errors
-/// A variable that can not be used, with its value and what is allowed.
-pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<(), String> {
-    let filter = EnvFilter::try_new(filter.unwrap_or(DEFAULT_FILTER))
-        .map_err(|e| format!("RUST_LOG: {}: {e}", filter.unwrap_or_default()))?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match format {
-        None | Some("text") => logs.with_ansi(std::io::stderr().is_terminal()).init(),
-        Some("json") => logs.json().flatten_event(true).init(),
-        Some(other) => return Err(format!("ROUTING_LOG_FORMAT: {other}: must be text or json")),
-    }
+/// A line for each variable that can not be used, with its value and what is allowed.
+pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<(), Vec<String>> {
+    let filter_text = filter.unwrap_or(DEFAULT_FILTER);
+    let filter = EnvFilter::try_new(filter_text).map_err(|e| format!("RUST_LOG: {filter_text}: {e}"));
+    let json = match format {
+        None | Some("text") => Ok(false),
+        Some("json") => Ok(true),
+        Some(other) => Err(format!("ROUTING_LOG_FORMAT: {other}: must be text or json")),
+    };
+    let (filter, json) = match (filter, json) {
+        (Ok(filter), Ok(json)) => (filter, json),
+        (filter, json) => return Err(filter.err().into_iter().chain(json.err()).collect()),
+    };
+    let logs = fmt::layer().with_writer(std::io::stderr);
+    let logs = if json {
+        logs.json().flatten_event(true).boxed()
+    } else {
+        logs.with_ansi(std::io::stderr().is_terminal()).boxed()
+    };
+    tracing_subscriber::registry().with(filter).with(logs.with_filter(filter_fn(may_be_logged))).init();
     Ok(())
+}
+
+/// Whatever `RUST_LOG` says: below WARN rmcp logs requests with their arguments, and those are prompts. Its `service`
+/// also calls each caller that goes away an error.
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
+    let target = metadata.target();
+    !target.starts_with("rmcp") || (*metadata.level() <= Level::WARN && !target.starts_with("rmcp::service"))
 }

@@ -43,7 +43,7 @@ pub struct Model {
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The CA bundle is no PEM.
-    #[error("caBundle: is no PEM certificate; it must start with -----BEGIN CERTIFICATE-----")]
+    #[error("holds no certificate that TLS can use; it must be PEM: -----BEGIN CERTIFICATE----- and so on")]
     CaBundle,
     /// The client can not be built.
     #[error("the HTTP client can not be built")]
@@ -95,8 +95,18 @@ impl Model {
     }
 }
 
+/// Checks that a CA bundle can be used.
+///
+/// # Errors
+/// It can not.
+pub fn check_ca_bundle(pem: &str) -> Result<(), ModelError> {
+    client(Some(pem)).map(drop)
+}
+
 /// A client for one set of authorities. Redirects are not followed: a policy names where prompts go.
 fn client(ca_bundle: Option<&str>) -> Result<Client, ModelError> {
+    // What is no certificate inside of the PEM is found out only when the client is built.
+    let unusable = |e| if ca_bundle.is_some() { ModelError::CaBundle } else { ModelError::Client(e) };
     let mut builder = Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .pool_idle_timeout(IDLE_TIMEOUT)
@@ -109,7 +119,7 @@ fn client(ca_bundle: Option<&str>) -> Result<Client, ModelError> {
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(ModelError::Client)
+    builder.build().map_err(unusable)
 }
 
 /// `Authorization: Bearer …`, marked as sensitive; none when the secret has bytes that no header can have.

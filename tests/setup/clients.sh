@@ -10,17 +10,20 @@ cache=${ROUTING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routing}
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
 # once FOLDER COMMAND…: runs the command, which fills the folder given as its last argument, unless that was done before.
-# The folder gets its name only when it is complete, so an interrupted run leaves nothing that looks finished.
+# A folder without `.complete` is of an interrupted run and made anew; the lock keeps two runs from making it at once.
 once() {
     local folder=$1 began=$SECONDS
     shift
-    if [ ! -e "$folder/.complete" ]; then
-        rm -rf "$folder"
-        mkdir -p "$(dirname "$folder")"
-        "$@" "$folder" >&2
-        touch "$folder/.complete"
-        echo "prepared $(basename "$folder") in $((SECONDS - began)) s" >&2
-    fi
+    mkdir -p "$(dirname "$folder")"
+    (
+        flock 9
+        if [ ! -e "$folder/.complete" ]; then
+            rm -rf "$folder"
+            "$@" "$folder" >&2
+            touch "$folder/.complete"
+            echo "prepared $(basename "$folder") in $((SECONDS - began)) s" >&2
+        fi
+    ) 9>"$folder.lock"
 }
 
 make_venv() {

@@ -67,12 +67,16 @@ async fn entries_written_together_are_all_there_after_a_restart() {
 #[tokio::test]
 async fn a_pass_rate_reads_only_the_counts_and_by_their_key() {
     let (store, _folder) = store().await;
-    let plan = sqlx::query(
-        "EXPLAIN QUERY PLAN SELECT pass FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3",
+    let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {PASS_RATE}")));
+    let plan = plan.bind("debug").bind(HOUR_MS).bind(0_i64).bind(MINUTE_MS).bind(0_i64);
+    let rows = plan.fetch_all(&store.readers).await.expect("a plan");
+    let steps: Vec<String> = rows.iter().map(|row| row.try_get("detail").expect("detail")).collect();
+    let searches = steps.iter().filter(|step| step.starts_with("SEARCH outcome_counts USING INDEX")).count();
+    assert_eq!(searches, 2, "{steps:#?}");
+    assert!(
+        steps.iter().all(|step| !step.contains("entries") && !step.starts_with("SCAN outcome_counts")),
+        "{steps:#?}"
     );
-    let rows = plan.bind("debug").bind(HOUR_MS).bind(0_i64).fetch_all(&store.readers).await.expect("a plan");
-    let detail: String = rows[0].try_get("detail").expect("detail");
-    assert!(detail.starts_with("SEARCH outcome_counts USING INDEX"), "{detail}");
 }
 
 #[tokio::test]

@@ -43,19 +43,45 @@ fn unknown_fields_are_found_at_every_depth_and_are_part_of_the_hash() {
 fn what_is_no_policy_is_refused_with_its_place() {
     let no_yaml = POLICY.replace("kind: RoutingPolicy", "kind: [RoutingPolicy");
     assert!(message(&no_yaml).starts_with(['2', '3']), "{}", message(&no_yaml));
-    let wrong_type = POLICY.replace("route: Local", "route: Elsewhere");
-    assert!(
-        message(&wrong_type).starts_with("15:") && message(&wrong_type).contains("Elsewhere"),
-        "{}",
-        message(&wrong_type)
-    );
-    let no_models = POLICY.replace("models:", "model:");
-    assert!(message(&no_models).contains("models"), "{}", message(&no_models));
     let twice = POLICY.replace("kind: RoutingPolicy", "kind: RoutingPolicy\nkind: RoutingPolicy");
     assert!(message(&twice).contains("kind"), "{}", message(&twice));
     assert!(message("a: b").contains("not a RoutingPolicy"));
     assert!(message(&format!("{POLICY}---\n{POLICY}")).contains("document"));
     assert!(message(&"#".repeat(MAX_BYTES + 1)).contains("at most"));
+}
+
+#[test]
+fn every_field_of_the_wrong_form_is_named_at_once() {
+    let text = POLICY
+        .replace("name: routing", "name: Not_A_Name")
+        .replace("name: qwen", "name: 5")
+        .replace("floor: \"0.90\"", "floor: true")
+        .replace("    ceil: \"0.70\"\n", "")
+        .replace("route: Local", "route: Elsewhere");
+    let text = format!("{text}  limits: {{inFlight: \"5\"}}\n  service: {{port: 70000}}\n  brain:\n");
+    let DocumentError::Form(errors) = Document::parse(&text).expect_err("wrong") else { panic!("errors of form") };
+    let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    for line in [
+        "metadata.name: Not_A_Name: must be a lower-case letter",
+        "spec.models.local.name: 5: quote it: \"5\"",
+        "spec.thresholds.floor: true: quote it",
+        "spec.thresholds.ceil: is required",
+        "spec.skills[1].route: Elsewhere: the value is not one of \"Auto\", \"Local\" or \"Claude\"",
+        "spec.limits.inFlight: 5: the value is not of type \"integer\"",
+        "spec.service.port: 70000: the value is greater than the maximum of 65535",
+    ] {
+        assert!(lines.iter().any(|found| found.starts_with(line)), "{line}: {lines:#?}");
+    }
+    assert_eq!(lines.len(), 7, "{lines:#?}");
+}
+
+#[test]
+fn an_error_of_form_is_left_out_where_a_clearer_one_stands() {
+    let text = POLICY.replace("floor: \"0.90\"", "floor: 0.9");
+    let document = Document::parse(&text).expect("a policy");
+    let clearer = [FieldError::absent("spec.thresholds.floor", "quote it")];
+    assert_eq!(document.form_errors_beside(&clearer), []);
+    assert_eq!(document.form_errors_beside(&[]).len(), 1);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     let shutdown = Shutdown::default();
     let signals = tokio::spawn(shutdown.clone().on_signals(GRACE));
     let app = http::app(store.clone(), settings.token.as_ref(), shutdown.hard_stop.clone());
-    let ended = server::until(listener, app, shutdown.stopping.clone()).await;
+    let ended = server::until_stopped(listener, app, &shutdown).await;
     store.close().await;
     shutdown.stopped.cancel();
     ended.map_err(ServeError::Ended)?;

@@ -6,14 +6,14 @@ use crds::builtin::BuiltinPrompts;
 use serde_json::{Value, json};
 
 use super::{CheckArgs, CliError, Output};
-use crate::config::candidate::{Candidate, Refusal, read_file};
+use crate::config::candidate::{Candidate, Refusal, UnknownFields, read_file};
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let prompts = BuiltinPrompts::default();
     let mut valid = true;
     let mut report = vec![];
     for path in &args.policies {
-        let result = read_file(path, args.configmaps.as_deref(), &prompts);
+        let result = read_file(path, args.configmaps.as_deref(), &prompts, UnknownFields::Refuse);
         valid &= result.is_ok();
         report.push((path.display().to_string(), result));
     }
@@ -28,11 +28,7 @@ fn text(path: &str, result: &Result<Candidate, Refusal>) -> String {
     match result {
         Ok(candidate) => {
             let skills: Vec<&str> = candidate.table.skills.keys().map(String::as_str).collect();
-            let unknown = match candidate.unknown_fields.as_slice() {
-                [] => String::new(),
-                fields => format!("; fields that this version does not know: {}", fields.join(", ")),
-            };
-            format!("{path}: valid; skills {}; config hash {}{unknown}", skills.join(", "), candidate.hash)
+            format!("{path}: valid; skills {}; config hash {}", skills.join(", "), candidate.hash)
         }
         Err(refusal) => refusal.to_string(),
     }
@@ -42,8 +38,7 @@ fn structured(path: &str, result: &Result<Candidate, Refusal>) -> Value {
     match result {
         Ok(candidate) => {
             let skills: Vec<&String> = candidate.table.skills.keys().collect();
-            let unknown = &candidate.unknown_fields;
-            json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "unknownFields": unknown, "problems": []})
+            json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "problems": []})
         }
         Err(refusal) => json!({"file": path, "valid": false, "problems": refusal.problems}),
     }

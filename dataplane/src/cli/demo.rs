@@ -1,6 +1,10 @@
 //! `routing demo`: everything on this machine, in one process.
 
-use std::{net::Ipv4Addr, process::ExitCode};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    process::ExitCode,
+    time::Duration,
+};
 
 use brain::store::Store;
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -14,6 +18,8 @@ use crate::{
 };
 
 const LOOPBACK: &str = "127.0.0.1";
+/// How long the brain and the stand-in models have to end.
+const PART_GRACE: Duration = Duration::from_secs(2);
 
 /// Addresses that the demo serves, for its greeting.
 struct Addresses {
@@ -21,6 +27,7 @@ struct Addresses {
     brain: String,
     admin: String,
     with_token: bool,
+    brain_token: bool,
     stand_in: bool,
 }
 
@@ -45,9 +52,10 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
     let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
     greet(&Addresses {
-        mcp: format!("http://{LOOPBACK}:{port}/mcp"),
-        admin: format!("http://{LOOPBACK}:{admin_port}"),
+        mcp: format!("{}/mcp", reachable(bind, port)),
+        admin: reachable(bind, admin_port),
         brain: brain_address,
+        brain_token: super::set(&variables, "BRAIN_TOKEN").is_some(),
         with_token: !data_plane.config.active().table.access.tokens.is_empty(),
         stand_in: stand_in.is_some(),
     });
@@ -55,10 +63,13 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     // Only now: the last decisions went to the brain while the data plane ended.
     end.cancel();
     for server in std::iter::once(brain_server).chain(stand_in) {
-        server
-            .await
-            .map_err(|e| CliError::Message(format!("a part of the demo ended abnormally: {e}")))?
-            .map_err(server::ServeError::Ended)?;
+        // A connection that somebody keeps open does not hold the end up.
+        match tokio::time::timeout(PART_GRACE, server).await {
+            Ok(ended) => {
+                ended.map_err(std::io::Error::other).and_then(|ended| ended).map_err(server::ServeError::Ended)?
+            }
+            Err(_) => tracing::debug!("a part of the demo was left to the process's end"),
+        }
     }
     store.close().await;
     served?;
@@ -81,7 +92,13 @@ async fn start_brain(
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT").await?;
     let app = brain::http::app(store.clone(), settings.token.as_ref(), end.clone());
     let server = tokio::spawn(server::until(listener, app, end.clone()));
-    Ok((store, format!("http://{LOOPBACK}:{}", settings.port), server))
+    Ok((store, reachable(settings.bind, settings.port), server))
+}
+
+/// The address under which this machine reaches what listens there.
+fn reachable(bind: IpAddr, port: u16) -> String {
+    let host = if bind.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { bind };
+    format!("http://{}", SocketAddr::new(host, port))
 }
 
 /// Without an upstream, two stand-in models on a free port of this machine.
@@ -106,11 +123,18 @@ fn default(variables: &mut Variables, name: &str, value: &str) {
     }
 }
 
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
+    if plain { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 fn greet(addresses: &Addresses) {
-    let Addresses { mcp, brain, admin, with_token, stand_in } = addresses;
+    let Addresses { mcp, brain, admin, with_token, brain_token, stand_in } = addresses;
     let token = if *with_token { " -H \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
     let claude_token = if *with_token { " --header \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
-    let binary = std::env::current_exe().map_or_else(|_| "routing".into(), |path| path.display().to_string());
+    let binary = std::env::current_exe().map_or_else(|_| "routing".into(), |path| quoted(&path.display().to_string()));
+    let brain_token = if *brain_token { "BRAIN_TOKEN=\"$BRAIN_TOKEN\" " } else { "" };
     let models = if *stand_in {
         "two stand-ins, demo-local and demo-claude: no language model runs. Set LITELLM_BASE_URL for real ones"
     } else {
@@ -132,7 +156,7 @@ For Claude Code:
   claude mcp add --transport http routing {mcp}{claude_token}
 
 How it turned out (the next calls of the skill go by this):
-  {binary} outcome debug pass --brain-url {brain}
+  {brain_token}{binary} outcome debug pass --brain-url {brain}
 
 Ctrl-C ends it.
 "#

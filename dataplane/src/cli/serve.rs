@@ -17,7 +17,10 @@ use crate::{
 };
 
 pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
-    let policy = args.policy.or_else(|| super::set(variables, "ROUTING_POLICY_FILE").map(Into::into));
+    let policy = args.policy_file(variables);
+    if policy.is_none() && args.configmaps.is_some() {
+        return Err(CliError::Message("--configmaps: counts only with a policy file; give one with --policy".into()));
+    }
     let settings = settings::read(variables, policy, args.configmaps)?;
     let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
     let policy_variables = settings.policy_variables.clone();

@@ -105,7 +105,7 @@ fn brain_of(
     let target = table.brain.as_ref()?;
     let token = target.token.as_ref();
     let unchanged = previous.filter(|p| {
-        let same_token = token.is_none() || p.secrets.same_as(secrets);
+        let same_token = token.is_none_or(|token| p.secrets.agree_on(secrets, token));
         p.table.brain.as_ref() == Some(target) && same_token
     });
     match unchanged.and_then(|p| p.brain.clone()) {

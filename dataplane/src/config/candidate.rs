@@ -7,21 +7,32 @@ use std::{
 };
 
 use crds::{
-    Document, FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable,
+    Document, DocumentError, FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable,
     builtin::BuiltinPrompts,
     compile,
-    document::{self, MAX_BYTES, Position, UnknownFields},
+    document::{self, MAX_BYTES, Position},
     hash::config_hash,
     policy::ConfigMapKeyRef,
     references,
 };
 use serde::Serialize;
 
+use crate::upstream;
+
 /// Set by the operator on the policies it renders: a field that this version does not know is then a warning, so that a
 /// newer operator and an older pod live side by side during an upgrade.
 const RENDERED: &str = "routing.hyperguild.io/rendered";
 /// File beside the policy with the last config that every replica ran.
 const LAST_GOOD: &str = "last-good.yaml";
+
+/// What happens to fields that this version does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnknownFields {
+    /// The file is refused: a typing error must not silently do nothing.
+    Refuse,
+    /// As above, but in a file that the operator rendered they are reported only.
+    WarnIfRendered,
+}
 
 /// Where a policy comes from.
 #[derive(Debug, Clone)]
@@ -87,7 +98,9 @@ impl PolicySource {
     pub fn read(&self, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
         match self {
             Self::Environment(spec) => from_environment(spec, prompts),
-            Self::File { path, config_maps } => read_file(path, config_maps.as_deref(), prompts),
+            Self::File { path, config_maps } => {
+                read_file(path, config_maps.as_deref(), prompts, UnknownFields::WarnIfRendered)
+            }
         }
     }
 
@@ -96,7 +109,9 @@ impl PolicySource {
     pub fn read_last_good(&self, prompts: &BuiltinPrompts) -> Option<Result<Candidate, Refusal>> {
         let Self::File { path, config_maps } = self else { return None };
         let last_good = path.parent().unwrap_or(Path::new("")).join(LAST_GOOD);
-        last_good.is_file().then(|| read_file(&last_good, config_maps.as_deref(), prompts))
+        last_good
+            .is_file()
+            .then(|| read_file(&last_good, config_maps.as_deref(), prompts, UnknownFields::WarnIfRendered))
     }
 }
 
@@ -113,28 +128,39 @@ fn from_environment(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Resul
 ///
 /// # Errors
 /// Everything wrong with it.
-pub fn read_file(path: &Path, config_maps: Option<&Path>, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
+pub fn read_file(
+    path: &Path,
+    config_maps: Option<&Path>,
+    prompts: &BuiltinPrompts,
+    unknown: UnknownFields,
+) -> Result<Candidate, Refusal> {
     let refused = |problems: Vec<Problem>| Refusal { file: path.display().to_string(), problems };
     let text = read_bounded(path).map_err(|message| refused(vec![Problem { position: None, message }]))?;
-    let document = Document::parse(&text)
-        .map_err(|e| refused(vec![Problem { position: e.position(), message: e.to_string() }]))?;
-    from_document(document, config_maps, prompts)
+    let document = Document::parse(&text).map_err(|e| refused(parse_problems(&text, &e)))?;
+    from_document(document, config_maps, prompts, unknown)
         .map_err(|errors| refused(errors.iter().map(|error| located(&text, error)).collect()))
+}
+
+fn parse_problems(text: &str, error: &DocumentError) -> Vec<Problem> {
+    match error {
+        DocumentError::Form(errors) => errors.iter().map(|error| located(text, error)).collect(),
+        other => vec![Problem { position: other.position(), message: other.to_string() }],
+    }
 }
 
 fn from_document(
     mut document: Document,
     config_maps: Option<&Path>,
     prompts: &BuiltinPrompts,
+    unknown: UnknownFields,
 ) -> Result<Candidate, Vec<FieldError>> {
     let rendered = document.policy.metadata.annotations.as_ref().is_some_and(|a| a.contains_key(RENDERED));
-    let unknown = if rendered { UnknownFields::Warn } else { UnknownFields::Refuse };
     let mut errors = match unknown {
-        UnknownFields::Refuse => document.unknown_field_errors(),
-        UnknownFields::Warn => vec![],
+        UnknownFields::WarnIfRendered if rendered => vec![],
+        UnknownFields::WarnIfRendered | UnknownFields::Refuse => document.unknown_field_errors(),
     };
     let spec = &mut document.policy.spec;
-    let mut hash = document.hash;
+    let mut hash = document.hash.clone();
     if let Some(folder) = config_maps {
         let before = spec.clone();
         if let Err(unresolved) = references::resolve(spec, |reference| read_config_map(folder, reference)) {
@@ -147,16 +173,38 @@ fn from_document(
             hash = config_hash(&serde_json::json!([hash, resolved]));
         }
     }
-    match compile(spec, prompts) {
-        Ok(table) if errors.is_empty() => {
-            Ok(Candidate { table: Arc::new(table), hash, unknown_fields: document.unknown_fields })
+    let table = match compile(spec, prompts) {
+        Ok(table) => {
+            errors.extend(bad_ca_bundles(spec, &table));
+            Some(table)
         }
-        Ok(_) => Err(errors),
         Err(invalid) => {
             errors.extend(invalid.0);
-            Err(errors)
+            None
+        }
+    };
+    errors.extend(document.form_errors_beside(&errors));
+    match table {
+        Some(table) if errors.is_empty() => {
+            Ok(Candidate { table: Arc::new(table), hash, unknown_fields: document.unknown_fields })
+        }
+        _ => Err(errors),
+    }
+}
+
+/// The CA bundles that hold no certificate; `crds` sees only that they are PEM.
+fn bad_ca_bundles(spec: &RoutingPolicySpec, table: &RoutingTable) -> Vec<FieldError> {
+    let models = [("local", &spec.models.local, &table.local), ("claude", &spec.models.claude, &table.claude)];
+    let mut errors = vec![];
+    for (name, model, target) in models {
+        let own = model.upstream.is_some();
+        let path = if own { format!("spec.models.{name}.upstream.caBundle") } else { "spec.upstream.caBundle".into() };
+        if let Some(Err(error)) = target.ca_bundle.as_deref().map(upstream::check_ca_bundle) {
+            errors.push(FieldError::absent(path, error.to_string()));
         }
     }
+    errors.dedup();
+    errors
 }
 
 fn located(text: &str, error: &FieldError) -> Problem {

@@ -26,8 +26,13 @@ pub struct Refused {
 
 /// Neither the policy nor the last good one can run.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct StartError(pub Refusal);
+#[error("{policy}{}", last_good.as_ref().map(|r| format!("\nnor can the last good one run:\n{r}")).unwrap_or_default())]
+pub struct StartError {
+    /// Why the policy can not.
+    pub policy: Refusal,
+    /// Why the last good one can not, if there is one.
+    pub last_good: Option<Refusal>,
+}
 
 /// The running config and its source.
 pub struct Config {
@@ -60,12 +65,15 @@ impl Config {
         let (active, refused) = match policy {
             Ok(active) => (active, None),
             Err(refusal) => match source.read_last_good(&prompts) {
-                Some(Ok(candidate)) => {
-                    let active = activate(candidate, Origin::LastGood, &secrets, None, &shared).map_err(StartError)?;
+                Some(last_good) => {
+                    let started =
+                        last_good.and_then(|candidate| activate(candidate, Origin::LastGood, &secrets, None, &shared));
+                    let active = started
+                        .map_err(|last_good| StartError { policy: refusal.clone(), last_good: Some(last_good) })?;
                     tracing::error!(reason = %refusal, hash = active.hash, "the policy is refused; the last good one runs");
                     (active, Some(refused_now(&refusal)))
                 }
-                Some(Err(_)) | None => return Err(StartError(refusal)),
+                None => return Err(StartError { policy: refusal, last_good: None }),
             },
         };
         report(&active);

@@ -123,8 +123,8 @@ proptest! {
     }
 
     #[test]
-    fn two_requests_share_a_hash_only_if_they_are_the_same(a in ".{0,20}", b in ".{0,20}") {
-        prop_assert_eq!(request_hash(&a, &b), request_hash(&a, &b));
+    fn the_order_of_the_texts_counts(a in "[^\u{0}]{0,20}", b in "[^\u{0}]{0,20}") {
+        // Texts with NUL could be split differently into the same bytes; arguments with NUL are refused.
         if a != b {
             prop_assert_ne!(request_hash(&a, &b), request_hash(&b, &a));
         }

@@ -38,7 +38,8 @@ mod defaults {
 pub const DEFAULT_BRAIN_URL: &str = defaults::BRAIN_URL;
 
 /// Variables that make the policy, so that they count only when there is no policy file.
-const POLICY_VARIABLES: [&str; 9] = [
+const POLICY_VARIABLES: [&str; 10] = [
+    "ROUTING_MCP_TOKEN",
     "LITELLM_BASE_URL",
     "LITELLM_API_KEY",
     "BRAIN_URL",
@@ -142,9 +143,11 @@ fn secret(reader: &Reader<'_>, name: &str) -> Option<SecretKeyRef> {
 }
 
 fn thresholds(reader: &mut Reader<'_>) -> Thresholds {
+    let errors_before = reader.errors.len();
     let floor = reader.parsed("HYPERGUILD_ROUTE_LOCAL_FLOOR", defaults::FLOOR, DECIMAL_RULE, decimal);
     let ceil = reader.parsed("HYPERGUILD_ROUTE_LOCAL_CEIL", defaults::CEIL, DECIMAL_RULE, decimal);
-    if ceil > floor {
+    let both_are_numbers = reader.errors.len() == errors_before;
+    if both_are_numbers && ceil > floor {
         let rule = format!("must not be above HYPERGUILD_ROUTE_LOCAL_FLOOR ({floor})");
         reader.error("HYPERGUILD_ROUTE_LOCAL_CEIL", &ceil.to_string(), &rule);
     }

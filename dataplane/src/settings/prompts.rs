@@ -14,9 +14,13 @@ const VARIABLE: &str = "SUPERVISOR_CONFIG_DIR";
 /// compiled in.
 pub(super) fn read(variables: &Variables) -> Result<BuiltinPrompts, Vec<String>> {
     let named = variables.get(VARIABLE).filter(|folder| !folder.is_empty());
+    choose(named.map(Path::new), Path::new(DEFAULT_FOLDER))
+}
+
+fn choose(named: Option<&Path>, default: &Path) -> Result<BuiltinPrompts, Vec<String>> {
     match named {
-        Some(folder) => read_folder(Path::new(folder)),
-        None if Path::new(DEFAULT_FOLDER).is_dir() => read_folder(Path::new(DEFAULT_FOLDER)),
+        Some(folder) => read_folder(folder),
+        None if default.is_dir() => read_folder(default),
         None => Ok(BuiltinPrompts::default()),
     }
 }
@@ -34,5 +38,24 @@ fn read_folder(folder: &Path) -> Result<BuiltinPrompts, Vec<String>> {
         Ok(BuiltinPrompts::with_files(texts.into_iter().flatten()))
     } else {
         Err(errors.into_iter().filter_map(Result::err).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn contract_1_the_default_folder_is_used_if_it_exists() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let default = folder.path().join("supervisor");
+        assert_eq!(choose(None, &default), Ok(BuiltinPrompts::default()), "it does not exist");
+        std::fs::create_dir(&default).expect("a folder");
+        for (file, _) in PROMPT_FILES {
+            std::fs::write(default.join(file), "from the folder").expect("written");
+        }
+        assert_ne!(choose(None, &default), Ok(BuiltinPrompts::default()));
+        let named = folder.path().join("named");
+        assert!(choose(Some(&named), &default).is_err_and(|errors| errors.len() == 5), "the named one counts alone");
     }
 }

@@ -79,8 +79,8 @@ fn without_thinking(content: &str) -> String {
     while let Some(thinking) = rest.strip_prefix("<think>") {
         rest = thinking.split_once("</think>").map_or("", |(_, answer)| answer.trim());
     }
-    // Some chat templates open the block themselves, so that only its end is in the answer.
-    if let Some((before, answer)) = rest.split_once("</think>")
+    // Some chat templates open the block themselves, so that only its end, on a line of its own, is in the answer.
+    if let Some((before, answer)) = rest.split_once("\n</think>\n")
         && !before.contains("<think>")
     {
         rest = answer.trim();
@@ -140,7 +140,8 @@ mod tests {
         for (content, answer) in [
             ("<think>hm</think>\nyes", "yes"),
             ("<think>a</think><think>b</think> yes", "yes"),
-            ("hm, so</think> yes", "yes"),
+            ("hm, so\n</think>\n\nyes", "yes"),
+            ("The pattern `</think>` is wrong", "The pattern `</think>` is wrong"),
             ("use <think> tags like <think>x</think>", "use <think> tags like <think>x</think>"),
         ] {
             assert_eq!(read(&said(json!(content), "stop")), Ok(answer.into()), "{content}");

@@ -15,6 +15,7 @@ use axum::{
 };
 use futures::stream;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::Server;
 
@@ -47,21 +48,27 @@ impl Received {
 
 type Log = Arc<Mutex<Vec<Received>>>;
 
+#[derive(Clone, Default)]
+struct Shared {
+    log: Log,
+    release: Arc<Notify>,
+}
+
 /// The models.
 pub struct Models {
     server: Server,
-    log: Log,
+    state: Shared,
 }
 
 impl Models {
     /// Starts them.
     pub async fn start() -> Self {
-        let log = Log::default();
+        let state = Shared::default();
         let routes = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/below/v1/chat/completions", post(complete))
-            .with_state(Arc::clone(&log));
-        Self { server: Server::start(routes).await, log }
+            .with_state(state.clone());
+        Self { server: Server::start(routes).await, state }
     }
 
     /// Their base URL.
@@ -70,13 +77,18 @@ impl Models {
         self.server.url()
     }
 
+    /// Lets the calls of the model `waits` be answered.
+    pub fn release(&self) {
+        self.state.release.notify_waiters();
+    }
+
     /// What was asked so far.
     ///
     /// # Panics
     /// A handler panicked.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
-        self.log.lock().expect("no handler panics").clone()
+        self.state.log.lock().expect("no handler panics").clone()
     }
 
     /// The names of the models asked so far.
@@ -96,38 +108,42 @@ struct Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if !self.answered
-            && let Ok(mut log) = self.log.lock()
+            && let Ok(mut log) = self.state.log.lock()
         {
             log[self.index].abandoned = true;
         }
     }
 }
 
-async fn complete(State(log): State<Log>, uri: axum::http::Uri, headers: HeaderMap, body: Bytes) -> Response {
+async fn complete(State(state): State<Shared>, uri: axum::http::Uri, headers: HeaderMap, body: Bytes) -> Response {
     let body: Value = serde_json::from_slice(&body).unwrap_or_default();
     let received = Received { path: uri.path().into(), headers, body, abandoned: false };
     let model = received.model().to_string();
     let index = {
-        let mut log = log.lock().expect("no handler panics");
+        let mut log = state.log.lock().expect("no handler panics");
         log.push(received);
         log.len() - 1
     };
-    let mut pending = Pending { log, index, answered: false };
-    let response = behave(&model).await;
+    let mut pending = Pending { log: Arc::clone(&state.log), index, answered: false };
+    let response = behave(&model, &state.release).await;
     pending.answered = true;
     response
 }
 
-async fn behave(model: &str) -> Response {
+async fn behave(model: &str, release: &Notify) -> Response {
     match model {
         "hangs" => std::future::pending().await,
         "takes-a-second" => {
             tokio::time::sleep(Duration::from_secs(1)).await;
             said("answer of takes-a-second")
         }
-        "takes-17-seconds" => {
-            tokio::time::sleep(Duration::from_secs(17)).await;
-            said("answer of takes-17-seconds")
+        "takes-20-seconds" => {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            said("answer of takes-20-seconds")
+        }
+        "waits" => {
+            release.notified().await;
+            said("answer of waits")
         }
         "status-500" => (StatusCode::INTERNAL_SERVER_ERROR, error("internal_server_error")).into_response(),
         "status-429" => (StatusCode::TOO_MANY_REQUESTS, error("throttling_error")).into_response(),

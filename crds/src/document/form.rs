@@ -1,0 +1,76 @@
+//! Whether a document has the form of the resource: types, required fields, patterns, bounds. Asked of the schema that
+//! the API server asks, so that a file and a cluster refuse the same.
+
+use std::{collections::HashSet, sync::LazyLock};
+
+use jsonschema::{Validator, error::ValidationErrorKind};
+use kube::CustomResourceExt;
+use serde_json::Value;
+
+use super::locate;
+use crate::{FieldError, RoutingPolicy, redact};
+
+/// Most errors reported for one document.
+const ERRORS_MAX: usize = 50;
+/// The form of a policy's name: it is the name of a Service, too, and others are made from it.
+const NAME_RULE: &str =
+    "must be a lower-case letter and then up to 51 of a-z, 0-9 and '-', ending with a letter or digit";
+const NAME_MAX: usize = 52;
+
+/// Everything in which the document has not the form of the resource.
+pub(super) fn errors(raw: &Value) -> Vec<FieldError> {
+    static SCHEMA: LazyLock<Validator> = LazyLock::new(schema);
+    // A null stands for an absent field, as it does for the API server.
+    let is_null = |pointer: &str| raw.pointer(pointer).is_some_and(Value::is_null);
+    let of_schema =
+        SCHEMA.iter_errors(raw).filter(|e| !is_null(e.instance_path().as_str())).map(|e| field_error(raw, &e));
+    name_error(raw).into_iter().chain(of_schema).take(ERRORS_MAX).collect()
+}
+
+/// The form errors about fields that no other error is about.
+pub(super) fn not_covered(form: &[FieldError], other: &[FieldError]) -> Vec<FieldError> {
+    let covered: HashSet<&str> = other.iter().map(|error| error.path.as_str()).collect();
+    let is_new = |error: &&FieldError| !covered.iter().any(|path| path.starts_with(error.path.as_str()));
+    form.iter().filter(is_new).cloned().collect()
+}
+
+fn schema() -> Validator {
+    let crd = RoutingPolicy::crd();
+    let schema = crd.spec.versions.first().and_then(|version| version.schema.clone()).unwrap_or_default();
+    let schema = serde_json::to_value(schema.open_api_v3_schema).unwrap_or_default();
+    let options =
+        jsonschema::draft202012::options().with_pattern_options(jsonschema::PatternOptions::regex()).offline();
+    options.build(&schema).expect("the generated CRD is a schema: the tests below build it")
+}
+
+fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldError {
+    let pointer = error.instance_path().as_str();
+    let path = locate::bracketed(pointer.trim_start_matches('/').replace('/', ".").as_str());
+    if let ValidationErrorKind::Required { property } = error.kind() {
+        let property = property.as_str().unwrap_or_default();
+        let path = if path.is_empty() { property.to_string() } else { format!("{path}.{property}") };
+        return FieldError::absent(path, "is required");
+    }
+    let value = match raw.pointer(pointer) {
+        Some(Value::String(text)) => redact::url(text),
+        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => scalar.to_string(),
+        _ => String::new(),
+    };
+    let message = match error.kind() {
+        ValidationErrorKind::Type { kind } if !value.is_empty() && format!("{kind:?}").contains("String") => {
+            format!("quote it: \"{value}\"")
+        }
+        _ => error.masked_with("the value").to_string(),
+    };
+    FieldError::new(path, value, message)
+}
+
+fn name_error(raw: &Value) -> Option<FieldError> {
+    let name = raw.pointer("/metadata/name")?.as_str()?;
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let well_formed = name.len() <= NAME_MAX
+        && name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.chars().all(allowed)
+        && !name.ends_with('-');
+    (!well_formed).then(|| FieldError::new("metadata.name", name, NAME_RULE))
+}
