@@ -164,10 +164,11 @@ end() {
 probe() {
   local base=${litellm%/}
   request "${LITELLM_API_KEY:-}" "$PROBE_SECONDS" "${base%/v1}/v1/models"
-  if [[ $status != 2?? ]]; then skip "LiteLLM at $(shown "$litellm") (LITELLM_BASE_URL, LITELLM_API_KEY): /v1/models: $(answered)"; fi
+  # A 5xx is what a gateway says for a LiteLLM that is not there; any other answer has to be the right one.
+  if [[ $status == 000 || $status == 5?? ]]; then skip "LiteLLM at $(shown "$litellm") (LITELLM_BASE_URL): /v1/models: $(answered)"; fi
+  if [[ $status != 2?? ]]; then fail "LiteLLM at $(shown "$litellm"): /v1/models: $(answered); is LITELLM_API_KEY right?"; fi
   ok "LiteLLM answers /v1/models"
   read_total 1h
-  # A 5xx is what a gateway says for a brain that is not there; any other answer has to be the right one.
   if [[ $status == 000 || $status == 5?? ]]; then skip "the brain at $(shown "$brain") (BRAIN_URL): /pass-rate: $total_error"; fi
   if [[ -n $total_error ]]; then fail "the brain: /pass-rate?skill=_routing&window=1h: $total_error"; fi
   before=$total

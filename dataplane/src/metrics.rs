@@ -55,6 +55,7 @@ pub struct Metrics {
     pass_rate_errors: Counters<KindLabel>,
     decision_log_dropped: Counters<KindLabel>,
     reloads: Counters<KindLabel>,
+    looks: Counters<KindLabel>,
     in_flight: Gauge,
 }
 
@@ -71,6 +72,7 @@ impl Default for Metrics {
             pass_rate_errors: Counters::default(),
             decision_log_dropped: Counters::default(),
             reloads: Counters::default(),
+            looks: Counters::default(),
             in_flight: Gauge::default(),
             registry: Registry::default(),
         };
@@ -107,6 +109,11 @@ impl Default for Metrics {
             metrics.decision_log_dropped.clone(),
         );
         registry.register("config_reloads", "Config changes seen: applied, refused", metrics.reloads.clone());
+        registry.register(
+            "config_looks",
+            "Looks at the config's files, by what led to them: event, timer",
+            metrics.looks.clone(),
+        );
         registry.register("in_flight_calls", "Skill calls being worked on", metrics.in_flight.clone());
         Self { registry, ..metrics }
     }
@@ -157,6 +164,11 @@ impl Metrics {
     /// A config change was applied or refused.
     pub fn reload(&self, kind: &'static str) {
         self.reloads.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// The config's files were looked at.
+    pub fn config_look(&self, kind: &'static str) {
+        self.looks.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// Calls being worked on.

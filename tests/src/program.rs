@@ -113,6 +113,14 @@ impl Program {
         self
     }
 
+    /// Expects it at this port, whatever makes it listen there.
+    #[must_use]
+    pub fn at_port(mut self, port: u16) -> Self {
+        self.ports.mcp = port;
+        self.health_port = port;
+        self
+    }
+
     /// The folder that it will run in.
     #[must_use]
     pub fn folder(&self) -> &Path {

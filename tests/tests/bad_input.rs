@@ -126,6 +126,69 @@ fn a_taken_port_refuses_the_start_with_the_variable_that_changes_it() {
 }
 
 #[test]
+fn what_a_target_of_make_needs_is_named_with_the_line_that_installs_it() {
+    let tools = tests::checkout().join("tests/setup/tools.sh");
+    for (target, tool, package) in
+        [("run", "cc", "build-essential"), ("test", "npm", "npm"), ("lint", "shellcheck", "shellcheck")]
+    {
+        let bare = std::process::Command::new("/bin/bash").arg(&tools).arg(target).env("PATH", "/nonexistent").output();
+        let output = bare.expect("bash runs");
+        let printed = String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = printed.lines().collect();
+        assert!(!output.status.success() && lines[0].starts_with("missing: ") && lines[0].contains(tool), "{printed}");
+        assert!(lines[1].contains("apt-get install") && lines[1].contains(package), "{printed}");
+        assert!(lines[2].contains("cargo") && lines[2].contains("rustup"), "{printed}");
+    }
+}
+
+#[tokio::test]
+async fn the_policys_port_holds_when_no_variable_says_another() {
+    let port = tests::ports::free();
+    let text = policy("http://127.0.0.1:1", "l", "c", &format!("service: {{port: {port}}}"));
+    let routing = Program::serve_policy(&text).variable("ROUTING_PORT", "").at_port(port).start().await;
+    assert_eq!(routing.mcp().tools().await.len(), 4);
+    assert_eq!(routing.admin("/livez").await, "alive\n");
+    assert_eq!(routing.admin("/readyz").await, "ready\n");
+    let metrics = routing.admin("/metrics").await;
+    assert!(metrics.ends_with("# EOF\n") && metrics.contains("routing_build_info{version="), "OpenMetrics: {metrics}");
+}
+
+#[test]
+fn a_ca_bundle_that_is_no_certificate_is_refused_with_its_path() {
+    let bundle = |pem: &str| format!("upstream: {{url: https://a, caBundle: {{text: \"{pem}\"}}}}");
+    for pem in ["no PEM", "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n"] {
+        let text = policy("https://a", "l", "c", "").replace("upstream: {url: https://a}", &bundle(pem));
+        let (valid, printed) = check(&text, &[]);
+        assert!(!valid && printed.contains("policy.yaml:5:30: spec.upstream.caBundle: "), "{printed}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_a_policy_is_said_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let output = program::run(&["--configmaps", "maps"], &[], folder.path());
+    assert!(
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).starts_with("--configmaps: "),
+        "{output:?}"
+    );
+    for roots in ["relative", "/nowhere/at/all"] {
+        let output = program::run(&[], &[("ROUTING_WORKSPACE_ROOTS", roots), ("ROUTING_PORT", "0")], folder.path());
+        let printed = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            printed.contains(&format!("ROUTING_WORKSPACE_ROOTS: {roots}: must be absolute"))
+                && printed.contains("ROUTING_PORT: 0"),
+            "{printed}"
+        );
+    }
+    let output =
+        program::run(&[], &[("RUST_LOG", "[["), ("ROUTING_LOG_FORMAT", "xml"), ("ROUTING_PORT", "0")], folder.path());
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 3, "all bad variables in one go: {output:?}");
+    let rendered = policy("http://a", "l", "c", "evidnce: {}")
+        .replace("{name: routing}", "{name: routing, annotations: {routing.hyperguild.io/rendered: \"true\"}}");
+    assert!(!check(&rendered, &[]).0, "check refuses unknown fields whoever rendered the file");
+}
+
+#[test]
 fn log_variables_are_checked() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, value) in [("ROUTING_LOG_FORMAT", "xml"), ("RUST_LOG", "[[")] {
@@ -142,12 +205,13 @@ async fn variables_that_a_policy_file_makes_void_are_named_in_one_warning() {
         .variable("BRAIN_URL", "http://b")
         .variable("HYPERGUILD_LOCAL_MODEL", "m")
         .variable("BRAIN_TOKEN", "read by the policy's reference")
+        .variable("ROUTING_MCP_TOKEN", "of no use without access.tokens")
         .start()
         .await;
     let warnings: Vec<String> =
         routing.log().lines().filter(|line| line.contains("do not count")).map(str::to_string).collect();
     assert_eq!(warnings.len(), 1, "{}", routing.log());
-    assert!(warnings[0].contains("\"BRAIN_URL, HYPERGUILD_LOCAL_MODEL\""), "{warnings:?}");
+    assert!(warnings[0].contains("\"ROUTING_MCP_TOKEN, BRAIN_URL, HYPERGUILD_LOCAL_MODEL\""), "{warnings:?}");
 }
 
 #[tokio::test]

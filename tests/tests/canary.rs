@@ -36,8 +36,8 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
             .variable("KEY", KEY)
             .variable("BRAIN", BRAIN_TOKEN)
             .variable("ROUTING_LOG_FORMAT", format)
-            // Everything that this project's own code could ever log, and the libraries at what they log by default.
-            .variable("RUST_LOG", "info,dataplane=trace,brain=trace,crds=trace,routing=trace");
+            // Everything that this project and its libraries could ever log.
+            .variable("RUST_LOG", "trace");
         let routing = program.start().await;
         let mcp = routing.mcp().token(TOKEN);
         let shown = std::cell::RefCell::new(String::new());
@@ -48,23 +48,30 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
                 .expect("written");
             waiting::until("the config", || async {
                 let result = mcp.debug(&format!("{PROMPT} {local}")).await;
-                shown.borrow_mut().push_str(result.text(0));
+                shown.borrow_mut().push_str(&result.0.to_string());
                 models.asked().contains(&local.to_string()).then_some(())
             })
             .await;
         }
-        for arguments in [
-            json!({"project_root": "/tmp", "problem": 1, PROMPT: 1}),
-            json!({"project_root": "/tmp", "problem": format!("{PROMPT}\0")}),
+        // The caller's own argument names are repeated to the caller, and to nobody else.
+        mcp.result("debug", json!({"project_root": "/tmp", "problem": 1, PROMPT: 1})).await;
+        let with_nul = mcp.result("debug", json!({"project_root": "/tmp", "problem": format!("{PROMPT}\0")})).await;
+        let no_object = mcp.send("tools/call", json!({"name": "debug", "arguments": PROMPT})).await;
+        let wrong_token = routing.mcp().token("CANARY-wrong").send("tools/list", json!({})).await;
+        let material = json!({"project_root": format!("/{PROMPT}"), "files": [format!("{PROMPT}.rs")], "contents": {PROMPT: PROMPT}});
+        let reviewed = mcp.result("code_review", material).await;
+        for text in [
+            with_nul.0.to_string(),
+            no_object.text().await.expect("text"),
+            wrong_token.text().await.expect("text"),
+            reviewed.0.to_string(),
         ] {
-            // The caller's own argument names may be repeated to the caller, and only there.
-            mcp.result("debug", arguments).await;
+            shown.borrow_mut().push_str(&text);
         }
-        mcp.send("tools/call", json!({"name": "debug", "arguments": PROMPT})).await;
-        routing.mcp().token("CANARY-wrong").send("tools/list", json!({})).await;
-        mcp.result("code_review", json!({"project_root": format!("/{PROMPT}"), "files": [format!("{PROMPT}.rs")], "contents": {PROMPT: PROMPT}})).await;
         waiting::until("the decisions to reach the brain", || async {
-            (routing.log().matches("decided").count() >= 4).then_some(())
+            let entries = tests::http().get(format!("{}/sessions/_routing", brain.base_url())).bearer_auth(BRAIN_TOKEN);
+            let entries: serde_json::Value = entries.send().await.ok()?.json().await.ok()?;
+            (entries["entries"].as_array()?.len() >= 6).then_some(())
         })
         .await;
         std::fs::write(routing.folder().join("policy.yaml"), "spec: [").expect("written");

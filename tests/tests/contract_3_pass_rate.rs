@@ -1,6 +1,6 @@
 //! `contract` part 3: how pass rates are asked for, cached, and survived.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tests::{
@@ -54,7 +54,17 @@ async fn contract_3_a_rate_is_cached_per_skill_and_asked_for_once_however_many_c
 }
 
 #[tokio::test]
-async fn contract_3_a_cached_rate_is_asked_for_again_after_the_ttl() {
+async fn contract_3_within_the_ttl_nothing_is_asked() {
+    let (models, brain) = (Models::start().await, Brain::start(Brain::rate("0.1")).await);
+    let routing = routing(&models, &brain).await;
+    for i in 0..20 {
+        assert_eq!(routing.mcp().debug(&format!("call {i}")).await.decisions("decision"), [json!("claude")]);
+    }
+    assert_eq!(brain.pass_rates_asked().len(), 1);
+}
+
+#[tokio::test]
+async fn contract_3_a_rate_is_asked_for_again_after_the_ttl() {
     let (models, brain) = (Models::start().await, Brain::start(Brain::rate("0.1")).await);
     let routing = Program::serve()
         .variable("LITELLM_BASE_URL", &models.url())
@@ -62,7 +72,12 @@ async fn contract_3_a_cached_rate_is_asked_for_again_after_the_ttl() {
         .variable("HYPERGUILD_PASS_RATE_TTL_SECONDS", "1")
         .start()
         .await;
-    routing.mcp().debug("x").await;
+    // With the default of 60 s there would be two requests at most while this waits.
+    tests::waiting::until("five requests", || async {
+        routing.mcp().debug("x").await;
+        (brain.pass_rates_asked().len() >= 5).then_some(())
+    })
+    .await;
     brain.answer(Brain::rate("1.0"));
     tests::waiting::until("the new rate", || async {
         (routing.mcp().debug("x").await.decisions("decision") == [json!("local")]).then_some(())
@@ -102,12 +117,11 @@ async fn contract_3_any_error_is_no_rate_is_counted_and_never_cached() {
 }
 
 #[tokio::test]
-async fn contract_3_a_slow_brain_costs_a_second_and_not_the_call() {
-    let (models, brain) = (Models::start().await, Brain::start(PassRate::After(Duration::from_secs(30))).await);
+async fn contract_3_a_brain_that_takes_longer_than_a_second_is_not_waited_for() {
+    let (models, brain) = (Models::start().await, Brain::start(PassRate::After(Duration::from_millis(2500))).await);
     let routing = routing(&models, &brain).await;
-    let began = Instant::now();
-    assert_eq!(routing.mcp().debug("x").await.decisions("decision"), [json!("local")]);
-    assert!(began.elapsed() < Duration::from_secs(20), "it did not wait for the brain's 30 s");
+    let result = routing.mcp().debug("x").await;
+    assert_eq!(result.decisions("decision"), [json!("local")], "the rate of 0.1 came too late");
     assert_eq!(routing.metric(r#"routing_pass_rate_errors_total{kind="unreachable"}"#).await, 1.0);
 }
 
@@ -131,7 +145,7 @@ async fn contract_3_from_the_environment_no_old_rate_is_held() {
 #[tokio::test]
 async fn a_policy_may_hold_the_last_known_rate_for_a_while() {
     let (models, brain) = (Models::start().await, Brain::start(Brain::rate("0.1")).await);
-    let more = format!("brain: {{url: {}}}\n  evidence: {{ttl: 100ms, holdFor: 3s}}", brain.url());
+    let more = format!("brain: {{url: {}}}\n  evidence: {{ttl: 100ms, holdFor: 20s}}", brain.url());
     let policy = policy(&models.url(), "l", "c", &more);
     let routing = Program::serve_policy(&policy).start().await;
     assert_eq!(routing.mcp().debug("x").await.decisions("decision"), [json!("claude")]);

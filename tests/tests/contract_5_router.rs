@@ -139,6 +139,57 @@ async fn every_kind_of_bad_answer_falls_open() {
     }
 }
 
+/// Starts a model behind TLS, and gives the authority's certificate.
+async fn tls_model(port: u16, folder: &std::path::Path) -> (tokio::process::Child, String) {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    let mut server = tokio::process::Command::new(tests::required("ROUTING_TEST_VENV").join("bin/python"))
+        .arg(tests::checkout().join("tests/clients/tls_model.py"))
+        .args([port.to_string(), folder.display().to_string()])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("python runs");
+    let mut lines = BufReader::new(server.stdout.take().expect("its output")).lines();
+    assert_eq!(lines.next_line().await.expect("a line").as_deref(), Some("READY"));
+    (server, std::fs::read_to_string(folder.join("ca.crt")).expect("a certificate"))
+}
+
+#[tokio::test]
+async fn a_private_authority_is_honoured_and_an_unknown_one_is_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = tests::ports::free();
+    let (_server, ca) = tls_model(port, folder.path()).await;
+    let url = format!("https://127.0.0.1:{port}");
+    let unknown = Program::serve_policy(&policy(&url, "l", "c", "skills: [{name: debug, route: Local}]")).start().await;
+    assert!(unknown.mcp().debug("x").await.text(0).contains("the endpoint can not be reached"));
+
+    let indented = ca.lines().map(|line| format!("        {line}\n")).collect::<String>();
+    let with_ca = format!("upstream:\n    url: {url}\n    caBundle:\n      text: |\n{indented}");
+    let text = policy(&url, "l", "c", "skills: [{name: debug, route: Local}]")
+        .replace(&format!("upstream: {{url: {url}}}"), &with_ca);
+    let trusting = Program::serve_policy(&text).start().await;
+    assert_eq!(trusting.mcp().debug("x").await.text(0), "answer over TLS");
+}
+
+#[tokio::test]
+async fn the_sessions_entries_and_the_callers_files_go_into_the_prompts_that_use_them() {
+    let models = Models::start().await;
+    let brain = Program::brain().start().await;
+    let entry = json!({"skill": "debug", "phase": "outcome", "final_status": "fail", "session_id": "mine", "message": "it was the cache"});
+    brain.mcp().result("session_log", entry).await;
+    let more = format!("brain: {{url: {}}}", brain.base_url());
+    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", &more)).start().await;
+    for (tool, asked) in [("retrospective", 0), ("trainer", 1)] {
+        routing.mcp().result(tool, json!({"project_root": "/tmp", "session_id": "mine"})).await;
+        assert!(models.received()[asked].message(1).contains("it was the cache"), "{tool}");
+    }
+    routing.mcp().result("retrospective", json!({"project_root": "/tmp"})).await;
+    assert!(
+        !models.received().last().expect("a request").message(1).contains("it was the cache"),
+        "not without the session"
+    );
+}
+
 #[tokio::test]
 async fn an_upstream_that_nobody_listens_on_is_unreachable() {
     let models = Models::start().await;

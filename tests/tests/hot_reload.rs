@@ -44,6 +44,7 @@ async fn a_plain_write_and_an_editors_rename_take_effect() {
     fs::rename(&swap, routing.folder().join("policy.yaml")).expect("renamed");
     answered_by(&routing, "three").await;
     assert_eq!(routing.metric(r#"routing_config_reloads_total{kind="applied"}"#).await, 2.0);
+    assert!(routing.metric(r#"routing_config_looks_total{kind="event"}"#).await >= 2.0, "file events, not the timer");
 }
 
 /// A volume as the kubelet writes it: files link through `..data` into a folder that is swapped as a whole.
@@ -97,6 +98,48 @@ async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
         "the old token is void"
     );
     assert_eq!(key(models.received().len() - 1), "Bearer key-two");
+}
+
+#[tokio::test]
+async fn a_token_and_a_key_that_change_alone_take_effect() {
+    let models = Models::start().await;
+    let access =
+        "access: {tokens: [{name: old, secretRef: {name: s, key: OLD}}, {name: new, secretRef: {name: s, key: NEW}}]}";
+    let key = format!("{{url: {}, apiKeySecretRef: {{name: s, key: KEY}}}}", models.url());
+    let text = policy(&models.url(), "l", "c", access).replace(&format!("{{url: {}}}", models.url()), &key);
+    let program = Program::serve_policy(&text);
+    let secrets = program.folder().join("secrets/s");
+    fs::create_dir_all(&secrets).expect("a folder");
+    for (name, value) in [("OLD", "token-old"), ("KEY", "key-one")] {
+        fs::write(secrets.join(name), value).expect("written");
+    }
+    let routing = program.start().await;
+    let hash = routing.status().await["configHash"].clone();
+    assert_eq!(routing.mcp().token("token-old").tools().await.len(), 4, "one of two tokens is there");
+    assert_eq!(routing.mcp().token("token-new").send("tools/list", json!({})).await.status(), 401);
+
+    fs::write(secrets.join("NEW"), " token-new \n").expect("written");
+    fs::write(secrets.join("KEY"), "key-two").expect("written");
+    waiting::until("the new token beside the old", || async {
+        (routing.mcp().token("token-new").send("tools/list", json!({})).await.status() == 200).then_some(())
+    })
+    .await;
+    assert_eq!(routing.mcp().token("token-old").tools().await.len(), 4, "rotation: both hold");
+    waiting::until("the new key", || async {
+        routing.mcp().token("token-new").debug("x").await;
+        (models.received().last().expect("a request").headers["authorization"] == "Bearer key-two").then_some(())
+    })
+    .await;
+    assert!(routing.log().contains(r#""caller":"new""#), "the record names whose token it was");
+
+    fs::remove_file(secrets.join("OLD")).expect("removed");
+    waiting::until("the end of the old token", || async {
+        (routing.mcp().token("token-old").send("tools/list", json!({})).await.status() == 401).then_some(())
+    })
+    .await;
+    let status = routing.status().await;
+    assert_eq!((&status["missingSecrets"][0]["key"], &status["configHash"]), (&json!("OLD"), &hash));
+    assert!(routing.metric(r#"routing_config_reloads_total{kind="secrets_applied"}"#).await >= 1.0);
 }
 
 #[tokio::test]
@@ -159,7 +202,7 @@ async fn fields_of_a_newer_version_are_a_warning_in_what_the_operator_rendered()
 async fn a_call_in_flight_keeps_the_config_that_it_started_with() {
     let models = Models::start().await;
     let with = |local: &str| policy(&models.url(), local, "c", "");
-    let routing = Program::serve_policy(&with("takes-a-second")).start().await;
+    let routing = Program::serve_policy(&with("waits")).start().await;
     let hash = routing.status().await["configHash"].clone();
     let call = tokio::spawn({
         let mcp = routing.mcp();
@@ -168,8 +211,9 @@ async fn a_call_in_flight_keeps_the_config_that_it_started_with() {
     waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
     fs::write(routing.folder().join("policy.yaml"), with("two")).expect("written");
     waiting::until("the new config", || async { (routing.status().await["configHash"] != hash).then_some(()) }).await;
+    models.release();
     let result = call.await.expect("a result");
-    assert_eq!((result.text(0), result.decisions("policyHash")), ("answer of takes-a-second", vec![hash]));
+    assert_eq!((result.text(0), result.decisions("policyHash")), ("answer of waits", vec![hash]));
 }
 
 #[tokio::test]

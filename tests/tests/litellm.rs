@@ -142,9 +142,9 @@ async fn a_wrong_key_is_an_error_that_says_what_the_proxy_says_of_it() {
 #[tokio::test]
 async fn contract_9_the_smoke_script_passes_against_the_proxy_and_the_brain() {
     let stack = Stack::start("qwen35", "claude-sonnet-4-6").await;
-    let smoke = |routing: Option<String>, brain: String, upstream: String| async move {
+    let smoke = |key: &'static str, routing: Option<String>, brain: String, upstream: String| async move {
         let mut command = tokio::process::Command::new(tests::checkout().join("tests/smoke.sh"));
-        command.env_clear().envs([("PATH", "/usr/bin:/bin:/usr/local/bin"), ("LITELLM_API_KEY", KEY)]);
+        command.env_clear().envs([("PATH", "/usr/bin:/bin:/usr/local/bin"), ("LITELLM_API_KEY", key)]);
         command.env("ROUTING_BIN", tests::program::binary()).env("BRAIN_URL", brain).env("LITELLM_BASE_URL", upstream);
         if let Some(routing) = routing {
             command.env("ROUTING_URL", routing);
@@ -156,13 +156,18 @@ async fn contract_9_the_smoke_script_passes_against_the_proxy_and_the_brain() {
         )
     };
     let (brain, proxy) = (stack.brain.base_url(), stack.proxy.url());
-    let (ok, printed) = smoke(None, brain.clone(), proxy.clone()).await;
+    let (ok, printed) = smoke(KEY, None, brain.clone(), proxy.clone()).await;
     assert!(ok && printed.trim_end().ends_with("PASS"), "its own binary: {printed}");
-    let (ok, printed) = smoke(Some(stack.routing.base_url()), brain.clone(), proxy.clone()).await;
+    let (ok, printed) = smoke(KEY, Some(stack.routing.base_url()), brain.clone(), proxy.clone()).await;
     assert!(ok && printed.trim_end().ends_with("PASS"), "the one at ROUTING_URL: {printed}");
+    let (ok, printed) = smoke("sk-wrong", None, brain.clone(), proxy.clone()).await;
+    assert!(!ok && printed.contains("FAIL: ") && printed.contains("LITELLM_API_KEY"), "a wrong key: {printed}");
+    let broken = Program::serve().start().await;
+    let (ok, printed) = smoke(KEY, Some(broken.base_url()), brain.clone(), proxy.clone()).await;
+    assert!(!ok && printed.contains("FAIL: "), "a data plane without models: {printed}");
     let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
     for (brain, proxy) in [(nobody.clone(), proxy), (brain, nobody)] {
-        let (ok, printed) = smoke(None, brain, proxy).await;
+        let (ok, printed) = smoke(KEY, None, brain, proxy).await;
         assert!(ok && printed.contains("SKIP"), "one of them is away: {printed}");
     }
 }

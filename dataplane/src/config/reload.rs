@@ -13,7 +13,7 @@ use super::{
     active::{Active, Origin, Shared},
     candidate::Problem,
 };
-use crate::{clock, secrets::SecretSource};
+use crate::{clock, metrics::Metrics, secrets::SecretSource};
 
 /// A config that is not run, and since when.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
@@ -105,6 +105,12 @@ impl Config {
     #[must_use]
     pub fn tools_revision(&self) -> watch::Receiver<u64> {
         self.tools_revision.subscribe()
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.shared.metrics
     }
 
     /// The source, for the watcher.

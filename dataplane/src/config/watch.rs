@@ -26,11 +26,15 @@ pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
     let (sender, mut events) = mpsc::channel::<()>(1);
     let _watcher = watch(&config, sender);
     loop {
-        tokio::select! {
+        let kind = tokio::select! {
             () = stop.cancelled() => return,
-            event = events.recv() => if event.is_some() { settle(&mut events).await } else { tokio::time::sleep(LOOK_EVERY).await },
-            () = tokio::time::sleep(LOOK_EVERY) => {}
-        }
+            Some(()) = events.recv() => {
+                settle(&mut events).await;
+                "event"
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => "timer",
+        };
+        config.metrics().config_look(kind);
         let config = Arc::clone(&config);
         // Reading and compiling block for milliseconds; calls must not wait for them.
         if let Err(error) = tokio::task::spawn_blocking(move || config.reload()).await {

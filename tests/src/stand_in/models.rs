@@ -108,7 +108,7 @@ struct Pending {
 impl Drop for Pending {
     fn drop(&mut self) {
         if !self.answered
-            && let Ok(mut log) = self.state.log.lock()
+            && let Ok(mut log) = self.log.lock()
         {
             log[self.index].abandoned = true;
         }
