@@ -39,7 +39,7 @@ lint: ## formatting, clippy, shell scripts, banned crates
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	shellcheck .ci/run $$(git ls-files '*.sh')
 	@tree=$$($(CARGO) tree --workspace --prefix none --edges normal,build,dev); \
-	if grep -E '^(aws-lc|openssl|native-tls)' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi
+	if grep -E '^(aws-lc-rs|aws-lc-sys|openssl|openssl-sys|native-tls) ' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi
 
 fmt: ## formats the code
 	cargo fmt --all

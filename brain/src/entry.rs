@@ -80,12 +80,12 @@ impl Entry {
     ///
     /// # Errors
     /// A sentence for each argument that is wrong, naming it.
-    pub fn from_arguments(mut arguments: JsonObject) -> Result<Self, Vec<String>> {
+    pub fn from_arguments(arguments: JsonObject) -> Result<Self, Vec<String>> {
         static SCHEMA: LazyLock<ArgumentSchema> = LazyLock::new(|| {
             ArgumentSchema::compile(&Entry::schema())
                 .expect("the schema is compiled in, and the tests below compile it")
         });
-        SCHEMA.check(&arguments)?;
+        let mut arguments = SCHEMA.check(arguments)?;
         let bytes = arguments.get("decision").map_or(0, |decision| decision.to_string().len());
         if bytes > DECISION_MAX_BYTES {
             return Err(vec![format!(

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::{
     Json, Router,
     extract::{Path, Query, Request, State},
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::get,
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     bearer::{self, TokenDigest},
     mcp::BrainTools,
+    store::SESSION_ENTRIES_MAX,
     store::Store,
     transport::{self, INVALID_REQUEST, origin, rpc_error},
 };
@@ -82,8 +83,25 @@ async fn pass_rate(State(store): State<Store>, Query(query): Query<BTreeMap<Stri
     }
 }
 
-async fn session(State(store): State<Store>, Path(id): Path<String>) -> Response {
-    match store.session(&id).await {
+/// Entries may be private, so no page reads them: one whose name was rebound to this address counts as of the same origin.
+fn is_asked_by_a_page(headers: &HeaderMap) -> bool {
+    headers.get("sec-fetch-site").is_some_and(|site| site != "none")
+}
+
+async fn session(
+    State(store): State<Store>,
+    Path(id): Path<String>,
+    Query(query): Query<BTreeMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    if is_asked_by_a_page(&headers) {
+        return rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, "forbidden: pages may not read sessions");
+    }
+    let limit = query.get("limit").map_or(Ok(SESSION_ENTRIES_MAX), |limit| limit.parse());
+    let Some(limit) = limit.ok().filter(|limit| (1..=SESSION_ENTRIES_MAX).contains(limit)) else {
+        return bad_request(format!("limit: must be from 1 to {SESSION_ENTRIES_MAX}"));
+    };
+    match store.session(&id, limit).await {
         Ok(entries) => Json(json!({"session_id": id, "entries": entries})).into_response(),
         Err(error) => unavailable(&error),
     }

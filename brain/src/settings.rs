@@ -34,7 +34,7 @@ impl DatabaseUrl {
     pub fn parse(text: &str) -> Result<Self, String> {
         let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
         match path {
-            Some(path) if !path.is_empty() && !path.contains('?') => Ok(Self(path.into())),
+            Some(path) if !path.is_empty() && !path.contains('?') && !path.starts_with(':') => Ok(Self(path.into())),
             _ => Err("must be sqlite:PATH, for example sqlite:/data/brain.db".into()),
         }
     }
@@ -60,7 +60,7 @@ pub fn from_environment(variables: &BTreeMap<String, String>) -> Result<Settings
     let database = read("BRAIN_DATABASE_URL", DEFAULT_DATABASE_URL, &|text| DatabaseUrl::parse(text).map(drop));
     match (parse_bind(&bind), parse_port(&port), DatabaseUrl::parse(&database)) {
         (Ok(bind), Ok(port), Ok(database)) => {
-            Ok(Settings { bind, port, database, token: set("BRAIN_TOKEN").map(|t| t.as_str().into()) })
+            Ok(Settings { bind, port, database, token: set("BRAIN_TOKEN").map(|t| t.trim().into()) })
         }
         _ => Err(errors),
     }

@@ -56,7 +56,7 @@ pub enum StoreError {
     /// The batch that held the entry could not be committed.
     #[error("the entry could not be written: {0}")]
     NotWritten(String),
-    /// More entries wait than the store can write.
+    /// The store has been closed.
     #[error("the store is shutting down")]
     Closed,
 }
@@ -158,17 +158,17 @@ impl Store {
         Ok(PassRate { pass_rate: ratio(pass, fail), pass, fail, total })
     }
 
-    /// The latest entries of a session, oldest first.
+    /// The latest `limit` entries of a session, oldest first.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn session(&self, session_id: &str) -> Result<Vec<StoredEntry>, StoreError> {
+    pub async fn session(&self, session_id: &str, limit: i64) -> Result<Vec<StoredEntry>, StoreError> {
         let rows = sqlx::query(
             "SELECT id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision \
              FROM entries WHERE session_id = $1 ORDER BY id DESC LIMIT $2",
         )
         .bind(session_id)
-        .bind(SESSION_ENTRIES_MAX)
+        .bind(limit)
         .fetch_all(&self.readers)
         .await?;
         let entries: Result<Vec<StoredEntry>, sqlx::Error> = rows.iter().rev().map(stored_entry).collect();

@@ -31,6 +31,8 @@ pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub const PARSE_ERROR: i32 = -32_700;
 /// JSON-RPC code: the request is not one that this endpoint takes.
 pub const INVALID_REQUEST: i32 = -32_600;
+/// JSON-RPC code: the server failed.
+pub const INTERNAL_ERROR: i32 = -32_603;
 /// JSON-RPC code (of the range for servers): the caller may not do this.
 pub const UNAUTHORIZED: i32 = -32_001;
 /// JSON-RPC code (of the range for servers): not now.

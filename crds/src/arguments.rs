@@ -11,6 +11,10 @@ use crate::field_error::printable;
 pub const SCHEMA_MAX_BYTES: usize = 16 * 1024;
 /// Most violations that one answer names.
 const VIOLATIONS_SHOWN: usize = 8;
+/// Most values in a caller's arguments: far more than any real call has.
+const NODES_MAX: usize = 20_000;
+/// Most values for which more than the first violation is named.
+const NODES_LISTED_MAX: usize = 1_000;
 /// Longest text of one violation, in characters.
 const VIOLATION_MAX: usize = 300;
 /// Schema keywords whose value is an address.
@@ -43,20 +47,64 @@ impl ArgumentSchema {
         }
     }
 
-    /// Checks a caller's arguments.
+    /// Checks a caller's arguments and gives them back.
     ///
     /// # Errors
     /// A sentence a violation, each naming the argument and never showing its value; at most eight.
-    pub fn check(&self, arguments: &Map<String, Value>) -> Result<(), Vec<String>> {
-        let arguments = Value::Object(arguments.clone());
-        let mut violations: Vec<String> =
-            self.0.iter_errors(&arguments).take(VIOLATIONS_SHOWN).map(|e| violation(&e)).collect();
-        violations.extend(
-            nul_paths(&arguments, String::new())
-                .into_iter()
-                .map(|path| format!("argument {path}: contains the character U+0000; remove it")),
-        );
-        if violations.is_empty() { Ok(()) } else { Err(violations) }
+    pub fn check(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, Vec<String>> {
+        let arguments = Value::Object(arguments);
+        // Counted before anything else looks: a validator collects an error for every item of a list.
+        let nodes = count_nodes(&arguments, NODES_MAX);
+        if nodes > NODES_MAX {
+            return Err(vec![format!(
+                "there are more than {NODES_MAX} values in the arguments; send less, or longer texts"
+            )]);
+        }
+        let violations = self.violations(&arguments, nodes);
+        match arguments {
+            Value::Object(arguments) if violations.is_empty() => Ok(arguments),
+            _ => Err(violations),
+        }
+    }
+
+    fn violations(&self, arguments: &Value, nodes: usize) -> Vec<String> {
+        if nodes > NODES_LISTED_MAX {
+            if let Err(first) = self.0.validate(arguments) {
+                return vec![violation(&first)];
+            }
+        } else if !self.0.is_valid(arguments) {
+            return self.0.iter_errors(arguments).take(VIOLATIONS_SHOWN).map(|e| violation(&e)).collect();
+        }
+        if !contains_nul(arguments) {
+            return vec![];
+        }
+        let paths = nul_paths(arguments, String::new());
+        paths.into_iter().map(|path| format!("argument {path}: contains the character U+0000; remove it")).collect()
+    }
+}
+
+/// The values in a value, itself among them; counting ends beyond `most`.
+fn count_nodes(value: &Value, most: usize) -> usize {
+    let mut count = 0;
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        count += 1;
+        match value {
+            Value::Array(items) if count + left.len() + items.len() <= most => left.extend(items),
+            Value::Object(map) if count + left.len() + map.len() <= most => left.extend(map.values()),
+            Value::Array(_) | Value::Object(_) => return most + 1,
+            _ => {}
+        }
+    }
+    count
+}
+
+fn contains_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(contains_nul),
+        Value::Object(map) => map.iter().any(|(key, value)| key.contains('\0') || contains_nul(value)),
+        _ => false,
     }
 }
 
@@ -170,7 +218,7 @@ mod tests {
 
     fn violations(schema: Value, arguments: Value) -> Vec<String> {
         let schema = compile(schema).expect("a schema");
-        schema.check(arguments.as_object().expect("object")).err().unwrap_or_default()
+        schema.check(arguments.as_object().expect("object").clone()).err().unwrap_or_default()
     }
 
     #[test]
@@ -197,6 +245,17 @@ mod tests {
             violations(open, json!({"a": {"k\0": 1}})),
             ["argument a.k\\u{0}: contains the character U+0000; remove it"]
         );
+    }
+
+    #[test]
+    fn many_values_cost_little_and_are_refused() {
+        let files = json!({"type": "object", "properties": {"files": {"type": "array", "items": {"type": "string"}}}});
+        let wrong = violations(files.clone(), json!({"files": vec![1; 15_000]}));
+        assert_eq!(wrong, ["argument files[0]: the value is not of type \"string\""], "only the first of many");
+        let key = "k".repeat(1_000_000);
+        let too_many = violations(files, json!({key: vec![0; 1_000_000]}));
+        assert_eq!(too_many.len(), 1);
+        assert!(too_many[0].contains("more than 20000 values"), "{too_many:?}");
     }
 
     #[test]

@@ -49,12 +49,6 @@ impl BuiltinPrompts {
     }
 }
 
-/// Whether a skill of this name is built in.
-#[must_use]
-pub fn is_builtin(name: &str) -> bool {
-    SKILLS.iter().any(|(builtin, _)| *builtin == name)
-}
-
 /// The built-in skills, their prompts filled in, by name.
 #[must_use]
 pub fn skills(prompts: &BuiltinPrompts) -> Vec<SkillSpec> {

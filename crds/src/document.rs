@@ -88,19 +88,22 @@ impl Document {
         if text.len() > MAX_BYTES {
             return Err(DocumentError::TooLarge(text.len()));
         }
-        let raw: Value = serde_saphyr::from_str(text).map_err(|e| parse_error(&e))?;
+        let raw: Value = serde_saphyr::from_str_with_options(text, yaml()).map_err(|e| parse_error(&e))?;
         check_kind(&raw)?;
         let mut unknown_fields = vec![];
         let form_errors = form::errors(&raw);
-        let policy: RoutingPolicy = serde_saphyr::with_deserializer_from_str(text, |deserializer| {
-            serde_ignored::deserialize(deserializer, |path| {
-                let path = locate::bracketed(&path.to_string());
-                if !CHECKED_BEFORE.contains(&path.as_str()) && unknown_fields.len() < UNKNOWN_SHOWN {
-                    unknown_fields.push(path);
-                }
+        let policy: RoutingPolicy =
+            serde_saphyr::with_deserializer_from_str_with_options(text, yaml(), |deserializer| {
+                serde_ignored::deserialize(deserializer, |path| {
+                    let path = locate::bracketed(&path.to_string());
+                    if !CHECKED_BEFORE.contains(&path.as_str()) && unknown_fields.len() < UNKNOWN_SHOWN {
+                        unknown_fields.push(path);
+                    }
+                })
             })
-        })
-        .map_err(|e| if form_errors.is_empty() { parse_error(&e) } else { DocumentError::Form(form_errors.clone()) })?;
+            .map_err(|e| {
+                if form_errors.is_empty() { parse_error(&e) } else { DocumentError::Form(form_errors.clone()) }
+            })?;
         Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields, form_errors })
     }
 
@@ -122,6 +125,11 @@ impl Document {
 #[must_use]
 pub fn position(text: &str, path: &str) -> Option<Position> {
     locate::position(text, path)
+}
+
+/// Only `true` and `false` are booleans, as they are for kubectl.
+fn yaml() -> serde_saphyr::Options {
+    serde_saphyr::options! { strict_booleans: true }
 }
 
 fn check_kind(raw: &Value) -> Result<(), DocumentError> {

@@ -16,6 +16,10 @@ pub fn resolve(
     let mut errors = vec![];
     for (path, source) in text_sources(spec) {
         let Some(reference) = &source.config_map_key_ref else { continue };
+        if source.text.is_some() {
+            errors.push(FieldError::absent(path, "must have exactly one of text and configMapKeyRef"));
+            continue;
+        }
         match lookup(reference) {
             Ok(text) => *source = TextSource { text: Some(text), config_map_key_ref: None },
             Err(reason) => errors.push(FieldError::new(

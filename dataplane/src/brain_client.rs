@@ -20,12 +20,14 @@ use crate::{decide::Measured, upstream::bearer};
 const PASS_RATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// `contract` part 4.
 const LOG_TIMEOUT: Duration = Duration::from_secs(2);
+/// For a person at a terminal: longer than a brain waits for its own disk.
+const PATIENT_LOG_TIMEOUT: Duration = Duration::from_secs(30);
 /// A session's entries are a help, not a need.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest answer of a pass rate or a log entry, in bytes.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Largest list of a session's entries, in bytes.
-const SESSION_MAX_BYTES: usize = 2 * 1024 * 1024;
+const SESSION_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// How long the brain's word on what `session_log` takes is believed.
 const SCHEMA_TTL: Duration = Duration::from_secs(300);
 /// How long a brain that could not be asked is not asked again.
@@ -73,6 +75,7 @@ pub struct BrainClient {
     base: Url,
     authorization: Option<HeaderValue>,
     client: Client,
+    log_timeout: Duration,
     takes_decisions: Mutex<Option<(Instant, bool)>>,
 }
 
@@ -81,7 +84,19 @@ impl BrainClient {
     #[must_use]
     pub fn new(target: &BrainTarget, token: Option<&SecretString>, client: Client) -> Self {
         let authorization = token.and_then(bearer);
-        Self { base: target.url.clone(), authorization, client, takes_decisions: Mutex::default() }
+        Self {
+            base: target.url.clone(),
+            authorization,
+            client,
+            log_timeout: LOG_TIMEOUT,
+            takes_decisions: Mutex::default(),
+        }
+    }
+
+    /// The same for somebody who waits for the answer: giving up on a slow write would make them report it twice.
+    #[must_use]
+    pub fn patient(self) -> Self {
+        Self { log_timeout: PATIENT_LOG_TIMEOUT, ..self }
     }
 
     /// The pass rate of a skill.
@@ -130,6 +145,11 @@ impl BrainClient {
         known.filter(|(until, _)| Instant::now() < *until).map(|(_, declares)| declares)
     }
 
+    /// The brain refused an entry with a record after all: for a while it gets only what the contract says.
+    pub fn takes_no_decisions(&self) {
+        self.note_schema(false, SCHEMA_TTL);
+    }
+
     fn note_schema(&self, declares: bool, for_the_next: Duration) {
         if let Ok(mut known) = self.takes_decisions.lock() {
             *known = Some((Instant::now() + for_the_next, declares));
@@ -145,6 +165,7 @@ impl BrainClient {
         if let Ok(mut path) = url.path_segments_mut() {
             path.push(session_id);
         }
+        url.set_query(Some(&format!("limit={SESSION_ENTRIES_MAX}")));
         let mut body = self.json(self.client.get(url).timeout(SESSION_TIMEOUT), SESSION_MAX_BYTES).await?;
         let Some(Value::Array(mut entries)) = body.get_mut("entries").map(Value::take) else {
             return Err(BrainError::Malformed("a list of entries"));
@@ -165,7 +186,7 @@ impl BrainClient {
             .post(self.url("mcp"))
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json, text/event-stream")
-            .timeout(LOG_TIMEOUT)
+            .timeout(self.log_timeout)
             .body(body.to_string())
     }
 
@@ -225,7 +246,10 @@ fn refusal(body: &Value) -> Option<&str> {
 fn declares_decision(body: &Value) -> bool {
     let tools = body.pointer("/result/tools").and_then(Value::as_array).into_iter().flatten();
     let session_log = tools.into_iter().find(|tool| tool.get("name").and_then(Value::as_str) == Some("session_log"));
-    session_log.is_some_and(|tool| tool.pointer("/inputSchema/properties/decision").is_some())
+    session_log.is_some_and(|tool| {
+        let declares = |argument: &str| tool.pointer(&format!("/inputSchema/properties/{argument}")).is_some();
+        declares("decision") && declares("decision_id")
+    })
 }
 
 /// What a prompt shows of an entry: always the same five keys.
@@ -273,8 +297,9 @@ mod tests {
     #[test]
     fn a_brain_that_declares_decision_is_recognised() {
         let list = |properties: Value| json!({"result": {"tools": [{"name": "session_log", "inputSchema": {"properties": properties}}]}});
-        assert!(declares_decision(&list(json!({"decision": {}}))));
+        assert!(declares_decision(&list(json!({"decision": {}, "decision_id": {}}))));
         assert!(!declares_decision(&list(json!({"message": {}}))));
+        assert!(!declares_decision(&list(json!({"decision": {}}))));
         assert!(!declares_decision(&json!({"error": {}})));
     }
 }

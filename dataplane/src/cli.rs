@@ -168,9 +168,9 @@ pub enum CliError {
 /// Why it did not do what it was asked to.
 pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
-    if let Err(lines) = telemetry::start(set(&variables, "RUST_LOG"), set(&variables, "ROUTING_LOG_FORMAT")) {
-        return Err(CliError::Settings(with_other_bad_variables(lines, &command, &variables)));
-    }
+    // Held until the command has ended: what is logged last is written, too.
+    let _logs = telemetry::start(set(&variables, "RUST_LOG"), set(&variables, "ROUTING_LOG_FORMAT"))
+        .map_err(|lines| with_other_bad_variables(lines, &command, &variables))?;
     // Fails only when one is installed already, and nothing here installs another.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
@@ -221,6 +221,15 @@ pub fn environment() -> Result<Variables, CliError> {
 
 /// How the names of our variables begin.
 const OURS: [&str; 6] = ["ROUTING_", "BRAIN_", "HYPERGUILD_", "LITELLM_", "SUPERVISOR_CONFIG_DIR", "RUST_LOG"];
+
+/// The client for brains.
+fn http_client() -> Result<reqwest::Client, CliError> {
+    let described = |e: reqwest::Error| {
+        let cause = std::error::Error::source(&e).map(|source| format!(": {source}")).unwrap_or_default();
+        CliError::Message(format!("the HTTP client can not be built: {e}{cause}"))
+    };
+    crate::http_client::build(vec![]).map_err(described)
+}
 
 /// A variable's text; an empty one counts as unset.
 fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {

@@ -1,11 +1,17 @@
 //! What every request shares.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use crate::{config::Config, decision_log::DecisionLog, metrics::Metrics, shutdown::Shutdown, workspace::Workspace};
+
+/// How often the end looks whether calls are in flight.
+const IDLE_STEP: Duration = Duration::from_millis(20);
 
 /// The running data plane.
 pub struct DataPlane {
@@ -33,6 +39,13 @@ impl DataPlane {
         shutdown: Shutdown,
     ) -> Arc<Self> {
         Arc::new(Self { config, metrics, decision_log, workspace, shutdown, in_flight: AtomicUsize::new(0) })
+    }
+
+    /// Waits until no call is being worked on.
+    pub async fn idle(&self) {
+        while self.in_flight.load(Ordering::Acquire) > 0 {
+            tokio::time::sleep(IDLE_STEP).await;
+        }
     }
 
     /// A place for one more call; none when `limit` calls are being worked on.

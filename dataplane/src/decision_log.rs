@@ -14,7 +14,11 @@ use serde_json::{Value, json};
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
-use crate::{brain_client::BrainClient, decision::DecisionRecord, metrics::Metrics};
+use crate::{
+    brain_client::{BrainClient, BrainError},
+    decision::DecisionRecord,
+    metrics::Metrics,
+};
 
 /// Workers; the entries of one call all go to the same one, so they go out in order.
 const WORKERS: usize = 4;
@@ -90,13 +94,23 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, metrics: Arc<Metrics>) {
     while let Some(Item { brain, record }) = queue.recv().await {
-        let with_record = brain.takes_decisions().await;
-        if let Err(error) = brain.session_log(arguments(&record, with_record)).await {
+        if let Err(error) = tell(&brain, &record).await {
             metrics.decision_log_dropped(error.kind());
             tracing::warn!(id = %record.id, %error, "the brain did not take a decision");
         }
         waiting.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Sends the entry with its record to a brain that declares it; should that brain refuse it, the contract's entry alone.
+async fn tell(brain: &BrainClient, record: &DecisionRecord) -> Result<(), BrainError> {
+    if brain.takes_decisions().await {
+        match brain.session_log(arguments(record, true)).await {
+            Err(BrainError::Refused { .. }) => brain.takes_no_decisions(),
+            told => return told.map(drop),
+        }
+    }
+    brain.session_log(arguments(record, false)).await.map(drop)
 }
 
 /// The entry of `contract` part 4; the record itself only for a brain that declares it.

@@ -22,6 +22,9 @@ use crate::{
 /// Part of the TTL after which a call that finds the value still fresh has it renewed in the background.
 const REFRESH_AHEAD: f64 = 0.8;
 
+/// Time between requests to a brain that failed, while there is a value to serve.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
 type Fetch = Shared<BoxFuture<'static, Result<Measured, BrainError>>>;
 
 /// What was known when a call asked.
@@ -93,7 +96,11 @@ impl EvidenceCache {
     fn plan(self: &Arc<Self>, skill: &str, now: Instant) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
         let mut skills = self.lock();
         let slot = skills.entry(skill.to_string()).or_default();
-        let plan = plan(slot.known.map(|(_, at)| now.duration_since(at)), slot.failed.is_some(), &self.rules);
+        let plan = plan(
+            slot.known.map(|(_, at)| now.duration_since(at)),
+            slot.failed.map(|at| now.duration_since(at)),
+            &self.rules,
+        );
         let fetch = (plan != Plan::Serve).then(|| slot.fetch.get_or_insert_with(|| self.fetch(skill)).clone());
         (plan, slot.known, fetch)
     }
@@ -138,11 +145,14 @@ impl EvidenceCache {
     }
 }
 
-fn plan(age: Option<Duration>, failing: bool, rules: &EvidenceRules) -> Plan {
+/// `failed`: how long ago the last request failed, if it did.
+fn plan(age: Option<Duration>, failed: Option<Duration>, rules: &EvidenceRules) -> Plan {
     match age {
         Some(age) if age < rules.ttl.mul_f64(REFRESH_AHEAD) => Plan::Serve,
-        Some(age) if age < rules.ttl => Plan::ServeAndRefresh,
-        Some(age) if failing && age <= rules.hold_for => Plan::ServeAndRefresh,
+        Some(age) if age < rules.ttl || (failed.is_some() && age <= rules.hold_for) => {
+            // There is a value to serve, so a brain that is away is not asked for every call.
+            if failed.is_some_and(|ago| ago < RETRY_AFTER) { Plan::Serve } else { Plan::ServeAndRefresh }
+        }
         _ => Plan::Wait,
     }
 }
@@ -156,18 +166,22 @@ mod tests {
         let seconds = Duration::from_secs;
         let rules = |hold_for| EvidenceRules { window: "7d".into(), ttl: seconds(60), min_samples: 1, hold_for };
         let holding = rules(seconds(3600));
-        for (age, failing, expected) in [
-            (None, false, Plan::Wait),
-            (Some(seconds(0)), false, Plan::Serve),
-            (Some(seconds(47)), false, Plan::Serve),
-            (Some(seconds(48)), false, Plan::ServeAndRefresh),
-            (Some(seconds(59)), true, Plan::ServeAndRefresh),
-            (Some(seconds(60)), false, Plan::Wait),
-            (Some(seconds(3600)), true, Plan::ServeAndRefresh),
-            (Some(seconds(3601)), true, Plan::Wait),
+        let (long_ago, just_now) = (Some(seconds(2)), Some(seconds(0)));
+        for (age, failed, expected) in [
+            (None, None, Plan::Wait),
+            (None, just_now, Plan::Wait),
+            (Some(seconds(0)), None, Plan::Serve),
+            (Some(seconds(47)), None, Plan::Serve),
+            (Some(seconds(48)), None, Plan::ServeAndRefresh),
+            (Some(seconds(59)), long_ago, Plan::ServeAndRefresh),
+            (Some(seconds(59)), just_now, Plan::Serve),
+            (Some(seconds(60)), None, Plan::Wait),
+            (Some(seconds(3600)), long_ago, Plan::ServeAndRefresh),
+            (Some(seconds(3600)), just_now, Plan::Serve),
+            (Some(seconds(3601)), long_ago, Plan::Wait),
         ] {
-            assert_eq!(plan(age, failing, &holding), expected, "{age:?} {failing}");
+            assert_eq!(plan(age, failed, &holding), expected, "{age:?} {failed:?}");
         }
-        assert_eq!(plan(Some(seconds(61)), true, &rules(Duration::ZERO)), Plan::Wait, "nothing is held");
+        assert_eq!(plan(Some(seconds(61)), long_ago, &rules(Duration::ZERO)), Plan::Wait, "nothing is held");
     }
 }

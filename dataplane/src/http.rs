@@ -20,8 +20,9 @@ use crate::{
 
 /// The routes of the public port.
 pub fn app(data_plane: &Arc<DataPlane>) -> Router {
-    let hard_stop = data_plane.shutdown.hard_stop.clone();
-    let mcp = transport::endpoint(Skills::new(Arc::clone(data_plane)), hard_stop)
+    // Later than the hard stop, at which calls end with an answer of their own.
+    let stopped = data_plane.shutdown.stopped.clone();
+    let mcp = transport::endpoint(Skills::new(Arc::clone(data_plane)), stopped)
         .route_layer(middleware::from_fn_with_state(Arc::clone(data_plane), access::admit))
         // Outside of the token check: a browser's preflight carries no token.
         .route_layer(cors(Arc::clone(data_plane)));

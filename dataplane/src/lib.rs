@@ -25,6 +25,7 @@ pub mod decision_log;
 pub mod demo;
 pub mod evidence;
 pub mod http;
+pub mod http_client;
 pub mod mcp;
 pub mod mcp_json;
 pub mod metrics;

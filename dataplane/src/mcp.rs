@@ -50,11 +50,13 @@ impl Skills {
         let Some(skill) = active.table.skills.get(request.name.as_ref()).cloned() else {
             return Err(transport::unknown_tool(&request.name, &tools::names(&active.table)));
         };
-        let arguments = request.arguments.unwrap_or_default();
-        if let Err(violations) = skill.arguments.check(&arguments) {
-            self.0.metrics.call(&skill.name, "arguments");
-            return Ok(answer::wrong_arguments(&skill.name, &violations).into());
-        }
+        let arguments = match skill.arguments.check(request.arguments.unwrap_or_default()) {
+            Ok(arguments) => arguments,
+            Err(violations) => {
+                self.0.metrics.call(&skill.name, "arguments");
+                return Ok(answer::wrong_arguments(&skill.name, &violations).into());
+            }
+        };
         let Some(in_flight) = self.0.admit(active.table.in_flight) else {
             self.0.metrics.call(&skill.name, "busy");
             return Ok(answer::busy(&skill.name, active.table.in_flight).into());
@@ -71,10 +73,21 @@ impl Skills {
             activity,
         };
         let listens = parts.is_none_or(|parts| parts.extensions.get::<PlainJsonOnly>().is_none());
-        let outcome = progress::with_heartbeat(call.run(), context, listens, activities).await;
+        let ended = tokio::select! {
+            ended = progress::with_heartbeat(call.run(), context, listens, activities) => ended,
+            () = self.0.shutdown.hard_stop.cancelled() => {
+                self.0.metrics.call(&skill.name, "cancelled");
+                return Ok(answer::stopping(&skill.name).into());
+            }
+        };
         drop(in_flight);
-        let outcome = outcome.ok_or_else(|| ErrorData::internal_error("the call was cancelled", None))?;
-        Ok(self.answer(&active, &skill.name, outcome).into())
+        match ended {
+            Some(outcome) => Ok(self.answer(&active, &skill.name, outcome).into()),
+            None => {
+                self.0.metrics.call(&skill.name, "cancelled");
+                Err(ErrorData::internal_error("the call was cancelled", None))
+            }
+        }
     }
 
     fn answer(&self, active: &Active, skill: &str, outcome: CallOutcome) -> rmcp::model::CallToolResult {

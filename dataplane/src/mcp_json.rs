@@ -44,12 +44,12 @@ pub enum McpJsonError {
     #[error("{0}")]
     Argument(String),
     /// Writing failed.
-    #[error("{path}: can not be written: {source}; nothing was changed")]
+    #[error("{path}: can not be written: {reason}; nothing was changed")]
     Write {
         /// The file.
         path: String,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
 }
 
@@ -63,7 +63,7 @@ pub fn write(path: &Path, servers: &Servers<'_>) -> Result<Vec<String>, McpJsonE
     let mut document = read(path)?;
     merge(&mut document, entries).map_err(|reason| unusable(path, reason))?;
     let text = format!("{:#}\n", Value::Object(document));
-    replace(path, &text).map_err(|source| McpJsonError::Write { path: path.display().to_string(), source })?;
+    replace(path, &text).map_err(|reason| McpJsonError::Write { path: path.display().to_string(), reason })?;
     Ok(names)
 }
 

@@ -15,18 +15,23 @@ use crate::{admin, data_plane::DataPlane, http, shutdown::Shutdown};
 /// How long decisions that still wait may take to reach the brain.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
 
+/// How long calls that were cut off may take to write their records.
+const RECORDS_GRACE: Duration = Duration::from_secs(2);
+/// How long a request or an answer that is on its way may take when the server stops.
+const REQUEST_GRACE: Duration = Duration::from_secs(1);
+
 /// A port that can not be listened on, or a server that broke.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The port is taken or not allowed.
-    #[error("can not listen on {address}: {source}; free the port, or set {variable} to another")]
+    #[error("can not listen on {address}: {reason}; free the port, or set {variable} to another")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// The variable that sets it.
         variable: &'static str,
         /// Why.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// Accepting or signals failed.
     #[error("the server ended: {0}")]
@@ -39,7 +44,7 @@ pub enum ServeError {
 /// The address and the variable that sets its port.
 pub async fn listen(bind: IpAddr, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {
     let address = SocketAddr::new(bind, port);
-    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, variable, source })
+    TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, variable, reason })
 }
 
 /// Serves both ports until a signal ends it, then delivers the decisions that still wait.
@@ -48,17 +53,34 @@ pub async fn listen(bind: IpAddr, port: u16, variable: &'static str) -> Result<T
 /// The server broke.
 pub async fn serve(data_plane: Arc<DataPlane>, mcp: TcpListener, admin_port: TcpListener) -> Result<(), ServeError> {
     let shutdown = data_plane.shutdown.clone();
-    let grace = data_plane.config.active().table.total_timeout;
-    let signals = tokio::spawn(shutdown.clone().on_signals(grace));
+    let config = Arc::clone(&data_plane.config);
+    let signals = tokio::spawn(shutdown.clone().on_signals(move || config.active().table.total_timeout));
     // The admin port answers until the last call has: the operator and the kubelet look at it meanwhile.
     let admin = tokio::spawn(until(admin_port, admin::app(Arc::clone(&data_plane)), shutdown.stopped.clone()));
-    let ended = until_stopped(mcp, http::app(&data_plane), &shutdown).await;
+    let ended = tokio::select! {
+        ended = until_stopped(mcp, http::app(&data_plane), &shutdown) => ended,
+        () = unneeded(&data_plane) => Ok(()),
+    };
+    // A call that was cut off writes its record while it ends.
+    if tokio::time::timeout(RECORDS_GRACE, data_plane.idle()).await.is_err() {
+        tracing::warn!("calls that did not end in time have no record");
+    }
     data_plane.decision_log.flush(FLUSH_GRACE).await;
     shutdown.stopped.cancel();
     // Whoever still looks at the admin port sees the process end.
     admin.abort();
     ended.map_err(ServeError::Ended)?;
     signals.await.map_err(std::io::Error::other).and_then(|ended| ended).map_err(ServeError::Ended)
+}
+
+/// Waits until the server is stopping, requests on their way have had a moment to arrive, and no call is in flight: a
+/// connection that is merely open, or a half-sent request, does not hold the end up.
+async fn unneeded(data_plane: &DataPlane) {
+    data_plane.shutdown.stopping.cancelled().await;
+    tokio::time::sleep(REQUEST_GRACE).await;
+    data_plane.idle().await;
+    // Answers are on their way out.
+    tokio::time::sleep(REQUEST_GRACE).await;
 }
 
 /// Serves a router through the phases of the end. Connections that outlive the hard stop, a half-sent request perhaps,

@@ -6,7 +6,7 @@ mod prompts;
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Component, Path, PathBuf},
 };
 
 use crds::builtin::BuiltinPrompts;
@@ -91,9 +91,13 @@ pub fn read(
     Ok(Settings { bind, port, admin_port, source, secrets, prompts, workspace_roots: roots, policy_variables })
 }
 
+fn is_root(folder: &Path) -> bool {
+    folder.is_absolute() && folder.is_dir() && !folder.components().any(|part| part == Component::ParentDir)
+}
+
 fn folders(text: &str) -> Option<Vec<PathBuf>> {
     let folders: Vec<PathBuf> = std::env::split_paths(text).collect();
-    folders.iter().all(|folder| folder.is_absolute() && folder.is_dir()).then_some(folders)
+    folders.iter().all(|folder| is_root(folder)).then_some(folders)
 }
 
 #[cfg(test)]

@@ -25,11 +25,12 @@ pub struct Shutdown {
 
 impl Shutdown {
     /// Waits for a signal and goes through the phases. SIGTERM drains first; SIGINT, from a terminal, does not, and a
-    /// second signal skips what is left of a phase. Calls in flight have `in_flight_grace`.
+    /// second signal skips what is left of a phase. Calls in flight have `in_flight_grace`, asked for
+    /// when it begins: the config may have changed since the start.
     ///
     /// # Errors
     /// Signals can not be handled here.
-    pub async fn on_signals(self, in_flight_grace: Duration) -> std::io::Result<()> {
+    pub async fn on_signals(self, in_flight_grace: impl Fn() -> Duration) -> std::io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let drain = tokio::select! {
             _ = terminate.recv() => true,
@@ -46,7 +47,7 @@ impl Shutdown {
         }
         tracing::info!("stopping: answering what is in flight");
         self.stopping.cancel();
-        wait(in_flight_grace, &mut terminate, &mut interrupt, &self.stopped).await;
+        wait(in_flight_grace(), &mut terminate, &mut interrupt, &self.stopped).await;
         self.hard_stop.cancel();
         wait(HARD_STOP_GRACE, &mut terminate, &mut interrupt, &self.stopped).await;
         self.stopped.cancel();

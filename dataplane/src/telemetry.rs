@@ -3,15 +3,18 @@
 use std::io::IsTerminal;
 
 use tracing::{Level, Metadata};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 const DEFAULT_FILTER: &str = "info";
+/// Lines that wait while standard error is not read; further ones are dropped.
+const LINES_BUFFERED: usize = 10_000;
 
 /// Starts logging to standard error.
 ///
 /// # Errors
 /// A line for each variable that can not be used, with its value and what is allowed.
-pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<(), Vec<String>> {
+pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<LogGuard, Vec<String>> {
     let filter_text = filter.unwrap_or(DEFAULT_FILTER);
     let filter = EnvFilter::try_new(filter_text).map_err(|e| format!("RUST_LOG: {filter_text}: {e}"));
     let json = match format {
@@ -23,14 +26,22 @@ pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<(), Vec<Strin
         (Ok(filter), Ok(json)) => (filter, json),
         (filter, json) => return Err(filter.err().into_iter().chain(json.err()).collect()),
     };
-    let logs = fmt::layer().with_writer(std::io::stderr);
+    // A reader that does not read costs lines, not calls.
+    let writer = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_BUFFERED);
+    let (writer, guard) = writer.finish(std::io::stderr());
+    let logs = fmt::layer().with_writer(writer);
     let logs = if json {
         logs.json().flatten_event(true).boxed()
     } else {
         logs.with_ansi(std::io::stderr().is_terminal()).boxed()
     };
     tracing_subscriber::registry().with(filter).with(logs.with_filter(filter_fn(may_be_logged))).init();
-    Ok(())
+    Ok(LogGuard { _worker: guard })
+}
+
+/// Writes what is buffered when dropped.
+pub struct LogGuard {
+    _worker: WorkerGuard,
 }
 
 /// Whatever `RUST_LOG` says: below WARN rmcp logs requests with their arguments, and those are prompts. Its `service`

@@ -14,11 +14,8 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 pub use self::{answer::Answer, error::AttemptError};
+use crate::http_client;
 
-/// Longest time to open a connection.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Kept shorter than the 5 s after which LiteLLM's server closes an idle connection, so that no call meets a closing one.
-const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -103,23 +100,15 @@ pub fn check_ca_bundle(pem: &str) -> Result<(), ModelError> {
     client(Some(pem)).map(drop)
 }
 
-/// A client for one set of authorities. Redirects are not followed: a policy names where prompts go.
+/// A client for one set of authorities.
 fn client(ca_bundle: Option<&str>) -> Result<Client, ModelError> {
-    // What is no certificate inside of the PEM is found out only when the client is built.
-    let unusable = |e| if ca_bundle.is_some() { ModelError::CaBundle } else { ModelError::Client(e) };
-    let mut builder = Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(IDLE_TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("routing/", env!("CARGO_PKG_VERSION")));
-    if let Some(pem) = ca_bundle {
-        let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| ModelError::CaBundle)?;
-        if certificates.is_empty() {
-            return Err(ModelError::CaBundle);
-        }
-        builder = builder.tls_certs_merge(certificates);
+    let Some(pem) = ca_bundle else { return http_client::build(vec![]).map_err(ModelError::Client) };
+    let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| ModelError::CaBundle)?;
+    if certificates.is_empty() {
+        return Err(ModelError::CaBundle);
     }
-    builder.build().map_err(unusable)
+    // What is no certificate inside of the PEM is found out only when the client is built.
+    http_client::build(certificates).map_err(|_| ModelError::CaBundle)
 }
 
 /// `Authorization: Bearer …`, marked as sensitive; none when the secret has bytes that no header can have.

@@ -208,8 +208,13 @@ async fn variables_that_a_policy_file_makes_void_are_named_in_one_warning() {
         .variable("ROUTING_MCP_TOKEN", "of no use without access.tokens")
         .start()
         .await;
-    let warnings: Vec<String> =
-        routing.log().lines().filter(|line| line.contains("do not count")).map(str::to_string).collect();
+    let warnings = tests::waiting::until("the warning", || async {
+        let log = routing.log();
+        let warnings: Vec<String> =
+            log.lines().filter(|line| line.contains("do not count")).map(str::to_string).collect();
+        (!warnings.is_empty()).then_some(warnings)
+    })
+    .await;
     assert_eq!(warnings.len(), 1, "{}", routing.log());
     assert!(warnings[0].contains("\"ROUTING_MCP_TOKEN, BRAIN_URL, HYPERGUILD_LOCAL_MODEL\""), "{warnings:?}");
 }

@@ -59,7 +59,7 @@ async fn kill_9_during_writes_loses_no_acknowledged_entry() {
 
 #[tokio::test]
 async fn the_token_guards_logging_and_sessions_and_not_pass_rates() {
-    let brain = Program::brain().variable("BRAIN_TOKEN", "brain-token").start().await;
+    let brain = Program::brain().variable("BRAIN_TOKEN", " brain-token\n").start().await;
     let entry = json!({"skill": "debug", "final_status": "pass", "session_id": "s"});
     let refused = brain.mcp().send("tools/call", json!({"name": "session_log", "arguments": entry})).await;
     assert_eq!(
@@ -129,6 +129,15 @@ async fn wrong_entries_are_refused_by_name_and_nothing_is_kept_of_them() {
     let foreign =
         brain.mcp().post().header("origin", "http://evil.example").body("{}").send().await.expect("an answer");
     assert_eq!(foreign.status(), 403, "a page can not report outcomes");
+    let sessions = format!("{}/sessions/s", brain.base_url());
+    for (site, status) in [("same-origin", 403), ("cross-site", 403), ("none", 200)] {
+        let response = http().get(&sessions).header("sec-fetch-site", site).send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{site}: a page whose name was rebound to this address");
+    }
+    for (limit, status) in [("1", 200), ("500", 200), ("0", 400), ("501", 400), ("x", 400)] {
+        let response = http().get(format!("{sessions}?limit={limit}")).send().await.expect("an answer");
+        assert_eq!(response.status(), status, "{limit}");
+    }
 }
 
 #[test]

@@ -111,7 +111,11 @@ async fn contract_3_any_error_is_no_rate_is_counted_and_never_cached() {
     let status = routing.metric(r#"routing_pass_rate_errors_total{kind="status"}"#).await;
     let malformed = routing.metric(r#"routing_pass_rate_errors_total{kind="malformed"}"#).await;
     assert_eq!((status, malformed), (3.0, 7.0));
-    assert!(routing.log().contains(r#""level":"WARN""#) && routing.log().contains("the brain gave no pass rate"));
+    tests::waiting::until("the warning", || async {
+        let warned = |line: &str| line.contains(r#""level":"WARN""#) && line.contains("the brain gave no pass rate");
+        routing.log().lines().any(warned).then_some(())
+    })
+    .await;
     brain.answer(Brain::rate("0.1"));
     assert_eq!(routing.mcp().debug("x").await.decisions("decision"), [json!("claude")]);
 }

@@ -191,6 +191,19 @@ async fn the_sessions_entries_and_the_callers_files_go_into_the_prompts_that_use
 }
 
 #[tokio::test]
+async fn a_system_without_certificates_and_with_a_proxy_still_reaches_what_the_policy_names() {
+    let models = Models::start().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
+    let none = folder.path().display().to_string();
+    let program = Program::serve().variable("LITELLM_BASE_URL", &models.url());
+    let bare =
+        [("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", &none), ("HTTP_PROXY", &nobody), ("ALL_PROXY", &nobody)];
+    let routing = bare.iter().fold(program, |program, (name, value)| program.variable(name, value)).start().await;
+    assert_eq!(routing.mcp().debug("x").await.text(0), "answer of qwen35");
+}
+
+#[tokio::test]
 async fn an_upstream_that_nobody_listens_on_is_unreachable() {
     let models = Models::start().await;
     let nobody = format!("http://127.0.0.1:{}", tests::ports::free());

@@ -150,8 +150,11 @@ async fn contract_6_any_mode_header_means_client_local() {
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
         assert_eq!(answer["result"]["content"][0]["text"], "answer of qwen35", "{mode:?}");
     }
-    let modes = routing.log().lines().filter(|line| line.contains(r#""mode":"client-local""#)).count();
-    assert_eq!(modes, 4);
+    tests::waiting::until("four records of the mode", || async {
+        let modes = routing.log().lines().filter(|line| line.contains(r#""mode":"client-local""#)).count();
+        (modes == 4).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -130,7 +130,10 @@ async fn a_token_and_a_key_that_change_alone_take_effect() {
         (models.received().last().expect("a request").headers["authorization"] == "Bearer key-two").then_some(())
     })
     .await;
-    assert!(routing.log().contains(r#""caller":"new""#), "the record names whose token it was");
+    waiting::until("a record with the token's name", || async {
+        routing.log().contains(r#""caller":"new""#).then_some(())
+    })
+    .await;
 
     fs::remove_file(secrets.join("OLD")).expect("removed");
     waiting::until("the end of the old token", || async {

@@ -66,6 +66,70 @@ async fn a_half_sent_request_does_not_hold_the_end_up() {
 }
 
 #[tokio::test]
+async fn a_call_that_is_cut_off_gets_an_answer_and_its_record_reaches_the_brain() {
+    let models = Models::start().await;
+    let brain = Program::brain().start().await;
+    let with_total = |total: &str| {
+        let more = format!("brain: {{url: {}}}\n  timeouts: {{local: {total}, total: {total}}}", brain.base_url());
+        policy(&models.url(), "hangs", "c", &more)
+    };
+    let mut routing = Program::serve_policy(&with_total("50s")).start().await;
+    let hash = routing.status().await["configHash"].clone();
+    // The time that counts is the one in force when the end begins.
+    std::fs::write(routing.folder().join("policy.yaml"), with_total("40s")).expect("written");
+    waiting::until("the new config", || async { (routing.status().await["configHash"] != hash).then_some(()) }).await;
+    let call = tokio::spawn({
+        let mcp = routing.mcp();
+        async move { mcp.debug("x").await }
+    });
+    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    routing.signal("INT");
+    waiting::until("stopping", || async { routing.log().contains("stopping").then_some(()) }).await;
+    routing.signal("INT");
+    let cut_off = call.await.expect("a result");
+    assert!(cut_off.is_error() && cut_off.text(0).contains("the server is being stopped"), "{cut_off:?}");
+    assert!(routing.ended().await.success());
+    let entries = tests::get_json(format!("{}/sessions/_routing", brain.base_url())).await;
+    assert_eq!(entries["entries"][0]["decision"]["error"], "cancelled", "{entries}");
+}
+
+#[tokio::test]
+async fn a_reader_of_the_log_that_does_not_read_costs_no_call() {
+    use std::process::{Command, Stdio};
+    let models = Models::start().await;
+    let (port, admin) = (tests::ports::free(), tests::ports::free());
+    let folder = tempfile::tempdir().expect("a folder");
+    for closed in [false, true] {
+        let mut routing = Command::new(tests::program::binary())
+            .env_clear()
+            .envs([
+                ("ROUTING_BIND", "127.0.0.1"),
+                ("BRAIN_URL", "http://127.0.0.1:1"),
+                ("LITELLM_BASE_URL", &models.url()),
+            ])
+            .env("ROUTING_PORT", port.to_string())
+            .env("ROUTING_ADMIN_PORT", admin.to_string())
+            .current_dir(folder.path())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary starts");
+        let unread = routing.stderr.take().filter(|_| !closed);
+        let mcp = tests::mcp::Mcp::new(&format!("http://127.0.0.1:{port}/mcp"));
+        waiting::until("an answer", || async {
+            tests::http().get(format!("http://127.0.0.1:{port}/healthz")).send().await.ok()
+        })
+        .await;
+        // Each call logs about a kilobyte; a pipe holds 64.
+        for i in 0..300 {
+            assert_eq!(mcp.debug(&format!("call {i}")).await.text(0), "answer of qwen35", "call {i}, closed: {closed}");
+        }
+        routing.kill().expect("ended");
+        routing.wait().expect("ended");
+        drop(unread);
+    }
+}
+
+#[tokio::test]
 async fn a_second_signal_does_not_wait_for_a_hung_call() {
     let models = Models::start().await;
     let mut routing = Program::serve_policy(&policy(&models.url(), "hangs", "c", "")).start().await;

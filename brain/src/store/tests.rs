@@ -60,7 +60,8 @@ async fn entries_written_together_are_all_there_after_a_restart() {
     assert!(matches!(store.append(entry("debug", FinalStatus::Pass)).await, Err(StoreError::Closed)));
     let store = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens again");
     assert_eq!(store.pass_rate("debug", DAY).await.expect("a rate").total, 500);
-    let read: Vec<String> = store.session("s").await.expect("entries").into_iter().map(|e| e.id).collect();
+    let read: Vec<String> =
+        store.session("s", SESSION_ENTRIES_MAX).await.expect("entries").into_iter().map(|e| e.id).collect();
     assert_eq!(read.len(), ids.len());
 }
 

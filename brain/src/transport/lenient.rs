@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use super::{INVALID_REQUEST, PARSE_ERROR, rpc_error};
+use super::{INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, rpc_error};
 
 /// Longest error text of rmcp that is read.
 const ERROR_TEXT_MAX_BYTES: usize = 4096;
@@ -84,6 +84,9 @@ async fn json_rpc(response: Response) -> Response {
         }
         StatusCode::METHOD_NOT_ALLOWED => {
             rpc_error(status, INVALID_REQUEST, "method not allowed: POST a JSON-RPC request")
+        }
+        _ if status.is_server_error() => {
+            rpc_error(status, INTERNAL_ERROR, "internal error: the request was not answered")
         }
         _ if text.is_empty() => rpc_error(status, INVALID_REQUEST, status.canonical_reason().unwrap_or("refused")),
         _ => rpc_error(status, INVALID_REQUEST, &text),

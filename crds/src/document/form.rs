@@ -56,11 +56,12 @@ fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldErr
         Some(scalar @ (Value::Number(_) | Value::Bool(_))) => scalar.to_string(),
         _ => String::new(),
     };
-    let message = match error.kind() {
-        ValidationErrorKind::Type { kind } if !value.is_empty() && format!("{kind:?}").contains("String") => {
-            format!("quote it: \"{value}\"")
-        }
-        _ => error.masked_with("the value").to_string(),
+    let wants_text =
+        matches!(error.kind(), ValidationErrorKind::Type { kind } if format!("{kind:?}").contains("String"));
+    let message = if wants_text && !value.is_empty() {
+        "must be text; write it in quotes".to_string()
+    } else {
+        error.masked_with("the value").to_string()
     };
     FieldError::new(path, value, message)
 }

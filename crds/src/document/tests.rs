@@ -63,8 +63,8 @@ fn every_field_of_the_wrong_form_is_named_at_once() {
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     for line in [
         "metadata.name: Not_A_Name: must be a lower-case letter",
-        "spec.models.local.name: 5: quote it: \"5\"",
-        "spec.thresholds.floor: true: quote it",
+        "spec.models.local.name: 5: must be text; write it in quotes",
+        "spec.thresholds.floor: true: must be text",
         "spec.thresholds.ceil: is required",
         "spec.skills[1].route: Elsewhere: the value is not one of \"Auto\", \"Local\" or \"Claude\"",
         "spec.limits.inFlight: 5: the value is not of type \"integer\"",
@@ -73,6 +73,13 @@ fn every_field_of_the_wrong_form_is_named_at_once() {
         assert!(lines.iter().any(|found| found.starts_with(line)), "{line}: {lines:#?}");
     }
     assert_eq!(lines.len(), 7, "{lines:#?}");
+}
+
+#[test]
+fn words_that_old_yaml_took_for_booleans_are_text() {
+    let document = Document::parse(&POLICY.replace("name: qwen", "name: n").replace("name: claude", "name: off"))
+        .expect("a policy");
+    assert_eq!((document.form_errors_beside(&[]), document.policy.spec.models.local.name.as_str()), (vec![], "n"));
 }
 
 #[test]

@@ -136,7 +136,6 @@ impl Drop for PendingRecord<'_> {
         if let Some(mut record) = self.record.take() {
             record.error = Some(AttemptError::Cancelled.kind());
             self.write(&mut record);
-            self.call.data_plane.metrics.call(&self.call.skill.name, "cancelled");
         }
     }
 }

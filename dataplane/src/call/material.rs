@@ -1,12 +1,17 @@
 //! What a call's prompts are filled with beside its arguments: files and the session's entries. Read only for skills
 //! whose templates use them, and never a reason to fail.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use crds::template::FileMaterial;
+use crds::{field_error::printable, template::FileMaterial};
 use serde_json::Value;
 
 use super::Call;
+
+/// Longest time to read a call's files.
+const FILES_TIMEOUT: Duration = Duration::from_secs(10);
+/// Longest path that is shown, in characters.
+const PATH_SHOWN: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Material {
@@ -28,15 +33,33 @@ async fn files(call: &Call) -> Vec<FileMaterial> {
     let named = call.arguments.get("files").and_then(Value::as_array).into_iter().flatten();
     let named: Vec<String> = named.filter_map(|path| path.as_str().map(str::to_string)).collect();
     let data_plane = Arc::clone(&call.data_plane);
-    tokio::task::spawn_blocking(move || data_plane.workspace.read(&project_root, &named)).await.unwrap_or_default()
+    let read = tokio::task::spawn_blocking({
+        let named = named.clone();
+        move || data_plane.workspace.read(&project_root, &named)
+    });
+    match tokio::time::timeout(FILES_TIMEOUT, read).await {
+        Ok(Ok(files)) => files,
+        _ => named.into_iter().map(not_in_time).collect(),
+    }
+}
+
+/// A workspace may lie on a disk that hangs.
+fn not_in_time(path: String) -> FileMaterial {
+    FileMaterial {
+        path: printable(&path, PATH_SHOWN),
+        content: None,
+        error: Some("it could not be read in time".into()),
+    }
 }
 
 async fn session(call: &Call) -> Vec<Value> {
-    let (Some(brain), Some(session)) = (&call.active.brain, call.session()) else { return vec![] };
+    // `_routing` and its like hold what other callers did.
+    let own = call.session().filter(|session| !session.starts_with('_'));
+    let (Some(brain), Some(session)) = (&call.active.brain, own) else { return vec![] };
     match brain.session(session).await {
         Ok(entries) => entries,
         Err(error) => {
-            tracing::debug!(%error, "the brain gave no entries of the caller's session");
+            tracing::warn!(%error, "the brain gave no entries of the caller's session");
             vec![]
         }
     }

@@ -23,7 +23,7 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     }
     tracing::info!(bind = %settings.bind, port = settings.port, database = %settings.database.0.display(), "the brain is listening");
     let shutdown = Shutdown::default();
-    let signals = tokio::spawn(shutdown.clone().on_signals(GRACE));
+    let signals = tokio::spawn(shutdown.clone().on_signals(|| GRACE));
     let app = http::app(store.clone(), settings.token.as_ref(), shutdown.hard_stop.clone());
     let ended = server::until_stopped(listener, app, &shutdown).await;
     store.close().await;

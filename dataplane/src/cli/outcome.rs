@@ -18,8 +18,8 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
     let shown = redact::url(brain_url);
     let url = Url::parse(brain_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let url = url.ok_or_else(|| CliError::Message(format!("--brain-url: {shown}: must be an http or https URL")))?;
-    let token = super::set(variables, "BRAIN_TOKEN").map(Into::into);
-    let brain = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), reqwest::Client::new());
+    let token = super::set(variables, "BRAIN_TOKEN").map(|token| token.trim().into());
+    let brain = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), super::http_client()?).patient();
     let final_status = match outcome {
         OutcomeName::Pass => "pass",
         OutcomeName::Fail => "fail",

@@ -49,10 +49,7 @@ fn warn_of_void(policy_variables: &[String], table: &RoutingTable) {
 /// A data plane that runs its config and follows its files.
 pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
     let metrics = Arc::new(Metrics::default());
-    let client = reqwest::Client::builder()
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|e| CliError::Message(format!("the HTTP client can not be built: {e}")))?;
+    let client = super::http_client()?;
     let shared = Shared { client, metrics: Arc::clone(&metrics) };
     let follows_files = matches!(settings.source, PolicySource::File { .. });
     let config = Arc::new(Config::start(settings.source, settings.secrets, settings.prompts, shared)?);

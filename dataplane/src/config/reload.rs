@@ -147,7 +147,10 @@ impl Config {
                 self.swap(active, running);
                 self.shared.metrics.reload("applied");
             }
-            Err(refusal) => self.refuse(&refusal),
+            Err(refusal) => {
+                self.refuse(&refusal);
+                self.renew_secrets(running);
+            }
         }
     }
 

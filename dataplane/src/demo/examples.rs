@@ -16,7 +16,7 @@ const OUTCOMES: [(&str, usize, usize); 3] = [("code_review", 19, 1), ("debug", 8
 /// # Errors
 /// The store failed.
 pub async fn add(store: &Store) -> Result<Vec<String>, StoreError> {
-    if !store.session(SESSION).await?.is_empty() {
+    if !store.session(SESSION, 1).await?.is_empty() {
         return Ok(vec![]);
     }
     let mut added = vec![];

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode, header, uri::Authority},
     middleware::Next,
     response::Response,
 };
@@ -25,7 +25,7 @@ pub struct Caller(pub Arc<str>);
 
 /// Lets a request through to MCP, or answers why not.
 pub async fn admit(State(data_plane): State<Arc<DataPlane>>, mut request: Request, next: Next) -> Response {
-    match caller(&data_plane.config.active(), request.headers(), request.uri().host()) {
+    match caller(&data_plane.config.active(), request.headers(), request.uri().authority().map(Authority::as_str)) {
         Ok(caller) => {
             if let Some(name) = caller {
                 request.extensions_mut().insert(Caller(name.into()));
@@ -80,9 +80,9 @@ impl Refusal {
 }
 
 /// The name of the caller's token; none when the endpoint is open.
-fn caller(active: &Active, headers: &HeaderMap, uri_host: Option<&str>) -> Result<Option<String>, Refusal> {
+fn caller(active: &Active, headers: &HeaderMap, authority: Option<&str>) -> Result<Option<String>, Refusal> {
     let access = &active.table.access;
-    check_host(headers, uri_host, &access.hosts)?;
+    check_host(headers, authority, &access.hosts)?;
     origin::check(headers, &access.origins).map_err(Refusal::Origin)?;
     if access.tokens.is_empty() {
         return Ok(None);
@@ -97,12 +97,12 @@ fn caller(active: &Active, headers: &HeaderMap, uri_host: Option<&str>) -> Resul
     caller.map(Some).ok_or(Refusal::Unauthorized)
 }
 
-fn check_host(headers: &HeaderMap, uri_host: Option<&str>, allowed: &[String]) -> Result<(), Refusal> {
+fn check_host(headers: &HeaderMap, authority: Option<&str>, allowed: &[String]) -> Result<(), Refusal> {
     if allowed.is_empty() {
         return Ok(());
     }
     let header = headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase());
-    let host = header.or_else(|| uri_host.map(str::to_ascii_lowercase)).unwrap_or_default();
+    let host = header.or_else(|| authority.map(str::to_ascii_lowercase)).unwrap_or_default();
     let name = host
         .rsplit_once(':')
         .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))

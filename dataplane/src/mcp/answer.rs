@@ -34,6 +34,12 @@ pub(super) fn busy(skill: &str, limit: usize) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
+pub(super) fn stopping(skill: &str) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(format!(
+        "{skill}: the server is being stopped; call again in a moment"
+    ))])
+}
+
 fn with_decisions(mut result: CallToolResult, decisions: &[DecisionRecord]) -> CallToolResult {
     if !decisions.is_empty() {
         let mut meta = MetaObject::new();

@@ -155,7 +155,7 @@ async fn answer_mcp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body:
     let message: Value = serde_json::from_str(&body).unwrap_or_default();
     if message["method"] == "tools/list" {
         let properties = if shared.declares_decision {
-            json!({"decision": {"type": "object"}})
+            json!({"decision": {"type": "object"}, "decision_id": {"type": "string"}})
         } else {
             json!({"message": {"type": "string"}})
         };

@@ -1,0 +1,36 @@
+//! The HTTP clients of this process.
+
+use std::time::Duration;
+
+use reqwest::{Certificate, Client, ClientBuilder, redirect};
+
+/// Longest time to open a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shorter than the 5 s after which LiteLLM's server closes an idle connection, so that no request meets a closing one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// A client that trusts the system's authorities and those given.
+///
+/// A system without any is no reason not to start: plain HTTP needs none, and HTTPS may have its own in `extra`.
+///
+/// # Errors
+/// A given certificate can not be used.
+pub fn build(extra: Vec<Certificate>) -> Result<Client, reqwest::Error> {
+    builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
+        let without_the_systems = builder().tls_certs_only(extra).build();
+        if without_the_systems.is_ok() {
+            tracing::warn!(%error, "the system has no certificates; https endpoints need a caBundle");
+        }
+        without_the_systems
+    })
+}
+
+/// Neither a redirect nor a proxy of the environment leads elsewhere: a policy names where prompts go.
+fn builder() -> ClientBuilder {
+    Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(IDLE_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .user_agent(concat!("routing/", env!("CARGO_PKG_VERSION")))
+}
