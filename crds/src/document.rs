@@ -11,13 +11,8 @@ use crate::{FieldError, RoutingPolicy, field_error::printable, hash};
 
 /// Largest document, in bytes: what a ConfigMap holds.
 pub const MAX_BYTES: usize = 1024 * 1024;
-/// Most unknown fields that are named.
-const UNKNOWN_SHOWN: usize = 50;
 /// Longest parser message that is repeated, in characters.
 const MESSAGE_MAX: usize = 400;
-
-/// Fields that `check_kind` has read, and the type does not hold.
-const CHECKED_BEFORE: [&str; 2] = ["apiVersion", "kind"];
 
 /// A parsed policy.
 #[derive(Debug, Clone)]
@@ -90,20 +85,12 @@ impl Document {
         }
         let raw: Value = serde_saphyr::from_str_with_options(text, yaml()).map_err(|e| parse_error(&e))?;
         check_kind(&raw)?;
-        let mut unknown_fields = vec![];
+        let unknown_fields = form::unknown_fields(&raw);
         let form_errors = form::errors(&raw);
-        let policy: RoutingPolicy =
-            serde_saphyr::with_deserializer_from_str_with_options(text, yaml(), |deserializer| {
-                serde_ignored::deserialize(deserializer, |path| {
-                    let path = locate::bracketed(&path.to_string());
-                    if !CHECKED_BEFORE.contains(&path.as_str()) && unknown_fields.len() < UNKNOWN_SHOWN {
-                        unknown_fields.push(path);
-                    }
-                })
-            })
-            .map_err(|e| {
-                if form_errors.is_empty() { parse_error(&e) } else { DocumentError::Form(form_errors.clone()) }
-            })?;
+        let policy = serde_saphyr::from_str_with_options(text, yaml()).map_err(|e| {
+            let wrong = [unknown_field_errors(&unknown_fields), form_errors.clone()].concat();
+            if form_errors.is_empty() { parse_error(&e) } else { DocumentError::Form(wrong) }
+        })?;
         Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields, form_errors })
     }
 
@@ -116,9 +103,13 @@ impl Document {
     /// The unknown fields as errors.
     #[must_use]
     pub fn unknown_field_errors(&self) -> Vec<FieldError> {
-        let message = "unknown field; remove it, or correct its name";
-        self.unknown_fields.iter().map(|path| FieldError::absent(printable(path, MESSAGE_MAX), message)).collect()
+        unknown_field_errors(&self.unknown_fields)
     }
+}
+
+fn unknown_field_errors(paths: &[String]) -> Vec<FieldError> {
+    let message = "unknown field; remove it, or correct its name";
+    paths.iter().map(|path| FieldError::absent(printable(path, MESSAGE_MAX), message)).collect()
 }
 
 /// Where a field of a document stands, or the nearest field around it that is there.

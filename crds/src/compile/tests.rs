@@ -28,11 +28,19 @@ fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
     assert!(table.brain.is_none());
 }
 
-/// One row a rule: what is written, and how the one error about it begins.
+/// Each row is a rule: what is written, and how the one error about it begins.
+fn assert_refused(rows: Vec<(String, &str)>) {
+    for (more, expected) in rows {
+        let errors = with(&more).expect_err(&more);
+        assert_eq!(errors.len(), 1, "{more}: {errors:?}");
+        assert!(errors[0].starts_with(expected), "{more}:\n  {}\n  {expected}", errors[0]);
+        assert!(!errors[0].contains("canary"));
+    }
+}
+
 #[test]
-fn every_rule_names_path_value_and_cure() {
-    let skill = "description: d, inputSchema: {type: object, properties: {a: {}}}, stages: [{system: {text: s}, user: ";
-    let rows: Vec<(String, &str)> = vec![
+fn every_rule_of_the_policy_names_path_value_and_cure() {
+    assert_refused(vec![
         (
             "  thresholds: {floor: \"0,9\", ceil: \"0.70\"}".into(),
             "spec.thresholds.floor: 0,9: must be a decimal from 0 to 1",
@@ -58,6 +66,27 @@ fn every_rule_names_path_value_and_cure() {
         ),
         ("  limits: {inFlight: 0}".into(), "spec.limits.inFlight: 0: must be from 1 to 10000"),
         ("  service: {port: 0}".into(), "spec.service.port: 0: must be from 1 to 65535"),
+        (
+            "  access: {tokens: [{name: A, secretRef: {name: s, key: k}}]}".into(),
+            "spec.access.tokens[0].name: A: must be lower-case",
+        ),
+        (
+            "  access: {tokens: [{name: a, secretRef: {name: s, key: k}}, {name: a, secretRef: {name: s, key: l}}]}"
+                .into(),
+            "spec.access.tokens[1].name: a: a token of this name",
+        ),
+        (
+            "  access: {allowedOrigins: [\"https://a.example/path\"]}".into(),
+            "spec.access.allowedOrigins[0]: https://a.example/path: must be an origin",
+        ),
+        ("  access: {allowedHosts: [\"http://a\"]}".into(), "spec.access.allowedHosts[0]: http://a: must be a host"),
+    ]);
+}
+
+#[test]
+fn every_rule_of_a_skill_names_path_value_and_cure() {
+    let skill = "description: d, inputSchema: {type: object, properties: {a: {}}}, stages: [{system: {text: s}, user: ";
+    assert_refused(vec![
         ("  skills: []".into(), "spec.skills: 0: must be 1 to 64 skills"),
         (
             "  skills: [{name: debug}, {name: debug}]".into(),
@@ -99,27 +128,7 @@ fn every_rule_names_path_value_and_cure() {
             format!("  skills: [{{name: notes, {skill}{}}}]}}]", "u".repeat(65537)),
             "spec.skills[0].stages[0].user: 65537 bytes: must be at most",
         ),
-        (
-            "  access: {tokens: [{name: A, secretRef: {name: s, key: k}}]}".into(),
-            "spec.access.tokens[0].name: A: must be lower-case",
-        ),
-        (
-            "  access: {tokens: [{name: a, secretRef: {name: s, key: k}}, {name: a, secretRef: {name: s, key: l}}]}"
-                .into(),
-            "spec.access.tokens[1].name: a: a token of this name",
-        ),
-        (
-            "  access: {allowedOrigins: [\"https://a.example/path\"]}".into(),
-            "spec.access.allowedOrigins[0]: https://a.example/path: must be an origin",
-        ),
-        ("  access: {allowedHosts: [\"http://a\"]}".into(), "spec.access.allowedHosts[0]: http://a: must be a host"),
-    ];
-    for (more, expected) in rows {
-        let errors = with(&more).expect_err(&more);
-        assert_eq!(errors.len(), 1, "{more}: {errors:?}");
-        assert!(errors[0].starts_with(expected), "{more}:\n  {}\n  {expected}", errors[0]);
-        assert!(!errors[0].contains("canary"));
-    }
+    ]);
 }
 
 #[test]

@@ -17,9 +17,14 @@ const NAME_RULE: &str =
     "must be a lower-case letter and then up to 51 of a-z, 0-9 and '-', ending with a letter or digit";
 const NAME_MAX: usize = 52;
 
+/// Fields that every resource has beside its own.
+const OF_EVERY_RESOURCE: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
+
+static OPEN_API: LazyLock<Value> = LazyLock::new(open_api);
+
 /// Everything in which the document has not the form of the resource.
 pub(super) fn errors(raw: &Value) -> Vec<FieldError> {
-    static SCHEMA: LazyLock<Validator> = LazyLock::new(schema);
+    static SCHEMA: LazyLock<Validator> = LazyLock::new(validator);
     // A null stands for an absent field, as it does for the API server.
     let is_null = |pointer: &str| raw.pointer(pointer).is_some_and(Value::is_null);
     let of_schema =
@@ -34,13 +39,50 @@ pub(super) fn not_covered(form: &[FieldError], other: &[FieldError]) -> Vec<Fiel
     form.iter().filter(is_new).cloned().collect()
 }
 
-fn schema() -> Validator {
+/// The paths of fields that the resource does not have, at every depth.
+pub(super) fn unknown_fields(raw: &Value) -> Vec<String> {
+    let mut found = vec![];
+    for (name, value) in raw.as_object().into_iter().flatten() {
+        match OPEN_API.pointer(&format!("/properties/{name}")) {
+            Some(schema) => note_unknown(schema, value, name, &mut found),
+            None if OF_EVERY_RESOURCE.contains(&name.as_str()) => {}
+            None => found.push(name.clone()),
+        }
+    }
+    found.truncate(ERRORS_MAX);
+    found
+}
+
+fn note_unknown(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
+    match (value, schema.get("properties").and_then(Value::as_object)) {
+        (Value::Object(fields), Some(known)) => {
+            for (name, value) in fields {
+                let path = format!("{path}.{name}");
+                match known.get(name) {
+                    Some(schema) => note_unknown(schema, value, &path, found),
+                    None => found.push(path),
+                }
+            }
+        }
+        (Value::Array(items), _) => {
+            for (i, item) in items.iter().enumerate() {
+                note_unknown(schema.get("items").unwrap_or(&Value::Null), item, &format!("{path}[{i}]"), found);
+            }
+        }
+        _ => {}
+    }
+}
+
+fn open_api() -> Value {
     let crd = RoutingPolicy::crd();
     let schema = crd.spec.versions.first().and_then(|version| version.schema.clone()).unwrap_or_default();
-    let schema = serde_json::to_value(schema.open_api_v3_schema).unwrap_or_default();
+    serde_json::to_value(schema.open_api_v3_schema).unwrap_or_default()
+}
+
+fn validator() -> Validator {
     let options =
         jsonschema::draft202012::options().with_pattern_options(jsonschema::PatternOptions::regex()).offline();
-    options.build(&schema).expect("the generated CRD is a schema: the tests below build it")
+    options.build(&OPEN_API).expect("the generated CRD is a schema: the tests below build it")
 }
 
 fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldError {

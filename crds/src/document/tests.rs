@@ -58,7 +58,7 @@ fn every_field_of_the_wrong_form_is_named_at_once() {
         .replace("floor: \"0.90\"", "floor: true")
         .replace("    ceil: \"0.70\"\n", "")
         .replace("route: Local", "route: Elsewhere");
-    let text = format!("{text}  limits: {{inFlight: \"5\"}}\n  service: {{port: 70000}}\n  brain:\n");
+    let text = format!("{text}  evidnce: {{}}\n  limits: {{inFlight: \"5\"}}\n  service: {{port: 70000}}\n  brain:\n");
     let DocumentError::Form(errors) = Document::parse(&text).expect_err("wrong") else { panic!("errors of form") };
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     for line in [
@@ -68,11 +68,12 @@ fn every_field_of_the_wrong_form_is_named_at_once() {
         "spec.thresholds.ceil: is required",
         "spec.skills[1].route: Elsewhere: the value is not one of \"Auto\", \"Local\" or \"Claude\"",
         "spec.limits.inFlight: 5: the value is not of type \"integer\"",
+        "spec.evidnce: unknown field",
         "spec.service.port: 70000: the value is greater than the maximum of 65535",
     ] {
         assert!(lines.iter().any(|found| found.starts_with(line)), "{line}: {lines:#?}");
     }
-    assert_eq!(lines.len(), 7, "{lines:#?}");
+    assert_eq!(lines.len(), 8, "{lines:#?}");
 }
 
 #[test]
