@@ -171,3 +171,12 @@ async fn contract_9_the_smoke_script_passes_against_the_proxy_and_the_brain() {
         assert!(ok && printed.contains("SKIP"), "one of them is away: {printed}");
     }
 }
+
+#[test]
+fn contract_9_the_scripts_defaults_are_the_contracts() {
+    let script = std::fs::read_to_string(tests::checkout().join("tests/smoke.sh")).expect("text");
+    assert!(script.contains("litellm=${LITELLM_BASE_URL:-http://piguard:4000}"));
+    assert!(script.contains("brain=${BRAIN_URL:-http://koala:30330}"));
+    let makefile = std::fs::read_to_string(tests::checkout().join("Makefile")).expect("text");
+    assert!(makefile.contains("tests/smoke.sh $(ARGS)"), "make smoke runs it");
+}
