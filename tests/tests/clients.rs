@@ -26,7 +26,14 @@ impl MakeRun {
         let (port, admin_port, brain_port) = (ports::free(), ports::free(), ports::free());
         let log = std::fs::File::create(folder.path().join("log")).expect("a log");
         let database = format!("sqlite:{}", folder.path().join("brain.db").display());
-        let make = Command::new("make")
+        let mut make = Command::new("make");
+        // What cargo says to a test would make the cargo of `make run` build anew what it has.
+        let of_cargo =
+            |name: &String| name.starts_with("CARGO") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str());
+        std::env::vars().map(|(name, _)| name).filter(of_cargo).for_each(|name| {
+            make.env_remove(name);
+        });
+        let make = make
             .args(["--no-print-directory", "run", &format!("ARGS={arguments}")])
             .current_dir(checkout())
             .env_remove("MAKEFLAGS")
