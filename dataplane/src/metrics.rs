@@ -1,6 +1,6 @@
 //! What is counted. Labels come from enums and from the policy's skill names, never from a request.
 
-use std::time::Duration;
+use std::{sync::atomic::Ordering, time::Duration};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::decision::DecisionRecord;
+use crate::{decision::DecisionRecord, telemetry};
 
 /// Upper bounds of model call times, in seconds: up to the longest total time-out that clients wait for.
 const CALL_SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 280.0];
@@ -57,6 +57,7 @@ pub struct Metrics {
     reloads: Counters<KindLabel>,
     looks: Counters<KindLabel>,
     in_flight: Gauge,
+    log_lines_dropped: Counter,
 }
 
 impl Default for Metrics {
@@ -74,6 +75,7 @@ impl Default for Metrics {
             reloads: Counters::default(),
             looks: Counters::default(),
             in_flight: Gauge::default(),
+            log_lines_dropped: Counter::default(),
             registry: Registry::default(),
         };
         registry.register("build", "Version of this binary", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
@@ -114,6 +116,11 @@ impl Default for Metrics {
             "Looks at the config's files, by what led to them: event, timer",
             metrics.looks.clone(),
         );
+        registry.register(
+            "log_lines_dropped",
+            "Log lines dropped because standard error was not read",
+            metrics.log_lines_dropped.clone(),
+        );
         registry.register("in_flight_calls", "Skill calls being worked on", metrics.in_flight.clone());
         Self { registry, ..metrics }
     }
@@ -123,6 +130,7 @@ impl Metrics {
     /// The metrics in OpenMetrics text format.
     #[must_use]
     pub fn text(&self) -> String {
+        self.log_lines_dropped.inner().store(telemetry::dropped_lines(), Ordering::Relaxed);
         let mut text = String::new();
         // Writing to a string can not fail.
         let _ = encode(&mut text, &self.registry);

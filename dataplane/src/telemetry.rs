@@ -1,14 +1,22 @@
 //! Logs: `RUST_LOG` says which, `ROUTING_LOG_FORMAT=json` in which form.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use tracing::{Level, Metadata};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 const DEFAULT_FILTER: &str = "info";
 /// Lines that wait while standard error is not read; further ones are dropped.
 const LINES_BUFFERED: usize = 10_000;
+
+static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// Lines that were dropped because standard error was not read.
+#[must_use]
+pub fn dropped_lines() -> u64 {
+    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
+}
 
 /// Starts logging to standard error.
 ///
@@ -29,6 +37,8 @@ pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<LogGuard, Vec
     // A reader that does not read costs lines, not calls.
     let writer = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_BUFFERED);
     let (writer, guard) = writer.finish(std::io::stderr());
+    // Set once: a process has one log.
+    let _ = DROPPED.set(writer.error_counter());
     let logs = fmt::layer().with_writer(writer);
     let logs = if json {
         logs.json().flatten_event(true).boxed()

@@ -62,5 +62,6 @@ pub fn http() -> reqwest::Client {
         // Fails only when another test was first.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    reqwest::Client::builder().timeout(waiting::LIMIT).build().expect("an HTTP client")
+    // Plain HTTP only: reading the system's certificates for each request would be most of its cost.
+    reqwest::Client::builder().timeout(waiting::LIMIT).tls_certs_only([]).build().expect("an HTTP client")
 }

@@ -109,6 +109,7 @@ async fn a_reader_of_the_log_that_does_not_read_costs_no_call() {
             ])
             .env("ROUTING_PORT", port.to_string())
             .env("ROUTING_ADMIN_PORT", admin.to_string())
+            .env("RUST_LOG", "trace")
             .current_dir(folder.path())
             .stderr(Stdio::piped())
             .spawn()
@@ -119,9 +120,19 @@ async fn a_reader_of_the_log_that_does_not_read_costs_no_call() {
             tests::http().get(format!("http://127.0.0.1:{port}/healthz")).send().await.ok()
         })
         .await;
-        // Each call logs about a kilobyte; a pipe holds 64.
         for i in 0..300 {
             assert_eq!(mcp.debug(&format!("call {i}")).await.text(0), "answer of qwen35", "call {i}, closed: {closed}");
+        }
+        if !closed {
+            // More calls until the buffer is full: then lines are dropped, and counted.
+            waiting::until("dropped lines", || async {
+                assert!(!mcp.debug("x").await.is_error());
+                let metrics = tests::http().get(format!("http://127.0.0.1:{admin}/metrics")).send().await.ok()?;
+                let metrics = metrics.text().await.ok()?;
+                let dropped = metrics.lines().find_map(|line| line.strip_prefix("routing_log_lines_dropped_total "));
+                dropped.filter(|count| *count != "0").map(|_| ())
+            })
+            .await;
         }
         routing.kill().expect("ended");
         routing.wait().expect("ended");
