@@ -74,6 +74,13 @@ fn a_config_map_reference_needs_its_folder() {
     );
     let (valid, printed) = check(&policy("http://a", "l", "c", stages), &["--configmaps", "maps"]);
     assert!(!valid && printed.contains("prompts/debug.md") && printed.contains("can not be read"), "{printed}");
+    let both = format!("{stages}\n  limits: {{inFlight: 0}}");
+    let (_, printed) = check(&policy("http://a", "l", "c", &both), &["--configmaps", "maps"]);
+    assert!(
+        printed.contains("prompts/debug.md") && printed.contains("spec.limits.inFlight: 0: "),
+        "all at once: {printed}"
+    );
+    assert_eq!(printed.lines().count(), 2, "{printed}");
     let escape = stages.replace("name: prompts", "name: ..");
     let (valid, printed) = check(&policy("http://a", "l", "c", &escape), &["--configmaps", "maps"]);
     assert!(!valid && printed.contains("is no name and key of a ConfigMap"), "{printed}");

@@ -1,6 +1,7 @@
 //! A policy that was read and compiled, not yet running.
 
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -160,26 +161,19 @@ fn from_document(
         UnknownFields::WarnIfRendered | UnknownFields::Refuse => document.unknown_field_errors(),
     };
     let spec = &mut document.policy.spec;
-    let mut hash = document.hash.clone();
-    if let Some(folder) = config_maps {
-        let before = spec.clone();
-        if let Err(unresolved) = references::resolve(spec, |reference| read_config_map(folder, reference)) {
-            errors.extend(unresolved);
-            return Err(errors);
-        }
-        if *spec != before {
-            // The texts are part of the config, so they are part of its hash.
-            let resolved = serde_json::to_value(&*spec).unwrap_or_default();
-            hash = config_hash(&serde_json::json!([hash, resolved]));
-        }
-    }
+    let hash = resolve(spec, config_maps, &document.hash).unwrap_or_else(|unresolved| {
+        errors.extend(unresolved);
+        document.hash.clone()
+    });
     let table = match compile(spec, prompts) {
         Ok(table) => {
             errors.extend(bad_ca_bundles(spec, &table));
             Some(table)
         }
         Err(invalid) => {
-            errors.extend(invalid.0);
+            // A reference without a text is named already.
+            let named: HashSet<String> = errors.iter().map(|error| error.path.clone()).collect();
+            errors.extend(invalid.0.into_iter().filter(|error| !named.contains(&error.path)));
             None
         }
     };
@@ -190,6 +184,18 @@ fn from_document(
         }
         _ => Err(errors),
     }
+}
+
+/// Fills in the texts of ConfigMaps, and gives the config's hash: the texts are part of the config.
+fn resolve(spec: &mut RoutingPolicySpec, config_maps: Option<&Path>, hash: &str) -> Result<String, Vec<FieldError>> {
+    let Some(folder) = config_maps else { return Ok(hash.to_string()) };
+    let before = spec.clone();
+    references::resolve(spec, |reference| read_config_map(folder, reference))?;
+    if *spec == before {
+        return Ok(hash.to_string());
+    }
+    let resolved = serde_json::to_value(&*spec).unwrap_or_default();
+    Ok(config_hash(&serde_json::json!([hash, resolved])))
 }
 
 /// The CA bundles that hold no certificate; `crds` sees only that they are PEM.
