@@ -5,7 +5,13 @@ CACHE := $(or $(ROUTING_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/routing)
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 # A link of this checkout's own, so that another checkout's build does not replace what is running here.
 BINARY := $(CURDIR)/target/routing
-BUILD = $(CARGO) build --package dataplane --bin routing && mkdir -p target && \
+# Cargo takes what another checkout built of these crates for this one's when its files are the older ones, so that is
+# thrown away; what they depend on stays.
+CRATES := crds brain dataplane tests
+OWN = mkdir -p $(CARGO_TARGET_DIR); if [ "$$(cat $(CARGO_TARGET_DIR)/checkout 2>/dev/null)" != "$(CURDIR)" ]; then \
+	for profile in dev release; do $(CARGO) clean --quiet --profile $$profile $(CRATES:%=--package %); done; \
+	echo "$(CURDIR)" > $(CARGO_TARGET_DIR)/checkout; fi
+BUILD = $(OWN); $(CARGO) build --package dataplane --bin routing; mkdir -p target; \
 	{ ln -f $(CARGO_TARGET_DIR)/debug/routing $(BINARY) 2>/dev/null || cp -f $(CARGO_TARGET_DIR)/debug/routing $(BINARY); }
 CARGO := cargo --locked
 SHELL := /bin/bash
@@ -35,6 +41,7 @@ test: ## every test, with real LiteLLM, Python and Claude Code clients
 
 lint: ## formatting, clippy, shell scripts, banned crates
 	@tests/setup/tools.sh lint
+	@$(OWN)
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	shellcheck .ci/run $$(git ls-files '*.sh')
@@ -45,6 +52,7 @@ fmt: ## formats the code
 	cargo fmt --all
 
 generate: ## writes crds/routingpolicies.yaml from the types
+	@$(OWN)
 	$(CARGO) run --quiet --package crds --bin crdgen > crds/routingpolicies.yaml.new
 	mv crds/routingpolicies.yaml.new crds/routingpolicies.yaml
 
@@ -53,6 +61,7 @@ smoke: build ## the live check against LITELLM_BASE_URL and BRAIN_URL, or a data
 
 bench: ## pass rates of a brain with 10 million entries; raw output in bench/results
 	@mkdir -p bench/results
+	@$(OWN)
 	$(CARGO) bench --package brain --bench pass_rate | tee bench/results/pass_rate.txt
 
 apt-line: ## the one line that installs the system packages that are missing

@@ -10,6 +10,7 @@ mod upstream;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use self::errors::Errors;
+pub use self::upstream::{is_model_name, is_reference, parse_base_url};
 use crate::{
     FieldErrors, RoutingPolicySpec,
     builtin::{self, BuiltinPrompts},

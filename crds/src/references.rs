@@ -17,7 +17,7 @@ pub fn resolve(
     for (path, source) in text_sources(spec) {
         let Some(reference) = &source.config_map_key_ref else { continue };
         if source.text.is_some() {
-            errors.push(FieldError::absent(path, "must have exactly one of text and configMapKeyRef"));
+            // Both are given: which one counts is not for us to choose, and compilation says so.
             continue;
         }
         match lookup(reference) {

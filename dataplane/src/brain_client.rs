@@ -7,14 +7,18 @@ use std::{
 
 use crds::{field_error::printable, table::BrainTarget};
 use reqwest::{
-    Client, RequestBuilder, Response, StatusCode,
+    Client, RequestBuilder, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::{decide::Measured, upstream::bearer};
+use crate::{
+    decide::Measured,
+    http_client::{self, BodyError},
+    upstream::bearer,
+};
 
 /// `contract` part 3.
 const PASS_RATE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -199,7 +203,10 @@ impl BrainClient {
         if response.status() != StatusCode::OK {
             return Err(BrainError::Status(response.status().as_u16()));
         }
-        let body = read_bounded(response, max_bytes).await?;
+        let body = http_client::read_bounded(response, max_bytes).await.map_err(|error| match error {
+            BodyError::Transport(_) => BrainError::Unreachable,
+            BodyError::TooLarge => BrainError::Malformed("a short answer"),
+        })?;
         serde_json::from_slice(json_of(&body)).map_err(|_| BrainError::Malformed("JSON"))
     }
 }
@@ -209,17 +216,6 @@ fn json_of(body: &[u8]) -> &[u8] {
     let data =
         body.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"data:").filter(|data| data.contains(&b'{')));
     if body.trim_ascii_start().starts_with(b"{") { body } else { data.unwrap_or(body) }
-}
-
-async fn read_bounded(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, BrainError> {
-    let mut body = vec![];
-    while let Some(chunk) = response.chunk().await.map_err(|_| BrainError::Unreachable)? {
-        if body.len() + chunk.len() > max_bytes {
-            return Err(BrainError::Malformed("a short answer"));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// Reads `{"pass_rate": 0.94 | null, …}`. Samples are pass + fail when the brain says both, else total, else unknown.

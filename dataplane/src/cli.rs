@@ -148,9 +148,6 @@ pub enum CliError {
     /// The server could not start or broke.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The brain's settings can not be used.
-    #[error("{}", .0.join("\n"))]
-    BrainSettings(Vec<String>),
     /// The brain's store can not be opened.
     #[error("{error}: {}", std::error::Error::source(error).map(ToString::to_string).unwrap_or_default())]
     Store {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use reqwest::{Certificate, Client, ClientBuilder, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Response, redirect};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -33,4 +33,28 @@ fn builder() -> ClientBuilder {
         .redirect(redirect::Policy::none())
         .no_proxy()
         .user_agent(concat!("routing/", env!("CARGO_PKG_VERSION")))
+}
+
+/// A body that was not read to its end.
+#[derive(Debug)]
+pub enum BodyError {
+    /// The connection broke, or time was up.
+    Transport(reqwest::Error),
+    /// More bytes than asked for.
+    TooLarge,
+}
+
+/// Reads a body of at most `max_bytes`.
+///
+/// # Errors
+/// It is longer, or the connection broke.
+pub async fn read_bounded(mut response: Response, max_bytes: usize) -> Result<Vec<u8>, BodyError> {
+    let mut body = vec![];
+    while let Some(chunk) = response.chunk().await.map_err(BodyError::Transport)? {
+        if body.len() + chunk.len() > max_bytes {
+            return Err(BodyError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
 }

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use crds::table::ModelTarget;
 use reqwest::{
-    Client, Response,
+    Client,
     header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 
 pub use self::{answer::Answer, error::AttemptError};
-use crate::http_client;
+use crate::http_client::{self, BodyError};
 
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -84,7 +84,10 @@ impl Model {
         let response = request.send().await.map_err(|e| AttemptError::from_transport(&e))?;
         let status = response.status();
         let headers = response.headers().clone();
-        let body = read_bounded(response).await?;
+        let body = http_client::read_bounded(response, ANSWER_MAX_BYTES).await.map_err(|error| match error {
+            BodyError::Transport(error) => AttemptError::from_transport(&error),
+            BodyError::TooLarge => AttemptError::TooLarge { limit: ANSWER_MAX_BYTES },
+        })?;
         if !status.is_success() {
             return Err(AttemptError::Status { status: status.as_u16(), kind: answer::error_type(&body) });
         }
@@ -128,17 +131,6 @@ fn request_body(model: &str, parameters: &Map<String, Value>, prompt: &Prompt) -
         body.extend(parameters.clone());
     }
     body.to_string()
-}
-
-async fn read_bounded(mut response: Response) -> Result<Vec<u8>, AttemptError> {
-    let mut body = vec![];
-    while let Some(chunk) = response.chunk().await.map_err(|e| AttemptError::from_transport(&e))? {
-        if body.len() + chunk.len() > ANSWER_MAX_BYTES {
-            return Err(AttemptError::TooLarge { limit: ANSWER_MAX_BYTES });
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 /// A header's value, if it is short printable text.

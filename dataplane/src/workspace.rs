@@ -44,8 +44,10 @@ impl Workspace {
                 Err(format!("only {FILES_MAX} files are read"))
             };
             left -= content.as_ref().map_or(0, String::len);
-            let (content, error) = content.map_or_else(|error| (None, Some(error)), |content| (Some(content), None));
-            FileMaterial { path: printable(path, PATH_SHOWN), content, error }
+            match content {
+                Ok(content) => FileMaterial { path: printable(path, PATH_SHOWN), content: Some(content), error: None },
+                Err(reason) => unreadable(path, reason),
+            }
         };
         files.iter().enumerate().map(&mut read).collect()
     }
@@ -72,6 +74,12 @@ impl Workspace {
         }
         Ok(text)
     }
+}
+
+/// A file that could not be read, as a prompt names it.
+#[must_use]
+pub fn unreadable(path: &str, reason: String) -> FileMaterial {
+    FileMaterial { path: printable(path, PATH_SHOWN), content: None, error: Some(reason) }
 }
 
 fn read_below(root: &Path, below: &Path) -> Result<String, String> {

@@ -81,6 +81,10 @@ fn a_config_map_reference_needs_its_folder() {
         "all at once: {printed}"
     );
     assert_eq!(printed.lines().count(), 2, "{printed}");
+    let twice = stages.replace("system: {configMapKeyRef", "system: {text: x, configMapKeyRef");
+    let (valid, printed) = check(&policy("http://a", "l", "c", &twice), &["--configmaps", "maps"]);
+    let line = "spec.skills[0].stages[0].system: must have exactly one of text and configMapKeyRef";
+    assert!(!valid && printed.contains(line) && printed.lines().count() == 1, "{printed}");
     let escape = stages.replace("name: prompts", "name: ..");
     let (valid, printed) = check(&policy("http://a", "l", "c", &escape), &["--configmaps", "maps"]);
     assert!(!valid && printed.contains("is no name and key of a ConfigMap"), "{printed}");

@@ -30,11 +30,10 @@ pub(super) fn target(
     errors: &mut Errors,
 ) -> Option<ModelTarget> {
     let Model { name, parameters, upstream, timeout: own_timeout } = model;
-    let well_named = (1..=MODEL_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control);
     errors.check(
         format!("{path}.name"),
         name,
-        well_named,
+        is_model_name(name),
         format!("must be 1 to {MODEL_NAME_MAX} characters without control characters"),
     );
     check_parameters(&format!("{path}.parameters"), parameters, errors);
@@ -70,16 +69,29 @@ pub(super) fn brain(path: &str, brain: &Brain, errors: &mut Errors) -> Option<Br
 }
 
 /// A base URL that is safe to append to.
-pub(super) fn base_url(path: &str, text: &str, errors: &mut Errors) -> Option<Url> {
+fn base_url(path: &str, text: &str, errors: &mut Errors) -> Option<Url> {
+    errors.take(path, redact::url(text), parse_base_url(text))
+}
+
+/// Reads a base URL: http or https, a host, neither query nor fragment.
+///
+/// # Errors
+/// What it must be.
+pub fn parse_base_url(text: &str) -> Result<Url, String> {
     let problem = |message: &str| Err(message.to_string());
-    let parsed = match Url::parse(text) {
+    match Url::parse(text) {
         Err(_) => problem("must be a URL, for example http://litellm:4000"),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => problem("must start with http:// or https://"),
         Ok(url) if url.host_str().is_none_or(str::is_empty) => problem("names no host"),
         Ok(url) if url.query().is_some() || url.fragment().is_some() => problem("must not have a query or a fragment"),
         Ok(url) => Ok(url),
-    };
-    errors.take(path, redact::url(text), parsed)
+    }
+}
+
+/// Whether a text can be a model's name in a request.
+#[must_use]
+pub fn is_model_name(name: &str) -> bool {
+    (1..=MODEL_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }
 
 /// `…/v1/chat/completions` below the base; a base that ends in `/v1` is not doubled.
@@ -120,7 +132,7 @@ pub(super) fn secret_ref(path: &str, reference: Option<&SecretKeyRef>, errors: &
 
 /// Whether a text can be the name or key of a Secret or ConfigMap, and so a file's name.
 #[must_use]
-pub(crate) fn is_reference(text: &str) -> bool {
+pub fn is_reference(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (1..=REFERENCE_MAX).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with("..") && text != "."
 }

@@ -3,7 +3,10 @@
 
 use std::{collections::HashSet, sync::LazyLock};
 
-use jsonschema::{Validator, error::ValidationErrorKind};
+use jsonschema::{
+    JsonType, Validator,
+    error::{TypeKind, ValidationErrorKind},
+};
 use kube::CustomResourceExt;
 use serde_json::Value;
 
@@ -98,8 +101,7 @@ fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldErr
         Some(scalar @ (Value::Number(_) | Value::Bool(_))) => scalar.to_string(),
         _ => String::new(),
     };
-    let wants_text =
-        matches!(error.kind(), ValidationErrorKind::Type { kind } if format!("{kind:?}").contains("String"));
+    let wants_text = matches!(error.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::String) });
     let message = if wants_text && !value.is_empty() {
         "must be text; write it in quotes".to_string()
     } else {

@@ -3,15 +3,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crds::{field_error::printable, template::FileMaterial};
+use crds::template::FileMaterial;
 use serde_json::Value;
 
 use super::Call;
+use crate::workspace::unreadable;
 
 /// Longest time to read a call's files.
 const FILES_TIMEOUT: Duration = Duration::from_secs(10);
-/// Longest path that is shown, in characters.
-const PATH_SHOWN: usize = 1024;
 
 #[derive(Default)]
 pub(super) struct Material {
@@ -39,16 +38,8 @@ async fn files(call: &Call) -> Vec<FileMaterial> {
     });
     match tokio::time::timeout(FILES_TIMEOUT, read).await {
         Ok(Ok(files)) => files,
-        _ => named.into_iter().map(not_in_time).collect(),
-    }
-}
-
-/// A workspace may lie on a disk that hangs.
-fn not_in_time(path: String) -> FileMaterial {
-    FileMaterial {
-        path: printable(&path, PATH_SHOWN),
-        content: None,
-        error: Some("it could not be read in time".into()),
+        // A workspace may lie on a disk that hangs.
+        _ => named.iter().map(|path| unreadable(path, "it could not be read in time".into())).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use brain::{http, settings::Settings, store::Store};
 use super::CliError;
 use crate::{
     server::{self, ServeError},
-    settings::Variables,
+    settings::{SettingsError, Variables},
     shutdown::Shutdown,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
-    let settings = brain::settings::from_environment(variables).map_err(CliError::BrainSettings)?;
+    let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
     let store = open(&settings).await?;
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT").await?;
     if settings.token.is_none() {

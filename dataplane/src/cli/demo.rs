@@ -14,7 +14,7 @@ use super::{CliError, DemoArgs, brain as brain_command, serve};
 use crate::{
     demo::{examples, stand_in},
     server,
-    settings::{self, Variables},
+    settings::{self, SettingsError, Variables},
 };
 
 const LOOPBACK: &str = "127.0.0.1";
@@ -83,7 +83,7 @@ async fn start_brain(
     with_examples: bool,
     end: &CancellationToken,
 ) -> Result<(Store, String, Server), CliError> {
-    let settings = brain::settings::from_environment(variables).map_err(CliError::BrainSettings)?;
+    let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
     let store = brain_command::open(&settings).await?;
     if with_examples {
         let added = examples::add(&store).await.map_err(|error| CliError::Store { error })?;

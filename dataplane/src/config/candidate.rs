@@ -11,6 +11,7 @@ use crds::{
     Document, DocumentError, FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable,
     builtin::BuiltinPrompts,
     compile,
+    compile::is_reference,
     document::{self, MAX_BYTES, Position},
     hash::config_hash,
     policy::ConfigMapKeyRef,
@@ -219,7 +220,7 @@ fn located(text: &str, error: &FieldError) -> Problem {
 
 fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String, String> {
     let ConfigMapKeyRef { name, key } = reference;
-    if [name, key].iter().any(|part| part.contains(['/', '\\']) || part.starts_with("..") || *part == ".") {
+    if !is_reference(name) || !is_reference(key) {
         return Err("is no name and key of a ConfigMap".into());
     }
     let path = folder.join(name).join(key);

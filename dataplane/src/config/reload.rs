@@ -13,7 +13,11 @@ use super::{
     active::{Active, Origin, Shared},
     candidate::Problem,
 };
-use crate::{clock, metrics::Metrics, secrets::SecretSource};
+use crate::{
+    clock,
+    metrics::Metrics,
+    secrets::{SecretSource, Secrets},
+};
 
 /// A config that is not run, and since when.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
@@ -57,17 +61,18 @@ impl Config {
         prompts: BuiltinPrompts,
         shared: Shared,
     ) -> Result<Self, StartError> {
-        let origin = match source {
-            PolicySource::Environment(_) => Origin::Environment,
-            PolicySource::File { .. } => Origin::Policy,
-        };
-        let policy = source.read(&prompts).and_then(|candidate| activate(candidate, origin, &secrets, None, &shared));
+        let policy = source.read(&prompts).and_then(|candidate| {
+            let read = secrets.read(candidate.table.secrets());
+            activate(candidate, origin_of(&source), read, None, &shared)
+        });
         let (active, refused) = match policy {
             Ok(active) => (active, None),
             Err(refusal) => match source.read_last_good(&prompts) {
                 Some(last_good) => {
-                    let started =
-                        last_good.and_then(|candidate| activate(candidate, Origin::LastGood, &secrets, None, &shared));
+                    let started = last_good.and_then(|candidate| {
+                        let read = secrets.read(candidate.table.secrets());
+                        activate(candidate, Origin::LastGood, read, None, &shared)
+                    });
                     let active = started
                         .map_err(|last_good| StartError { policy: refusal.clone(), last_good: Some(last_good) })?;
                     tracing::error!(reason = %refusal, hash = active.hash, "the policy is refused; the last good one runs");
@@ -137,11 +142,8 @@ impl Config {
     }
 
     fn replace(&self, candidate: Candidate, running: &Active) {
-        let origin = match self.source {
-            PolicySource::Environment(_) => Origin::Environment,
-            PolicySource::File { .. } => Origin::Policy,
-        };
-        match activate(candidate, origin, &self.secrets, Some(running), &self.shared) {
+        let secrets = self.secrets.read(candidate.table.secrets());
+        match activate(candidate, origin_of(&self.source), secrets, Some(running), &self.shared) {
             Ok(active) => {
                 self.forget_refusal();
                 self.swap(active, running);
@@ -164,7 +166,7 @@ impl Config {
             hash: running.hash.clone(),
             unknown_fields: running.unknown_fields.clone(),
         };
-        match activate(candidate, running.origin, &self.secrets, Some(running), &self.shared) {
+        match activate(candidate, running.origin, secrets, Some(running), &self.shared) {
             Ok(active) => {
                 self.swap(active, running);
                 self.shared.metrics.reload("secrets_applied");
@@ -199,14 +201,21 @@ impl Config {
     }
 }
 
+/// Where a policy that is read from this source comes from.
+fn origin_of(source: &PolicySource) -> Origin {
+    match source {
+        PolicySource::Environment(_) => Origin::Environment,
+        PolicySource::File { .. } => Origin::Policy,
+    }
+}
+
 fn activate(
     candidate: Candidate,
     origin: Origin,
-    source: &SecretSource,
+    secrets: Secrets,
     previous: Option<&Active>,
     shared: &Shared,
 ) -> Result<Active, Refusal> {
-    let secrets = source.read(candidate.table.secrets());
     Active::new(candidate, origin, secrets, previous, shared).map_err(|(path, error)| Refusal {
         file: "policy".into(),
         problems: vec![Problem { position: None, message: format!("{path}: {error}") }],

@@ -2,6 +2,7 @@
 
 use crds::{
     RoutingPolicySpec,
+    compile::{is_model_name, parse_base_url},
     decimal::Decimal,
     field_error::printable,
     period::Period,
@@ -94,15 +95,11 @@ fn decimal(text: &str) -> Option<f64> {
 }
 
 fn base_url(text: &str) -> Option<String> {
-    let url = url::Url::parse(text).ok()?;
-    let usable =
-        matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none() && url.fragment().is_none();
-    usable.then(|| text.to_string())
+    parse_base_url(text).is_ok().then(|| text.to_string())
 }
 
 fn model_name(text: &str) -> Option<String> {
-    let usable = text.chars().count() <= 200 && !text.chars().any(char::is_control);
-    usable.then(|| text.to_string())
+    is_model_name(text).then(|| text.to_string())
 }
 
 /// The variables of a policy that are set although a policy file makes them void.
