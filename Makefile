@@ -7,7 +7,7 @@ export CARGO_TARGET_DIR ?= $(CACHE)/target
 BINARY := $(CURDIR)/target/routing
 # Cargo takes what another checkout built of these crates for this one's when its files are the older ones, so that is
 # thrown away; what they depend on stays.
-CRATES := crds brain dataplane tests
+CRATES := crds brain dataplane operator tests
 OWN = mkdir -p $(CARGO_TARGET_DIR); if [ "$$(cat $(CARGO_TARGET_DIR)/checkout 2>/dev/null)" != "$(CURDIR)" ]; then \
 	for profile in dev release; do $(CARGO) clean --quiet --profile $$profile $(CRATES:%=--package %); done; \
 	echo "$(CURDIR)" > $(CARGO_TARGET_DIR)/checkout; fi

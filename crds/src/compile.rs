@@ -3,6 +3,7 @@
 //! Validation and compilation are one pass: a rule that is checked here is checked nowhere else.
 
 mod access;
+mod data_plane;
 mod errors;
 mod skill;
 mod upstream;
@@ -57,7 +58,9 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         timeouts,
         limits,
         decision_line,
+        suspend: _,
         service,
+        data_plane,
     } = spec;
     let (local_timeout, total_timeout) = compile_timeouts(timeouts, errors).unzip();
     let local = upstream::target("spec.models.local", &models.local, upstream, local_timeout, errors);
@@ -73,7 +76,8 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         (1..=IN_FLIGHT_MAX).contains(&limits.in_flight),
         format!("must be from 1 to {IN_FLIGHT_MAX}"),
     );
-    errors.check("spec.service.port", service.port, service.port > 0, "must be from 1 to 65535");
+    data_plane::check_service("spec.service", service, errors);
+    data_plane::check("spec.dataPlane", data_plane, errors);
     Some(RoutingTable {
         local: local?,
         claude: claude?,

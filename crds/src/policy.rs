@@ -1,17 +1,26 @@
 //! The resource as its users write it.
 
 pub mod access;
+pub mod data_plane;
 pub mod evidence;
 pub mod limits;
 pub mod models;
+pub mod quantity;
+pub mod service;
 pub mod skill;
+pub mod status;
 pub mod upstream;
 
 pub use access::{Access, AccessToken};
+pub use data_plane::{DataPlane, ImagePullPolicy, Resources, SecretName, Workspace};
 pub use evidence::{Brain, Evidence, Thresholds};
-pub use limits::{Limits, Service, Timeouts};
+pub use limits::{Limits, Timeouts};
 pub use models::{Model, Models};
+pub use quantity::Quantity;
+pub use service::{Service, ServiceType};
 pub use skill::{OnLocalError, RouteMode, SkillSpec, StageSpec};
+pub use status::{Endpoint, ReplicaCounts, RouteStatus, RoutingPolicyStatus, SkillStatus};
+use upstream::HTTP_URL_RULE;
 pub use upstream::{ConfigMapKeyRef, SecretKeyRef, TextSource, Upstream};
 
 use kube::{CustomResource, KubeSchema};
@@ -24,11 +33,37 @@ use serde::{Deserialize, Serialize};
     version = "v1alpha1",
     kind = "RoutingPolicy",
     namespaced,
+    status = "RoutingPolicyStatus",
     derive = "PartialEq",
     shortname = "rp",
     category = "routing",
+    scale(
+        spec_replicas_path = ".spec.dataPlane.replicas",
+        status_replicas_path = ".status.replicas.current",
+        label_selector_path = ".status.selector"
+    ),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status",
+        description = "Whether the last change runs on every replica and is served"),
+    printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.replicas.desired",
+        description = "Pods asked for"),
+    printcolumn(name = "Programmed", type_ = "integer", json_path = ".status.replicas.programmed",
+        description = "Pods that run the last change"),
+    printcolumn(name = "NodePort", type_ = "integer", json_path = ".status.endpoint.nodePort",
+        description = "Port on every node"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason",
+        description = "Why it is ready or not", priority = 1),
+    printcolumn(name = "Floor", type_ = "string", json_path = ".spec.thresholds.floor",
+        description = "From this pass rate up a skill's calls go local", priority = 1),
+    printcolumn(name = "Ceil", type_ = "string", json_path = ".spec.thresholds.ceil",
+        description = "Below this pass rate a skill's calls go to Claude", priority = 1),
+    printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend",
+        description = "Whether the operator leaves everything as it is", priority = 1),
+    validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
+        .message("metadata.name must be a lower-case letter and then up to 51 of a-z, 0-9 and '-', ending with a letter or digit"),
     doc = "Serves MCP skills and routes every call to a local model or to Claude by the skill's measured pass rate."
 )]
+#[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
 pub struct RoutingPolicySpec {
     /// The OpenAI-compatible endpoint, for example a LiteLLM proxy, that serves both models.
@@ -73,9 +108,17 @@ pub struct RoutingPolicySpec {
     #[serde(default)]
     pub decision_line: DecisionLine,
 
-    /// How the data plane is exposed.
+    /// The operator leaves everything as it is while this is true: pods, Services, this status.
+    #[serde(default)]
+    pub suspend: bool,
+
+    /// How callers reach the data plane.
     #[serde(default)]
     pub service: Service,
+
+    /// How the pods run.
+    #[serde(default)]
+    pub data_plane: DataPlane,
 }
 
 /// Whether answers carry the decision line.

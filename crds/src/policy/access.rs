@@ -17,12 +17,12 @@ pub struct Access {
     pub tokens: Vec<AccessToken>,
 
     /// Browser origins beside loopback ones that may call, for example `https://chat.home.example`.
-    #[schemars(length(max = 32), inner(length(min = 1, max = 256)))]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 256), regex(pattern = r"^https?://[^/?#@\s]+$")))]
     #[serde(default)]
     pub allowed_origins: Vec<String>,
 
     /// Host names under which the endpoint may be called, without or with port. Empty: any.
-    #[schemars(length(max = 32), inner(length(min = 1, max = 256)))]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 256), regex(pattern = r"^[^/?#@\s\\]+$")))]
     #[serde(default)]
     pub allowed_hosts: Vec<String>,
 }
@@ -32,7 +32,7 @@ pub struct Access {
 #[serde(rename_all = "camelCase")]
 pub struct AccessToken {
     /// Who holds the token.
-    #[schemars(regex(pattern = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
+    #[schemars(length(max = 63), regex(pattern = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"))]
     pub name: String,
     /// Where the token is.
     pub secret_ref: SecretKeyRef,

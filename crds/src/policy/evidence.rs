@@ -1,17 +1,19 @@
 //! Pass rates: where they come from and what they decide.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SecretKeyRef;
+use super::{HTTP_URL_RULE, SecretKeyRef};
 use crate::{decimal::Decimal, period::Period};
 
 /// The service that keeps outcomes and serves pass rates.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Brain {
-    /// Base URL; `/pass-rate` and `/mcp` are below it.
+    /// Base URL, http or https; `/pass-rate` and `/mcp` are below it.
     #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be a URL with http:// or https://, a host, and neither query nor fragment"))]
     pub url: String,
 
     /// The bearer token that the brain asks for. Absent: none is sent.
@@ -20,7 +22,11 @@ pub struct Brain {
 }
 
 /// The two pass rates that divide local, split and Claude.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[cfg_attr(test, x_kube(cel))]
+#[x_kube(validation = Rule::new("double(self.ceil) <= double(self.floor)")
+    .message("must not be above floor: below ceil calls go to Claude, from floor up they stay local")
+    .field_path(".ceil"))]
 pub struct Thresholds {
     /// At or above this pass rate a call goes local. A quoted decimal, for example "0.90".
     pub floor: Decimal,
@@ -43,7 +49,7 @@ pub struct Evidence {
     /// How long a pass rate is cached.
     pub ttl: Period,
     /// With fewer outcomes than this a skill counts as not measured.
-    #[schemars(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000), extend("format" = "int32"))]
     pub min_samples: u32,
     /// While the brain can not be reached, the last known pass rate is kept this long; then the skill counts as
     /// not measured. "0s": never kept.

@@ -1,24 +1,42 @@
-//! Times, counts and ports.
+//! Times and counts.
 
+use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::period::Period;
 
+/// CEL's durations know no days, and its estimate of the cost of replacing a letter is too high for a CRD.
+const LOCAL_WITHIN_TOTAL: &str = "\
+    (self.local.endsWith('d') ? int(self.local.substring(0, self.local.size() - 1)) * 86400000 : duration(self.local).getMilliseconds()) <= \
+    (self.total.endsWith('d') ? int(self.total.substring(0, self.total.size() - 1)) * 86400000 : duration(self.total).getMilliseconds())";
+
 /// How long model calls may take. MCP clients give up after about 300 s of silence.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(default)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[x_kube(validation = Rule::new(LOCAL_WITHIN_TOTAL)
+    .message("must not be longer than timeouts.total, the budget of both attempts")
+    .field_path(".local"))]
 pub struct Timeouts {
     /// Longest attempt on the local model, so that Claude has time left. A skill of several stages shares it out.
+    #[serde(default = "default_local")]
     pub local: Period,
     /// Budget of the whole call: all stages, both attempts of each.
+    #[serde(default = "default_total")]
     pub total: Period,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { local: Period::from_text("120s"), total: Period::from_text("280s") }
+        Self { local: default_local(), total: default_total() }
     }
+}
+
+fn default_local() -> Period {
+    Period::from_text("120s")
+}
+
+fn default_total() -> Period {
+    Period::from_text("280s")
 }
 
 /// How much may happen at once.
@@ -26,30 +44,12 @@ impl Default for Timeouts {
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Calls that one replica works on at the same time; a further one is refused at once.
-    #[schemars(range(min = 1, max = 10_000))]
+    #[schemars(range(min = 1, max = 10_000), extend("format" = "int32"))]
     pub in_flight: u32,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self { in_flight: 256 }
-    }
-}
-
-/// How the data plane is exposed.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
-#[serde(default)]
-pub struct Service {
-    /// Port of `/mcp` and `/healthz`.
-    #[schemars(range(min = 1, max = 65535))]
-    pub port: u16,
-}
-
-/// Port of `/mcp` and `/healthz` unless something else is asked for.
-pub const DEFAULT_PORT: u16 = 3210;
-
-impl Default for Service {
-    fn default() -> Self {
-        Self { port: DEFAULT_PORT }
     }
 }

@@ -1,18 +1,25 @@
 //! A skill: one MCP tool, made of one or more model calls.
 
+use kube::KubeSchema;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{TextSource, Thresholds};
 
+/// The built-in skills are those of `crate::builtin`; a test there holds this rule against them.
+pub(crate) const COMPLETE_RULE: &str = "self.name in ['code_review', 'debug', 'retrospective', 'trainer'] || \
+    (has(self.description) && has(self.inputSchema) && has(self.stages))";
+
 /// One skill. A built-in name needs only the fields to override; any other name needs description, inputSchema
 /// and stages.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[x_kube(validation = Rule::new(COMPLETE_RULE)
+    .message("a skill that is not built in needs description, inputSchema and stages"))]
 #[serde(rename_all = "camelCase")]
 pub struct SkillSpec {
     /// The tool's name: a lower-case letter, then up to 47 of a-z, 0-9, _ and -.
-    #[schemars(regex(pattern = r"^[a-z][a-z0-9_-]{0,47}$"))]
+    #[schemars(length(max = 48), regex(pattern = r"^[a-z][a-z0-9_-]{0,47}$"))]
     pub name: String,
 
     /// What the skill does and when to use it; the calling model reads this.

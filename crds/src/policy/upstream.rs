@@ -1,14 +1,20 @@
 //! Where model calls go, and references to Secrets and ConfigMaps.
 
-use schemars::JsonSchema;
+use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+/// Names and keys of Secrets and ConfigMaps: usable as file names, and not leading out of their folder.
+const REFERENCE_PATTERN: &str = r"^\.?[-_A-Za-z0-9][-._A-Za-z0-9]*$";
+/// An http or https address that something can be appended to.
+pub(super) const HTTP_URL_RULE: &str = "self.matches('^https?://[^/?#\\\\s]+[^?#\\\\s]*$')";
+
 /// An OpenAI-compatible endpoint.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Upstream {
     /// Base URL, http or https. `/v1/chat/completions` is appended; a URL that already ends in `/v1` is not doubled.
     #[schemars(length(min = 1, max = 2048))]
+    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be a URL with http:// or https://, a host, and neither query nor fragment"))]
     pub url: String,
 
     /// The key sent as `Authorization: Bearer`. Absent: no key is sent.
@@ -21,29 +27,31 @@ pub struct Upstream {
 }
 
 /// One key of a Secret in the policy's namespace.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecretKeyRef {
     /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub name: String,
     /// Key in the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub key: String,
 }
 
 /// One key of a ConfigMap in the policy's namespace.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConfigMapKeyRef {
     /// Name of the ConfigMap.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub name: String,
     /// Key in the ConfigMap.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub key: String,
 }
 
 /// A text: written here, or read from a ConfigMap. Exactly one of the two.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
+#[x_kube(validation = Rule::new("has(self.text) != has(self.configMapKeyRef)")
+    .message("must have exactly one of text and configMapKeyRef"))]
 #[serde(rename_all = "camelCase")]
 pub struct TextSource {
     /// The text itself, at most 64 KiB.

@@ -6,7 +6,7 @@ use crds::{
     decimal::Decimal,
     field_error::printable,
     period::Period,
-    policy::{Access, AccessToken, Brain, Evidence, Model, Models, SecretKeyRef, Service, Thresholds, Upstream},
+    policy::{Access, AccessToken, Brain, DataPlane, Evidence, Model, Models, SecretKeyRef, Service, Thresholds, Upstream},
     redact,
 };
 
@@ -127,7 +127,9 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
         timeouts: crds::policy::Timeouts::default(),
         limits: crds::policy::Limits::default(),
         decision_line: crds::policy::DecisionLine::default(),
+        suspend: false,
         service: Service::default(),
+        data_plane: DataPlane::default(),
     }
 }
 

@@ -1,0 +1,54 @@
+//! How the pods run and are reached: what can be said without a cluster.
+
+use super::errors::Errors;
+use crate::policy::{
+    DataPlane, Service, ServiceType,
+    data_plane::{REPLICAS_MAX, SELECTOR_LABELS},
+};
+
+/// Longest name of a workspace.
+const WORKSPACE_NAME_MAX: usize = 50;
+
+pub(super) fn check_service(path: &str, service: &Service, errors: &mut Errors) {
+    let Service { kind, port, node_port, annotations: _ } = service;
+    errors.check(format!("{path}.port"), port, *port > 0, "must be from 1 to 65535");
+    if let Some(node_port) = node_port {
+        errors.check(format!("{path}.nodePort"), node_port, *node_port > 0, "must be from 1 to 65535");
+        let fits = *kind == ServiceType::NodePort;
+        errors.check(
+            format!("{path}.nodePort"),
+            node_port,
+            fits,
+            "needs type: NodePort; leave it out, or change the type",
+        );
+    }
+}
+
+/// What is not checked here is Kubernetes' own, and its API server checks it.
+pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
+    let DataPlane { replicas, pod_labels, workspaces, .. } = data_plane;
+    errors.check(
+        format!("{path}.replicas"),
+        replicas,
+        *replicas <= REPLICAS_MAX,
+        format!("must be from 0 to {REPLICAS_MAX}"),
+    );
+    for label in SELECTOR_LABELS.iter().filter(|label| pod_labels.contains_key(**label)) {
+        errors.check(format!("{path}.podLabels"), label, false, "ties pods to their policy; remove it");
+    }
+    for (i, workspace) in workspaces.iter().enumerate() {
+        let (path, name) = (format!("{path}.workspaces[{i}].name"), &workspace.name);
+        let message = format!("must be 1 to {WORKSPACE_NAME_MAX} of a-z, 0-9 and '-', starting and ending with a letter or digit");
+        errors.check(&path, name, is_workspace_name(name), message);
+        let duplicate = workspaces[..i].iter().any(|earlier| earlier.name == *name);
+        errors.check(&path, name, !duplicate, "a workspace of this name stands further up");
+    }
+}
+
+fn is_workspace_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    (1..=WORKSPACE_NAME_MAX).contains(&name.len())
+        && name.chars().all(allowed)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
+}
