@@ -1,5 +1,7 @@
 //! Fills in the texts that a policy takes from ConfigMaps.
 
+use std::collections::BTreeSet;
+
 use crate::{
     FieldError, RoutingPolicySpec,
     policy::{ConfigMapKeyRef, TextSource},
@@ -30,6 +32,13 @@ pub fn resolve(
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// Every ConfigMap key that a policy refers to, without duplicates.
+#[must_use]
+pub fn config_map_keys(spec: &RoutingPolicySpec) -> BTreeSet<ConfigMapKeyRef> {
+    let mut spec = spec.clone();
+    text_sources(&mut spec).into_iter().filter_map(|(_, source)| source.config_map_key_ref.clone()).collect()
 }
 
 fn text_sources(spec: &mut RoutingPolicySpec) -> Vec<(String, &mut TextSource)> {
@@ -71,6 +80,13 @@ skills:
             "{yaml}"
         );
         assert!(!yaml.contains("configMapKeyRef"), "{yaml}");
+    }
+
+    #[test]
+    fn every_reference_is_listed_once() {
+        let spec: RoutingPolicySpec = serde_saphyr::from_str(POLICY).expect("parses");
+        let keys: Vec<String> = config_map_keys(&spec).iter().map(|r| format!("{}/{}", r.name, r.key)).collect();
+        assert_eq!(keys, ["ca/ca.crt", "prompts/p.md"]);
     }
 
     #[test]

@@ -1,0 +1,168 @@
+//! Step 4, writes: server-side apply of what is built, and deletion of what no longer is.
+
+use std::{
+    collections::{BTreeMap, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+    time::Instant,
+};
+
+use crds::RoutingPolicy;
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
+};
+use serde_json::Value;
+
+use super::{
+    Error, FIELD_MANAGER,
+    build::Children,
+    child::{Child, ChildKey, Namespace},
+    memory::{Memory, Sent},
+    ownership::{self, Owner},
+    refusal::{Meaning, Problem, Refused, meaning},
+    status::reason,
+};
+
+/// The children after this look.
+#[derive(Default)]
+pub struct Applied {
+    /// Those of the policy that are there.
+    pub objects: BTreeMap<ChildKey, DynamicObject>,
+    /// Those that are not as they are to be.
+    pub problems: Vec<Problem>,
+    /// Everything goes anyway.
+    pub namespace_is_ending: bool,
+}
+
+impl Applied {
+    /// Nothing was to be applied: what runs keeps running.
+    #[must_use]
+    pub fn nothing(policy: &RoutingPolicy, existing: BTreeMap<ChildKey, DynamicObject>) -> Self {
+        let ours = existing.into_iter().filter(|(_, object)| is_ours(policy, object));
+        Self { objects: ours.collect(), ..Self::default() }
+    }
+}
+
+/// Makes the children what they are to be. When one of them is somebody else's, none is touched.
+///
+/// # Errors
+/// A request failed that may work the next time.
+pub async fn apply(
+    namespace: &Namespace,
+    policy: &RoutingPolicy,
+    children: Children,
+    existing: BTreeMap<ChildKey, DynamicObject>,
+    memory: &mut Memory,
+) -> Result<Applied, Error> {
+    let children = children.into_list();
+    let problems = foreign(policy, &children, &existing);
+    if !problems.is_empty() {
+        return Ok(Applied { problems, ..Applied::nothing(policy, existing) });
+    }
+    let built: Vec<ChildKey> = children.iter().map(|child| child.key.clone()).collect();
+    let mut applied = Applied::default();
+    for child in children {
+        let found = existing.get(&child.key);
+        apply_one(namespace, child, found, &mut applied, memory).await?;
+        if applied.namespace_is_ending {
+            return Ok(applied);
+        }
+    }
+    for (key, object) in existing.iter().filter(|(key, object)| !built.contains(key) && is_ours(policy, object)) {
+        delete(namespace, key, object).await?;
+        memory.applied.remove(key);
+    }
+    Ok(applied)
+}
+
+fn is_ours(policy: &RoutingPolicy, object: &DynamicObject) -> bool {
+    let uid = policy.metadata.uid.as_deref().unwrap_or_default();
+    object.owner_references().iter().any(|reference| reference.uid == uid)
+}
+
+fn foreign(policy: &RoutingPolicy, children: &[Child], existing: &BTreeMap<ChildKey, DynamicObject>) -> Vec<Problem> {
+    let (name, uid) = (policy.name_any(), policy.metadata.uid.as_deref().unwrap_or_default());
+    let problem = |child: &Child| {
+        let key = child.key.clone();
+        match ownership::owner(&existing.get(&key)?.metadata, &name, uid) {
+            Owner::ThisPolicy => None,
+            Owner::PreviousPolicy => {
+                let message = format!("{key} of the deleted policy of this name is still there; the cluster removes it");
+                Some(Problem { key, reason: reason::PREVIOUS_POLICY, message })
+            }
+            Owner::Other(who) => {
+                let adopt = ownership::ADOPT;
+                let message = format!(
+                    "{key} belongs to {who} and is left alone, like everything else until this is resolved; remove it, \
+                     or hand it over with the annotation {adopt}: {name}"
+                );
+                Some(Problem { key, reason: reason::NOT_OWNED, message })
+            }
+        }
+    };
+    children.iter().filter_map(problem).collect()
+}
+
+async fn apply_one(
+    namespace: &Namespace,
+    child: Child,
+    existing: Option<&DynamicObject>,
+    applied: &mut Applied,
+    memory: &mut Memory,
+) -> Result<(), Error> {
+    let Child { key, mut body } = child;
+    let sent = fingerprint(&body);
+    if let Some(object) = existing {
+        let version = object.resource_version().unwrap_or_default();
+        if memory.applied.get(&key).is_some_and(|last| last.body == sent && last.version == version) {
+            applied.objects.insert(key, object.clone());
+            return Ok(());
+        }
+        // Refused when it was deleted and made anew meanwhile: then it may be somebody else's.
+        body["metadata"]["uid"] = Value::from(object.uid());
+    }
+    let refused = memory.refused.get(&key).filter(|refused| refused.body == sent);
+    if let Some(refused) = refused.filter(|refused| Instant::now() < refused.again_at) {
+        applied.problems.push(refused.problem.clone());
+        applied.objects.extend(existing.map(|object| (key, object.clone())));
+        return Ok(());
+    }
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    match namespace.children(key.kind).patch(&key.name, &parameters, &Patch::Apply(&body)).await {
+        Ok(object) => {
+            let version = object.resource_version().unwrap_or_default();
+            memory.refused.remove(&key);
+            memory.applied.insert(key.clone(), Sent { body: sent, version });
+            applied.objects.insert(key, object);
+        }
+        Err(error) => match meaning(&key, error) {
+            Meaning::Refused(problem) => {
+                tracing::warn!(namespace = %namespace.name, child = %key, reason = problem.reason, "refused by the API server");
+                let refused = Refused::after(memory.refused.get(&key), sent, problem.clone());
+                memory.refused.insert(key.clone(), refused);
+                applied.problems.push(problem);
+                applied.objects.extend(existing.map(|object| (key, object.clone())));
+            }
+            Meaning::NamespaceIsEnding => applied.namespace_is_ending = true,
+            Meaning::Transient(error) => return Err(Error::api(format!("applying {key}"))(error)),
+        },
+    }
+    Ok(())
+}
+
+fn fingerprint(body: &Value) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    body.to_string().hash(&mut hasher);
+    hasher.finish()
+}
+
+async fn delete(namespace: &Namespace, key: &ChildKey, object: &DynamicObject) -> Result<(), Error> {
+    let this_one = Preconditions { uid: object.uid(), resource_version: None };
+    let parameters = DeleteParams { preconditions: Some(this_one), ..DeleteParams::background() };
+    match namespace.children(key.kind).delete(&key.name, &parameters).await {
+        Ok(_) => Ok(()),
+        // Gone, or another one by now.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(error) => Err(Error::api(format!("deleting {key}"))(error)),
+    }
+}

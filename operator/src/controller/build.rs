@@ -1,0 +1,98 @@
+//! Step 3, pure: the objects that a valid policy becomes. Only fields that the operator means to own are set.
+
+pub mod config_map;
+pub mod deployment;
+pub mod disruption_budget;
+pub mod labels;
+pub mod network_policy;
+pub mod pod;
+pub mod service;
+
+use std::collections::BTreeMap;
+
+use crds::{RoutingPolicy, policy::RoutingPolicyStatus};
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ConfigMap, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
+    policy::v1::PodDisruptionBudget,
+};
+use kube::{ResourceExt, api::DynamicObject};
+use serde::Serialize;
+
+use super::{
+    child::{Child, ChildKey, ChildKind},
+    status,
+    validate::Valid,
+};
+
+/// The children of a policy.
+#[derive(Debug)]
+pub struct Children {
+    service_account: ServiceAccount,
+    config_map: ConfigMap,
+    deployment: Deployment,
+    service: Service,
+    exposed: Option<Service>,
+    disruption_budget: Option<PodDisruptionBudget>,
+    network_policy: NetworkPolicy,
+}
+
+/// Builds the children.
+#[must_use]
+pub fn build(policy: &RoutingPolicy, valid: &Valid, last_good: Option<String>, image: &str) -> Children {
+    Children {
+        service_account: pod::service_account(policy),
+        config_map: config_map::config_map(policy, &valid.rendered, last_good),
+        deployment: deployment::deployment(policy, valid, image),
+        service: service::cluster_ip(policy),
+        exposed: service::exposed(policy),
+        disruption_budget: disruption_budget::disruption_budget(policy),
+        network_policy: network_policy::network_policy(policy, &valid.table),
+    }
+}
+
+/// The config that pods fall back to when they must refuse the newest: the last one that all of them ran.
+#[must_use]
+pub fn last_good(
+    existing: &BTreeMap<ChildKey, DynamicObject>,
+    status: &Option<RoutingPolicyStatus>,
+    valid: &Valid,
+) -> Option<String> {
+    let hash = &valid.rendered.hash;
+    let runs_everywhere = |status: &RoutingPolicyStatus| {
+        status.config_hash.as_ref() == Some(hash) && status::is_true(status, status::condition::PROGRAMMED)
+    };
+    let pods_exist = |status: &RoutingPolicyStatus| status.replicas.is_some_and(|replicas| replicas.programmed > 0);
+    if status.as_ref().is_some_and(|status| runs_everywhere(status) && pods_exist(status)) {
+        return Some(valid.rendered.text.clone());
+    }
+    let config_map = existing.iter().find(|(key, _)| key.kind == ChildKind::ConfigMap)?.1;
+    config_map.data.pointer(config_map::LAST_GOOD_POINTER)?.as_str().map(Into::into)
+}
+
+impl Children {
+    /// As they are applied, in order. Destructured without `..`: a child that is added and not applied does not compile.
+    #[must_use]
+    pub fn into_list(self) -> Vec<Child> {
+        let Self { service_account, config_map, deployment, service, exposed, disruption_budget, network_policy } = self;
+        let mut list = vec![
+            child(ChildKind::ServiceAccount, &service_account),
+            child(ChildKind::ConfigMap, &config_map),
+            child(ChildKind::Deployment, &deployment),
+            child(ChildKind::Service, &service),
+        ];
+        list.extend(exposed.map(|service| child(ChildKind::Service, &service)));
+        list.extend(disruption_budget.map(|budget| child(ChildKind::PodDisruptionBudget, &budget)));
+        list.push(child(ChildKind::NetworkPolicy, &network_policy));
+        list
+    }
+}
+
+fn child(kind: ChildKind, object: &(impl Serialize + kube::Resource)) -> Child {
+    let body = serde_json::to_value(object).unwrap_or_default();
+    Child { key: ChildKey::new(kind, object.name_any()), body }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,27 @@
+//! How many pods may be away at once when nodes are drained.
+
+use crds::RoutingPolicy;
+use k8s_openapi::{
+    api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
+    apimachinery::pkg::util::intstr::IntOrString,
+};
+use kube::ResourceExt;
+
+use super::labels;
+
+/// With several pods, one may be away. With one there is none: it would forbid every drain.
+#[must_use]
+pub fn disruption_budget(policy: &RoutingPolicy) -> Option<PodDisruptionBudget> {
+    let name = policy.name_any();
+    (policy.spec.data_plane.replicas > 1).then(|| PodDisruptionBudget {
+        metadata: labels::metadata(policy, &name),
+        spec: Some(PodDisruptionBudgetSpec {
+            max_unavailable: Some(IntOrString::Int(1)),
+            selector: Some(labels::label_selector(&name)),
+            // A pod that does not serve anyway must not hold up a drain.
+            unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
+            ..PodDisruptionBudgetSpec::default()
+        }),
+        ..PodDisruptionBudget::default()
+    })
+}

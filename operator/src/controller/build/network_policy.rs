@@ -1,0 +1,73 @@
+//! Who may talk to the pods, and to whom they may talk: callers, the operator; names, models, the brain.
+
+use std::collections::BTreeSet;
+
+use crds::{RoutingPolicy, RoutingTable};
+use k8s_openapi::{
+    api::networking::v1::{
+        NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
+        NetworkPolicySpec,
+    },
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
+};
+use kube::ResourceExt;
+
+use super::{
+    labels,
+    pod::MCP_PORT,
+};
+use crate::pod_status::ADMIN_PORT;
+
+const DNS_PORT: u16 = 53;
+
+/// The NetworkPolicy of the pods. Addresses of models and brain may be anywhere, so only their ports are named.
+#[must_use]
+pub fn network_policy(policy: &RoutingPolicy, table: &RoutingTable) -> NetworkPolicy {
+    let name = policy.name_any();
+    NetworkPolicy {
+        metadata: labels::metadata(policy, &name),
+        spec: Some(NetworkPolicySpec {
+            pod_selector: Some(labels::label_selector(&name)),
+            policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
+            ingress: Some(vec![callers(), operator()]),
+            egress: Some(vec![names(), upstreams(table)]),
+        }),
+    }
+}
+
+fn callers() -> NetworkPolicyIngressRule {
+    NetworkPolicyIngressRule { ports: Some(vec![port("TCP", MCP_PORT)]), from: None }
+}
+
+/// The admin port has no token: the operator alone may ask it (and the kubelet, which no policy keeps out).
+fn operator() -> NetworkPolicyIngressRule {
+    let operator = LabelSelector {
+        match_labels: Some([(labels::NAME.to_string(), labels::OPERATOR.to_string())].into()),
+        ..LabelSelector::default()
+    };
+    let peer = NetworkPolicyPeer {
+        namespace_selector: Some(LabelSelector::default()),
+        pod_selector: Some(operator),
+        ..NetworkPolicyPeer::default()
+    };
+    NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
+}
+
+fn names() -> NetworkPolicyEgressRule {
+    NetworkPolicyEgressRule { ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]), to: None }
+}
+
+fn upstreams(table: &RoutingTable) -> NetworkPolicyEgressRule {
+    let brain = table.brain.iter().map(|brain| &brain.url);
+    let urls = [&table.local.url, &table.claude.url].into_iter().chain(brain);
+    let ports: BTreeSet<u16> = urls.filter_map(|url| url.port_or_known_default()).collect();
+    NetworkPolicyEgressRule { ports: Some(ports.into_iter().map(|number| port("TCP", number)).collect()), to: None }
+}
+
+fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
+    NetworkPolicyPort {
+        protocol: Some(protocol.into()),
+        port: Some(IntOrString::Int(i32::from(number))),
+        ..NetworkPolicyPort::default()
+    }
+}

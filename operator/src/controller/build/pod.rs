@@ -1,0 +1,268 @@
+//! The pods: one container that reads its config and secrets from one volume, and holds no credentials of the cluster.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use crds::{
+    RoutingPolicy, RoutingTable,
+    policy::{DataPlane, Resources, SecretKeyRef, Workspace, service::DEFAULT_PORT},
+};
+use k8s_openapi::{
+    api::core::v1::{
+        Capabilities, ConfigMapProjection, Container, ContainerPort, EnvVar, HTTPGetAction, KeyToPath,
+        LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Probe,
+        ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext, ServiceAccount,
+        TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
+    },
+    apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
+};
+use kube::ResourceExt;
+
+use super::{config_map, labels};
+use crate::{controller::validate::Valid, pod_status::ADMIN_PORT};
+
+/// Name of the container and of its port for callers.
+pub const MCP_PORT_NAME: &str = "mcp";
+const CONTAINER: &str = "routing";
+const ADMIN_PORT_NAME: &str = "admin";
+/// Port of `/mcp` in the pod, whatever port the Services have: changing theirs restarts nothing.
+pub const MCP_PORT: u16 = DEFAULT_PORT;
+/// One volume for the config and all secrets, mounted as a whole: a file mounted by `subPath` would never change.
+const CONFIG_VOLUME: &str = "config";
+const CONFIG_FOLDER: &str = "/var/run/routing";
+const SECRETS_FOLDER: &str = "secrets";
+const WORKSPACES_FOLDER: &str = "/workspaces";
+/// Readable, and nothing else, for everybody in the pod: there is nobody else.
+const FILE_MODE: i32 = 0o444;
+/// The image's user.
+const USER: i64 = 65_532;
+/// Beyond the longest call: 10 s in which calls are still taken on, and delivering what waits.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// The pods' ServiceAccount. It has no rights.
+#[must_use]
+pub fn service_account(policy: &RoutingPolicy) -> ServiceAccount {
+    ServiceAccount {
+        metadata: labels::metadata(policy, &policy.name_any()),
+        automount_service_account_token: Some(false),
+        ..ServiceAccount::default()
+    }
+}
+
+/// The pods.
+#[must_use]
+pub fn pod_spec(policy: &RoutingPolicy, valid: &Valid, image: &str) -> PodSpec {
+    let name = policy.name_any();
+    let DataPlane {
+        replicas: _,
+        image: own_image,
+        image_pull_policy,
+        image_pull_secrets,
+        node_selector,
+        tolerations,
+        affinity,
+        topology_spread_constraints,
+        priority_class_name,
+        resources,
+        pod_labels: _,
+        pod_annotations: _,
+        workspaces,
+    } = &policy.spec.data_plane;
+    let secrets = image_pull_secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() }).collect();
+    PodSpec {
+        affinity: affinity.clone(),
+        automount_service_account_token: Some(false),
+        containers: vec![Container {
+            image: Some(own_image.as_deref().unwrap_or(image).into()),
+            image_pull_policy: image_pull_policy.map(|policy| format!("{policy:?}")),
+            resources: Some(requirements(resources.as_ref())),
+            volume_mounts: Some(mounts(workspaces)),
+            env: Some(environment(workspaces)),
+            ..container()
+        }],
+        // Beside a Service `routing` the kubelet would set ROUTING_PORT=tcp://…
+        enable_service_links: Some(false),
+        image_pull_secrets: present(secrets),
+        node_selector: (!node_selector.is_empty()).then(|| node_selector.clone()),
+        priority_class_name: priority_class_name.clone(),
+        security_context: Some(pod_security()),
+        service_account_name: Some(name.clone()),
+        termination_grace_period_seconds: Some(seconds(valid.table.total_timeout + GRACE)),
+        tolerations: present(tolerations.clone()),
+        topology_spread_constraints: present(spread(&name, topology_spread_constraints)),
+        volumes: Some(volumes(&name, &valid.table, workspaces)),
+        ..PodSpec::default()
+    }
+}
+
+fn container() -> Container {
+    let port = |name: &str, number: u16| ContainerPort {
+        name: Some(name.into()),
+        container_port: i32::from(number),
+        protocol: Some("TCP".into()),
+        ..ContainerPort::default()
+    };
+    Container {
+        name: CONTAINER.into(),
+        ports: Some(vec![port(MCP_PORT_NAME, MCP_PORT), port(ADMIN_PORT_NAME, ADMIN_PORT)]),
+        readiness_probe: Some(Probe { period_seconds: Some(5), ..probe("/readyz") }),
+        liveness_probe: Some(Probe { period_seconds: Some(10), failure_threshold: Some(6), ..probe("/livez") }),
+        security_context: Some(container_security()),
+        ..Container::default()
+    }
+}
+
+fn probe(path: &str) -> Probe {
+    let port = IntOrString::String(ADMIN_PORT_NAME.into());
+    Probe {
+        http_get: Some(HTTPGetAction { path: Some(path.into()), port, ..HTTPGetAction::default() }),
+        timeout_seconds: Some(5),
+        ..Probe::default()
+    }
+}
+
+fn environment(workspaces: &[Workspace]) -> Vec<EnvVar> {
+    let variable = |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..EnvVar::default() };
+    let mut all = vec![
+        variable("ROUTING_POLICY_FILE", format!("{CONFIG_FOLDER}/{}", config_map::POLICY)),
+        variable("ROUTING_SECRETS_DIR", format!("{CONFIG_FOLDER}/{SECRETS_FOLDER}")),
+        variable("ROUTING_PORT", MCP_PORT.to_string()),
+        variable("ROUTING_ADMIN_PORT", ADMIN_PORT.to_string()),
+        variable("ROUTING_LOG_FORMAT", "json".into()),
+    ];
+    if !workspaces.is_empty() {
+        let roots: Vec<String> = workspaces.iter().map(workspace_folder).collect();
+        all.push(variable("ROUTING_WORKSPACE_ROOTS", roots.join(":")));
+    }
+    all
+}
+
+fn workspace_folder(workspace: &Workspace) -> String {
+    format!("{WORKSPACES_FOLDER}/{}", workspace.name)
+}
+
+fn workspace_volume(workspace: &Workspace) -> String {
+    format!("workspace-{}", workspace.name)
+}
+
+fn mounts(workspaces: &[Workspace]) -> Vec<VolumeMount> {
+    let mount = |name: String, path: String| VolumeMount {
+        name,
+        mount_path: path,
+        read_only: Some(true),
+        ..VolumeMount::default()
+    };
+    let config = mount(CONFIG_VOLUME.into(), CONFIG_FOLDER.into());
+    let files = workspaces.iter().map(|workspace| mount(workspace_volume(workspace), workspace_folder(workspace)));
+    [config].into_iter().chain(files).collect()
+}
+
+fn volumes(policy: &str, table: &RoutingTable, workspaces: &[Workspace]) -> Vec<Volume> {
+    let claim = |workspace: &Workspace| Volume {
+        name: workspace_volume(workspace),
+        persistent_volume_claim: Some(PersistentVolumeClaimVolumeSource {
+            claim_name: workspace.persistent_volume_claim.claim_name.clone(),
+            read_only: Some(true),
+        }),
+        ..Volume::default()
+    };
+    [config_volume(policy, table)].into_iter().chain(workspaces.iter().map(claim)).collect()
+}
+
+fn config_volume(policy: &str, table: &RoutingTable) -> Volume {
+    let config = VolumeProjection {
+        config_map: Some(ConfigMapProjection { name: policy.into(), ..ConfigMapProjection::default() }),
+        ..VolumeProjection::default()
+    };
+    let secrets = keys_by_secret(table).into_iter().map(|(name, keys)| secret_projection(name, keys));
+    Volume {
+        name: CONFIG_VOLUME.into(),
+        projected: Some(ProjectedVolumeSource {
+            default_mode: Some(FILE_MODE),
+            sources: Some([config].into_iter().chain(secrets).collect()),
+        }),
+        ..Volume::default()
+    }
+}
+
+fn keys_by_secret(table: &RoutingTable) -> BTreeMap<&str, BTreeSet<&str>> {
+    let mut secrets: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for SecretKeyRef { name, key } in table.secrets() {
+        secrets.entry(name).or_default().insert(key);
+    }
+    secrets
+}
+
+/// Optional, so that pods start without it: the pod that misses it says so, and the operator need not read Secrets.
+fn secret_projection(name: &str, keys: BTreeSet<&str>) -> VolumeProjection {
+    let item = |key: &str| KeyToPath {
+        key: key.into(),
+        path: format!("{SECRETS_FOLDER}/{name}/{key}"),
+        ..KeyToPath::default()
+    };
+    VolumeProjection {
+        secret: Some(SecretProjection {
+            name: name.into(),
+            items: Some(keys.into_iter().map(item).collect()),
+            optional: Some(true),
+        }),
+        ..VolumeProjection::default()
+    }
+}
+
+fn requirements(resources: Option<&Resources>) -> ResourceRequirements {
+    type Amounts = BTreeMap<String, Quantity>;
+    let amounts = |given: &BTreeMap<String, crds::policy::Quantity>| -> Option<Amounts> {
+        let all: Amounts = given.iter().map(|(name, amount)| (name.clone(), Quantity(amount.0.clone()))).collect();
+        (!all.is_empty()).then_some(all)
+    };
+    match resources {
+        Some(Resources { limits, requests }) => {
+            ResourceRequirements { limits: amounts(limits), requests: amounts(requests), ..ResourceRequirements::default() }
+        }
+        None => {
+            let little = [("cpu", "50m"), ("memory", "64Mi")];
+            let requests = little.map(|(name, amount)| (name.to_string(), Quantity(amount.into())));
+            ResourceRequirements { requests: Some(requests.into()), ..ResourceRequirements::default() }
+        }
+    }
+}
+
+/// A constraint without a selector is about this policy's pods.
+fn spread(policy: &str, constraints: &[TopologySpreadConstraint]) -> Vec<TopologySpreadConstraint> {
+    let completed = |constraint: &TopologySpreadConstraint| TopologySpreadConstraint {
+        label_selector: constraint.label_selector.clone().or_else(|| Some(labels::label_selector(policy))),
+        ..constraint.clone()
+    };
+    constraints.iter().map(completed).collect()
+}
+
+fn pod_security() -> PodSecurityContext {
+    PodSecurityContext {
+        run_as_non_root: Some(true),
+        run_as_user: Some(USER),
+        run_as_group: Some(USER),
+        seccomp_profile: Some(SeccompProfile { type_: "RuntimeDefault".into(), ..SeccompProfile::default() }),
+        ..PodSecurityContext::default()
+    }
+}
+
+fn container_security() -> SecurityContext {
+    SecurityContext {
+        allow_privilege_escalation: Some(false),
+        read_only_root_filesystem: Some(true),
+        capabilities: Some(Capabilities { drop: Some(vec!["ALL".into()]), ..Capabilities::default() }),
+        ..SecurityContext::default()
+    }
+}
+
+fn present<T>(list: Vec<T>) -> Option<Vec<T>> {
+    (!list.is_empty()).then_some(list)
+}
+
+/// Whole seconds, rounded up.
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis().div_ceil(1000)).unwrap_or(i64::MAX)
+}

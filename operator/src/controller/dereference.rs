@@ -1,0 +1,110 @@
+//! Step 1, reads: the texts that a policy refers to, the children that are there, the pods.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crds::{RoutingPolicy, policy::ConfigMapKeyRef, references};
+use futures::{StreamExt, TryStreamExt, stream};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod};
+use kube::{
+    ResourceExt,
+    api::{DynamicObject, ListParams},
+};
+
+use super::{
+    Error,
+    build::labels,
+    child::{ChildKey, Namespace, every_child},
+};
+
+/// Requests that one look has under way at a time.
+const REQUESTS_AT_ONCE: usize = 8;
+/// Most pods of one policy that are looked at: twice the replicas allowed, for a rolling update.
+const PODS_MAX: u32 = 200;
+
+/// A text, or why there is none.
+pub type Texts = BTreeMap<ConfigMapKeyRef, Result<String, String>>;
+
+/// What a look found.
+pub struct Seen {
+    /// The texts that the policy refers to.
+    pub texts: Texts,
+    /// Objects under the names of the policy's children, whoever owns them.
+    pub children: BTreeMap<ChildKey, DynamicObject>,
+    /// The pods under the policy's selector.
+    pub pods: Vec<Pod>,
+}
+
+/// Reads all of it.
+///
+/// # Errors
+/// The API server did not answer, or refused.
+pub async fn dereference(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Seen, Error> {
+    let (texts, children, pods) =
+        futures::try_join!(texts(policy, namespace), children(policy, namespace), pods(policy, namespace))?;
+    Ok(Seen { texts, children, pods })
+}
+
+async fn texts(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Texts, Error> {
+    let references = references::config_map_keys(&policy.spec);
+    let names: BTreeSet<String> = references.iter().map(|reference| reference.name.clone()).collect();
+    let found: BTreeMap<String, Option<ConfigMap>> = stream::iter(names)
+        .map(|name| async move {
+            let read = namespace.config_maps().get_opt(&name).await;
+            let config_map = read.map_err(Error::api(format!("reading ConfigMap {name}")))?;
+            Ok::<_, Error>((name, config_map))
+        })
+        .buffer_unordered(REQUESTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    let text = |reference: &ConfigMapKeyRef| text(reference, found.get(&reference.name).and_then(Option::as_ref));
+    Ok(references.iter().map(|reference| (reference.clone(), text(reference))).collect())
+}
+
+fn text(reference: &ConfigMapKeyRef, config_map: Option<&ConfigMap>) -> Result<String, String> {
+    let config_map = config_map.ok_or_else(|| "there is no such ConfigMap; create it".to_string())?;
+    let text = config_map.data.as_ref().and_then(|data| data.get(&reference.key));
+    text.cloned().ok_or_else(|| {
+        let keys: Vec<&str> = config_map.data.iter().flatten().map(|(key, _)| key.as_str()).take(10).collect();
+        format!("the ConfigMap has no such key; it has: {}", if keys.is_empty() { "none".into() } else { keys.join(", ") })
+    })
+}
+
+async fn children(
+    policy: &RoutingPolicy,
+    namespace: &Namespace,
+) -> Result<BTreeMap<ChildKey, DynamicObject>, Error> {
+    let found: Vec<Option<(ChildKey, DynamicObject)>> = stream::iter(every_child(&policy.name_any()))
+        .map(|key| async move {
+            let read = namespace.children(key.kind).get_opt(&key.name).await;
+            let object = read.map_err(Error::api(format!("reading {key}")))?;
+            Ok::<_, Error>(object.map(|object| (key, object)))
+        })
+        .buffer_unordered(REQUESTS_AT_ONCE)
+        .try_collect()
+        .await?;
+    Ok(found.into_iter().flatten().collect())
+}
+
+async fn pods(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Vec<Pod>, Error> {
+    let these = ListParams::default().labels(&labels::selector_text(&policy.name_any())).limit(PODS_MAX);
+    let list = namespace.pods().list(&these).await.map_err(Error::api("listing pods"))?;
+    Ok(list.items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_not_there_is_described_by_what_is() {
+        let reference = ConfigMapKeyRef { name: "prompts".into(), key: "p.md".into() };
+        let with = |keys: &[&str]| ConfigMap {
+            data: Some(keys.iter().map(|key| ((*key).to_string(), "text".to_string())).collect()),
+            ..ConfigMap::default()
+        };
+        assert_eq!(text(&reference, Some(&with(&["p.md"]))), Ok("text".into()));
+        assert!(text(&reference, None).is_err_and(|why| why.contains("no such ConfigMap")));
+        assert_eq!(text(&reference, Some(&with(&["a", "b"]))).unwrap_err(), "the ConfigMap has no such key; it has: a, b");
+        assert!(text(&reference, Some(&with(&[]))).is_err_and(|why| why.ends_with("it has: none")));
+    }
+}

@@ -1,0 +1,77 @@
+//! Step 2, pure: whether the policy, with the texts it refers to, can be run, and the config that it becomes.
+
+use crds::{FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, references};
+use kube::ResourceExt;
+
+use super::{
+    dereference::Texts,
+    render::{Rendered, render},
+    status::reason,
+};
+
+/// Longest message of a refused policy, in characters.
+const MESSAGE_MAX: usize = 2_000;
+
+/// A policy that can be run.
+#[derive(Debug)]
+pub struct Valid {
+    /// The spec with every text filled in.
+    pub spec: RoutingPolicySpec,
+    /// What it compiles to.
+    pub table: RoutingTable,
+    /// The config for the pods.
+    pub rendered: Rendered,
+}
+
+/// A policy that can not be run: somebody must change it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// The reason of the conditions.
+    pub reason: &'static str,
+    /// What is wrong, with path and value.
+    pub message: String,
+    /// What is wrong with its references to ConfigMaps; none: they are not what is wrong.
+    pub references: Option<String>,
+}
+
+/// Checks a policy and renders its config.
+///
+/// # Errors
+/// Everything wrong with it, in one message.
+pub fn validate(policy: &RoutingPolicy, texts: &Texts) -> Result<Valid, Invalid> {
+    let mut spec = policy.spec.clone();
+    let unresolved = references::resolve(&mut spec, |reference| {
+        texts.get(reference).cloned().unwrap_or_else(|| Err("was not read".into()))
+    });
+    let unresolved = unresolved.err().unwrap_or_default();
+    let table = match compile(&spec, &BuiltinPrompts::default()) {
+        Ok(table) if unresolved.is_empty() => table,
+        Ok(_) => return Err(refused(&unresolved, &[])),
+        Err(errors) => return Err(refused(&unresolved, &errors.0)),
+    };
+    let rendered = render(&policy.name_any(), &spec).map_err(|message| Invalid {
+        reason: reason::TOO_LARGE,
+        message,
+        references: None,
+    })?;
+    Ok(Valid { spec, table, rendered })
+}
+
+fn refused(unresolved: &[FieldError], errors: &[FieldError]) -> Invalid {
+    // A reference without a text is named already.
+    let is_new = |error: &&FieldError| !unresolved.iter().any(|other| other.path == error.path);
+    let all = unresolved.iter().chain(errors.iter().filter(is_new));
+    let references = (!unresolved.is_empty()).then(|| message(unresolved.iter()));
+    Invalid { reason: reason::INVALID, message: message(all), references }
+}
+
+fn message<'a>(errors: impl Iterator<Item = &'a FieldError>) -> String {
+    let whole = errors.map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    match whole.char_indices().nth(MESSAGE_MAX) {
+        Some((end, _)) => format!("{}…", &whole[..end]),
+        None => whole,
+    }
+}
+
+#[cfg(test)]
+mod tests;

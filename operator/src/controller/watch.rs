@@ -1,0 +1,147 @@
+//! What makes a policy be looked at: changes of the policy, of its children and pods, of ConfigMaps it refers to.
+//!
+//! ```text
+//! [RoutingPolicy] ◀── label, owner ── [ServiceAccount, ConfigMap, Deployment, Service, PDB, NetworkPolicy, Pod]
+//!        └── refers to ──▶ [ConfigMap]          (all but the policies: metadata only)
+//! ```
+
+use std::{sync::Arc, time::Duration};
+
+use crds::{RoutingPolicy, references};
+use futures::StreamExt;
+use k8s_openapi::api::{
+    apps::v1::Deployment,
+    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+    networking::v1::NetworkPolicy,
+    policy::v1::PodDisruptionBudget,
+};
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    api::{ListParams, PartialObjectMeta},
+    core::DeserializeGuard,
+    runtime::{
+        Controller,
+        controller::{Config, Error as ControllerError},
+        events::{Recorder, Reporter},
+        reflector::{ObjectRef, Store},
+        watcher,
+    },
+};
+
+use super::{Context, FIELD_MANAGER, build::labels, error_policy, memory::Memories, reconcile};
+use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
+
+/// Policies that are looked at at the same time.
+const AT_ONCE: u16 = 8;
+/// How long until the CRD is looked for again.
+const CRD_RETRY: Duration = Duration::from_secs(2);
+
+type Policy = DeserializeGuard<RoutingPolicy>;
+
+/// Watches and reconciles until it is dropped.
+pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
+    until_the_crd_is_there(settings, &client, readiness).await;
+    let pods = match pod_status::client() {
+        Ok(pods) => pods,
+        Err(error) => {
+            tracing::error!(%error, "the client for pods can not be built");
+            return;
+        }
+    };
+    let config = Config::default().concurrency(AT_ONCE);
+    let controller = Controller::new(scoped::<Policy>(settings, &client), watcher::Config::default()).with_config(config);
+    let store = controller.store();
+    let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.pod_name.clone()) };
+    let context = Arc::new(Context {
+        client: client.clone(),
+        pods,
+        recorder: Recorder::new(client.clone(), reporter),
+        metrics: Arc::clone(metrics),
+        image: settings.image.clone(),
+        resync: settings.resync,
+        memories: Memories::default(),
+    });
+    let results = with_children(controller, settings, &client).run(reconcile, error_policy, context);
+    let watching = async {
+        if store.wait_until_ready().await.is_ok() {
+            readiness.ready("watching");
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = results.for_each(|result| async { note(result) }) => {}
+        () = watching => {}
+    }
+}
+
+/// A look that failed is logged where its next time is found; a watch that failed is tried again by itself.
+fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(result: Result<T, ControllerError<E, Q>>) {
+    match result {
+        Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
+        Err(error) => tracing::warn!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "watch"),
+    }
+}
+
+async fn until_the_crd_is_there(settings: &Settings, client: &Client, readiness: &Readiness) {
+    let policies: Api<PartialObjectMeta<RoutingPolicy>> = scoped(settings, client);
+    while let Err(error) = policies.list_metadata(&ListParams::default().limit(1)).await {
+        let missing = matches!(&error, kube::Error::Api(status) if status.code == 404);
+        let why = if missing {
+            "the CustomResourceDefinition of RoutingPolicy is not installed: kubectl apply -k crds".to_string()
+        } else {
+            format!("RoutingPolicies can not be listed: {error}")
+        };
+        tracing::warn!(%why, "not watching yet");
+        readiness.not_ready(why);
+        tokio::time::sleep(CRD_RETRY).await;
+    }
+}
+
+fn scoped<K>(settings: &Settings, client: &Client) -> Api<K>
+where
+    K: Resource<Scope = kube::core::NamespaceResourceScope>,
+    K::DynamicType: Default,
+{
+    match &settings.namespace {
+        Some(namespace) => Api::namespaced(client.clone(), namespace),
+        None => Api::all(client.clone()),
+    }
+}
+
+fn with_children(controller: Controller<Policy>, settings: &Settings, client: &Client) -> Controller<Policy> {
+    let store = controller.store();
+    let ours = watcher::Config::default().labels(&labels::managed());
+    controller
+        .watches(scoped::<PartialObjectMeta<ServiceAccount>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<PartialObjectMeta<Deployment>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<PartialObjectMeta<Service>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<PartialObjectMeta<PodDisruptionBudget>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<PartialObjectMeta<NetworkPolicy>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<PartialObjectMeta<Pod>>(settings, client), ours, |o| policies_of(&o))
+        // Children and prompts at once: prompts carry no label of ours.
+        .watches(scoped::<PartialObjectMeta<ConfigMap>>(settings, client), watcher::Config::default(), move |o| {
+            let mut policies = policies_of(&o);
+            policies.extend(policies_that_refer_to(&o, &store));
+            policies
+        })
+}
+
+/// By label and by owner: whoever changes one of them does not hide the object.
+fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<Policy>> {
+    let by_label = object.labels().get(labels::INSTANCE).filter(|_| object.labels().contains_key(labels::MANAGED_BY));
+    let owners = object.owner_references().iter().filter(|owner| owner.kind == "RoutingPolicy").map(|owner| &owner.name);
+    let namespace = object.namespace().unwrap_or_default();
+    let mut names: Vec<&String> = by_label.into_iter().chain(owners).collect();
+    names.dedup();
+    names.into_iter().map(|name| ObjectRef::new(name).within(&namespace)).collect()
+}
+
+fn policies_that_refer_to(config_map: &impl ResourceExt, store: &Store<Policy>) -> Vec<ObjectRef<Policy>> {
+    let (namespace, name) = (config_map.namespace(), config_map.name_any());
+    let refers = |policy: &RoutingPolicy| {
+        policy.metadata.namespace == namespace
+            && references::config_map_keys(&policy.spec).iter().any(|reference| reference.name == name)
+    };
+    let policies = store.state().into_iter();
+    policies.filter(|policy| policy.0.as_ref().is_ok_and(refers)).map(|policy| ObjectRef::from_obj(&*policy)).collect()
+}

@@ -1,0 +1,80 @@
+//! One replica works, the others stand by: a lease says which.
+//!
+//! A replica that was paused and wakes up may work for a moment beside the new one. That is harmless: both send the same
+//! server-side applies.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use kube::Client;
+use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::{Settings, admin::Readiness, metrics::Metrics};
+
+/// Name of the Lease in the operator's namespace.
+pub const LEASE: &str = "routing-operator";
+/// A replica that is gone is replaced after this long, in seconds.
+const LEASE_SECONDS: u64 = 15;
+/// The lease is renewed this long before it ends, in seconds.
+const RENEW_SECONDS: u64 = 10;
+/// How long to wait before asking an API server again that did not answer.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Runs `work` while this replica holds the lease, again each time it gets it, until the token is cancelled.
+pub async fn while_leading<W: Future<Output = ()>>(
+    settings: &Settings,
+    client: Client,
+    metrics: &Arc<Metrics>,
+    readiness: &Arc<Readiness>,
+    stop: CancellationToken,
+    work: impl Fn() -> W,
+) {
+    let Some(manager) = stop.run_until_cancelled(lease(settings, &client, readiness)).await else { return };
+    let (mut leading, task) = manager.watch().await;
+    stop.run_until_cancelled(async {
+        loop {
+            readiness.ready("standing by: another replica holds the lease");
+            wait_for(&mut leading, true).await;
+            tracing::info!(lease = LEASE, "leading");
+            metrics.leader.set(1);
+            tokio::select! {
+                () = work() => {}
+                () = wait_for(&mut leading, false) => tracing::warn!(lease = LEASE, "the lease is lost: standing by"),
+            }
+            metrics.leader.set(0);
+        }
+    })
+    .await;
+    // Ends the task, which gives the lease back: a replica that stands by need not wait for its end.
+    drop(leading);
+    let given_back = tokio::time::timeout(RETRY, task).await;
+    tracing::info!(lease = LEASE, given_back = given_back.is_ok(), "stopped");
+}
+
+/// The lease, once the API server has answered.
+async fn lease(settings: &Settings, client: &Client, readiness: &Readiness) -> LeaseManager {
+    loop {
+        let builder = LeaseManagerBuilder::new(client.clone(), LEASE)
+            .with_namespace(&settings.pod_namespace)
+            .with_identity(&settings.pod_name)
+            .with_duration(LEASE_SECONDS)
+            .with_grace(RENEW_SECONDS);
+        match builder.build().await {
+            Ok(manager) => return manager,
+            Err(error) => {
+                let namespace = &settings.pod_namespace;
+                tracing::warn!(lease = LEASE, %namespace, %error, "the lease can not be read");
+                readiness.not_ready(format!("the lease {namespace}/{LEASE} can not be read: {error}"));
+            }
+        }
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
+async fn wait_for(leading: &mut watch::Receiver<bool>, state: bool) {
+    if leading.wait_for(|leading| *leading == state).await.is_err() {
+        // The task that renews the lease is gone, which it is only when this process ends.
+        std::future::pending::<()>().await;
+    }
+}
