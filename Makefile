@@ -11,8 +11,9 @@ CRATES := crds brain dataplane operator tests
 OWN = mkdir -p $(CARGO_TARGET_DIR); if [ "$$(cat $(CARGO_TARGET_DIR)/checkout 2>/dev/null)" != "$(CURDIR)" ]; then \
 	for profile in dev release; do $(CARGO) clean --quiet --profile $$profile $(CRATES:%=--package %); done; \
 	echo "$(CURDIR)" > $(CARGO_TARGET_DIR)/checkout; fi
-BUILD = $(OWN); $(CARGO) build --package dataplane --bin routing; mkdir -p target; \
-	{ ln -f $(CARGO_TARGET_DIR)/debug/routing $(BINARY) 2>/dev/null || cp -f $(CARGO_TARGET_DIR)/debug/routing $(BINARY); }
+LINK = mkdir -p target; \
+	{ ln -f $(CARGO_TARGET_DIR)/debug/$(1) target/$(1) 2>/dev/null || cp -f $(CARGO_TARGET_DIR)/debug/$(1) target/$(1); }
+BUILD = $(OWN); $(CARGO) build --package dataplane --bin routing; $(call LINK,routing)
 CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -30,13 +31,15 @@ run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examp
 build:
 	@$(BUILD)
 
-test: ## every test, with real LiteLLM, Python and Claude Code clients
+test: ## every test, with real LiteLLM, Python and Claude Code clients, and a real API server
 	@tests/setup/tools.sh test
-	@clients=$$(tests/setup/clients.sh); \
-	began=$$SECONDS; $(BUILD); $(CARGO) test --workspace --no-run; \
+	@programs=$$(tests/setup/programs.sh); \
+	began=$$SECONDS; $(OWN); $(CARGO) build --workspace --bins; $(CARGO) test --workspace --no-run; \
+	$(call LINK,routing); $(call LINK,routing-operator); \
 	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; \
-	ROUTING_BIN=$(BINARY) ROUTING_TEST_VENV=$$(sed -n 1p <<<"$$clients") ROUTING_TEST_CLAUDE=$$(sed -n 2p <<<"$$clients") \
-		$(CARGO) test --workspace; \
+	export ROUTING_BIN=$(BINARY) ROUTING_OPERATOR_BIN=$(CURDIR)/target/routing-operator; \
+	export ROUTING_TEST_VENV=$$(sed -n 1p <<<"$$programs") ROUTING_TEST_CLAUDE=$$(sed -n 2p <<<"$$programs"); \
+	ROUTING_TEST_KUBERNETES=$$(sed -n 3p <<<"$$programs") $(CARGO) test --workspace; \
 	echo "tested in $$((SECONDS - began)) s"
 
 lint: ## formatting, clippy, shell scripts, banned crates

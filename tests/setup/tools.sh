@@ -7,7 +7,7 @@ set -euo pipefail
 # tool=package: what each target needs, and where Debian and Ubuntu have it.
 run_tools="cc=build-essential make=make"
 lint_tools="cc=build-essential git=git make=make python3=python3 shellcheck=shellcheck"
-test_tools="cc=build-essential curl=curl git=git kill=procps make=make mkfifo=coreutils npm=npm python3=python3"
+test_tools="cc=build-essential curl=curl git=git kill=procps make=make mkfifo=coreutils npm=npm openssl=openssl python3=python3"
 
 missing_tools=() missing_packages=()
 
@@ -29,6 +29,14 @@ look_for_venv() {
         missing_tools+=("python3 -m venv")
         missing_packages+=(python3-venv)
     fi
+}
+
+# Debian's own Go is often too old; since 1.21 Go gets the version that it is asked for.
+go_needed=1.24
+go_is_new_enough() {
+    local version
+    has go && version=$(go env GOVERSION) && version=${version#go} &&
+        [ "$(printf '%s\n' 1.21 "$version" | sort -V | head -n 1)" = 1.21 ]
 }
 
 apt_line() {
@@ -54,6 +62,10 @@ status=0
 if [ ${#missing_tools[@]} -gt 0 ]; then
     echo "missing: ${missing_tools[*]}" >&2
     echo "on Debian or Ubuntu, as root:  $(apt_line)" >&2
+    status=1
+fi
+if [ "${1:-}" = test ] && ! go_is_new_enough; then
+    echo "missing: Go $go_needed or newer; see https://go.dev/doc/install (an older one from 1.21 on fetches it by itself)" >&2
     status=1
 fi
 if ! has cargo; then

@@ -1,16 +1,20 @@
 //! What the tests share: starting the real programs, asking them, waiting for what they do.
 //!
-//! Stand-ins are only for language models (`stand_in::models`) and for a brain that misbehaves on purpose
-//! (`stand_in::brain`); everything else is the program that a user runs.
+//! Stand-ins are only for language models (`stand_in::models`), for a brain that misbehaves on purpose
+//! (`stand_in::brain`), and for the kubelet (`stand_in::kubelet`), which runs real data planes behind real Pod objects;
+//! everything else is the program that a user runs.
 
 #![forbid(unsafe_code)]
 
 pub mod clients;
+pub mod control_plane;
 pub mod litellm;
 pub mod mcp;
+pub mod operator;
 pub mod ports;
 pub mod program;
 pub mod stand_in;
+pub mod supervised;
 pub mod waiting;
 
 use std::{path::PathBuf, sync::Once};

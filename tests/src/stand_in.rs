@@ -1,6 +1,7 @@
-//! Stand-ins: language models, and a brain that misbehaves on purpose.
+//! Stand-ins: language models, a brain that misbehaves on purpose, a kubelet.
 
 pub mod brain;
+pub mod kubelet;
 pub mod models;
 
 use axum::Router;

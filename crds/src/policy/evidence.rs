@@ -12,7 +12,7 @@ use crate::{decimal::Decimal, period::Period};
 #[serde(rename_all = "camelCase")]
 pub struct Brain {
     /// Base URL, http or https; `/pass-rate` and `/mcp` are below it.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(max = 2048))]
     #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be a URL with http:// or https://, a host, and neither query nor fragment"))]
     pub url: String,
 
@@ -21,10 +21,14 @@ pub struct Brain {
     pub token_secret_ref: Option<SecretKeyRef>,
 }
 
+/// A text that is no decimal has an error of its own, from its pattern.
+const CEIL_NOT_ABOVE_FLOOR: &str = "!self.ceil.matches('^(0|1)([.][0-9]+)?$') || \
+    !self.floor.matches('^(0|1)([.][0-9]+)?$') || double(self.ceil) <= double(self.floor)";
+
 /// The two pass rates that divide local, split and Claude.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[cfg_attr(test, x_kube(cel))]
-#[x_kube(validation = Rule::new("double(self.ceil) <= double(self.floor)")
+#[x_kube(validation = Rule::new(CEIL_NOT_ABOVE_FLOOR)
     .message("must not be above floor: below ceil calls go to Claude, from floor up they stay local")
     .field_path(".ceil"))]
 pub struct Thresholds {

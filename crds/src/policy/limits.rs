@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::period::Period;
 
 /// CEL's durations know no days, and its estimate of the cost of replacing a letter is too high for a CRD.
+/// A text that is no period has an error of its own, from its pattern.
 const LOCAL_WITHIN_TOTAL: &str = "\
+    !self.local.matches('^[1-9][0-9]*(ms|s|m|h|d)$') || !self.total.matches('^[1-9][0-9]*(ms|s|m|h|d)$') || \
     (self.local.endsWith('d') ? int(self.local.substring(0, self.local.size() - 1)) * 86400000 : duration(self.local).getMilliseconds()) <= \
     (self.total.endsWith('d') ? int(self.total.substring(0, self.total.size() - 1)) * 86400000 : duration(self.total).getMilliseconds())";
 

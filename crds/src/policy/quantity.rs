@@ -43,6 +43,7 @@ impl JsonSchema for Quantity {
         schemars::json_schema!({
             "x-kubernetes-int-or-string": true,
             "anyOf": [{"type": "integer"}, {"type": "string"}],
+            "minimum": 0,
             "maxLength": 32,
             "pattern": r"^\+?(\d+(\.\d*)?|\.\d+)(([KMGTPE]i)|[numkMGTPE]|([eE][-+]?\d+))?$"
         })

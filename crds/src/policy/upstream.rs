@@ -13,7 +13,7 @@ pub(super) const HTTP_URL_RULE: &str = "self.matches('^https?://[^/?#\\\\s]+[^?#
 #[serde(rename_all = "camelCase")]
 pub struct Upstream {
     /// Base URL, http or https. `/v1/chat/completions` is appended; a URL that already ends in `/v1` is not doubled.
-    #[schemars(length(min = 1, max = 2048))]
+    #[schemars(length(max = 2048))]
     #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be a URL with http:// or https://, a host, and neither query nor fragment"))]
     pub url: String,
 

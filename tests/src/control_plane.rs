@@ -1,0 +1,296 @@
+//! A real control plane: etcd, kube-apiserver, kube-controller-manager, and kubectl to talk to it. No scheduler, no
+//! kubelet: pods exist as objects, and run only where `stand_in::kubelet` runs them.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::Mutex,
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+use serde_json::Value;
+use tokio::sync::OnceCell;
+
+use crate::{checkout, ports, required, supervised::Supervised, waiting};
+
+/// Bearer token of the cluster's administrator: of this run's cluster on loopback alone.
+const ADMIN_TOKEN: &str = "administrator-of-a-test";
+/// What is recorded of requests by ServiceAccounts of the operator's namespace: everything but contents.
+const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
+"rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts:routing-system"]}, {"level": "None"}]}"#;
+/// Endpoints are left out: they refuse the loopback addresses that the stand-in for the kubelet uses.
+const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-collector-controller,namespace-controller,\
+    serviceaccount-controller,root-ca-certificate-publisher-controller,resourcequota-controller,disruption-controller,\
+    pod-garbage-collector-controller,node-lifecycle-controller";
+
+/// A running control plane.
+pub struct ControlPlane {
+    folder: PathBuf,
+    api_port: u16,
+    etcd_port: u16,
+    running: Mutex<BTreeMap<&'static str, Supervised>>,
+}
+
+/// What kubectl did.
+#[derive(Debug)]
+pub struct Kubectl {
+    /// Whether it worked.
+    pub worked: bool,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl ControlPlane {
+    /// The control plane of this test process; it ends with the process.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
+        SHARED.get_or_init(Self::start).await
+    }
+
+    /// A control plane with the CRD installed.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("routing-plane-").tempdir().expect("a folder").keep();
+        let plane = Self {
+            folder,
+            api_port: ports::free(),
+            etcd_port: ports::free(),
+            running: Mutex::default(),
+        };
+        plane.write("audit.json", AUDIT_POLICY);
+        plane.write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,system:masters\n"));
+        let key = Command::new("openssl").args(["genrsa", "-out", "sa.key", "2048"]).current_dir(&plane.folder).output();
+        assert!(key.expect("openssl runs").status.success());
+        plane.start_etcd();
+        plane.start_api_server().await;
+        plane.kubectl(&["apply", "-k", &deploy("../crds")]).expect_worked();
+        plane.kubectl(&["wait", "--for=condition=Established", "crd/routingpolicies.routing.hyperguild.io"]).expect_worked();
+        // After the CRD: the garbage collector looks for new kinds only twice a minute.
+        plane.start_controllers();
+        plane
+    }
+
+    fn start_etcd(&self) {
+        let client = format!("http://127.0.0.1:{}", self.etcd_port);
+        let peer = format!("http://127.0.0.1:{}", ports::free());
+        let command = arguments(&[
+            &assets("etcd"),
+            "--data-dir=etcd",
+            "--unsafe-no-fsync",
+            &format!("--listen-client-urls={client}"),
+            &format!("--advertise-client-urls={client}"),
+            &format!("--listen-peer-urls={peer}"),
+            &format!("--initial-advertise-peer-urls={peer}"),
+            &format!("--initial-cluster=default={peer}"),
+        ]);
+        let etcd = Supervised::start_and_remove("etcd", &command, &[], &self.folder, Some(&self.folder));
+        self.keep("etcd", etcd);
+    }
+
+    /// Starts the API server, again if it was stopped, and waits until it serves.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn start_api_server(&self) {
+        let command = arguments(&[
+            &assets("kube-apiserver"),
+            &format!("--etcd-servers=http://127.0.0.1:{}", self.etcd_port),
+            "--bind-address=127.0.0.1",
+            &format!("--secure-port={}", self.api_port),
+            "--cert-dir=certs",
+            "--service-cluster-ip-range=10.96.0.0/16",
+            "--authorization-mode=RBAC",
+            "--token-auth-file=tokens.csv",
+            "--service-account-issuer=https://kubernetes.default.svc",
+            "--service-account-key-file=sa.key",
+            "--service-account-signing-key-file=sa.key",
+            "--audit-policy-file=audit.json",
+            "--audit-log-path=audit.log",
+        ]);
+        self.keep("kube-apiserver", Supervised::start("kube-apiserver", &command, &[], &self.folder));
+        let certificate = self.folder.join("certs/apiserver.crt");
+        waiting::until("the API server's certificate", || std::future::ready(certificate.exists().then_some(()))).await;
+        self.write("admin.kubeconfig", &self.kubeconfig(ADMIN_TOKEN));
+        waiting::until("the API server to be ready", || async {
+            self.kubectl(&["get", "--raw", "/readyz"]).worked.then_some(())
+        })
+        .await;
+    }
+
+    /// Ends the API server at once.
+    pub fn stop_api_server(&self) {
+        self.running.lock().expect("no test panics with it").remove("kube-apiserver");
+    }
+
+    fn start_controllers(&self) {
+        let program = required("ROUTING_TEST_KUBERNETES").join("kube-controller-manager").display().to_string();
+        let command = arguments(&[
+            &program,
+            "--kubeconfig=admin.kubeconfig",
+            "--authentication-kubeconfig=admin.kubeconfig",
+            "--authorization-kubeconfig=admin.kubeconfig",
+            "--bind-address=127.0.0.1",
+            &format!("--secure-port={}", ports::free()),
+            "--leader-elect=false",
+            "--service-account-private-key-file=sa.key",
+            "--root-ca-file=certs/apiserver.crt",
+            &format!("--controllers={CONTROLLERS}"),
+            "--concurrent-deployment-syncs=10",
+            "--kube-api-qps=200",
+            "--kube-api-burst=400",
+        ]);
+        self.keep("controllers", Supervised::start("kube-controller-manager", &command, &[], &self.folder));
+    }
+
+    fn keep(&self, name: &'static str, process: Supervised) {
+        self.running.lock().expect("no test panics with it").insert(name, process);
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        std::fs::write(self.folder.join(file), text).expect("written");
+    }
+
+    /// A folder for the files of one test.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The text of a kubeconfig with this bearer token.
+    #[must_use]
+    pub fn kubeconfig(&self, token: &str) -> String {
+        let (server, certificate) = (format!("https://127.0.0.1:{}", self.api_port), self.folder.join("certs/apiserver.crt"));
+        format!(
+            "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
+             clusters: [{{name: c, cluster: {{server: \"{server}\", certificate-authority: \"{}\"}}}}], \
+             users: [{{name: u, user: {{token: \"{token}\"}}}}]}}\n",
+            certificate.display()
+        )
+    }
+
+    /// The administrator's client, for the runtime of this test.
+    ///
+    /// # Panics
+    /// It can not be made.
+    pub async fn client(&self) -> Client {
+        let _ = crate::http();
+        let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig(ADMIN_TOKEN)).expect("a kubeconfig");
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config");
+        Client::try_from(config).expect("a client")
+    }
+
+    /// Runs kubectl as the administrator.
+    ///
+    /// # Panics
+    /// It can not be run.
+    pub fn kubectl(&self, arguments: &[&str]) -> Kubectl {
+        self.kubectl_with(arguments, "")
+    }
+
+    /// Runs kubectl as the administrator, with something on its standard input.
+    ///
+    /// # Panics
+    /// It can not be run.
+    pub fn kubectl_with(&self, arguments: &[&str], input: &str) -> Kubectl {
+        let mut child = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"))
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", &self.folder)
+            .env("KUBECONFIG", self.folder.join("admin.kubeconfig"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kubectl starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let input = input.to_string();
+        // From a thread: kubectl may print before it has read everything.
+        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().expect("kubectl ends");
+        // A kubectl that refuses its arguments does not read.
+        let _ = writer.join().expect("the writer does not panic");
+        Kubectl {
+            worked: output.status.success(),
+            out: String::from_utf8_lossy(&output.stdout).into(),
+            err: String::from_utf8_lossy(&output.stderr).into(),
+        }
+    }
+
+    /// Applies a document as `kubectl apply` does.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub fn apply(&self, namespace: &str, document: &str) {
+        self.kubectl_with(&["apply", "--namespace", namespace, "--filename", "-"], document).expect_worked();
+    }
+
+    /// Makes a namespace of its own for a test; its pods must be as restricted as the standard asks.
+    ///
+    /// # Panics
+    /// It can not be made.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> String {
+        let document = format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
+        );
+        self.kubectl_with(&["create", "--filename", "-"], &document).expect_worked();
+        name.to_string()
+    }
+
+    /// What the API server recorded of requests by the operator's namespace.
+    ///
+    /// # Panics
+    /// The record can not be read.
+    #[must_use]
+    pub fn audit(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.folder.join("audit.log")).unwrap_or_default();
+        // The last line may still be on its way.
+        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    }
+
+    /// What a program of it printed.
+    #[must_use]
+    pub fn log(&self, program: &str) -> String {
+        std::fs::read_to_string(self.folder.join(format!("{program}.log"))).unwrap_or_default()
+    }
+}
+
+impl Kubectl {
+    /// The output of a command that worked.
+    ///
+    /// # Panics
+    /// It did not.
+    pub fn expect_worked(self) -> String {
+        assert!(self.worked, "{}{}", self.err, self.out);
+        self.out
+    }
+}
+
+/// A folder below `deploy`.
+#[must_use]
+pub fn deploy(folder: &str) -> String {
+    checkout().join("deploy").join(folder).display().to_string()
+}
+
+/// etcd and kube-apiserver: from `KUBEBUILDER_ASSETS` when set, else those that `make test` built.
+fn assets(program: &str) -> String {
+    let given = std::env::var("KUBEBUILDER_ASSETS").ok().filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    given.unwrap_or_else(|| required("ROUTING_TEST_KUBERNETES")).join(program).display().to_string()
+}
+
+fn arguments(list: &[&str]) -> Vec<String> {
+    list.iter().map(|argument| (*argument).to_string()).collect()
+}

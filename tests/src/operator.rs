@@ -1,0 +1,110 @@
+//! The operator, run as its own ServiceAccount under its own RBAC rules.
+
+use std::{path::PathBuf, sync::Mutex};
+
+use tokio::sync::OnceCell;
+
+use crate::{
+    control_plane::{ControlPlane, deploy},
+    http, ports, required,
+    supervised::Supervised,
+    waiting,
+};
+
+/// Name of its ServiceAccount, in this namespace.
+pub const SERVICE_ACCOUNT: (&str, &str) = ("routing-operator", "routing-system");
+
+/// A running operator.
+pub struct Operator {
+    process: Mutex<Option<Supervised>>,
+    name: String,
+    command: Vec<String>,
+    variables: Vec<(String, String)>,
+    folder: PathBuf,
+    admin_port: u16,
+}
+
+impl Operator {
+    /// The operator of all namespaces on the shared control plane; it ends with the process.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Operator> = OnceCell::const_new();
+        SHARED
+            .get_or_init(|| async {
+                let plane = ControlPlane::shared().await;
+                plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+                let operator = Self::start(plane, "operator", &[]).await;
+                operator.wait_until("watching").await;
+                operator
+            })
+            .await
+    }
+
+    /// Starts a replica; it may have to wait for the lease.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub async fn start(plane: &ControlPlane, name: &str, arguments: &[&str]) -> Self {
+        let (account, namespace) = SERVICE_ACCOUNT;
+        let token = plane.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=24h"]).expect_worked();
+        let folder = plane.folder().to_path_buf();
+        let kubeconfig = folder.join(format!("{name}.kubeconfig"));
+        std::fs::write(&kubeconfig, plane.kubeconfig(token.trim())).expect("written");
+        let admin_port = ports::free();
+        let mut command = vec![required("ROUTING_OPERATOR_BIN").display().to_string()];
+        command.push(format!("--admin-address=127.0.0.1:{admin_port}"));
+        command.extend(arguments.iter().map(|argument| (*argument).to_string()));
+        let variables = [
+            ("KUBECONFIG", kubeconfig.display().to_string()),
+            ("ROUTING_IMAGE", "routing:0.1.0".into()),
+            ("POD_NAME", name.into()),
+            ("POD_NAMESPACE", namespace.into()),
+            ("RUST_LOG", "info,operator=debug".into()),
+        ];
+        let variables = variables.map(|(variable, value)| (variable.to_string(), value)).into();
+        let operator =
+            Self { process: Mutex::default(), name: name.into(), command, variables, folder, admin_port };
+        operator.start_again();
+        waiting::until("the operator's admin port", || operator.page("/livez")).await;
+        operator
+    }
+
+    /// Starts it again after [`Self::kill`].
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_again(&self) {
+        let process = Supervised::start(&self.name, &self.command, &self.variables, &self.folder);
+        *self.process.lock().expect("no test panics with it") = Some(process);
+    }
+
+    /// Ends it at once, as a crash would.
+    ///
+    /// # Panics
+    /// Another test panicked with it.
+    pub fn kill(&self) {
+        self.process.lock().expect("no test panics with it").take();
+    }
+
+    /// Waits until it says of itself that it is ready, and how.
+    pub async fn wait_until(&self, ready: &str) {
+        waiting::until(&format!("the operator {} to say {ready}\n", self.name), || async {
+            self.page("/readyz").await.filter(|page| page.contains(ready))
+        })
+        .await;
+    }
+
+    /// A page of its admin port, if it answers.
+    pub async fn page(&self, path: &str) -> Option<String> {
+        let answer = http().get(format!("http://127.0.0.1:{}{path}", self.admin_port)).send().await.ok()?;
+        answer.text().await.ok()
+    }
+
+    /// What it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join(format!("{}.log", self.name))).unwrap_or_default()
+    }
+}

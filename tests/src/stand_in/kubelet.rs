@@ -1,0 +1,354 @@
+//! Stands in for scheduler and kubelet: behind each Pod object of one namespace runs a real `routing` process on a loopback
+//! address of its own, with the environment and the files that the pod's template asks for.
+//!
+//! As the kubelet does, it looks at ConfigMaps and Secrets when a pod starts and when its annotations change. It does not
+//! look by itself every minute: a test would not see whether the operator told it to.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, ProjectedVolumeSource, Secret, VolumeProjection};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+
+use crate::{control_plane::ControlPlane, http, required};
+
+/// How often it looks at its pods.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// The node's lease is renewed this often; after 40 s without, the node counts as lost.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
+/// Where pods have their config.
+const CONFIG_FOLDER: &str = "/var/run/routing";
+/// Pods whose image has this in its name can not be started.
+pub const NO_SUCH_IMAGE: &str = "no-such-image";
+
+/// The stand-in for one namespace; pods end with it.
+pub struct Kubelet {
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+struct Shared {
+    client: Client,
+    namespace: String,
+    node: String,
+    node_address: String,
+    pods: Mutex<HashMap<String, Running>>,
+}
+
+struct Running {
+    name: String,
+    child: Child,
+    folder: TempDir,
+    address: Ipv4Addr,
+    annotations: BTreeMap<String, String>,
+    ready: bool,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Kubelet {
+    /// Starts it for the pods of a namespace, on a node of its own.
+    ///
+    /// # Panics
+    /// The node can not be made.
+    pub async fn start(plane: &ControlPlane, namespace: &str) -> Self {
+        let node = format!("node-of-{namespace}");
+        let client = plane.client().await;
+        plane.kubectl_with(&["apply", "--filename", "-"], &node_document(&node)).expect_worked();
+        let shared = Arc::new(Shared {
+            client,
+            namespace: namespace.into(),
+            node_address: next_address().to_string(),
+            node,
+            pods: Mutex::default(),
+        });
+        shared.renew_lease().await;
+        let task = tokio::spawn(run(Arc::clone(&shared)));
+        Self { shared, task }
+    }
+
+    /// Ends the process behind a pod, and lets the cluster believe that it runs: nobody answers any more.
+    ///
+    /// # Panics
+    /// There is no such pod.
+    pub fn cut_off(&self, pod: &str) {
+        let mut pods = self.shared.pods.lock().expect("no test panics with it");
+        let running = pods.values_mut().find(|running| running.name == pod).expect("such a pod");
+        running.child.kill().expect("it runs");
+        let _ = running.child.wait();
+    }
+
+    /// The addresses of the pods, by name.
+    ///
+    /// # Panics
+    /// Another test panicked with it.
+    #[must_use]
+    pub fn addresses(&self) -> BTreeMap<String, Ipv4Addr> {
+        let pods = self.shared.pods.lock().expect("no test panics with it");
+        pods.values().map(|running| (running.name.clone(), running.address)).collect()
+    }
+
+    /// What the process behind a pod logged.
+    ///
+    /// # Panics
+    /// Another test panicked with it.
+    #[must_use]
+    pub fn log(&self, pod: &str) -> String {
+        let pods = self.shared.pods.lock().expect("no test panics with it");
+        let running = pods.values().find(|running| running.name == pod);
+        running.map(|running| fs::read_to_string(running.folder.path().join("log")).unwrap_or_default()).unwrap_or_default()
+    }
+}
+
+impl Drop for Kubelet {
+    fn drop(&mut self) {
+        self.task.abort();
+        self.shared.pods.lock().map(|mut pods| pods.clear()).unwrap_or_default();
+    }
+}
+
+/// An address of 127.0.0.0/8 that no other test uses.
+fn next_address() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    let [_, _, high, low] = number.to_be_bytes();
+    let process = u8::try_from(std::process::id() % 200).unwrap_or_default();
+    Ipv4Addr::new(127, process + 20, high, low)
+}
+
+fn node_document(node: &str) -> String {
+    json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "labels": {"kubernetes.io/hostname": node}}}).to_string()
+}
+
+async fn run(shared: Arc<Shared>) {
+    let mut renewed = tokio::time::Instant::now();
+    loop {
+        if renewed.elapsed() > RENEW_EVERY {
+            shared.renew_lease().await;
+            renewed = tokio::time::Instant::now();
+        }
+        // While the API server is away, pods go on as they are.
+        if let Ok(pods) = shared.api::<Pod>().list(&ListParams::default()).await {
+            shared.look(pods.items).await;
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+impl Shared {
+    fn api<K>(&self) -> Api<K>
+    where
+        K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
+        K::DynamicType: Default,
+    {
+        Api::namespaced(self.client.clone(), &self.namespace)
+    }
+
+    /// Node condition and Lease, by which the cluster sees that the node lives.
+    async fn renew_lease(&self) {
+        use k8s_openapi::{
+            api::{coordination::v1::Lease, core::v1::Node},
+            apimachinery::pkg::apis::meta::v1::MicroTime,
+            jiff::Timestamp,
+        };
+        let now = Timestamp::now();
+        let lease: Api<Lease> = Api::namespaced(self.client.clone(), "kube-node-lease");
+        let spec = json!({"holderIdentity": self.node, "leaseDurationSeconds": 40, "renewTime": MicroTime(now)});
+        let body = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.node}, "spec": spec});
+        let _ = lease.patch(&self.node, &PatchParams::apply("kubelet").force(), &Patch::Apply(body)).await;
+        let condition = json!({"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "", "lastHeartbeatTime": now.strftime("%FT%TZ").to_string()});
+        let nodes: Api<Node> = Api::all(self.client.clone());
+        let body = Patch::Strategic(json!({"status": {"conditions": [condition]}}));
+        let _ = nodes.patch_status(&self.node, &PatchParams::default(), &body).await;
+    }
+
+    async fn look(&self, pods: Vec<Pod>) {
+        let known: Vec<String> = pods.iter().filter_map(ResourceExt::uid).collect();
+        self.pods.lock().expect("no test panics with it").retain(|uid, _| known.contains(uid));
+        for pod in pods {
+            let uid = pod.uid().unwrap_or_default();
+            let of_data_plane = pod.labels().get("app.kubernetes.io/name").is_some_and(|name| name == "routing");
+            if pod.metadata.deletion_timestamp.is_some() {
+                self.pods.lock().expect("no test panics with it").remove(&uid);
+                let _ = self.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await;
+            } else if !of_data_plane || pod.status.as_ref().is_some_and(|s| matches!(s.phase.as_deref(), Some("Failed"))) {
+            } else if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
+                self.bind(&pod).await;
+            } else if self.pods.lock().expect("no test panics with it").contains_key(&uid) {
+                self.refresh(&pod, &uid).await;
+            } else {
+                self.start(&pod, uid).await;
+            }
+        }
+    }
+
+    /// As a scheduler does, but for node selectors: a pod that wants another node stays where it is.
+    async fn bind(&self, pod: &Pod) {
+        if pod.spec.as_ref().is_some_and(|spec| spec.node_selector.is_some()) {
+            let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 node(s) didn't match the pod's node selector."});
+            self.set_status(&pod.name_any(), json!({"conditions": [condition]})).await;
+            return;
+        }
+        let name = pod.name_any();
+        let body = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, "namespace": self.namespace}, "target": {"apiVersion": "v1", "kind": "Node", "name": self.node}});
+        let none = kube::api::PostParams::default();
+        let _: Result<Value, _> = self.api::<Pod>().create_subresource("binding", &name, &none, &body).await;
+    }
+
+    async fn start(&self, pod: &Pod, uid: String) {
+        let container = pod.spec.as_ref().expect("a spec").containers[0].clone();
+        if container.image.as_ref().is_some_and(|image| image.contains(NO_SUCH_IMAGE)) {
+            let waiting = json!({"reason": "ErrImagePull", "message": "the registry has no such image"});
+            self.set_status(&pod.name_any(), container_status("Pending", json!({"waiting": waiting}), false)).await;
+            return;
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        if !self.write_files(pod, folder.path()).await {
+            return;
+        }
+        let address = next_address();
+        let here = folder.path().display().to_string();
+        let variables = container.env.unwrap_or_default();
+        let variables = variables.into_iter().map(|variable| (variable.name, variable.value.unwrap_or_default().replace(CONFIG_FOLDER, &here)));
+        let log = fs::File::create(folder.path().join("log")).expect("a log");
+        let child = Command::new(required("ROUTING_BIN"))
+            .env_clear()
+            .envs(variables)
+            // The image's workspaces and prompts are not on this machine.
+            .env_remove("ROUTING_WORKSPACE_ROOTS")
+            .env("ROUTING_BIND", address.to_string())
+            .current_dir(folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the data plane starts");
+        let annotations = pod.annotations().clone();
+        let running = Running { name: pod.name_any(), child, folder, address, annotations, ready: false };
+        self.pods.lock().expect("no test panics with it").insert(uid, running);
+    }
+
+    /// Looks at a running pod: files when its annotations changed, readiness until it is ready, its end.
+    async fn refresh(&self, pod: &Pod, uid: &str) {
+        let (address, folder, changed, ready, ended) = {
+            let mut pods = self.pods.lock().expect("no test panics with it");
+            let Some(running) = pods.get_mut(uid) else { return };
+            let changed = running.annotations != *pod.annotations();
+            running.annotations = pod.annotations().clone();
+            let ended = running.child.try_wait().expect("a status").is_some();
+            (running.address, running.folder.path().to_path_buf(), changed, running.ready, ended)
+        };
+        if changed {
+            self.write_files(pod, &folder).await;
+        }
+        if ended && !ready {
+            let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+            let waiting = json!({"reason": "CrashLoopBackOff", "message": log.lines().last().unwrap_or_default()});
+            self.set_status(&pod.name_any(), container_status("Running", json!({"waiting": waiting}), false)).await;
+        } else if !ready && http().get(format!("http://{address}:3211/readyz")).send().await.is_ok() {
+            let mut status = container_status("Running", json!({"running": {}}), true);
+            status["podIP"] = json!(address);
+            status["podIPs"] = json!([{"ip": address}]);
+            status["hostIP"] = json!(self.node_address);
+            status["hostIPs"] = json!([{"ip": self.node_address}]);
+            self.set_status(&pod.name_any(), status).await;
+            if let Some(running) = self.pods.lock().expect("no test panics with it").get_mut(uid) {
+                running.ready = true;
+            }
+        }
+    }
+
+    async fn set_status(&self, pod: &str, status: Value) {
+        let body = Patch::Strategic(json!({"status": status}));
+        let _ = self.api::<Pod>().patch_status(pod, &PatchParams::default(), &body).await;
+    }
+
+    /// Writes what the pod's projected volume asks for; false when something that is not optional is not there.
+    async fn write_files(&self, pod: &Pod, folder: &Path) -> bool {
+        let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
+        let projected = volumes.filter_map(|volume| volume.projected.as_ref());
+        let mut files = BTreeMap::new();
+        for ProjectedVolumeSource { sources, .. } in projected {
+            for source in sources.iter().flatten() {
+                if !self.project(source, &mut files).await {
+                    return false;
+                }
+            }
+        }
+        replace_files(folder, &files);
+        true
+    }
+
+    async fn project(&self, source: &VolumeProjection, files: &mut BTreeMap<PathBuf, Vec<u8>>) -> bool {
+        if let Some(projection) = &source.config_map {
+            let Ok(Some(map)) = self.api::<ConfigMap>().get_opt(&projection.name).await else {
+                return projection.optional == Some(true);
+            };
+            files.extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (key.into(), text.into_bytes())));
+        }
+        if let Some(projection) = &source.secret {
+            let Ok(Some(secret)) = self.api::<Secret>().get_opt(&projection.name).await else {
+                return projection.optional == Some(true);
+            };
+            let data = secret.data.unwrap_or_default();
+            for item in projection.items.iter().flatten() {
+                files.extend(data.get(&item.key).map(|bytes| (item.path.clone().into(), bytes.0.clone())));
+            }
+        }
+        true
+    }
+}
+
+fn container_status(phase: &str, state: Value, ready: bool) -> Value {
+    let condition = |kind: &str, holds: bool| json!({"type": kind, "status": if holds { "True" } else { "False" }});
+    json!({
+        "phase": phase,
+        "conditions": [condition("PodScheduled", true), condition("ContainersReady", ready), condition("Ready", ready)],
+        "containerStatuses": [{
+            "name": "routing", "image": "routing", "imageID": "", "restartCount": 0, "ready": ready, "started": ready,
+            "state": state,
+        }],
+    })
+}
+
+fn replace_files(folder: &Path, files: &BTreeMap<PathBuf, Vec<u8>>) {
+    for (path, content) in files {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("folders");
+        let new = path.with_extension("new");
+        fs::write(&new, content).expect("written");
+        fs::rename(new, path).expect("renamed");
+    }
+    for stale in files_below(folder).into_iter().filter(|path| {
+        let relative = path.strip_prefix(folder).expect("below");
+        !files.contains_key(relative) && relative != Path::new("log")
+    }) {
+        fs::remove_file(stale).expect("removed");
+    }
+}
+
+fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
+}
