@@ -143,7 +143,8 @@ async fn look_with(policy: &RoutingPolicy, context: &Context, memory: &mut Memor
     let Seen { children: existing, pods, .. } = seen;
     let applied = match &valid {
         Ok(valid) => {
-            let built = build::build(policy, valid, build::last_good(&existing, &policy.status, valid), &context.image);
+            let last_good = build::last_good(&existing, policy.status.as_ref());
+            let built = build::build(policy, valid, last_good, &context.image);
             apply::apply(&namespace, policy, built, existing, memory).await?
         }
         Err(_) => Applied::nothing(policy, existing),

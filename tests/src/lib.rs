@@ -11,6 +11,7 @@ pub mod control_plane;
 pub mod litellm;
 pub mod mcp;
 pub mod operator;
+pub mod policies;
 pub mod ports;
 pub mod program;
 pub mod stand_in;

@@ -10,7 +10,7 @@ pub mod service;
 
 use std::collections::BTreeMap;
 
-use crds::{RoutingPolicy, policy::RoutingPolicyStatus};
+use crds::{Document, RoutingPolicy, policy::RoutingPolicyStatus};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Service, ServiceAccount},
@@ -52,23 +52,20 @@ pub fn build(policy: &RoutingPolicy, valid: &Valid, last_good: Option<String>, i
     }
 }
 
-/// The config that pods fall back to when they must refuse the newest: the last one that all of them ran.
+/// The config that pods fall back to when they must refuse the newest: the last one that all of them ran. That is the
+/// one in the ConfigMap when the status says so, else the one that was kept before.
 #[must_use]
-pub fn last_good(
-    existing: &BTreeMap<ChildKey, DynamicObject>,
-    status: &Option<RoutingPolicyStatus>,
-    valid: &Valid,
-) -> Option<String> {
-    let hash = &valid.rendered.hash;
-    let runs_everywhere = |status: &RoutingPolicyStatus| {
-        status.config_hash.as_ref() == Some(hash) && status::is_true(status, status::condition::PROGRAMMED)
-    };
-    let pods_exist = |status: &RoutingPolicyStatus| status.replicas.is_some_and(|replicas| replicas.programmed > 0);
-    if status.as_ref().is_some_and(|status| runs_everywhere(status) && pods_exist(status)) {
-        return Some(valid.rendered.text.clone());
-    }
+pub fn last_good(existing: &BTreeMap<ChildKey, DynamicObject>, status: Option<&RoutingPolicyStatus>) -> Option<String> {
     let config_map = existing.iter().find(|(key, _)| key.kind == ChildKind::ConfigMap)?.1;
-    config_map.data.pointer(config_map::LAST_GOOD_POINTER)?.as_str().map(Into::into)
+    let text = |key: &str| config_map.data.get("data")?.get(key)?.as_str();
+    let (current, kept) = (text(config_map::POLICY), text(config_map::LAST_GOOD));
+    let ran_everywhere = |status: &RoutingPolicyStatus| {
+        status::is_true(status, status::condition::PROGRAMMED)
+            && status.replicas.is_some_and(|replicas| replicas.programmed > 0)
+            && status.config_hash == current.and_then(|text| Some(Document::parse(text).ok()?.hash))
+    };
+    let is_news = current != kept && status.is_some_and(ran_everywhere);
+    if is_news { current } else { kept }.map(Into::into)
 }
 
 impl Children {

@@ -104,7 +104,7 @@ mod tests {
         };
         assert_eq!(text(&reference, Some(&with(&["p.md"]))), Ok("text".into()));
         assert!(text(&reference, None).is_err_and(|why| why.contains("no such ConfigMap")));
-        assert_eq!(text(&reference, Some(&with(&["a", "b"]))).unwrap_err(), "the ConfigMap has no such key; it has: a, b");
+        assert_eq!(text(&reference, Some(&with(&["a", "b"]))).expect_err("no such key"), "the ConfigMap has no such key; it has: a, b");
         assert!(text(&reference, Some(&with(&[]))).is_err_and(|why| why.ends_with("it has: none")));
     }
 }

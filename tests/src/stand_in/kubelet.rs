@@ -49,6 +49,7 @@ struct Shared {
     node: String,
     node_address: String,
     pods: Mutex<HashMap<String, Running>>,
+    spoiled: Mutex<Option<String>>,
 }
 
 struct Running {
@@ -82,6 +83,7 @@ impl Kubelet {
             node_address: next_address().to_string(),
             node,
             pods: Mutex::default(),
+            spoiled: Mutex::default(),
         });
         shared.renew_lease().await;
         let task = tokio::spawn(run(Arc::clone(&shared)));
@@ -97,6 +99,15 @@ impl Kubelet {
         let running = pods.values_mut().find(|running| running.name == pod).expect("such a pod");
         running.child.kill().expect("it runs");
         let _ = running.child.wait();
+    }
+
+    /// From the next time on that a pod's files are looked at, its `policy.yaml` is this instead of what the ConfigMap has:
+    /// as if the pod were of a version that can not run it.
+    ///
+    /// # Panics
+    /// Another test panicked with it.
+    pub fn spoil_policy(&self, text: Option<&str>) {
+        *self.shared.spoiled.lock().expect("no test panics with it") = text.map(Into::into);
     }
 
     /// The addresses of the pods, by name.
@@ -306,6 +317,8 @@ impl Shared {
                 return projection.optional == Some(true);
             };
             files.extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (key.into(), text.into_bytes())));
+            let spoiled = self.spoiled.lock().expect("no test panics with it").clone();
+            files.extend(spoiled.map(|text| (PathBuf::from("policy.yaml"), text.into_bytes())));
         }
         if let Some(projection) = &source.secret {
             let Ok(Some(secret)) = self.api::<Secret>().get_opt(&projection.name).await else {

@@ -12,9 +12,7 @@ use crate::controller::render::Rendered;
 /// Key of the config.
 pub const POLICY: &str = "policy.yaml";
 /// Key of the last config that all pods ran.
-const LAST_GOOD: &str = "last-good.yaml";
-/// Where it is in the object.
-pub const LAST_GOOD_POINTER: &str = "/data/last-good.yaml";
+pub const LAST_GOOD: &str = "last-good.yaml";
 
 /// The ConfigMap with the config, and the last one that all pods ran.
 #[must_use]

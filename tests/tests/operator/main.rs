@@ -1,0 +1,3 @@
+//! The operator against a real API server, as its own ServiceAccount.
+
+mod pods;

@@ -1,0 +1,262 @@
+//! What a policy's status says about its pods. Real data planes stand behind the Pod objects.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{
+    control_plane::ControlPlane,
+    get_json,
+    operator::Operator,
+    policies::{Policies, condition, spec},
+    program::Program,
+    stand_in::kubelet::{Kubelet, NO_SUCH_IMAGE},
+    waiting,
+};
+
+async fn namespace(name: &str) -> (Policies, Kubelet) {
+    let plane = ControlPlane::shared().await;
+    Operator::shared().await;
+    let policies = Policies::in_new_namespace(plane, name).await;
+    let kubelet = Kubelet::start(plane, name).await;
+    (policies, kubelet)
+}
+
+#[tokio::test]
+async fn a_change_is_ready_when_every_replica_runs_it_without_a_restart() {
+    let (policies, kubelet) = namespace("pods-change").await;
+    policies.apply("edge", &spec(", dataPlane: {replicas: 3}"));
+    let first = policies.wait_until_ready("edge").await;
+    assert_eq!(first.replicas.map(|r| (r.desired, r.current, r.ready, r.programmed)), Some((3, 3, 3, 3)));
+    let pods_before = kubelet.addresses();
+
+    policies.apply("edge", &spec(", dataPlane: {replicas: 3}, thresholds: {floor: \"0.95\", ceil: \"0.80\"}"));
+    let changed = policies.wait_for("edge", "the change on all replicas", |status| {
+        status.config_hash != first.config_hash && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
+    });
+    let changed = changed.await;
+    assert_eq!(changed.replicas.map(|r| r.programmed), Some(3));
+    assert_eq!(kubelet.addresses(), pods_before, "the pods are the same ones");
+    for address in kubelet.addresses().values() {
+        let status = get_json(format!("http://{address}:3211/status")).await;
+        assert_eq!(status["configHash"].as_str(), changed.config_hash.as_deref());
+    }
+    // The config that all of them ran is kept for a pod that must refuse a newer one.
+    waiting::until("last-good.yaml to be the config that all run", || async {
+        let config_map = policies.object("ConfigMap", "edge").await.expect("the ConfigMap");
+        let data = &config_map["data"];
+        (data["last-good.yaml"] == data["policy.yaml"] && !data["policy.yaml"].is_null()).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_calls_go_where_is_in_the_status() {
+    let (policies, kubelet) = namespace("pods-skills").await;
+    let brain = Program::brain().start().await;
+    for (skill, passes, fails) in [("code_review", 20, 1), ("debug", 2, 3), ("trainer", 4, 1)] {
+        for i in 0..passes + fails {
+            let outcome = if i < passes { "pass" } else { "fail" };
+            let arguments = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": outcome, "message": "", "duration_ms": 0, "project_root": ""});
+            assert!(!brain.mcp().result("session_log", arguments).await.is_error());
+        }
+    }
+    policies.apply("edge", &spec(&format!(", brain: {{url: \"{}\"}}", brain.base_url())));
+    let status = policies.wait_for("edge", "the skills", |status| status.skills.len() == 4).await;
+    let skills = serde_json::to_value(&status.skills).expect("JSON");
+    let expected = json!([
+        {"name": "code_review", "passRate": "0.95", "samples": 21, "route": "Local"},
+        {"name": "debug", "passRate": "0.40", "samples": 5, "route": "Claude"},
+        {"name": "retrospective", "route": "Local"},
+        {"name": "trainer", "passRate": "0.80", "samples": 5, "route": "Split"},
+    ]);
+    assert_eq!(skills, expected);
+    let described = policies.kubectl(&["describe", "rp", "edge"]);
+    for line in ["Pass Rate:  0.40", "Route:      Claude", "Message:               1 of 1 pods run config"] {
+        assert!(described.contains(line), "{line}\n{described}");
+    }
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn a_missing_secret_is_named_by_the_pod_that_misses_it_and_found_when_it_comes() {
+    let (policies, kubelet) = namespace("pods-secret").await;
+    let token = "access: {tokens: [{name: alice, secretRef: {name: routing-secrets, key: TOKEN}}]}";
+    policies.apply("edge", &spec(&format!(", {token}")));
+    let missing = policies.wait_for_condition("edge", "ResolvedRefs", "False", "SecretMissing").await;
+    assert!(missing.message.starts_with("Secret routing-secrets, key TOKEN: "), "{}", missing.message);
+    let status = policies.get("edge").await.status.expect("a status");
+    assert_eq!(condition(&status, "Programmed").map(|c| c.status.as_str()), Some("True"), "it runs the config");
+    assert_eq!(condition(&status, "Ready").map(|c| c.reason.as_str()), Some("SecretMissing"));
+    assert!(condition(&status, "Insecure").is_none(), "a token is asked for");
+
+    policies.kubectl(&["create", "secret", "generic", "routing-secrets", "--from-literal=TOKEN=canary-token"]);
+    // Its owner need not wait for the kubelet's own minute.
+    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
+    policies.wait_until_ready("edge").await;
+    let (pod, address) = kubelet.addresses().into_iter().next().expect("a pod");
+    let annotations = policies.object("Pod", &pod).await.expect("the pod")["metadata"]["annotations"].clone();
+    assert_eq!(annotations["routing.hyperguild.io/requestedAt"], json!("now"));
+
+    // A rotated one likewise.
+    policies.kubectl(&["delete", "secret", "routing-secrets"]);
+    policies.kubectl(&["create", "secret", "generic", "routing-secrets", "--from-literal=TOKEN=canary-rotated"]);
+    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=later", "--overwrite"]);
+    let mcp = tests::mcp::Mcp::new(&format!("http://{address}:3210/mcp")).token("canary-rotated");
+    waiting::until("the rotated token to open the endpoint", || async {
+        mcp.send("tools/list", json!({})).await.status().is_success().then_some(())
+    })
+    .await;
+    let everything = policies.kubectl(&["get", "rp,events,configmaps,deployments,pods", "--output", "json"]);
+    let log = Operator::shared().await.log();
+    assert!(!everything.contains("canary-") && !log.contains("canary-"), "no secret is shown");
+}
+
+#[tokio::test]
+async fn a_pod_that_does_not_answer_is_named_and_the_others_are_counted() {
+    let (policies, kubelet) = namespace("pods-cut-off").await;
+    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    policies.wait_until_ready("edge").await;
+    let pod = kubelet.addresses().into_keys().next().expect("a pod");
+    kubelet.cut_off(&pod);
+    policies.apply("edge", &spec(", dataPlane: {replicas: 2}, limits: {inFlight: 7}"));
+    let unreachable = policies.wait_for_condition("edge", "Programmed", "Unknown", "PodUnreachable").await;
+    assert!(unreachable.message.contains(&pod), "{}", unreachable.message);
+    let status = policies.wait_for("edge", "the other pod", |s| s.replicas.is_some_and(|r| r.programmed == 1)).await;
+    assert_eq!(condition(&status, "Ready").map(|c| (c.status.as_str(), c.reason.as_str())), Some(("Unknown", "PodUnreachable")));
+    assert_eq!(condition(&status, "Reconciling").map(|c| c.status.as_str()), Some("True"));
+    assert!(condition(&status, "Stalled").is_none());
+}
+
+#[tokio::test]
+async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_last_good_one() {
+    let (policies, kubelet) = namespace("pods-refuse").await;
+    policies.apply("edge", &spec(""));
+    let before = policies.wait_until_ready("edge").await;
+    // As a newer operator's config may be to an older pod.
+    kubelet.spoil_policy(Some("not a policy"));
+    policies.apply("edge", &spec(", limits: {inFlight: 9}"));
+    let refused = policies.wait_for_condition("edge", "Programmed", "False", "ConfigRefused").await;
+    let pod = kubelet.addresses().into_keys().next().expect("a pod");
+    assert!(refused.message.contains(&pod) && refused.message.contains("policy.yaml"), "{}", refused.message);
+    let address = kubelet.addresses()[&pod];
+    let running = get_json(format!("http://{address}:3211/status")).await;
+    assert_eq!(running["configHash"].as_str(), before.config_hash.as_deref(), "it goes on as before");
+
+    // A pod that starts runs the last good config, and says so.
+    policies.kubectl(&["delete", "pod", &pod]);
+    let old = pod.clone();
+    let fresh = waiting::until("a new pod", || async { kubelet.addresses().into_iter().find(|(name, _)| *name != old) }).await;
+    let running: Value = waiting::until("the new pod's status", || async {
+        let answer = tests::http().get(format!("http://{}:3211/status", fresh.1)).send().await.ok()?;
+        answer.json().await.ok()
+    })
+    .await;
+    assert_eq!(running["origin"], json!("last_good"));
+    assert_eq!(running["configHash"].as_str(), before.config_hash.as_deref());
+    policies.wait_for_condition("edge", "Programmed", "False", "ConfigRefused").await;
+
+    kubelet.spoil_policy(None);
+    // Told again and again, until it runs the config.
+    policies.wait_until_ready("edge").await;
+}
+
+#[tokio::test]
+async fn pods_that_can_not_run_say_why() {
+    let (policies, _kubelet) = namespace("pods-waiting").await;
+    policies.apply("image", &spec(&format!(", dataPlane: {{image: \"{NO_SUCH_IMAGE}:1\"}}")));
+    policies.apply("node", &spec(", dataPlane: {nodeSelector: {disk: none}}"));
+    let image = policies.wait_for_condition("image", "Programmed", "False", "PodNotRunning").await;
+    assert!(image.message.ends_with(": ErrImagePull: the registry has no such image"), "{}", image.message);
+    let node = policies.wait_for_condition("node", "Programmed", "False", "PodNotRunning").await;
+    assert!(node.message.contains("Unschedulable: 0/1 nodes are available"), "{}", node.message);
+    let ready = policies.wait_for_condition("node", "Ready", "False", "PodNotRunning").await;
+    assert_eq!(ready.message, node.message);
+}
+
+#[tokio::test]
+async fn a_broken_image_leaves_what_runs_running() {
+    let (policies, kubelet) = namespace("pods-rollout").await;
+    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    policies.wait_until_ready("edge").await;
+    let pods = kubelet.addresses();
+    policies.apply("edge", &spec(&format!(", dataPlane: {{replicas: 2, image: \"{NO_SUCH_IMAGE}:2\"}}")));
+    policies.wait_for_condition("edge", "Ready", "False", "PodNotRunning").await;
+    for (pod, address) in &pods {
+        let answer = tests::http().get(format!("http://{address}:3211/readyz")).send().await;
+        assert!(answer.is_ok_and(|answer| answer.status().is_success()), "{pod} still serves");
+    }
+    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    policies.wait_until_ready("edge").await;
+    assert_eq!(kubelet.addresses(), pods);
+}
+
+#[tokio::test]
+async fn scaling_goes_through_the_policy_and_changes_no_config() {
+    let (policies, kubelet) = namespace("pods-scale").await;
+    policies.apply("edge", &spec(""));
+    let one = policies.wait_until_ready("edge").await;
+    policies.kubectl(&["scale", "rp/edge", "--replicas=3"]);
+    let three = policies.wait_for("edge", "three replicas", |status| {
+        status.replicas.is_some_and(|r| r.programmed == 3) && condition(status, "Ready").is_some_and(|c| c.status == "True")
+    });
+    let three = three.await;
+    assert_eq!(three.config_hash, one.config_hash);
+    let scale: Value = serde_json::from_str(&policies.kubectl(&["get", "rp", "edge", "--subresource=scale", "--output=json"])).expect("JSON");
+    assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(3), &json!(3)));
+    assert_eq!(scale["status"]["selector"], json!("app.kubernetes.io/name=routing,app.kubernetes.io/instance=edge"));
+    assert!(policies.object("PodDisruptionBudget", "edge").await.is_some());
+    // The Deployment's replicas are the operator's: who scales it by hand is put right.
+    policies.kubectl(&["scale", "deployment/edge", "--replicas=1"]);
+    waiting::until("the Deployment to be scaled back", || async {
+        let deployment = policies.object("Deployment", "edge").await.expect("the Deployment");
+        (deployment["spec"]["replicas"] == json!(3)).then_some(())
+    })
+    .await;
+    policies.kubectl(&["scale", "rp/edge", "--replicas=0"]);
+    policies.wait_for_condition("edge", "Ready", "True", "ScaledToZero").await;
+    assert!(policies.object("PodDisruptionBudget", "edge").await.is_none(), "with no pods it would only be in the way");
+    assert_eq!(kubelet.addresses().len(), 0);
+}
+
+#[tokio::test]
+async fn a_suspended_policy_is_left_alone_with_all_that_is_its() {
+    let (policies, kubelet) = namespace("pods-suspended").await;
+    policies.apply("edge", &spec(""));
+    let before = policies.wait_until_ready("edge").await;
+    policies.apply("edge", &spec(", suspend: true, limits: {inFlight: 3}"));
+    policies.kubectl(&["delete", "service", "edge"]);
+    // Another policy's whole life is long enough for the operator to have come by.
+    policies.apply("other", &spec(""));
+    policies.wait_until_ready("other").await;
+    assert!(policies.object("Service", "edge").await.is_none());
+    assert_eq!(policies.get("edge").await.status.as_ref(), Some(&before));
+    policies.apply("edge", &spec(", limits: {inFlight: 3}"));
+    let after = policies.wait_for("edge", "the change", |status| {
+        status.config_hash != before.config_hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
+    });
+    after.await;
+    assert!(policies.object("Service", "edge").await.is_some());
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn pods_are_told_of_a_change_within_a_moment() {
+    let (policies, kubelet) = namespace("pods-poke").await;
+    policies.apply("edge", &spec(""));
+    let mut hash = policies.wait_until_ready("edge").await.config_hash;
+    // The stand-in reads files only when a pod's annotations change, so each of these shows that it was told.
+    let mut times = vec![];
+    for in_flight in 1..=10 {
+        let began = std::time::Instant::now();
+        policies.apply("edge", &spec(&format!(", limits: {{inFlight: {in_flight}}}")));
+        let changed = policies.wait_for("edge", "the change", |status| {
+            status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
+        });
+        hash = changed.await.config_hash;
+        times.push(began.elapsed());
+    }
+    times.sort();
+    println!("from kubectl apply to Ready, 10 changes: median {:?}, longest {:?}", times[5], times[9]);
+    assert!(times[9] < Duration::from_secs(60), "none waited for the kubelet's own minute");
+    drop(kubelet);
+}
