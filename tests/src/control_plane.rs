@@ -185,10 +185,17 @@ impl ControlPlane {
     /// # Panics
     /// It can not be made.
     pub async fn client(&self) -> Client {
+        Client::try_from(self.admin_config().await).expect("a client")
+    }
+
+    /// What a client of the administrator is made from.
+    ///
+    /// # Panics
+    /// It can not be made.
+    pub async fn admin_config(&self) -> Config {
         let _ = crate::http();
         let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig(ADMIN_TOKEN)).expect("a kubeconfig");
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config");
-        Client::try_from(config).expect("a client")
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config")
     }
 
     /// Runs kubectl as the administrator.

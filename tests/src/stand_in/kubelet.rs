@@ -11,9 +11,10 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -24,7 +25,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::{control_plane::ControlPlane, http, required};
 
@@ -40,11 +41,12 @@ pub const NO_SUCH_IMAGE: &str = "no-such-image";
 /// The stand-in for one namespace; pods end with it.
 pub struct Kubelet {
     shared: Arc<Shared>,
-    task: JoinHandle<()>,
+    stop: CancellationToken,
+    thread: Option<JoinHandle<()>>,
 }
 
 struct Shared {
-    client: Client,
+    client: OnceLock<Client>,
     namespace: String,
     node: String,
     node_address: String,
@@ -75,19 +77,27 @@ impl Kubelet {
     /// The node can not be made.
     pub async fn start(plane: &ControlPlane, namespace: &str) -> Self {
         let node = format!("node-of-{namespace}");
-        let client = plane.client().await;
         plane.kubectl_with(&["apply", "--filename", "-"], &node_document(&node)).expect_worked();
         let shared = Arc::new(Shared {
-            client,
+            client: OnceLock::new(),
             namespace: namespace.into(),
             node_address: next_address().to_string(),
             node,
             pods: Mutex::default(),
             spoiled: Mutex::default(),
         });
-        shared.renew_lease().await;
-        let task = tokio::spawn(run(Arc::clone(&shared)));
-        Self { shared, task }
+        let stop = CancellationToken::new();
+        let (theirs, token, kubeconfig) = (Arc::clone(&shared), stop.clone(), plane.admin_config().await);
+        // A thread of its own: pods go on while a test waits for kubectl.
+        let thread = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let _ = theirs.client.set(Client::try_from(kubeconfig).expect("a client"));
+                theirs.renew_lease().await;
+                token.run_until_cancelled(run(Arc::clone(&theirs))).await;
+            });
+        });
+        Self { shared, stop, thread: Some(thread) }
     }
 
     /// Ends the process behind a pod, and lets the cluster believe that it runs: nobody answers any more.
@@ -134,7 +144,10 @@ impl Kubelet {
 
 impl Drop for Kubelet {
     fn drop(&mut self) {
-        self.task.abort();
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
         self.shared.pods.lock().map(|mut pods| pods.clear()).unwrap_or_default();
     }
 }
@@ -168,12 +181,16 @@ async fn run(shared: Arc<Shared>) {
 }
 
 impl Shared {
+    fn client(&self) -> Client {
+        self.client.get().expect("set before anything else").clone()
+    }
+
     fn api<K>(&self) -> Api<K>
     where
         K: kube::Resource<Scope = kube::core::NamespaceResourceScope>,
         K::DynamicType: Default,
     {
-        Api::namespaced(self.client.clone(), &self.namespace)
+        Api::namespaced(self.client(), &self.namespace)
     }
 
     /// Node condition and Lease, by which the cluster sees that the node lives.
@@ -184,12 +201,12 @@ impl Shared {
             jiff::Timestamp,
         };
         let now = Timestamp::now();
-        let lease: Api<Lease> = Api::namespaced(self.client.clone(), "kube-node-lease");
+        let lease: Api<Lease> = Api::namespaced(self.client(), "kube-node-lease");
         let spec = json!({"holderIdentity": self.node, "leaseDurationSeconds": 40, "renewTime": MicroTime(now)});
         let body = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.node}, "spec": spec});
         let _ = lease.patch(&self.node, &PatchParams::apply("kubelet").force(), &Patch::Apply(body)).await;
         let condition = json!({"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "", "lastHeartbeatTime": now.strftime("%FT%TZ").to_string()});
-        let nodes: Api<Node> = Api::all(self.client.clone());
+        let nodes: Api<Node> = Api::all(self.client());
         let body = Patch::Strategic(json!({"status": {"conditions": [condition]}}));
         let _ = nodes.patch_status(&self.node, &PatchParams::default(), &body).await;
     }

@@ -66,7 +66,7 @@ async fn what_calls_go_where_is_in_the_status() {
     let expected = json!([
         {"name": "code_review", "passRate": "0.95", "samples": 21, "route": "Local"},
         {"name": "debug", "passRate": "0.40", "samples": 5, "route": "Claude"},
-        {"name": "retrospective", "route": "Local"},
+        {"name": "retrospective", "samples": 0, "route": "Local"},
         {"name": "trainer", "passRate": "0.80", "samples": 5, "route": "Split"},
     ]);
     assert_eq!(skills, expected);
