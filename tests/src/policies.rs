@@ -47,6 +47,15 @@ impl Policies {
         self.plane.apply(&self.namespace, document);
     }
 
+    /// Creates a document that is too large for the note that `kubectl apply` keeps on it.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub fn kubectl_create(&self, document: &str) {
+        let arguments = ["create", "--namespace", &self.namespace, "--filename", "-"];
+        self.plane.kubectl_with(&arguments, document).expect_worked();
+    }
+
     /// The policies.
     #[must_use]
     pub fn api(&self) -> Api<RoutingPolicy> {

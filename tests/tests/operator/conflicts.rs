@@ -1,0 +1,261 @@
+//! What stands in the way is named in one condition, is not tried again and again, and touches nothing that runs.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde_json::{Value, json};
+use tests::{
+    control_plane::ControlPlane,
+    operator::Operator,
+    policies::{CHILD_KINDS, Policies, condition, spec},
+    stand_in::kubelet::Kubelet,
+    waiting,
+};
+
+async fn namespace(name: &str) -> (Policies, Kubelet) {
+    let plane = ControlPlane::shared().await;
+    Operator::shared().await;
+    let policies = Policies::in_new_namespace(plane, name).await;
+    let kubelet = Kubelet::start(plane, name).await;
+    (policies, kubelet)
+}
+
+/// The resourceVersions of all children, by kind and name. Of a Deployment the generation: its status may change.
+async fn versions(policies: &Policies) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for kind in CHILD_KINDS {
+        let objects = policies.objects(kind).list(&kube::api::ListParams::default()).await.expect("a list");
+        for object in objects.items.into_iter().map(|object| serde_json::to_value(object).expect("JSON")) {
+            let field = if kind == "Deployment" { "generation" } else { "resourceVersion" };
+            all.insert(format!("{kind} {}", object["metadata"]["name"]), object["metadata"][field].to_string());
+        }
+    }
+    all
+}
+
+async fn node_port(policies: &Policies, service: &str) -> Value {
+    policies.object("Service", service).await.map(|service| service["spec"]["ports"][0]["nodePort"].clone()).unwrap_or_default()
+}
+
+/// Requests of the operator that this API server refused, for one object.
+fn refused_writes(plane: &ControlPlane, namespace: &str, name: &str) -> usize {
+    let of_it = |entry: &&Value| {
+        let object = &entry["objectRef"];
+        object["namespace"] == namespace && object["name"] == name && entry["verb"] == "patch"
+            && entry["responseStatus"]["code"].as_i64().is_some_and(|code| code >= 400)
+    };
+    plane.audit().iter().filter(of_it).count()
+}
+
+#[tokio::test]
+async fn a_node_port_that_is_taken_is_named_and_used_once_it_is_free() {
+    let plane = ControlPlane::shared().await;
+    let (policies, kubelet) = namespace("conflicts-taken").await;
+    policies.apply("edge", &spec(", service: {nodePort: 32201}"));
+    policies.wait_until_ready("edge").await;
+    policies.apply_document("{apiVersion: v1, kind: Service, metadata: {name: other}, spec: {type: NodePort, ports: [{port: 1, nodePort: 32202}]}}");
+    policies.apply("edge", &spec(", service: {nodePort: 32202}, limits: {inFlight: 5}"));
+    let taken = policies.wait_for_condition("edge", "Programmed", "False", "NodePortTaken").await;
+    assert!(taken.message.contains("32202") && taken.message.contains("Service edge-nodeport"), "{}", taken.message);
+    let status = policies.get("edge").await.status.expect("a status");
+    assert_eq!(condition(&status, "Stalled").map(|c| (c.status.as_str(), c.reason.as_str())), Some(("True", "NodePortTaken")));
+    assert_eq!(node_port(&policies, "edge-nodeport").await, json!(32201), "the old one keeps serving");
+    assert_eq!(status.endpoint.and_then(|endpoint| endpoint.node_port), Some(32201));
+    policies.kubectl(&["delete", "service", "other"]);
+    policies.wait_until_ready("edge").await;
+    assert_eq!(node_port(&policies, "edge-nodeport").await, json!(32202));
+    let tries = refused_writes(plane, "conflicts-taken", "edge-nodeport");
+    assert!((1..=4).contains(&tries), "{tries} tries");
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn a_node_port_out_of_range_is_named_with_the_range() {
+    let (policies, kubelet) = namespace("conflicts-range").await;
+    policies.apply("edge", &spec(", service: {nodePort: 7}"));
+    let range = policies.wait_for_condition("edge", "Programmed", "False", "NodePortOutOfRange").await;
+    assert!(range.message.contains("30000-32767"), "{}", range.message);
+    // Everything else is there: inside the cluster it serves.
+    policies.wait_for("edge", "its pod", |status| status.replicas.is_some_and(|r| r.programmed == 1)).await;
+    assert!(policies.object("Service", "edge").await.is_some());
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn of_two_policies_with_one_node_port_the_first_keeps_it() {
+    let (policies, kubelet) = namespace("conflicts-two").await;
+    policies.apply("first", &spec(", service: {nodePort: 32203}"));
+    policies.wait_until_ready("first").await;
+    policies.apply("second", &spec(", service: {nodePort: 32203}"));
+    policies.wait_for_condition("second", "Ready", "False", "NodePortTaken").await;
+    policies.kubectl(&["delete", "rp", "first"]);
+    policies.wait_until_ready("second").await;
+    assert_eq!(node_port(&policies, "second-nodeport").await, json!(32203));
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn a_used_up_quota_is_named_for_pods_and_for_services() {
+    let (policies, kubelet) = namespace("conflicts-quota").await;
+    policies.apply("edge", &spec(""));
+    policies.wait_until_ready("edge").await;
+    let before = kubelet.addresses();
+    policies.apply_document("{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: 1, services: 2}}}");
+    waiting::until("the quota to be counted", || async {
+        let quota = policies.object("ResourceQuota", "few").await?;
+        (quota["status"]["used"]["pods"] == json!("1") && quota["status"]["used"]["services"] == json!("2")).then_some(())
+    })
+    .await;
+    policies.apply("edge", &spec(", dataPlane: {replicas: 3}"));
+    let pods = policies.wait_for_condition("edge", "Programmed", "False", "QuotaExceeded").await;
+    assert!(pods.message.contains("pods") && pods.message.contains("few"), "{}", pods.message);
+    policies.apply("other", &spec(""));
+    let services = policies.wait_for_condition("other", "Programmed", "False", "QuotaExceeded").await;
+    assert!(services.message.contains("Service other"), "{}", services.message);
+    assert_eq!(kubelet.addresses(), before, "what ran keeps running");
+    policies.kubectl(&["delete", "resourcequota", "few"]);
+    policies.wait_until_ready("edge").await;
+}
+
+#[tokio::test]
+async fn an_object_of_somebody_else_is_left_alone_until_it_is_handed_over() {
+    let (policies, kubelet) = namespace("conflicts-owned").await;
+    policies.apply_document("{apiVersion: v1, kind: ConfigMap, metadata: {name: edge}, data: {theirs: kept}}");
+    policies.apply("edge", &spec(""));
+    let owned = policies.wait_for_condition("edge", "Programmed", "False", "NotOwned").await;
+    assert!(owned.message.starts_with("ConfigMap edge belongs to nobody that it names"), "{}", owned.message);
+    assert!(owned.message.contains("routing.hyperguild.io/adopt: edge"), "{}", owned.message);
+    for kind in ["Deployment", "Service", "ServiceAccount", "NetworkPolicy"] {
+        assert!(policies.object(kind, "edge").await.is_none(), "no {kind} without its ConfigMap");
+    }
+    let theirs = policies.object("ConfigMap", "edge").await.expect("theirs");
+    assert_eq!(theirs["data"], json!({"theirs": "kept"}));
+    assert!(theirs["metadata"].get("ownerReferences").is_none());
+
+    policies.kubectl(&["annotate", "configmap", "edge", "routing.hyperguild.io/adopt=edge"]);
+    policies.wait_until_ready("edge").await;
+    let adopted = policies.object("ConfigMap", "edge").await.expect("the ConfigMap");
+    assert_eq!(adopted["data"]["theirs"], json!("kept"), "what others set stays");
+    assert_eq!(adopted["metadata"]["ownerReferences"][0]["name"], json!("edge"));
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn an_object_that_another_controller_owns_names_it() {
+    let (policies, _kubelet) = namespace("conflicts-owner").await;
+    policies.apply("first", &spec(", service: {type: ClusterIP}"));
+    let first = policies.get("first").await.metadata.uid.expect("a UID");
+    policies.apply_document(&format!("{{apiVersion: v1, kind: Service, metadata: {{name: second, ownerReferences: [{{apiVersion: routing.hyperguild.io/v1alpha1, kind: RoutingPolicy, name: first, uid: {first}, controller: true}}]}}, spec: {{ports: [{{port: 1}}]}}}}"));
+    policies.apply("second", &spec(", service: {type: ClusterIP}"));
+    let owned = policies.wait_for_condition("second", "Ready", "False", "NotOwned").await;
+    assert!(owned.message.starts_with("Service second belongs to RoutingPolicy first"), "{}", owned.message);
+}
+
+#[tokio::test]
+async fn a_deployment_with_another_selector_can_not_be_adopted_and_keeps_running() {
+    let (policies, _kubelet) = namespace("conflicts-selector").await;
+    // As of the plain manifests.
+    policies.apply_document(
+        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: edge, annotations: {routing.hyperguild.io/adopt: edge}}, spec: {replicas: 0, selector: {matchLabels: {app: edge}}, template: {metadata: {labels: {app: edge}}, spec: {containers: [{name: routing, image: old}]}}}}",
+    );
+    policies.apply("edge", &spec(""));
+    let invalid = policies.wait_for_condition("edge", "Programmed", "False", "ChildInvalid").await;
+    assert!(invalid.message.contains("Deployment edge") && invalid.message.contains("selector"), "{}", invalid.message);
+    let deployment = policies.object("Deployment", "edge").await.expect("theirs");
+    assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], json!("old"));
+}
+
+#[tokio::test]
+async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that_ran() {
+    let (policies, kubelet) = namespace("conflicts-invalid").await;
+    let skill = |stage: &str, schema: &str| {
+        spec(&format!(", skills: [{{name: notes, description: d, inputSchema: {schema}, stages: [{stage}]}}]"))
+    };
+    let object = "{type: object, properties: {a: {type: string}}}";
+    policies.apply_document("{apiVersion: v1, kind: ConfigMap, metadata: {name: prompts}, data: {p.md: be brief}}");
+    policies.apply("edge", &skill("{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.a }}\"}", object));
+    let good = policies.wait_until_ready("edge").await;
+    waiting::until("the children to settle", || async {
+        let config_map = policies.object("ConfigMap", "edge").await?;
+        (config_map["data"]["last-good.yaml"] == config_map["data"]["policy.yaml"]).then_some(())
+    })
+    .await;
+    let before = versions(&policies).await;
+    let rows = [
+        ("{system: {text: s}, user: \"{% if\"}", object, "spec.skills[0].stages[0].user: line 1"),
+        ("{system: {text: s}, user: \"{{ args.b }}\"}", object, "spec.skills[0].stages[0].user: unknown variable args.b"),
+        ("{system: {configMapKeyRef: {name: prompts, key: q.md}}, user: u}", object, "spec.skills[0].stages[0].system.configMapKeyRef: prompts/q.md: the ConfigMap has no such key; it has: p.md"),
+        ("{system: {configMapKeyRef: {name: nothing, key: q.md}}, user: u}", object, "spec.skills[0].stages[0].system.configMapKeyRef: nothing/q.md: there is no such ConfigMap"),
+        ("{system: {text: s}, user: u}", "{type: 7}", "spec.skills[0].inputSchema: "),
+        ("{system: {text: s}, user: u}", "{type: object, properties: {a: {$ref: \"http://x/y\"}}}", "spec.skills[0].inputSchema: "),
+    ];
+    for (stage, schema, expected) in rows {
+        policies.apply("edge", &skill(stage, schema));
+        let refused = policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
+        assert!(refused.message.starts_with(expected), "{}\n{expected}", refused.message);
+        let status = policies.get("edge").await.status.expect("a status");
+        assert_eq!(status.config_hash, good.config_hash, "the last good config goes on");
+        assert_eq!(status.replicas.map(|r| r.programmed), Some(1));
+        for kind in ["Ready", "Stalled"] {
+            assert_eq!(condition(&status, kind).map(|c| c.reason.as_str()), Some("Invalid"), "{kind}");
+        }
+        let of_references = expected.contains("configMapKeyRef");
+        let resolved = condition(&status, "ResolvedRefs").expect("always there");
+        assert_eq!((resolved.status == "False", resolved.reason == "ConfigMapMissing"), (of_references, of_references));
+        assert_eq!(versions(&policies).await, before, "no child was touched");
+    }
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn a_prompt_that_changes_or_comes_later_is_noticed_and_one_that_is_too_large_is_refused() {
+    let (policies, kubelet) = namespace("conflicts-prompts").await;
+    let spec = spec(", skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.problem }}\"}]}]");
+    policies.apply("edge", &spec);
+    policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
+    let prompts = |text: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": text}}).to_string();
+    policies.apply_document(&prompts("be brief"));
+    let first = policies.wait_until_ready("edge").await;
+    policies.apply_document(&prompts("be thorough"));
+    let second = policies.wait_for("edge", "the changed prompt", |status| {
+        status.config_hash != first.config_hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
+    });
+    let second = second.await;
+    policies.apply_document(&prompts(&"x".repeat(64 * 1024 + 1)));
+    let refused = policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
+    assert!(refused.message.starts_with("spec.skills[0].stages[0].system: 65537 bytes: must be at most 65536"), "{}", refused.message);
+    assert_eq!(policies.get("edge").await.status.and_then(|s| s.config_hash), second.config_hash);
+    policies.kubectl(&["delete", "configmap", "prompts"]);
+    policies.wait_for_condition("edge", "ResolvedRefs", "False", "ConfigMapMissing").await;
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn a_config_too_large_for_a_config_map_is_a_condition() {
+    let (policies, _kubelet) = namespace("conflicts-large").await;
+    let prompts = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": "x".repeat(64 * 1024)}});
+    policies.kubectl_create(&prompts.to_string());
+    let stage = "{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: u}";
+    policies.apply("edge", &spec(&format!(", skills: [{{name: debug, stages: [{}]}}]", [stage; 8].join(", "))));
+    let refused = policies.wait_for_condition("edge", "Accepted", "False", "TooLarge").await;
+    assert!(refused.message.contains("must be at most 512000"), "{}", refused.message);
+}
+
+#[tokio::test]
+async fn a_policy_that_always_fails_holds_up_no_other() {
+    let plane = ControlPlane::shared().await;
+    let (policies, kubelet) = namespace("conflicts-many").await;
+    for i in 0..12 {
+        policies.apply(&format!("bad-{i}"), &spec(", service: {nodePort: 7}"));
+    }
+    for i in 0..12 {
+        policies.wait_for_condition(&format!("bad-{i}"), "Ready", "False", "NodePortOutOfRange").await;
+    }
+    let began = std::time::Instant::now();
+    policies.apply("good", &spec(""));
+    policies.wait_until_ready("good").await;
+    println!("ready beside 12 that fail after {:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(60));
+    let tries = refused_writes(plane, "conflicts-many", "bad-0-nodeport");
+    assert!((1..=4).contains(&tries), "{tries} tries");
+    drop(kubelet);
+}
