@@ -7,11 +7,12 @@ use std::{
 };
 
 use crds::RoutingPolicy;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     ResourceExt,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     Error, FIELD_MANAGER,
@@ -127,8 +128,7 @@ async fn apply_one(
         applied.objects.extend(existing.map(|object| (key, object.clone())));
         return Ok(());
     }
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    match namespace.children(key.kind).patch(&key.name, &parameters, &Patch::Apply(&body)).await {
+    match send(namespace, &key, &body, existing.is_some()).await {
         Ok(object) => {
             let version = object.resource_version().unwrap_or_default();
             memory.refused.remove(&key);
@@ -148,6 +148,32 @@ async fn apply_one(
         },
     }
     Ok(())
+}
+
+/// Applies a child. Elements that somebody else put into a list of ours may make the whole invalid: a Service whose port
+/// was renumbered by hand has two of one name once ours is back. Then ours replace the list.
+async fn send(namespace: &Namespace, key: &ChildKey, body: &Value, exists: bool) -> kube::Result<DynamicObject> {
+    let api = namespace.children(key.kind);
+    let apply = PatchParams::apply(FIELD_MANAGER).force();
+    match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
+        Err(kube::Error::Api(status)) if exists && status.code == 422 => {
+            let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+            let refused = kube::Error::Api(status);
+            let replaced = api.patch(&key.name, &update, &Patch::Merge(body)).await.map_err(|_| refused)?;
+            // An update owns what it sets beside the apply, for ever: a field given up later would stay.
+            let managers = json!({"metadata": {"managedFields": without_updates(&replaced)}});
+            api.patch(&key.name, &update, &Patch::Merge(managers)).await?;
+            api.patch(&key.name, &apply, &Patch::Apply(body)).await
+        }
+        answer => answer,
+    }
+}
+
+fn without_updates(object: &DynamicObject) -> Vec<ManagedFieldsEntry> {
+    let ours = |entry: &&ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Update")
+    };
+    object.managed_fields().iter().filter(|entry| !ours(entry)).cloned().collect()
 }
 
 fn fingerprint(body: &Value) -> u64 {

@@ -245,7 +245,9 @@ impl Shared {
     }
 
     async fn start(&self, pod: &Pod, uid: String) {
-        let container = pod.spec.as_ref().expect("a spec").containers[0].clone();
+        // Of a pod with sidecars, the data plane alone is run.
+        let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
+        let Some(container) = containers.into_iter().find(|container| container.name == "routing").cloned() else { return };
         if container.image.as_ref().is_some_and(|image| image.contains(NO_SUCH_IMAGE)) {
             let waiting = json!({"reason": "ErrImagePull", "message": "the registry has no such image"});
             self.set_status(&pod.name_any(), container_status("Pending", json!({"waiting": waiting}), false)).await;

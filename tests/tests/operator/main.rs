@@ -2,4 +2,6 @@
 
 mod conflicts;
 mod crd;
+mod drift;
+mod lifecycle;
 mod pods;
