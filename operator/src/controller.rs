@@ -22,7 +22,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::RoutingPolicy;
+use crds::{RoutingPolicy, field_error::printable};
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -45,6 +45,8 @@ pub use watch::run;
 
 /// Who set a field: server-side apply keeps the operator's apart from everybody else's.
 pub const FIELD_MANAGER: &str = "routing-operator";
+/// Longest message of the API server that is repeated, in characters.
+const MESSAGE_MAX: usize = 1_000;
 /// Longest look at one policy: a request that hangs must not hold a place for ever.
 const LOOK_MAX: Duration = Duration::from_secs(60);
 
@@ -70,12 +72,12 @@ pub struct Context {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A request to the API server failed.
-    #[error("{what}: {source}")]
+    #[error("{what}: {}", described(error))]
     Api {
         /// What was asked for.
         what: String,
         /// Why it failed.
-        source: Box<kube::Error>,
+        error: Box<kube::Error>,
     },
     /// The look took too long.
     #[error("not done within {} s", LOOK_MAX.as_secs())]
@@ -88,7 +90,7 @@ pub enum Error {
 impl Error {
     fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
-        |source| Self::Api { what, source: Box::new(source) }
+        |error| Self::Api { what, error: Box::new(error) }
     }
 
     /// One of a few words, for metrics.
@@ -99,6 +101,14 @@ impl Error {
             Self::TimedOut => "timed_out",
             Self::Panicked => "panicked",
         }
+    }
+}
+
+/// The API server's own sentence, without the whole answer around it.
+fn described(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) => format!("{} ({})", printable(&status.message, MESSAGE_MAX), status.code),
+        other => other.to_string(),
     }
 }
 

@@ -4,8 +4,8 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::{EnvFilter, Layer, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// kube logs each failed watch and each retried request as an error of its own.
-const DEFAULT_FILTER: &str = "info,kube_client=error,kube_lease_manager=error";
+/// kube logs failed requests as well, and those are logged here with what they were for.
+const DEFAULT_FILTER: &str = "info,kube_client=off,kube_runtime=error,kube_lease_manager=error";
 
 /// Starts logging to standard error.
 ///

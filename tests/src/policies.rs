@@ -23,9 +23,14 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// A namespace of its own, on the shared control plane.
+    /// A namespace of its own.
     pub async fn in_new_namespace(plane: &'static ControlPlane, namespace: &str) -> Self {
         Self { plane, client: plane.client().await, namespace: plane.namespace(namespace) }
+    }
+
+    /// A namespace that is there already.
+    pub async fn in_namespace(plane: &'static ControlPlane, namespace: &str) -> Self {
+        Self { plane, client: plane.client().await, namespace: namespace.into() }
     }
 
     /// Applies a policy with this spec, as kubectl does; `spec` is in flow style.

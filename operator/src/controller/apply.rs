@@ -11,6 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     ResourceExt,
     api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
+    core::Status,
 };
 use serde_json::{Value, json};
 
@@ -156,7 +157,7 @@ async fn send(namespace: &Namespace, key: &ChildKey, body: &Value, exists: bool)
     let api = namespace.children(key.kind);
     let apply = PatchParams::apply(FIELD_MANAGER).force();
     match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
-        Err(kube::Error::Api(status)) if exists && status.code == 422 => {
+        Err(kube::Error::Api(status)) if exists && is_invalid(&status) => {
             let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
             let refused = kube::Error::Api(status);
             let replaced = api.patch(&key.name, &update, &Patch::Merge(body)).await.map_err(|_| refused)?;
@@ -167,6 +168,11 @@ async fn send(namespace: &Namespace, key: &ChildKey, body: &Value, exists: bool)
         }
         answer => answer,
     }
+}
+
+/// Two ports with one nodePort are answered with 500.
+fn is_invalid(status: &Status) -> bool {
+    status.code == 422 || (status.code == 500 && status.message.starts_with("duplicate nodePort"))
 }
 
 fn without_updates(object: &DynamicObject) -> Vec<ManagedFieldsEntry> {

@@ -5,10 +5,7 @@ use std::time::{Duration, Instant};
 use crds::field_error::printable;
 use kube::{Error, core::Status};
 
-use super::{child::ChildKey, pace, status::reason};
-
-/// Longest message of the API server that is repeated, in characters.
-const MESSAGE_MAX: usize = 1_000;
+use super::{MESSAGE_MAX, child::ChildKey, pace, status::reason};
 
 /// A child that can not be made what it is to be. Trying at once again does not help.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,4 +4,5 @@ mod conflicts;
 mod crd;
 mod drift;
 mod lifecycle;
+mod own_plane;
 mod pods;

@@ -1,0 +1,260 @@
+//! What needs a control plane of its own: rights and their use, the steady state, an API server that goes away, the lease.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use kube::api::ListParams;
+use serde_json::{Value, json};
+use tests::{
+    control_plane::{ControlPlane, deploy},
+    operator::{Operator, SERVICE_ACCOUNT},
+    policies::{CHILD_KINDS, Policies, condition, spec},
+    stand_in::kubelet::Kubelet,
+    waiting,
+};
+
+async fn plane() -> &'static ControlPlane {
+    // For the rest of the process: a plane is shared by threads of its test alone.
+    Box::leak(Box::new(ControlPlane::start().await))
+}
+
+/// A right: API group, resource with its subresource, verb.
+type Right = (String, String, String);
+
+fn rights(plane: &ControlPlane, kinds: &str) -> BTreeSet<Right> {
+    let selector = "--selector=app.kubernetes.io/name=routing-operator";
+    let roles = plane.kubectl(&["get", kinds, "--all-namespaces", selector, "--output=json"]).expect_worked();
+    let roles: Value = serde_json::from_str(&roles).expect("JSON");
+    let mut all = BTreeSet::new();
+    for rule in roles["items"].as_array().expect("roles").iter().flat_map(|role| role["rules"].as_array().expect("rules")) {
+        let texts = |field: &str| -> Vec<String> {
+            rule[field].as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_string)).collect()
+        };
+        for (group, resource, verb) in texts("apiGroups").into_iter().flat_map(|group| {
+            let (resources, verbs) = (texts("resources"), texts("verbs"));
+            resources.into_iter().flat_map(move |r| {
+                let group = group.clone();
+                verbs.clone().into_iter().map(move |v| (group.clone(), r.clone(), v))
+            })
+        }) {
+            all.insert((group, resource, verb));
+        }
+    }
+    all
+}
+
+/// What the operator did, by the API server's own record. An apply that made an object needed `create`, too.
+fn used(audit: &[Value]) -> BTreeSet<Right> {
+    let (account, namespace) = SERVICE_ACCOUNT;
+    let user = format!("system:serviceaccount:{namespace}:{account}");
+    let mut all = BTreeSet::new();
+    for entry in audit.iter().filter(|entry| entry["user"]["username"] == json!(user)) {
+        let object = &entry["objectRef"];
+        // Discovery is everybody's.
+        let Some(resource) = object["resource"].as_str() else { continue };
+        let resource = match object["subresource"].as_str() {
+            Some(subresource) => format!("{resource}/{subresource}"),
+            None => resource.to_string(),
+        };
+        let group = object["apiGroup"].as_str().unwrap_or_default().to_string();
+        let verb = entry["verb"].as_str().expect("a verb").to_string();
+        if verb == "patch" && entry["responseStatus"]["code"] == json!(201) {
+            all.insert((group.clone(), resource.clone(), "create".into()));
+        }
+        all.insert((group, resource, verb));
+    }
+    all
+}
+
+fn forbidden(audit: &[Value]) -> Vec<&Value> {
+    audit.iter().filter(|entry| entry["responseStatus"]["code"] == json!(403)).collect()
+}
+
+/// Everything that an operator does: children made, changed, deleted; pods told; prompts read; events, also repeated.
+async fn tour(plane: &'static ControlPlane, policies: &Policies) {
+    let kubelet = Kubelet::start(plane, &policies.namespace).await;
+    policies.apply_document("{apiVersion: v1, kind: ConfigMap, metadata: {name: prompts}, data: {p.md: be brief}}");
+    let skills = "skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.problem }}\"}]}]";
+    let mut hash = None;
+    // Back and forth, so that the same event comes twice.
+    for in_flight in [1, 2, 1, 2] {
+        policies.apply("edge", &spec(&format!(", {skills}, limits: {{inFlight: {in_flight}}}, dataPlane: {{replicas: 2}}")));
+        let ready = policies.wait_for("edge", "the change", |status| {
+            status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
+        });
+        hash = ready.await.config_hash;
+    }
+    policies.apply("edge", &spec(", service: {type: ClusterIP}"));
+    policies.wait_for("edge", "the change", |status| {
+        status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
+    })
+    .await;
+    for (kind, name) in [("Service", "edge-nodeport"), ("PodDisruptionBudget", "edge")] {
+        assert!(policies.object(kind, name).await.is_none(), "{kind} {name} is no longer built");
+    }
+    drop(kubelet);
+}
+
+#[tokio::test]
+async fn the_operator_has_the_rights_that_it_uses_and_no_others() {
+    let plane = plane().await;
+    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+    let operator = Operator::start(plane, "operator", &[]).await;
+    operator.wait_until("watching").await;
+    let policies = Policies::in_new_namespace(plane, "tour").await;
+    tour(plane, &policies).await;
+    let audit = plane.audit();
+    assert_eq!(forbidden(&audit), Vec::<&Value>::new());
+    let (granted, used) = (rights(plane, "clusterroles,roles"), used(&audit));
+    let unused: Vec<&Right> = granted.difference(&used).collect();
+    assert_eq!(unused, Vec::<&Right>::new(), "granted and never used");
+    let missing: Vec<&Right> = used.difference(&granted).collect();
+    assert_eq!(missing, Vec::<&Right>::new(), "used and not granted");
+    assert!(granted.iter().all(|(group, resource, verb)| ![group, resource, verb].iter().any(|text| text.contains('*'))));
+    assert!(granted.iter().all(|(_, resource, _)| !resource.contains("secret")));
+    println!("{} rights granted, each of them used", granted.len());
+}
+
+#[tokio::test]
+async fn an_operator_of_one_namespace_needs_rights_in_that_one_alone() {
+    let plane = plane().await;
+    plane.kubectl(&["apply", "-k", &deploy("operator-one-namespace")]).expect_worked();
+    let cluster_wide = plane.kubectl(&["get", "clusterroles,clusterrolebindings", "--output=name"]).expect_worked();
+    assert!(!cluster_wide.contains("routing-operator"), "{cluster_wide}");
+    let operator = Operator::start(plane, "operator", &["--namespace", "routing"]).await;
+    operator.wait_until("watching").await;
+    let elsewhere = Policies::in_new_namespace(plane, "elsewhere").await;
+    elsewhere.apply("other", &spec(""));
+    tour(plane, &Policies::in_namespace(plane, "routing").await).await;
+    let audit = plane.audit();
+    assert_eq!(forbidden(&audit), Vec::<&Value>::new());
+    assert_eq!(used(&audit), rights(plane, "roles"));
+    assert!(elsewhere.get("other").await.status.is_none(), "other namespaces are none of its business");
+}
+
+#[tokio::test]
+async fn in_the_steady_state_nothing_is_written() {
+    let plane = plane().await;
+    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+    let operator = Operator::start(plane, "operator", &["--resync=100ms"]).await;
+    operator.wait_until("watching").await;
+    let policies = Policies::in_new_namespace(plane, "steady").await;
+    let kubelet = Kubelet::start(plane, "steady").await;
+    policies.apply("edge", &spec(", dataPlane: {replicas: 2}, access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"));
+    policies.kubectl(&["create", "secret", "generic", "s", "--from-literal=K=canary"]);
+    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
+    policies.wait_until_ready("edge").await;
+    waiting::until("the last good config", || async {
+        let config_map = policies.object("ConfigMap", "edge").await?;
+        (config_map["data"]["last-good.yaml"] == config_map["data"]["policy.yaml"]).then_some(())
+    })
+    .await;
+    // What the controllers still write of the rollout comes within a few looks.
+    let looks = || async { metric(&operator, "routing_operator_reconciles_total").await };
+    let settled = looks().await + 20;
+    waiting::until("a few looks", || async { (looks().await >= settled).then_some(()) }).await;
+
+    let (versions, begin, writes_before) = (versions(&policies).await, looks().await, writes(plane));
+    waiting::until("100 looks", || async { (looks().await >= begin + 100).then_some(()) }).await;
+    assert_eq!(versions_now(&policies).await, versions, "a resourceVersion changed");
+    let resyncs = looks().await - begin;
+    let writes_after = writes(plane);
+    for (object, count) in &writes_after {
+        let sent = count - writes_before.get(object).copied().unwrap_or_default();
+        assert!(sent <= resyncs, "{object}: {sent} writes in {resyncs} resyncs");
+    }
+    let sent: u64 = writes_after.values().sum::<u64>() - writes_before.values().sum::<u64>();
+    println!("{resyncs} resyncs: no resourceVersion changed, {sent} writes sent");
+    drop(kubelet);
+}
+
+async fn versions_now(policies: &Policies) -> BTreeMap<String, String> {
+    versions(policies).await
+}
+
+async fn versions(policies: &Policies) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for kind in CHILD_KINDS.iter().chain(["Pod"].iter()) {
+        for object in policies.objects(kind).list(&ListParams::default()).await.expect("a list") {
+            let metadata = object.metadata;
+            all.insert(format!("{kind} {}", metadata.name.unwrap_or_default()), metadata.resource_version.unwrap_or_default());
+        }
+    }
+    let policy = policies.get("edge").await.metadata;
+    all.insert("RoutingPolicy edge".into(), policy.resource_version.unwrap_or_default());
+    all
+}
+
+/// How many writes of the operator the API server recorded, by object; its lease aside.
+fn writes(plane: &ControlPlane) -> BTreeMap<String, u64> {
+    let mut all = BTreeMap::new();
+    for entry in plane.audit() {
+        let (verb, object) = (entry["verb"].as_str().unwrap_or_default(), &entry["objectRef"]);
+        if matches!(verb, "create" | "patch" | "update" | "delete") && object["resource"] != json!("leases") {
+            *all.entry(format!("{} {} {}", object["resource"], object["subresource"], object["name"])).or_default() += 1;
+        }
+    }
+    all
+}
+
+async fn metric(operator: &Operator, name: &str) -> u64 {
+    let page = operator.page("/metrics").await.unwrap_or_default();
+    let line = page.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or_default() as u64
+}
+
+#[tokio::test]
+async fn an_api_server_that_was_away_finds_everything_as_it_is_to_be() {
+    let plane = plane().await;
+    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+    let operator = Operator::start(plane, "operator", &[]).await;
+    operator.wait_until("watching").await;
+    let policies = Policies::in_new_namespace(plane, "away").await;
+    let kubelet = Kubelet::start(plane, "away").await;
+    policies.apply("edge", &spec(""));
+    let mut hash = policies.wait_until_ready("edge").await.config_hash;
+    let address = *kubelet.addresses().values().next().expect("a pod");
+    for (in_flight, away) in [(2, 1), (3, 60)] {
+        plane.stop_api_server();
+        // How long it is away is what this is about.
+        let back = std::time::Instant::now() + std::time::Duration::from_secs(away);
+        while std::time::Instant::now() < back {
+            let answer = tests::http().get(format!("http://{address}:3210/healthz")).send().await;
+            assert!(answer.is_ok_and(|answer| answer.status().is_success()), "the data plane serves without it");
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+        assert_eq!(operator.page("/livez").await.as_deref(), Some("alive\n"), "it is not restarted for that");
+        plane.start_api_server().await;
+        policies.apply("edge", &spec(&format!(", limits: {{inFlight: {in_flight}}}")));
+        policies.kubectl(&["delete", "service", "edge"]);
+        let changed = policies.wait_for("edge", "the change", |status| {
+            status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
+        });
+        hash = changed.await.config_hash;
+        waiting::until("the deleted Service to come back", || policies.object("Service", "edge")).await;
+        assert_eq!(*kubelet.addresses().values().next().expect("a pod"), address, "the pod is the same one");
+    }
+}
+
+#[tokio::test]
+async fn of_two_replicas_one_works_and_the_other_takes_over() {
+    let plane = plane().await;
+    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+    let first = Operator::start(plane, "first", &[]).await;
+    first.wait_until("watching").await;
+    let second = Operator::start(plane, "second", &[]).await;
+    second.wait_until("standing by").await;
+    assert_eq!((metric(&first, "routing_operator_leader").await, metric(&second, "routing_operator_leader").await), (1, 0));
+    let policies = Policies::in_new_namespace(plane, "lease").await;
+    let _kubelet = Kubelet::start(plane, "lease").await;
+    policies.apply("edge", &spec(""));
+    policies.wait_until_ready("edge").await;
+    // As if its node died: the lease is not given back.
+    first.kill();
+    second.wait_until("watching").await;
+    policies.apply("other", &spec(""));
+    policies.wait_until_ready("other").await;
+    // One that comes back stands by.
+    first.start_again();
+    first.wait_until("standing by").await;
+    assert_eq!(metric(&second, "routing_operator_leader").await, 1);
+}
