@@ -130,3 +130,6 @@ pub enum DecisionLine {
     /// No answer carries it; `_meta` still has the decisions.
     Hide,
 }
+
+#[cfg(test)]
+mod tests;

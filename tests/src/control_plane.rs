@@ -21,7 +21,7 @@ use crate::{checkout, ports, required, supervised::Supervised, waiting};
 /// Bearer token of the cluster's administrator: of this run's cluster on loopback alone.
 const ADMIN_TOKEN: &str = "administrator-of-a-test";
 /// What is recorded of requests by ServiceAccounts of the operator's namespace: everything but contents.
-const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived", "ResponseStarted"],
+const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
 "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts:routing-system"]}, {"level": "None"}]}"#;
 /// Endpoints are left out: they refuse the loopback addresses that the stand-in for the kubelet uses.
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-collector-controller,namespace-controller,\

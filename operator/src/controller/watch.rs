@@ -7,6 +7,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use backon::ExponentialBuilder;
 use crds::{RoutingPolicy, references};
 use futures::StreamExt;
 use k8s_openapi::api::{
@@ -33,6 +34,9 @@ use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 
 /// Policies that are looked at at the same time.
 const AT_ONCE: u16 = 8;
+/// The first and the longest wait after a watch failed. One wait holds up all watches, and after a restart of the API
+/// server each of them fails once: with kube's own 30 s it would be minutes until the last one goes on.
+const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
 /// How long until the CRD is looked for again.
 const CRD_RETRY: Duration = Duration::from_secs(2);
 
@@ -49,7 +53,12 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         }
     };
     let config = Config::default().concurrency(AT_ONCE);
-    let controller = Controller::new(scoped::<Policy>(settings, &client), watcher::Config::default()).with_config(config);
+    let (first, most) = WATCH_BACKOFF;
+    let backoff =
+        ExponentialBuilder::default().with_min_delay(first).with_max_delay(most).with_jitter().without_max_times();
+    let controller = Controller::new(scoped::<Policy>(settings, &client), watcher::Config::default())
+        .with_config(config)
+        .trigger_backoff(watcher::ExponentialBackoff::from(backoff));
     let store = controller.store();
     let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.pod_name.clone()) };
     let context = Arc::new(Context {

@@ -1,0 +1,158 @@
+use std::collections::BTreeMap;
+
+use kube::api::DynamicObject;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{
+    controller::{
+        dereference::Texts,
+        refusal::Problem,
+        validate::validate,
+    },
+    pod_status::PodStatus,
+};
+
+const NOW: &str = "2026-01-02T03:04:05Z";
+
+fn policy(more: &str) -> RoutingPolicy {
+    let spec = format!("upstream: {{url: \"http://a\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
+    let mut policy = RoutingPolicy::new("edge", serde_saphyr::from_str(&spec).expect(more));
+    policy.metadata.namespace = Some("house".into());
+    policy.metadata.generation = Some(7);
+    policy
+}
+
+fn pod(name: &str, answer: Result<Value, &str>) -> PodView {
+    let answer = answer.map(|json| serde_json::from_value::<PodStatus>(json).expect("a status")).map_err(Into::into);
+    PodView { name: name.into(), ready: true, answer: Some(answer), ..PodView::default() }
+}
+
+fn running(name: &str) -> PodView {
+    pod(name, Ok(json!({"configHash": "new"})))
+}
+
+/// The children: a Deployment with this many pods, all of them available.
+fn rolled_out(replicas: i32) -> Applied {
+    let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 1}, "spec": {"replicas": replicas, "selector": {}, "template": {}}, "status": {"observedGeneration": 1, "updatedReplicas": replicas, "replicas": replicas, "availableReplicas": replicas}});
+    let deployment: DynamicObject = serde_json::from_value(deployment).expect("an object");
+    Applied { objects: BTreeMap::from([(ChildKey::new(ChildKind::Deployment, "edge"), deployment)]), ..Applied::default() }
+}
+
+fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> RoutingPolicyStatus {
+    let valid = validate(policy, &Texts::new());
+    let observed = Observed {
+        policy,
+        valid: valid.as_ref(),
+        applied,
+        wanted: Some("new"),
+        pods,
+        skills_are_due: true,
+        now: NOW.parse().expect("a time"),
+    };
+    status(&observed)
+}
+
+/// Conditions as `Type=Status/Reason`, and Ready's message.
+fn said(status: &RoutingPolicyStatus) -> (String, String) {
+    let conditions = status.conditions.iter().filter(|c| c.type_ != condition::INSECURE);
+    let all: Vec<String> = conditions.map(|c| format!("{}={}/{}", c.type_, c.status, c.reason)).collect();
+    let ready = status.conditions.iter().find(|c| c.type_ == condition::READY).map(|c| c.message.clone());
+    (all.join(" "), ready.unwrap_or_default())
+}
+
+#[test]
+fn each_finding_is_one_chain_of_conditions() {
+    let two = "dataPlane: {replicas: 2}";
+    let secret = "access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}";
+    let problem = |reason| Applied { problems: vec![Problem { key: ChildKey::new(ChildKind::Service, "edge"), reason, message: "why".into() }], ..rolled_out(1) };
+    let failed = {
+        let mut applied = rolled_out(1);
+        let object = applied.objects.values_mut().next().expect("the Deployment");
+        object.data["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True", "message": "forbidden: exceeded quota: few"}]);
+        applied
+    };
+    let other = || pod("p1", Ok(json!({"configHash": "old"})));
+    let refusing = || pod("p1", Ok(json!({"configHash": "old", "refused": {"reason": "policy.yaml: no"}})));
+    let misses = || pod("p1", Ok(json!({"configHash": "new", "missingSecrets": [{"name": "s", "key": "K", "reason": "not found"}]})));
+    let pulling = || PodView { name: "p2".into(), waiting: Some("ErrImagePull: no".into()), ..PodView::default() };
+    let accepted = "Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs ";
+    let rows: Vec<(&str, Applied, Vec<PodView>, String, &str)> = vec![
+        (two, rolled_out(2), vec![running("p1"), running("p2")], format!("{accepted}Programmed=True/Programmed Ready=True/Ready"), "2 of 2 pods run config new, and serve"),
+        (two, rolled_out(2), vec![running("p1")], format!("{accepted}Programmed=False/Progressing Ready=False/Progressing Reconciling=True/Progressing"), "1 of 2 pods run config new"),
+        (two, rolled_out(2), vec![other(), running("p2")], format!("{accepted}Programmed=False/ConfigPending Ready=False/ConfigPending Reconciling=True/ConfigPending"), "1 of 2 pods run config new"),
+        (two, rolled_out(2), vec![refusing(), running("p2")], format!("{accepted}Programmed=False/ConfigRefused Ready=False/ConfigRefused Reconciling=True/ConfigRefused"), "pod p1 refuses the config: policy.yaml: no"),
+        (two, rolled_out(2), vec![running("p1"), pod("p2", Err("no route"))], format!("{accepted}Programmed=Unknown/PodUnreachable Ready=Unknown/PodUnreachable Reconciling=True/PodUnreachable"), "pod p2 can not be asked: no route"),
+        (two, rolled_out(2), vec![running("p1"), pulling()], format!("{accepted}Programmed=False/PodNotRunning Ready=False/PodNotRunning Reconciling=True/PodNotRunning"), "pod p2: ErrImagePull: no"),
+        ("", failed, vec![], format!("{accepted}Programmed=False/QuotaExceeded Ready=False/QuotaExceeded Stalled=True/QuotaExceeded"), "forbidden: exceeded quota: few"),
+        ("", problem(reason::NOT_OWNED), vec![running("p1")], format!("{accepted}Programmed=False/NotOwned Ready=False/NotOwned Stalled=True/NotOwned"), "why"),
+        ("", problem(reason::PREVIOUS_POLICY), vec![], format!("{accepted}Programmed=False/PreviousPolicy Ready=False/PreviousPolicy Reconciling=True/PreviousPolicy"), "why"),
+        ("dataPlane: {replicas: 0}", rolled_out(0), vec![], format!("{accepted}Programmed=True/ScaledToZero Ready=True/ScaledToZero"), "no pod is asked for, nothing is served"),
+        (secret, rolled_out(1), vec![misses()], "Accepted=True/Accepted ResolvedRefs=False/SecretMissing Programmed=True/Programmed Ready=False/SecretMissing Reconciling=True/SecretMissing".into(), "Secret s, key K: not found (pod p1)"),
+        (secret, rolled_out(1), vec![], "Accepted=True/Accepted ResolvedRefs=Unknown/NoPodAsked Programmed=False/Progressing Ready=Unknown/NoPodAsked Reconciling=True/NoPodAsked".into(), "no pod runs the config yet, so none has said whether its Secrets are there"),
+        ("limits: {inFlight: 0}", rolled_out(1), vec![running("p1")], "Accepted=False/Invalid ResolvedRefs=True/ResolvedRefs Programmed=False/NotAccepted Ready=False/Invalid Stalled=True/Invalid".into(), "spec.limits.inFlight: 0: must be from 1 to 10000"),
+    ];
+    for (more, applied, pods, expected, message) in rows {
+        let status = status_of(&policy(more), &applied, &pods);
+        assert_eq!(said(&status), (expected, message.to_string()), "{more}");
+        assert!(status.conditions.iter().all(|c| c.observed_generation == Some(7)));
+        assert!(status.conditions.iter().all(|c| reason::ALL.contains(&c.reason.as_str())), "every reason is listed");
+    }
+}
+
+#[test]
+fn a_condition_is_dated_when_its_status_changes_and_not_before() {
+    let mut policy = policy("");
+    let first = status_of(&policy, &rolled_out(1), &[running("p1")]);
+    policy.status = Some(first.clone());
+    let valid = validate(&policy, &Texts::new());
+    let applied = rolled_out(1);
+    let pods = [running("p1")];
+    let later = "2026-05-05T05:05:05.123Z".parse().expect("a time");
+    let observed = Observed { policy: &policy, valid: valid.as_ref(), applied: &applied, wanted: Some("new"), pods: &pods, skills_are_due: true, now: later };
+    assert_eq!(status(&observed), first, "nothing changed: nothing to write");
+    let gone = Observed { pods: &[], ..observed };
+    let ready = status(&gone).conditions.into_iter().find(|c| c.type_ == condition::READY).expect("always there");
+    assert_eq!(ready.last_transition_time.0.to_string(), "2026-05-05T05:05:05Z");
+}
+
+#[test]
+fn without_tokens_it_is_called_insecure() {
+    let insecure = |more: &str| is_true(&status_of(&policy(more), &rolled_out(1), &[running("p1")]), condition::INSECURE);
+    assert!(insecure(""));
+    assert!(!insecure("access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"));
+}
+
+#[test]
+fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_are_due() {
+    let report = |hash: &str, rate: f64, age: u64| json!({"configHash": hash, "skills": [{"name": "debug", "passRate": rate, "samples": 5, "route": "split", "evidenceAgeMs": age}]});
+    let pods = [pod("p1", Ok(report("new", 0.811, 900))), pod("p2", Ok(report("new", 0.824, 100))), pod("p3", Ok(report("old", 0.1, 1)))];
+    let mut policy = policy("");
+    let first = status_of(&policy, &rolled_out(1), &pods);
+    assert_eq!(json!(first.skills), json!([{"name": "debug", "passRate": "0.82", "samples": 5, "route": "Split"}]));
+    policy.status = Some(first.clone());
+    let valid = validate(&policy, &Texts::new());
+    let applied = rolled_out(1);
+    let newer = [pod("p1", Ok(report("new", 0.9, 1)))];
+    let observed = Observed { policy: &policy, valid: valid.as_ref(), applied: &applied, wanted: Some("new"), pods: &newer, skills_are_due: false, now: NOW.parse().expect("a time") };
+    assert_eq!(status(&observed).skills, first.skills);
+    let renamed = json!({"configHash": "new", "skills": [{"name": "notes", "route": "local"}, {"name": "later", "route": "orbital"}]});
+    let others = [pod("p1", Ok(renamed))];
+    assert_eq!(json!(status(&Observed { pods: &others, ..observed }).skills), json!([{"name": "notes", "route": "Local"}]), "other skills are shown at once, unknown routes not at all");
+}
+
+#[test]
+fn the_endpoint_is_a_node_that_runs_a_pod_and_stays_the_same_one() {
+    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {}, "spec": {"ports": [{"nodePort": 30310}]}});
+    let mut applied = rolled_out(1);
+    applied.objects.insert(ChildKey::new(ChildKind::Service, "edge-nodeport"), serde_json::from_value(service).expect("an object"));
+    let on = |ip: &str| PodView { host_ip: ip.parse().ok(), ..running(ip) };
+    let mut policy = policy("");
+    let url = |policy: &RoutingPolicy, pods: &[PodView]| status_of(policy, &applied, pods).endpoint.and_then(|e| e.url);
+    assert_eq!(url(&policy, &[]), None, "no node to name");
+    assert_eq!(url(&policy, &[on("10.0.0.9")]).as_deref(), Some("http://10.0.0.9:30310/mcp"));
+    policy.status = Some(status_of(&policy, &applied, &[on("10.0.0.9")]));
+    assert_eq!(url(&policy, &[on("10.0.0.1"), on("10.0.0.9")]).as_deref(), Some("http://10.0.0.9:30310/mcp"));
+    assert_eq!(url(&policy, &[on("10.0.0.1")]).as_deref(), Some("http://10.0.0.1:30310/mcp"));
+    assert_eq!(url(&policy, &[on("fd00::1")]).as_deref(), Some("http://[fd00::1]:30310/mcp"));
+}

@@ -1,0 +1,42 @@
+use serde_json::json;
+
+use super::*;
+
+fn policy(more: &str) -> RoutingPolicy {
+    let spec = format!("upstream: {{url: \"http://a\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
+    RoutingPolicy::new("edge", serde_saphyr::from_str(&spec).expect(more))
+}
+
+const WITH_PROMPT: &str = "skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: p, key: k}}, user: u}]}]";
+
+fn texts(text: Result<&str, &str>) -> Texts {
+    let reference = serde_json::from_value(json!({"name": "p", "key": "k"})).expect("a reference");
+    [(reference, text.map(Into::into).map_err(Into::into))].into()
+}
+
+#[test]
+fn texts_are_filled_in_and_count_for_the_hash() {
+    let hash = |text: &str| validate(&policy(WITH_PROMPT), &texts(Ok(text))).expect("valid").rendered.hash;
+    assert_ne!(hash("brief"), hash("thorough"));
+    let valid = validate(&policy(WITH_PROMPT), &texts(Ok("brief"))).expect("valid");
+    assert_eq!(valid.table.skills["debug"].stages[0].system, "brief");
+    assert!(valid.rendered.text.contains("brief") && !valid.rendered.text.contains("configMapKeyRef"));
+}
+
+#[test]
+fn a_reference_without_a_text_is_named_once_and_as_a_reference() {
+    let invalid = validate(&policy(WITH_PROMPT), &texts(Err("there is no such ConfigMap"))).expect_err("invalid");
+    let message = "spec.skills[0].stages[0].system.configMapKeyRef: p/k: there is no such ConfigMap";
+    assert_eq!((invalid.reason, invalid.message.as_str()), (reason::INVALID, message));
+    assert_eq!(invalid.references.as_deref(), Some(message));
+}
+
+#[test]
+fn other_errors_are_no_fault_of_the_references_and_long_ones_are_cut() {
+    let invalid = validate(&policy("limits: {inFlight: 0}"), &Texts::new()).expect_err("invalid");
+    assert_eq!(invalid.message, "spec.limits.inFlight: 0: must be from 1 to 10000");
+    assert_eq!(invalid.references, None);
+    let names: Vec<String> = (0..60).map(|i| format!("{{name: \"BAD NAME {i}\"}}")).collect();
+    let invalid = validate(&policy(&format!("skills: [{}]", names.join(", "))), &Texts::new()).expect_err("invalid");
+    assert_eq!(invalid.message.chars().count(), MESSAGE_MAX + 1);
+}
