@@ -39,6 +39,7 @@ test: ## every test, with real LiteLLM, Python and Claude Code clients, and a re
 	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; \
 	export ROUTING_BIN=$(BINARY) ROUTING_OPERATOR_BIN=$(CURDIR)/target/routing-operator; \
 	export ROUTING_TEST_VENV=$$(sed -n 1p <<<"$$programs") ROUTING_TEST_CLAUDE=$$(sed -n 2p <<<"$$programs"); \
+	export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; : 'most tests wait for other programs'; \
 	ROUTING_TEST_KUBERNETES=$$(sed -n 3p <<<"$$programs") $(CARGO) test --workspace; \
 	echo "tested in $$((SECONDS - began)) s"
 

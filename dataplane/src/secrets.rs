@@ -131,10 +131,20 @@ impl SecretSource {
     fn read_one(&self, reference: &SecretKeyRef) -> Result<SecretString, String> {
         match self {
             Self::Folder(folder, _) if folder.is_dir() => read_file(&folder.join(&reference.name).join(&reference.key)),
-            Self::Environment(SecretVariables(variables)) | Self::Folder(_, SecretVariables(variables)) => variables
+            Self::Environment(SecretVariables(variables)) => variables
                 .get(&reference.key)
                 .cloned()
                 .ok_or_else(|| format!("the environment variable {} is not set", reference.key)),
+            Self::Folder(folder, SecretVariables(variables)) => {
+                variables.get(&reference.key).cloned().ok_or_else(|| {
+                    let file = folder.join(&reference.name).join(&reference.key);
+                    format!(
+                        "there is no file {}, nor is the environment variable {} set",
+                        file.display(),
+                        reference.key
+                    )
+                })
+            }
         }
     }
 }

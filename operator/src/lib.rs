@@ -56,8 +56,7 @@ pub enum OperatorError {
 /// The admin port can not be served.
 pub async fn run(settings: Settings, client: Client, stop: CancellationToken) -> Result<(), OperatorError> {
     let address = settings.admin_address;
-    let listener =
-        TcpListener::bind(address).await.map_err(|reason| OperatorError::Listen { address, reason })?;
+    let listener = TcpListener::bind(address).await.map_err(|reason| OperatorError::Listen { address, reason })?;
     let (metrics, readiness) = (Arc::new(Metrics::default()), Arc::new(Readiness::default()));
     let admin = admin::serve(listener, Arc::clone(&metrics), Arc::clone(&readiness), stop.clone());
     let controller = leader::while_leading(&settings, client.clone(), &metrics, &readiness, stop.clone(), || {

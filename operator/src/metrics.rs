@@ -44,7 +44,11 @@ impl Default for Metrics {
         registry.register("reconcile_errors", "Looks that failed and are tried again", metrics.errors.clone());
         registry.register("reconcile_duration_seconds", "Time of a look at a policy", metrics.seconds.clone());
         registry.register("pod_pokes", "Pods annotated so that their files are refreshed", metrics.pokes.clone());
-        registry.register("pods_unreachable", "Pods that were asked and did not answer", metrics.unreachable_pods.clone());
+        registry.register(
+            "pods_unreachable",
+            "Pods that were asked and did not answer",
+            metrics.unreachable_pods.clone(),
+        );
         registry.register("leader", "Whether this replica holds the lease", metrics.leader.clone());
         metrics.registry = registry;
         metrics

@@ -25,8 +25,11 @@ pub fn start() -> Result<(), Vec<String>> {
         (filter, json) => return Err(filter.err().into_iter().chain(json.err()).collect()),
     };
     let logs = fmt::layer().with_writer(std::io::stderr);
-    let logs =
-        if json { logs.json().flatten_event(true).boxed() } else { logs.with_ansi(std::io::stderr().is_terminal()).boxed() };
+    let logs = if json {
+        logs.json().flatten_event(true).boxed()
+    } else {
+        logs.with_ansi(std::io::stderr().is_terminal()).boxed()
+    };
     tracing_subscriber::registry().with(filter).with(logs).init();
     Ok(())
 }

@@ -63,20 +63,18 @@ impl ControlPlane {
     /// It does not start.
     pub async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("routing-plane-").tempdir().expect("a folder").keep();
-        let plane = Self {
-            folder,
-            api_port: ports::free(),
-            etcd_port: ports::free(),
-            running: Mutex::default(),
-        };
+        let plane = Self { folder, api_port: ports::free(), etcd_port: ports::free(), running: Mutex::default() };
         plane.write("audit.json", AUDIT_POLICY);
         plane.write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,system:masters\n"));
-        let key = Command::new("openssl").args(["genrsa", "-out", "sa.key", "2048"]).current_dir(&plane.folder).output();
+        let key =
+            Command::new("openssl").args(["genrsa", "-out", "sa.key", "2048"]).current_dir(&plane.folder).output();
         assert!(key.expect("openssl runs").status.success());
         plane.start_etcd();
         plane.start_api_server().await;
         plane.kubectl(&["apply", "-k", &deploy("../crds")]).expect_worked();
-        plane.kubectl(&["wait", "--for=condition=Established", "crd/routingpolicies.routing.hyperguild.io"]).expect_worked();
+        plane
+            .kubectl(&["wait", "--for=condition=Established", "crd/routingpolicies.routing.hyperguild.io"])
+            .expect_worked();
         // After the CRD: the garbage collector looks for new kinds only twice a minute.
         plane.start_controllers();
         plane
@@ -171,7 +169,8 @@ impl ControlPlane {
     /// The text of a kubeconfig with this bearer token.
     #[must_use]
     pub fn kubeconfig(&self, token: &str) -> String {
-        let (server, certificate) = (format!("https://127.0.0.1:{}", self.api_port), self.folder.join("certs/apiserver.crt"));
+        let (server, certificate) =
+            (format!("https://127.0.0.1:{}", self.api_port), self.folder.join("certs/apiserver.crt"));
         format!(
             "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
              clusters: [{{name: c, cluster: {{server: \"{server}\", certificate-authority: \"{}\"}}}}], \

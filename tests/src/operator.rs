@@ -48,7 +48,8 @@ impl Operator {
     /// It does not start.
     pub async fn start(plane: &ControlPlane, name: &str, arguments: &[&str]) -> Self {
         let (account, namespace) = SERVICE_ACCOUNT;
-        let token = plane.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=24h"]).expect_worked();
+        let token =
+            plane.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=24h"]).expect_worked();
         let folder = plane.folder().to_path_buf();
         let kubeconfig = folder.join(format!("{name}.kubeconfig"));
         std::fs::write(&kubeconfig, plane.kubeconfig(token.trim())).expect("written");
@@ -64,8 +65,7 @@ impl Operator {
             ("RUST_LOG", "info,operator=debug".into()),
         ];
         let variables = variables.map(|(variable, value)| (variable.to_string(), value)).into();
-        let operator =
-            Self { process: Mutex::default(), name: name.into(), command, variables, folder, admin_port };
+        let operator = Self { process: Mutex::default(), name: name.into(), command, variables, folder, admin_port };
         operator.start_again();
         waiting::until("the operator's admin port", || operator.page("/livez")).await;
         operator

@@ -97,7 +97,12 @@ impl Policies {
     ///
     /// # Panics
     /// It does not become so.
-    pub async fn wait_for(&self, name: &str, what: &str, holds: impl Fn(&RoutingPolicyStatus) -> bool) -> RoutingPolicyStatus {
+    pub async fn wait_for(
+        &self,
+        name: &str,
+        what: &str,
+        holds: impl Fn(&RoutingPolicyStatus) -> bool,
+    ) -> RoutingPolicyStatus {
         let began = Instant::now();
         loop {
             let policy = self.get(name).await;
@@ -128,7 +133,8 @@ impl Policies {
 
     /// Waits until a policy is ready.
     pub async fn wait_until_ready(&self, name: &str) -> RoutingPolicyStatus {
-        self.wait_for(name, "Ready", |status| condition(status, "Ready").is_some_and(|ready| ready.status == "True")).await
+        self.wait_for(name, "Ready", |status| condition(status, "Ready").is_some_and(|ready| ready.status == "True"))
+            .await
     }
 }
 
@@ -141,7 +147,9 @@ pub fn condition<'a>(status: &'a RoutingPolicyStatus, kind: &str) -> Option<&'a 
 /// A policy with this spec.
 #[must_use]
 pub fn document(name: &str, spec: &str) -> String {
-    format!("apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {{name: {name}}}\nspec: {spec}\n")
+    format!(
+        "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+    )
 }
 
 /// A spec with an upstream and two models that nobody serves; `more` are further fields in flow style, each with a comma

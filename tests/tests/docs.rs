@@ -97,3 +97,26 @@ fn the_hook_settings_name_its_events() {
     let commands = settings.to_string();
     assert!(settings["hooks"]["UserPromptSubmit"].is_array() && commands.contains("report-outcome.sh"));
 }
+
+#[test]
+fn every_reason_of_a_condition_and_every_metric_of_the_operator_is_documented() {
+    let read =
+        |file: &str| std::fs::read_to_string(tests::checkout().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let docs = read("docs/operator.md");
+    let reasons = read("operator/src/controller/status/reason.rs");
+    let reasons: Vec<&str> =
+        reasons.lines().filter_map(|line| line.split("&str = \"").nth(1)?.strip_suffix("\";")).collect();
+    assert_eq!(reasons.len(), 25);
+    for reason in reasons {
+        assert!(docs.contains(&format!("`{reason}`")), "{reason} is not in docs/operator.md");
+    }
+    let metrics = read("operator/src/metrics.rs");
+    let metrics: Vec<&str> = metrics
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("registry.register(\"")?.split('"').next())
+        .collect();
+    assert!(metrics.len() >= 5, "{metrics:?}");
+    for metric in metrics {
+        assert!(docs.contains(&format!("routing_operator_{metric}")), "{metric} is not in docs/operator.md");
+    }
+}

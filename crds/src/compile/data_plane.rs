@@ -38,7 +38,9 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
     }
     for (i, workspace) in workspaces.iter().enumerate() {
         let (path, name) = (format!("{path}.workspaces[{i}].name"), &workspace.name);
-        let message = format!("must be 1 to {WORKSPACE_NAME_MAX} of a-z, 0-9 and '-', starting and ending with a letter or digit");
+        let message = format!(
+            "must be 1 to {WORKSPACE_NAME_MAX} of a-z, 0-9 and '-', starting and ending with a letter or digit"
+        );
         errors.check(&path, name, is_workspace_name(name), message);
         let duplicate = workspaces[..i].iter().any(|earlier| earlier.name == *name);
         errors.check(&path, name, !duplicate, "a workspace of this name stands further up");

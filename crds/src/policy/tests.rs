@@ -18,7 +18,8 @@ fn every_rule_in_cel_refuses_its_invalid_fixture_at_its_field_and_takes_its_vali
         let invalid = read(&file);
         let Some(path) = invalid.lines().nth(1).and_then(|line| line.strip_prefix("# cel: ")) else { continue };
         pairs += 1;
-        let parse = |text: &str| serde_saphyr::from_str::<RoutingPolicy>(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let parse =
+            |text: &str| serde_saphyr::from_str::<RoutingPolicy>(text).unwrap_or_else(|e| panic!("{name}: {e}"));
         if let Err(errors) = parse(&read(&format!("{name}.valid.yaml"))).validate_cel() {
             wrong.insert(format!("{name}.valid.yaml: {errors}"));
         }

@@ -6,7 +6,9 @@ use crds::{
     decimal::Decimal,
     field_error::printable,
     period::Period,
-    policy::{Access, AccessToken, Brain, DataPlane, Evidence, Model, Models, SecretKeyRef, Service, Thresholds, Upstream},
+    policy::{
+        Access, AccessToken, Brain, DataPlane, Evidence, Model, Models, SecretKeyRef, Service, Thresholds, Upstream,
+    },
     redact,
 };
 

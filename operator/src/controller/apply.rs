@@ -89,7 +89,8 @@ fn foreign(policy: &RoutingPolicy, children: &[Child], existing: &BTreeMap<Child
         match ownership::owner(&existing.get(&key)?.metadata, &name, uid) {
             Owner::ThisPolicy => None,
             Owner::PreviousPolicy => {
-                let message = format!("{key} of the deleted policy of this name is still there; the cluster removes it");
+                let message =
+                    format!("{key} of the deleted policy of this name is still there; the cluster removes it");
                 Some(Problem { key, reason: reason::PREVIOUS_POLICY, message })
             }
             Owner::Other(who) => {

@@ -12,6 +12,8 @@ use crate::pod_status::{self, PodStatus};
 
 /// Pods that are asked at the same time.
 const AT_ONCE: usize = 16;
+/// What every pod goes through.
+const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 /// Longest message about a pod that is repeated, in characters.
 const MESSAGE_MAX: usize = 300;
 
@@ -105,6 +107,9 @@ fn waiting(status: &ClusterStatus) -> Option<String> {
 
 fn container_waits(container: &ContainerStatus) -> Option<String> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    if waiting.reason.as_deref().is_some_and(|reason| STARTING.contains(&reason)) && waiting.message.is_none() {
+        return None;
+    }
     let last_end = container.last_state.as_ref().and_then(|last| last.terminated.as_ref());
     let message = waiting.message.clone().or_else(|| last_end.map(|end| format!("exit code {}", end.exit_code)));
     Some(both(waiting.reason.as_deref(), message.as_deref()))
@@ -135,8 +140,11 @@ mod tests {
         let container = |state: Value, last: Value| json!({"phase": "Pending", "containerStatuses": [{"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state, "lastState": last}]});
         let pull = container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}), json!({}));
         assert_eq!(seen(pull).waiting.as_deref(), Some("ErrImagePull: not found"));
-        let crash = container(json!({"waiting": {"reason": "CrashLoopBackOff"}}), json!({"terminated": {"exitCode": 1}}));
+        let crash =
+            container(json!({"waiting": {"reason": "CrashLoopBackOff"}}), json!({"terminated": {"exitCode": 1}}));
         assert_eq!(seen(crash).waiting.as_deref(), Some("CrashLoopBackOff: exit code 1"));
         assert_eq!(seen(json!({"phase": "Running"})).waiting, None);
+        let starts = container(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}));
+        assert_eq!(seen(starts).waiting, None, "every pod does");
     }
 }

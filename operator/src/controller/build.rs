@@ -72,7 +72,8 @@ impl Children {
     /// As they are applied, in order. Destructured without `..`: a child that is added and not applied does not compile.
     #[must_use]
     pub fn into_list(self) -> Vec<Child> {
-        let Self { service_account, config_map, deployment, service, exposed, disruption_budget, network_policy } = self;
+        let Self { service_account, config_map, deployment, service, exposed, disruption_budget, network_policy } =
+            self;
         let mut list = vec![
             child(ChildKind::ServiceAccount, &service_account),
             child(ChildKind::ConfigMap, &config_map),

@@ -65,14 +65,14 @@ fn text(reference: &ConfigMapKeyRef, config_map: Option<&ConfigMap>) -> Result<S
     let text = config_map.data.as_ref().and_then(|data| data.get(&reference.key));
     text.cloned().ok_or_else(|| {
         let keys: Vec<&str> = config_map.data.iter().flatten().map(|(key, _)| key.as_str()).take(10).collect();
-        format!("the ConfigMap has no such key; it has: {}", if keys.is_empty() { "none".into() } else { keys.join(", ") })
+        format!(
+            "the ConfigMap has no such key; it has: {}",
+            if keys.is_empty() { "none".into() } else { keys.join(", ") }
+        )
     })
 }
 
-async fn children(
-    policy: &RoutingPolicy,
-    namespace: &Namespace,
-) -> Result<BTreeMap<ChildKey, DynamicObject>, Error> {
+async fn children(policy: &RoutingPolicy, namespace: &Namespace) -> Result<BTreeMap<ChildKey, DynamicObject>, Error> {
     let found: Vec<Option<(ChildKey, DynamicObject)>> = stream::iter(every_child(&policy.name_any()))
         .map(|key| async move {
             let read = namespace.children(key.kind).get_opt(&key.name).await;
@@ -104,7 +104,10 @@ mod tests {
         };
         assert_eq!(text(&reference, Some(&with(&["p.md"]))), Ok("text".into()));
         assert!(text(&reference, None).is_err_and(|why| why.contains("no such ConfigMap")));
-        assert_eq!(text(&reference, Some(&with(&["a", "b"]))).expect_err("no such key"), "the ConfigMap has no such key; it has: a, b");
+        assert_eq!(
+            text(&reference, Some(&with(&["a", "b"]))).expect_err("no such key"),
+            "the ConfigMap has no such key; it has: a, b"
+        );
         assert!(text(&reference, Some(&with(&[]))).is_err_and(|why| why.ends_with("it has: none")));
     }
 }

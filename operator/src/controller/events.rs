@@ -43,7 +43,8 @@ fn event(new: &Condition, kind: &str) -> Event {
 use super::status::reason;
 
 /// Reasons that pass by themselves.
-const TAKES_TIME: [&str; 4] = [reason::PROGRESSING, reason::CONFIG_PENDING, reason::NO_POD_ASKED, reason::PREVIOUS_POLICY];
+const TAKES_TIME: [&str; 4] =
+    [reason::PROGRESSING, reason::CONFIG_PENDING, reason::NO_POD_ASKED, reason::PREVIOUS_POLICY];
 
 #[cfg(test)]
 mod tests {

@@ -40,8 +40,8 @@ pub struct Memory {
     pub refused: BTreeMap<ChildKey, Refused>,
     /// Which pods were told of which config, by pod UID.
     pub pokes: BTreeMap<String, Poked>,
-    /// Since when the policy is not as it is to be.
-    pub unsettled_since: Option<Instant>,
+    /// Which config is not yet what all pods run, and since when.
+    pub unsettled_since: Option<(Option<String>, Instant)>,
     /// When pass rates were last written.
     pub skills_written: Option<Instant>,
     /// What was last said about a policy that can not be read.

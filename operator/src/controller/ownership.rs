@@ -49,9 +49,7 @@ mod tests {
 
     #[test]
     fn an_object_belongs_to_who_controls_it() {
-        let owned = |kind: &str, name: &str, uid: &str, controller: bool| {
-            json!({"ownerReferences": [{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid, "controller": controller}]})
-        };
+        let owned = |kind: &str, name: &str, uid: &str, controller: bool| json!({"ownerReferences": [{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid, "controller": controller}]});
         let other = |what: &str| Owner::Other(what.into());
         let rows: [(Value, Owner); 9] = [
             (owned("RoutingPolicy", "edge", "u1", true), Owner::ThisPolicy),

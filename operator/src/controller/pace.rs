@@ -43,7 +43,12 @@ pub fn next_look(status: &RoutingPolicyStatus, applied: &Applied, resync: Durati
         memory.unsettled_since = None;
         return Action::requeue(resync);
     }
-    let age = memory.unsettled_since.get_or_insert_with(Instant::now).elapsed();
+    // Each change is followed closely, however long the one before has been waiting.
+    let change = status.config_hash.clone();
+    if memory.unsettled_since.as_ref().is_none_or(|(of, _)| *of != change) {
+        memory.unsettled_since = Some((change, Instant::now()));
+    }
+    let age = memory.unsettled_since.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed());
     let mut wait = [FRESH, YOUNG].into_iter().find(|(until, _)| age < *until).map_or(OLD_EVERY, |(_, every)| every);
     if is_true(status, condition::STALLED) {
         wait = resync;

@@ -60,6 +60,9 @@ fn refusal(status: &Status) -> Option<(&'static str, &'static str)> {
         }
         403 if says("exceeded quota") => Some((reason::QUOTA_EXCEEDED, "raise the namespace's ResourceQuota")),
         403 => Some((reason::FORBIDDEN, "see the operator's ClusterRole, and what admission allows")),
+        422 if says("field is immutable") => {
+            Some((reason::CHILD_INVALID, "it can not become what it is to be: delete it, and it is made anew"))
+        }
         400 | 422 => Some((reason::CHILD_INVALID, "correct the field of spec that it comes from")),
         _ => None,
     }
@@ -116,11 +119,17 @@ mod tests {
         let taken = "Service \"a\" is invalid: spec.ports[0].nodePort: Invalid value: 30310: provided port is already allocated";
         let range = "spec.ports[0].nodePort: Invalid value: 70: provided port is not in the valid range. The range of valid ports is 30000-32767";
         let quota = "services \"a\" is forbidden: exceeded quota: q, requested: services=1, used: services=1, limited: services=1";
-        let ending = "configmaps \"a\" is forbidden: unable to create new content in namespace a because it is being terminated";
+        let ending =
+            "configmaps \"a\" is forbidden: unable to create new content in namespace a because it is being terminated";
         let rows = [
             (422, taken, json!([]), Some(reason::NODE_PORT_TAKEN)),
             (422, range, json!([]), Some(reason::NODE_PORT_OUT_OF_RANGE)),
-            (422, "Deployment \"a\" is invalid: spec.selector: field is immutable", json!([]), Some(reason::CHILD_INVALID)),
+            (
+                422,
+                "Deployment \"a\" is invalid: spec.selector: field is immutable",
+                json!([]),
+                Some(reason::CHILD_INVALID),
+            ),
             (403, quota, json!([]), Some(reason::QUOTA_EXCEEDED)),
             (403, "deployments.apps is forbidden: User \"x\" cannot patch", json!([]), Some(reason::FORBIDDEN)),
             (403, ending, json!([{"reason": "NamespaceTerminating"}]), Some("ending")),

@@ -67,7 +67,8 @@ mod tests {
     use super::*;
 
     fn spec(more: &str) -> RoutingPolicySpec {
-        let yaml = format!("upstream: {{url: \"http://a\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
+        let yaml =
+            format!("upstream: {{url: \"http://a\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
         serde_saphyr::from_str(&yaml).expect(more)
     }
 
@@ -96,13 +97,25 @@ mod tests {
 
     #[test]
     fn every_text_reaches_the_pods_as_it_was_written() {
-        for text in ["plain", "  lead\n\n trail  \n", "tab\there", "yes", "0.90", "quote\" ' # : -", "\u{1F600} ü\u{0301}", "a\r\nb", "\u{7f}\u{85}\u{2028}\u{feff}x", "{{ x }}\n---\n..."] {
+        for text in [
+            "plain",
+            "  lead\n\n trail  \n",
+            "tab\there",
+            "yes",
+            "0.90",
+            "quote\" ' # : -",
+            "\u{1F600} ü\u{0301}",
+            "a\r\nb",
+            "\u{7f}\u{85}\u{2028}\u{feff}x",
+            "{{ x }}\n---\n...",
+        ] {
             let mut policy = spec("skills: [{name: debug, stages: [{system: {text: x}, user: u}]}]");
             let stages = policy.skills.as_mut().and_then(|skills| skills[0].stages.as_mut()).expect("a stage");
             stages[0].system.text = Some(text.into());
             let rendered = render("routing", &policy).expect(text);
             let read = Document::parse(&rendered.text).expect("a policy");
-            let back = read.policy.spec.skills.expect("skills")[0].stages.clone().expect("stages")[0].system.text.clone();
+            let back =
+                read.policy.spec.skills.expect("skills")[0].stages.clone().expect("stages")[0].system.text.clone();
             assert_eq!(back.as_deref(), Some(text), "{}", rendered.text);
             assert_eq!(read.unknown_fields, Vec::<String>::new());
         }

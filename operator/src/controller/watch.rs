@@ -87,7 +87,9 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
 fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(result: Result<T, ControllerError<E, Q>>) {
     match result {
         Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
-        Err(error) => tracing::warn!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "watch"),
+        Err(error) => {
+            tracing::warn!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "watch")
+        }
     }
 }
 
@@ -138,7 +140,8 @@ fn with_children(controller: Controller<Policy>, settings: &Settings, client: &C
 /// By label and by owner: whoever changes one of them does not hide the object.
 fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<Policy>> {
     let by_label = object.labels().get(labels::INSTANCE).filter(|_| object.labels().contains_key(labels::MANAGED_BY));
-    let owners = object.owner_references().iter().filter(|owner| owner.kind == "RoutingPolicy").map(|owner| &owner.name);
+    let owners =
+        object.owner_references().iter().filter(|owner| owner.kind == "RoutingPolicy").map(|owner| &owner.name);
     let namespace = object.namespace().unwrap_or_default();
     let mut names: Vec<&String> = by_label.into_iter().chain(owners).collect();
     names.dedup();

@@ -138,7 +138,9 @@ impl Kubelet {
     pub fn log(&self, pod: &str) -> String {
         let pods = self.shared.pods.lock().expect("no test panics with it");
         let running = pods.values().find(|running| running.name == pod);
-        running.map(|running| fs::read_to_string(running.folder.path().join("log")).unwrap_or_default()).unwrap_or_default()
+        running
+            .map(|running| fs::read_to_string(running.folder.path().join("log")).unwrap_or_default())
+            .unwrap_or_default()
     }
 }
 
@@ -162,7 +164,8 @@ fn next_address() -> Ipv4Addr {
 }
 
 fn node_document(node: &str) -> String {
-    json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "labels": {"kubernetes.io/hostname": node}}}).to_string()
+    json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": node, "labels": {"kubernetes.io/hostname": node}}})
+        .to_string()
 }
 
 async fn run(shared: Arc<Shared>) {
@@ -220,7 +223,9 @@ impl Shared {
             if pod.metadata.deletion_timestamp.is_some() {
                 self.pods.lock().expect("no test panics with it").remove(&uid);
                 let _ = self.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await;
-            } else if !of_data_plane || pod.status.as_ref().is_some_and(|s| matches!(s.phase.as_deref(), Some("Failed"))) {
+            } else if !of_data_plane
+                || pod.status.as_ref().is_some_and(|s| matches!(s.phase.as_deref(), Some("Failed")))
+            {
             } else if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
                 self.bind(&pod).await;
             } else if self.pods.lock().expect("no test panics with it").contains_key(&uid) {
@@ -247,7 +252,9 @@ impl Shared {
     async fn start(&self, pod: &Pod, uid: String) {
         // Of a pod with sidecars, the data plane alone is run.
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
-        let Some(container) = containers.into_iter().find(|container| container.name == "routing").cloned() else { return };
+        let Some(container) = containers.into_iter().find(|container| container.name == "routing").cloned() else {
+            return;
+        };
         if container.image.as_ref().is_some_and(|image| image.contains(NO_SUCH_IMAGE)) {
             let waiting = json!({"reason": "ErrImagePull", "message": "the registry has no such image"});
             self.set_status(&pod.name_any(), container_status("Pending", json!({"waiting": waiting}), false)).await;
@@ -260,7 +267,9 @@ impl Shared {
         let address = next_address();
         let here = folder.path().display().to_string();
         let variables = container.env.unwrap_or_default();
-        let variables = variables.into_iter().map(|variable| (variable.name, variable.value.unwrap_or_default().replace(CONFIG_FOLDER, &here)));
+        let variables = variables
+            .into_iter()
+            .map(|variable| (variable.name, variable.value.unwrap_or_default().replace(CONFIG_FOLDER, &here)));
         let log = fs::File::create(folder.path().join("log")).expect("a log");
         let child = Command::new(required("ROUTING_BIN"))
             .env_clear()
@@ -287,7 +296,9 @@ impl Shared {
             let changed = running.annotations != *pod.annotations();
             running.annotations = pod.annotations().clone();
             let ended = running.child.try_wait().expect("a status").is_some();
-            (running.address, running.folder.path().to_path_buf(), changed, running.ready, ended)
+            // After a while without the API server the cluster calls the node lost and its pods not ready.
+            let ready = running.ready && is_ready(pod);
+            (running.address, running.folder.path().to_path_buf(), changed, ready, ended)
         };
         if changed {
             self.write_files(pod, &folder).await;
@@ -350,6 +361,11 @@ impl Shared {
         }
         true
     }
+}
+
+fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
 
 fn container_status(phase: &str, state: Value, ready: bool) -> Value {

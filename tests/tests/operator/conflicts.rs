@@ -33,14 +33,20 @@ async fn versions(policies: &Policies) -> BTreeMap<String, String> {
 }
 
 async fn node_port(policies: &Policies, service: &str) -> Value {
-    policies.object("Service", service).await.map(|service| service["spec"]["ports"][0]["nodePort"].clone()).unwrap_or_default()
+    policies
+        .object("Service", service)
+        .await
+        .map(|service| service["spec"]["ports"][0]["nodePort"].clone())
+        .unwrap_or_default()
 }
 
 /// Requests of the operator that this API server refused, for one object.
 fn refused_writes(plane: &ControlPlane, namespace: &str, name: &str) -> usize {
     let of_it = |entry: &&Value| {
         let object = &entry["objectRef"];
-        object["namespace"] == namespace && object["name"] == name && entry["verb"] == "patch"
+        object["namespace"] == namespace
+            && object["name"] == name
+            && entry["verb"] == "patch"
             && entry["responseStatus"]["code"].as_i64().is_some_and(|code| code >= 400)
     };
     plane.audit().iter().filter(of_it).count()
@@ -57,7 +63,10 @@ async fn a_node_port_that_is_taken_is_named_and_used_once_it_is_free() {
     let taken = policies.wait_for_condition("edge", "Programmed", "False", "NodePortTaken").await;
     assert!(taken.message.contains("32202") && taken.message.contains("Service edge-nodeport"), "{}", taken.message);
     let status = policies.get("edge").await.status.expect("a status");
-    assert_eq!(condition(&status, "Stalled").map(|c| (c.status.as_str(), c.reason.as_str())), Some(("True", "NodePortTaken")));
+    assert_eq!(
+        condition(&status, "Stalled").map(|c| (c.status.as_str(), c.reason.as_str())),
+        Some(("True", "NodePortTaken"))
+    );
     assert_eq!(node_port(&policies, "edge-nodeport").await, json!(32201), "the old one keeps serving");
     assert_eq!(status.endpoint.and_then(|endpoint| endpoint.node_port), Some(32201));
     policies.kubectl(&["delete", "service", "other"]);
@@ -99,10 +108,13 @@ async fn a_used_up_quota_is_named_for_pods_and_for_services() {
     policies.apply("edge", &spec(""));
     policies.wait_until_ready("edge").await;
     let before = kubelet.addresses();
-    policies.apply_document("{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: 1, services: 2}}}");
+    policies.apply_document(
+        "{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: 1, services: 2}}}",
+    );
     waiting::until("the quota to be counted", || async {
         let quota = policies.object("ResourceQuota", "few").await?;
-        (quota["status"]["used"]["pods"] == json!("1") && quota["status"]["used"]["services"] == json!("2")).then_some(())
+        (quota["status"]["used"]["pods"] == json!("1") && quota["status"]["used"]["services"] == json!("2"))
+            .then_some(())
     })
     .await;
     policies.apply("edge", &spec(", dataPlane: {replicas: 3}"));
@@ -172,7 +184,10 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
     };
     let object = "{type: object, properties: {a: {type: string}}}";
     policies.apply_document("{apiVersion: v1, kind: ConfigMap, metadata: {name: prompts}, data: {p.md: be brief}}");
-    policies.apply("edge", &skill("{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.a }}\"}", object));
+    policies.apply(
+        "edge",
+        &skill("{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.a }}\"}", object),
+    );
     let good = policies.wait_until_ready("edge").await;
     waiting::until("the children to settle", || async {
         let config_map = policies.object("ConfigMap", "edge").await?;
@@ -182,11 +197,27 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
     let before = versions(&policies).await;
     let rows = [
         ("{system: {text: s}, user: \"{% if\"}", object, "spec.skills[0].stages[0].user: line 1"),
-        ("{system: {text: s}, user: \"{{ args.b }}\"}", object, "spec.skills[0].stages[0].user: unknown variable args.b"),
-        ("{system: {configMapKeyRef: {name: prompts, key: q.md}}, user: u}", object, "spec.skills[0].stages[0].system.configMapKeyRef: prompts/q.md: the ConfigMap has no such key; it has: p.md"),
-        ("{system: {configMapKeyRef: {name: nothing, key: q.md}}, user: u}", object, "spec.skills[0].stages[0].system.configMapKeyRef: nothing/q.md: there is no such ConfigMap"),
+        (
+            "{system: {text: s}, user: \"{{ args.b }}\"}",
+            object,
+            "spec.skills[0].stages[0].user: unknown variable args.b",
+        ),
+        (
+            "{system: {configMapKeyRef: {name: prompts, key: q.md}}, user: u}",
+            object,
+            "spec.skills[0].stages[0].system.configMapKeyRef: prompts/q.md: the ConfigMap has no such key; it has: p.md",
+        ),
+        (
+            "{system: {configMapKeyRef: {name: nothing, key: q.md}}, user: u}",
+            object,
+            "spec.skills[0].stages[0].system.configMapKeyRef: nothing/q.md: there is no such ConfigMap",
+        ),
         ("{system: {text: s}, user: u}", "{type: 7}", "spec.skills[0].inputSchema: "),
-        ("{system: {text: s}, user: u}", "{type: object, properties: {a: {$ref: \"http://x/y\"}}}", "spec.skills[0].inputSchema: "),
+        (
+            "{system: {text: s}, user: u}",
+            "{type: object, properties: {a: {$ref: \"http://x/y\"}}}",
+            "spec.skills[0].inputSchema: ",
+        ),
     ];
     for (stage, schema, expected) in rows {
         policies.apply("edge", &skill(stage, schema));
@@ -209,10 +240,15 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
 #[tokio::test]
 async fn a_prompt_that_changes_or_comes_later_is_noticed_and_one_that_is_too_large_is_refused() {
     let (policies, kubelet) = namespace("conflicts-prompts").await;
-    let spec = spec(", skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.problem }}\"}]}]");
+    let spec = spec(
+        ", skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.problem }}\"}]}]",
+    );
     policies.apply("edge", &spec);
     policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
-    let prompts = |text: &str| json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": text}}).to_string();
+    let prompts = |text: &str| {
+        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": text}})
+            .to_string()
+    };
     policies.apply_document(&prompts("be brief"));
     let first = policies.wait_until_ready("edge").await;
     policies.apply_document(&prompts("be thorough"));
@@ -222,7 +258,11 @@ async fn a_prompt_that_changes_or_comes_later_is_noticed_and_one_that_is_too_lar
     let second = second.await;
     policies.apply_document(&prompts(&"x".repeat(64 * 1024 + 1)));
     let refused = policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
-    assert!(refused.message.starts_with("spec.skills[0].stages[0].system: 65537 bytes: must be at most 65536"), "{}", refused.message);
+    assert!(
+        refused.message.starts_with("spec.skills[0].stages[0].system: 65537 bytes: must be at most 65536"),
+        "{}",
+        refused.message
+    );
     assert_eq!(policies.get("edge").await.status.and_then(|s| s.config_hash), second.config_hash);
     policies.kubectl(&["delete", "configmap", "prompts"]);
     policies.wait_for_condition("edge", "ResolvedRefs", "False", "ConfigMapMissing").await;

@@ -19,16 +19,22 @@ fn fixtures() -> BTreeMap<String, (PathBuf, PathBuf)> {
     let folder = checkout().join("crds/fixtures");
     let files = fs::read_dir(&folder).expect("the fixtures").map(|entry| entry.expect("an entry").file_name());
     let names = files.filter_map(|file| file.to_str()?.strip_suffix(".invalid.yaml").map(str::to_string));
-    names.map(|name| (name.clone(), (folder.join(format!("{name}.valid.yaml")), folder.join(format!("{name}.invalid.yaml"))))).collect()
+    names
+        .map(|name| {
+            (name.clone(), (folder.join(format!("{name}.valid.yaml")), folder.join(format!("{name}.invalid.yaml"))))
+        })
+        .collect()
 }
 
 /// Sends a policy as `kubectl create --dry-run=server` does; the causes of a refusal.
 async fn refusal(client: &Client, text: &str) -> Vec<String> {
     let document: Value = serde_saphyr::from_str(text).expect("YAML");
-    let request = http::Request::post("/apis/routing.hyperguild.io/v1alpha1/namespaces/default/routingpolicies?dryRun=All&fieldValidation=Strict")
-        .header("content-type", "application/json")
-        .body(serde_json::to_vec(&document).expect("JSON"))
-        .expect("a request");
+    let request = http::Request::post(
+        "/apis/routing.hyperguild.io/v1alpha1/namespaces/default/routingpolicies?dryRun=All&fieldValidation=Strict",
+    )
+    .header("content-type", "application/json")
+    .body(serde_json::to_vec(&document).expect("JSON"))
+    .expect("a request");
     match client.request::<Value>(request).await {
         Ok(_) => vec![],
         Err(kube::Error::Api(status)) => {
@@ -50,7 +56,8 @@ async fn every_rule_refuses_its_invalid_fixture_for_one_reason_and_takes_its_val
         let valid = fs::read_to_string(valid).unwrap_or_else(|e| panic!("{name}.valid.yaml: {e}"));
         let invalid = fs::read_to_string(invalid).expect("it was listed");
         let expected = invalid.lines().next().and_then(|line| line.strip_prefix("# refused: "));
-        let expected = expected.unwrap_or_else(|| panic!("{name}.invalid.yaml: its first line does not say how it is refused"));
+        let expected =
+            expected.unwrap_or_else(|| panic!("{name}.invalid.yaml: its first line does not say how it is refused"));
         let accepted = refusal(&client, &valid).await;
         if !accepted.is_empty() {
             wrong.push(format!("{name}.valid.yaml is refused: {accepted:?}"));
@@ -73,7 +80,8 @@ async fn every_sample_is_applied_and_accepted() {
     let policies = Policies::in_new_namespace(plane, "routing").await;
     let kubelet = Kubelet::start(plane, "routing").await;
     let folder = checkout().join("deploy/samples");
-    let samples: Vec<PathBuf> = fs::read_dir(folder).expect("the samples").map(|entry| entry.expect("an entry").path()).collect();
+    let samples: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the samples").map(|entry| entry.expect("an entry").path()).collect();
     let samples: Vec<&PathBuf> = samples.iter().filter(|path| path.extension().is_some_and(|e| e == "yaml")).collect();
     assert!(samples.len() >= 6, "{samples:?}");
     for sample in &samples {
@@ -110,8 +118,13 @@ async fn kubectl_get_shows_whether_the_last_change_runs() {
     policies.wait_for_condition("house", "Ready", "False", "Invalid").await;
     let shown = policies.kubectl(&["get", "routing", "--output", "wide"]);
     let aged = |line: &str| {
-        let age = line.split_whitespace().find(|word| word.ends_with('s') && word.trim_end_matches('s').chars().all(|c| c.is_ascii_digit() || c == 'm'));
-        let words: Vec<String> = line.split_whitespace().map(|word| if Some(word) == age { "AGE".into() } else { word.to_string() }).collect();
+        let age = line.split_whitespace().find(|word| {
+            word.ends_with('s') && word.trim_end_matches('s').chars().all(|c| c.is_ascii_digit() || c == 'm')
+        });
+        let words: Vec<String> = line
+            .split_whitespace()
+            .map(|word| if Some(word) == age { "AGE".into() } else { word.to_string() })
+            .collect();
         words.join(" ")
     };
     insta::assert_snapshot!("get_wide", shown.lines().map(aged).collect::<Vec<_>>().join("\n"));

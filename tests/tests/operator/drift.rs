@@ -41,7 +41,8 @@ fn owned_leaves(object: &Value) -> Vec<Vec<Step>> {
 }
 
 fn collect(fields: &Value, path: &mut Vec<Step>, leaves: &mut Vec<Vec<Step>>) {
-    let children: Vec<(&String, &Value)> = fields.as_object().into_iter().flatten().filter(|(key, _)| *key != ".").collect();
+    let children: Vec<(&String, &Value)> =
+        fields.as_object().into_iter().flatten().filter(|(key, _)| *key != ".").collect();
     if children.is_empty() {
         leaves.push(path.clone());
     }
@@ -67,7 +68,8 @@ fn find<'a>(object: &'a Value, leaf: &[Step]) -> Option<(String, &'a Value)> {
                 (format!("{}/{escaped}", found.0), found.1.get(name)?)
             }
             Step::Element(keys) => {
-                let holds = |element: &Value| keys.as_object().into_iter().flatten().all(|(k, v)| element.get(k) == Some(v));
+                let holds =
+                    |element: &Value| keys.as_object().into_iter().flatten().all(|(k, v)| element.get(k) == Some(v));
                 let index = found.1.as_array()?.iter().position(holds)?;
                 (format!("{}/{index}", found.0), &found.1[index])
             }
@@ -134,7 +136,9 @@ async fn drift(policies: &Policies, kind: &str, name: &str, tally: &mut Tally) {
 async fn drift_of_policy(namespace_name: &str, spec: &str) {
     let policies = namespace(namespace_name).await;
     let texts = json!({"ca.crt": include_str!("home-ca.pem"), "notes.md": "write notes"});
-    policies.apply_document(&json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts"}, "data": texts}).to_string());
+    policies.apply_document(
+        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts"}, "data": texts}).to_string(),
+    );
     policies.apply("edge", spec);
     policies.wait_for_condition("edge", "Accepted", "True", "Accepted").await;
     waiting::until("the last child", || policies.object("NetworkPolicy", "edge")).await;
@@ -212,6 +216,9 @@ async fn what_others_set_stays() {
     let containers: BTreeSet<&str> = containers.filter_map(|container| container["name"].as_str()).collect();
     assert_eq!(containers, ["routing", "sidecar"].into());
     assert_eq!(policies.object("Service", "edge").await.expect("it")["metadata"]["labels"]["team"], json!("blue"));
-    assert_eq!(policies.object("ConfigMap", "edge").await.expect("it")["metadata"]["annotations"]["note"], json!("kept"));
+    assert_eq!(
+        policies.object("ConfigMap", "edge").await.expect("it")["metadata"]["annotations"]["note"],
+        json!("kept")
+    );
     assert!(kubelet.addresses().keys().all(|pod| !pods.contains_key(pod)), "the restart took place");
 }

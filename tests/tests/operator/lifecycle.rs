@@ -71,7 +71,8 @@ fn strip(object: &mut Value) {
 /// Applies a spec and waits until the operator has dealt with it.
 async fn settle(policies: &Policies, spec: &Value) {
     policies.apply("edge", &spec.to_string());
-    let dealt_with = policies.wait_for("edge", "the operator to have dealt with it", |status| !status.conditions.is_empty());
+    let dealt_with =
+        policies.wait_for("edge", "the operator to have dealt with it", |status| !status.conditions.is_empty());
     dealt_with.await;
 }
 
@@ -84,7 +85,8 @@ fn fields() -> BTreeSet<String> {
     found
 }
 
-const OF_KUBERNETES: [&str; 3] = ["/dataPlane/affinity", "/dataPlane/tolerations", "/dataPlane/topologySpreadConstraints"];
+const OF_KUBERNETES: [&str; 3] =
+    ["/dataPlane/affinity", "/dataPlane/tolerations", "/dataPlane/topologySpreadConstraints"];
 
 fn leaves(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
     let properties = schema["properties"].as_object();
@@ -96,107 +98,11 @@ fn leaves(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// What a policy says that changes one field of the full one: another value, or the field gone, with what goes with it.
-fn changes() -> Vec<(&'static str, Value)> {
-    let gone = Value::Null;
-    vec![
-        ("/upstream/url", json!("http://other:1")),
-        ("/upstream/apiKeySecretRef/name", json!("other")),
-        ("/upstream/apiKeySecretRef/key", json!("OTHER")),
-        ("/upstream/apiKeySecretRef", gone.clone()),
-        ("/upstream/caBundle/configMapKeyRef/name", json!("texts2")),
-        ("/upstream/caBundle/configMapKeyRef/key", json!("other.crt")),
-        ("/upstream/caBundle", json!({"text": CERTIFICATE})),
-        ("/upstream/caBundle", gone.clone()),
-        ("/models/local/name", json!("other")),
-        ("/models/local/parameters", json!({"temperature": 0.5})),
-        ("/models/local/parameters", gone.clone()),
-        ("/models/local/timeout", json!("61s")),
-        ("/models/local/timeout", gone.clone()),
-        ("/models/local/upstream", json!({"url": "http://own:5", "apiKeySecretRef": {"name": "own", "key": "K"}, "caBundle": {"configMapKeyRef": {"name": "texts", "key": "ca.crt"}}})),
-        ("/models/local/upstream", json!({"url": "http://own:5", "caBundle": {"text": CERTIFICATE}})),
-        ("/models/claude/name", json!("other")),
-        ("/models/claude/parameters", json!({"max_tokens": 5})),
-        ("/models/claude/timeout", gone.clone()),
-        ("/models/claude/upstream/url", json!("https://other.example:8443")),
-        ("/models/claude/upstream/apiKeySecretRef/name", json!("other")),
-        ("/models/claude/upstream/apiKeySecretRef/key", json!("OTHER")),
-        ("/models/claude/upstream/caBundle", json!({"configMapKeyRef": {"name": "texts", "key": "ca.crt"}})),
-        ("/models/claude/upstream/caBundle", json!({"text": CERTIFICATE})),
-        ("/models/claude/upstream", gone.clone()),
-        ("/brain/url", json!("http://other:3301")),
-        ("/brain/tokenSecretRef/name", json!("other")),
-        ("/brain/tokenSecretRef/key", json!("OTHER")),
-        ("/brain", gone.clone()),
-        ("/thresholds/floor", json!("0.99")),
-        ("/thresholds/ceil", json!("0.50")),
-        ("/thresholds", gone.clone()),
-        ("/evidence/window", json!("1d")),
-        ("/evidence/ttl", json!("5s")),
-        ("/evidence/minSamples", json!(9)),
-        ("/evidence/holdFor", json!("0s")),
-        ("/evidence", gone.clone()),
-        ("/skills/0/name", json!("debug")),
-        ("/skills/0/thresholds/floor", json!("0.91")),
-        ("/skills/0/thresholds/ceil", json!("0.61")),
-        ("/skills/0/route", json!("Claude")),
-        ("/skills/0/onLocalError", json!("Claude")),
-        ("/skills/1/description", json!("Other.")),
-        ("/skills/1/inputSchema", json!({"type": "object", "properties": {"commits": {"type": "string", "maxLength": 9}}})),
-        ("/skills/1/stages/0/system/configMapKeyRef/key", json!("ca.crt")),
-        ("/skills/1/stages/0/system/configMapKeyRef/name", json!("texts2")),
-        ("/skills/1/stages/1/system/text", json!("lengthen")),
-        ("/skills/1/stages/1/user", json!("Again: {{ previous }}")),
-        ("/skills", gone.clone()),
-        ("/access/tokens/0/name", json!("bob")),
-        ("/access/tokens/0/secretRef/name", json!("other")),
-        ("/access/tokens/0/secretRef/key", json!("BOB")),
-        ("/access/allowedOrigins", json!(["https://other.example"])),
-        ("/access/allowedHosts", json!(["other.example"])),
-        ("/access", gone.clone()),
-        ("/timeouts/local", json!("101s")),
-        ("/timeouts/total", json!("201s")),
-        ("/timeouts", gone.clone()),
-        ("/limits/inFlight", json!(65)),
-        ("/limits", gone.clone()),
-        ("/decisionLine", json!("Show")),
-        ("/decisionLine", gone.clone()),
-        ("/suspend", json!(false)),
-        ("/service/type", json!("LoadBalancer")),
-        ("/service/type", json!("ClusterIP")),
-        ("/service/port", json!(8081)),
-        ("/service/nodePort", json!(32302)),
-        ("/service/nodePort", gone.clone()),
-        ("/service/annotations", json!({"example.com/other": "kept"})),
-        ("/service", gone.clone()),
-        ("/dataPlane/replicas", json!(1)),
-        ("/dataPlane/image", json!("routing:10")),
-        ("/dataPlane/image", gone.clone()),
-        ("/dataPlane/imagePullPolicy", json!("Always")),
-        ("/dataPlane/imagePullPolicy", gone.clone()),
-        ("/dataPlane/imagePullSecrets/0/name", json!("other")),
-        ("/dataPlane/imagePullSecrets", gone.clone()),
-        ("/dataPlane/nodeSelector", json!({"disk": "hdd"})),
-        ("/dataPlane/nodeSelector", gone.clone()),
-        ("/dataPlane/tolerations", json!([{"key": "other", "operator": "Exists"}])),
-        ("/dataPlane/tolerations", gone.clone()),
-        ("/dataPlane/affinity", gone.clone()),
-        ("/dataPlane/topologySpreadConstraints", json!([{"maxSkew": 2, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}])),
-        ("/dataPlane/topologySpreadConstraints", gone.clone()),
-        ("/dataPlane/priorityClassName", json!("system-node-critical")),
-        ("/dataPlane/priorityClassName", gone.clone()),
-        ("/dataPlane/resources/limits", json!({"memory": "300Mi", "cpu": "2"})),
-        ("/dataPlane/resources/requests", json!({"cpu": "100m"})),
-        ("/dataPlane/resources", gone.clone()),
-        ("/dataPlane/podLabels", json!({"team": "red"})),
-        ("/dataPlane/podLabels", gone.clone()),
-        ("/dataPlane/podAnnotations", json!({"example.com/other": "1"})),
-        ("/dataPlane/podAnnotations", gone.clone()),
-        ("/dataPlane/workspaces/0/name", json!("docs")),
-        ("/dataPlane/workspaces/0/persistentVolumeClaim/claimName", json!("docs")),
-        ("/dataPlane/workspaces", gone.clone()),
-        ("/dataPlane", gone),
-    ]
+/// What changes one field of the full policy: another value, or the field gone, with what goes with it.
+fn changes() -> Vec<(String, Value)> {
+    let certificate = serde_json::to_string(CERTIFICATE).expect("JSON");
+    let changes = include_str!("field_changes.yaml").replace("\"CERTIFICATE\"", &certificate);
+    serde_saphyr::from_str(&changes).expect("YAML")
 }
 
 /// The full spec with one change. A nodePort goes with its type only.
@@ -217,7 +123,11 @@ fn changed(path: &str, value: &Value) -> Value {
 
 /// The fields that a change touches, as the CRD calls them.
 fn touched(path: &str, value: &Value) -> Vec<String> {
-    let general = path.split('/').map(|part| if part.parse::<usize>().is_ok() { "0" } else { part }).collect::<Vec<_>>().join("/");
+    let general = path
+        .split('/')
+        .map(|part| if part.parse::<usize>().is_ok() { "0" } else { part })
+        .collect::<Vec<_>>()
+        .join("/");
     let mut all = vec![general.clone()];
     if let (Value::Object(fields), false) = (value, OF_KUBERNETES.contains(&general.as_str())) {
         all.extend(fields.iter().flat_map(|(name, value)| touched(&format!("{path}/{name}"), value)));
@@ -230,9 +140,15 @@ async fn whatever_changed_the_end_equals_a_fresh_install() {
     let (old, fresh) = (namespace("lifecycle-old").await, namespace("lifecycle-fresh").await);
     for policies in [&old, &fresh] {
         policies.apply_document(&texts());
-        policies.apply_document(&texts().replace("\"texts\"", "\"texts2\"").replace("ca.crt", "other.crt").replace("write notes", "write other notes"));
+        policies.apply_document(
+            &texts()
+                .replace("\"texts\"", "\"texts2\"")
+                .replace("ca.crt", "other.crt")
+                .replace("write notes", "write other notes"),
+        );
         // Keys of the one are asked of the other as well.
-        let both = json!({"data": {"ca.crt": CERTIFICATE, "other.crt": CERTIFICATE, "notes.md": "write notes"}}).to_string();
+        let both =
+            json!({"data": {"ca.crt": CERTIFICATE, "other.crt": CERTIFICATE, "notes.md": "write notes"}}).to_string();
         for name in ["texts", "texts2"] {
             policies.kubectl(&["patch", "configmap", name, "--type=merge", "--patch", &both]);
         }
@@ -241,7 +157,7 @@ async fn whatever_changed_the_end_equals_a_fresh_install() {
     let first = children(&old).await;
     let mut covered = BTreeSet::new();
     for (path, value) in changes() {
-        let spec = changed(path, &value);
+        let spec = changed(&path, &value);
         settle(&old, &spec).await;
         let accepted = old.wait_for_condition("edge", "Accepted", "True", "Accepted").await;
         let changed_children = children(&old).await;
@@ -255,12 +171,16 @@ async fn whatever_changed_the_end_equals_a_fresh_install() {
         }
         assert_eq!(changed_children.len(), fresh_children.len(), "{path} = {value}");
         assert_eq!(children(&old).await, first, "{path} unset again");
-        covered.extend(touched(path, &value));
+        covered.extend(touched(&path, &value));
     }
     let fields = fields();
     let missing: Vec<&String> = fields.iter().filter(|field| !covered.contains(*field)).collect();
     assert_eq!(missing, Vec::<&String>::new(), "fields of the CRD that no change is about");
-    println!("{} fields of the spec covered by {} changes, each made, compared and undone", fields.len(), changes().len());
+    println!(
+        "{} fields of the spec covered by {} changes, each made, compared and undone",
+        fields.len(),
+        changes().len()
+    );
 }
 
 #[tokio::test]
@@ -280,12 +200,19 @@ async fn a_deleted_policy_takes_its_children_with_it_and_one_made_anew_at_once_i
     let uid = policies.get("edge").await.metadata.uid;
     assert_ne!(uid, first);
     for kind in CHILD_KINDS {
-        for object in policies.objects(kind).list(&kube::api::ListParams::default().labels("app.kubernetes.io/managed-by=routing-operator")).await.expect("a list") {
+        for object in policies
+            .objects(kind)
+            .list(&kube::api::ListParams::default().labels("app.kubernetes.io/managed-by=routing-operator"))
+            .await
+            .expect("a list")
+        {
             let owners = object.metadata.owner_references.unwrap_or_default();
-            assert_eq!(owners.iter().map(|owner| Some(owner.uid.clone())).collect::<Vec<_>>(), [uid.clone()], "{kind}");
+            let uids: Vec<&str> = owners.iter().map(|owner| owner.uid.as_str()).collect();
+            assert_eq!(uids, uid.iter().map(String::as_str).collect::<Vec<_>>(), "{kind}");
         }
     }
-    waiting::until("the same children as before", || async { (children(&policies).await == before).then_some(()) }).await;
+    waiting::until("the same children as before", || async { (children(&policies).await == before).then_some(()) })
+        .await;
     policies.kubectl(&["delete", "rp", "edge"]);
     waiting::until("no child", || async { children(&policies).await.is_empty().then_some(()) }).await;
     waiting::until("no pod", || std::future::ready(kubelet.addresses().is_empty().then_some(()))).await;

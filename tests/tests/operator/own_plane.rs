@@ -25,7 +25,9 @@ fn rights(plane: &ControlPlane, kinds: &str) -> BTreeSet<Right> {
     let roles = plane.kubectl(&["get", kinds, "--all-namespaces", selector, "--output=json"]).expect_worked();
     let roles: Value = serde_json::from_str(&roles).expect("JSON");
     let mut all = BTreeSet::new();
-    for rule in roles["items"].as_array().expect("roles").iter().flat_map(|role| role["rules"].as_array().expect("rules")) {
+    for rule in
+        roles["items"].as_array().expect("roles").iter().flat_map(|role| role["rules"].as_array().expect("rules"))
+    {
         let texts = |field: &str| -> Vec<String> {
             rule[field].as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_string)).collect()
         };
@@ -77,17 +79,21 @@ async fn tour(plane: &'static ControlPlane, policies: &Policies) {
     let mut hash = None;
     // Back and forth, so that the same event comes twice.
     for in_flight in [1, 2, 1, 2] {
-        policies.apply("edge", &spec(&format!(", {skills}, limits: {{inFlight: {in_flight}}}, dataPlane: {{replicas: 2}}")));
+        policies.apply(
+            "edge",
+            &spec(&format!(", {skills}, limits: {{inFlight: {in_flight}}}, dataPlane: {{replicas: 2}}")),
+        );
         let ready = policies.wait_for("edge", "the change", |status| {
             status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
         });
         hash = ready.await.config_hash;
     }
     policies.apply("edge", &spec(", service: {type: ClusterIP}"));
-    policies.wait_for("edge", "the change", |status| {
-        status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
-    })
-    .await;
+    policies
+        .wait_for("edge", "the change", |status| {
+            status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
+        })
+        .await;
     for (kind, name) in [("Service", "edge-nodeport"), ("PodDisruptionBudget", "edge")] {
         assert!(policies.object(kind, name).await.is_none(), "{kind} {name} is no longer built");
     }
@@ -109,7 +115,9 @@ async fn the_operator_has_the_rights_that_it_uses_and_no_others() {
     assert_eq!(unused, Vec::<&Right>::new(), "granted and never used");
     let missing: Vec<&Right> = used.difference(&granted).collect();
     assert_eq!(missing, Vec::<&Right>::new(), "used and not granted");
-    assert!(granted.iter().all(|(group, resource, verb)| ![group, resource, verb].iter().any(|text| text.contains('*'))));
+    assert!(
+        granted.iter().all(|(group, resource, verb)| ![group, resource, verb].iter().any(|text| text.contains('*')))
+    );
     assert!(granted.iter().all(|(_, resource, _)| !resource.contains("secret")));
     println!("{} rights granted, each of them used", granted.len());
 }
@@ -139,7 +147,10 @@ async fn in_the_steady_state_nothing_is_written() {
     operator.wait_until("watching").await;
     let policies = Policies::in_new_namespace(plane, "steady").await;
     let kubelet = Kubelet::start(plane, "steady").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}, access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"));
+    policies.apply(
+        "edge",
+        &spec(", dataPlane: {replicas: 2}, access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"),
+    );
     policies.kubectl(&["create", "secret", "generic", "s", "--from-literal=K=canary"]);
     policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
     policies.wait_until_ready("edge").await;
@@ -176,7 +187,10 @@ async fn versions(policies: &Policies) -> BTreeMap<String, String> {
     for kind in CHILD_KINDS.iter().chain(["Pod"].iter()) {
         for object in policies.objects(kind).list(&ListParams::default()).await.expect("a list") {
             let metadata = object.metadata;
-            all.insert(format!("{kind} {}", metadata.name.unwrap_or_default()), metadata.resource_version.unwrap_or_default());
+            all.insert(
+                format!("{kind} {}", metadata.name.unwrap_or_default()),
+                metadata.resource_version.unwrap_or_default(),
+            );
         }
     }
     let policy = policies.get("edge").await.metadata;
@@ -190,7 +204,8 @@ fn writes(plane: &ControlPlane) -> BTreeMap<String, u64> {
     for entry in plane.audit() {
         let (verb, object) = (entry["verb"].as_str().unwrap_or_default(), &entry["objectRef"]);
         if matches!(verb, "create" | "patch" | "update" | "delete") && object["resource"] != json!("leases") {
-            *all.entry(format!("{} {} {}", object["resource"], object["subresource"], object["name"])).or_default() += 1;
+            *all.entry(format!("{} {} {}", object["resource"], object["subresource"], object["name"])).or_default() +=
+                1;
         }
     }
     all
@@ -243,7 +258,10 @@ async fn of_two_replicas_one_works_and_the_other_takes_over() {
     first.wait_until("watching").await;
     let second = Operator::start(plane, "second", &[]).await;
     second.wait_until("standing by").await;
-    assert_eq!((metric(&first, "routing_operator_leader").await, metric(&second, "routing_operator_leader").await), (1, 0));
+    assert_eq!(
+        (metric(&first, "routing_operator_leader").await, metric(&second, "routing_operator_leader").await),
+        (1, 0)
+    );
     let policies = Policies::in_new_namespace(plane, "lease").await;
     let _kubelet = Kubelet::start(plane, "lease").await;
     policies.apply("edge", &spec(""));

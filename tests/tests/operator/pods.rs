@@ -31,7 +31,8 @@ async fn a_change_is_ready_when_every_replica_runs_it_without_a_restart() {
 
     policies.apply("edge", &spec(", dataPlane: {replicas: 3}, thresholds: {floor: \"0.95\", ceil: \"0.80\"}"));
     let changed = policies.wait_for("edge", "the change on all replicas", |status| {
-        status.config_hash != first.config_hash && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
+        status.config_hash != first.config_hash
+            && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
     });
     let changed = changed.await;
     assert_eq!(changed.replicas.map(|r| r.programmed), Some(3));
@@ -122,7 +123,10 @@ async fn a_pod_that_does_not_answer_is_named_and_the_others_are_counted() {
     let unreachable = policies.wait_for_condition("edge", "Programmed", "Unknown", "PodUnreachable").await;
     assert!(unreachable.message.contains(&pod), "{}", unreachable.message);
     let status = policies.wait_for("edge", "the other pod", |s| s.replicas.is_some_and(|r| r.programmed == 1)).await;
-    assert_eq!(condition(&status, "Ready").map(|c| (c.status.as_str(), c.reason.as_str())), Some(("Unknown", "PodUnreachable")));
+    assert_eq!(
+        condition(&status, "Ready").map(|c| (c.status.as_str(), c.reason.as_str())),
+        Some(("Unknown", "PodUnreachable"))
+    );
     assert_eq!(condition(&status, "Reconciling").map(|c| c.status.as_str()), Some("True"));
     assert!(condition(&status, "Stalled").is_none());
 }
@@ -145,7 +149,8 @@ async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_las
     // A pod that starts runs the last good config, and says so.
     policies.kubectl(&["delete", "pod", &pod]);
     let old = pod.clone();
-    let fresh = waiting::until("a new pod", || async { kubelet.addresses().into_iter().find(|(name, _)| *name != old) }).await;
+    let fresh =
+        waiting::until("a new pod", || async { kubelet.addresses().into_iter().find(|(name, _)| *name != old) }).await;
     let running: Value = waiting::until("the new pod's status", || async {
         let answer = tests::http().get(format!("http://{}:3211/status", fresh.1)).send().await.ok()?;
         answer.json().await.ok()
@@ -197,11 +202,14 @@ async fn scaling_goes_through_the_policy_and_changes_no_config() {
     let one = policies.wait_until_ready("edge").await;
     policies.kubectl(&["scale", "rp/edge", "--replicas=3"]);
     let three = policies.wait_for("edge", "three replicas", |status| {
-        status.replicas.is_some_and(|r| r.programmed == 3) && condition(status, "Ready").is_some_and(|c| c.status == "True")
+        status.replicas.is_some_and(|r| r.programmed == 3)
+            && condition(status, "Ready").is_some_and(|c| c.status == "True")
     });
     let three = three.await;
     assert_eq!(three.config_hash, one.config_hash);
-    let scale: Value = serde_json::from_str(&policies.kubectl(&["get", "rp", "edge", "--subresource=scale", "--output=json"])).expect("JSON");
+    let scale: Value =
+        serde_json::from_str(&policies.kubectl(&["get", "rp", "edge", "--subresource=scale", "--output=json"]))
+            .expect("JSON");
     assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(3), &json!(3)));
     assert_eq!(scale["status"]["selector"], json!("app.kubernetes.io/name=routing,app.kubernetes.io/instance=edge"));
     assert!(policies.object("PodDisruptionBudget", "edge").await.is_some());

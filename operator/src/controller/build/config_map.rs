@@ -19,9 +19,5 @@ pub const LAST_GOOD: &str = "last-good.yaml";
 pub fn config_map(policy: &RoutingPolicy, rendered: &Rendered, last_good: Option<String>) -> ConfigMap {
     let mut data = BTreeMap::from([(POLICY.to_string(), rendered.text.clone())]);
     data.extend(last_good.map(|text| (LAST_GOOD.to_string(), text)));
-    ConfigMap {
-        metadata: labels::metadata(policy, &policy.name_any()),
-        data: Some(data),
-        ..ConfigMap::default()
-    }
+    ConfigMap { metadata: labels::metadata(policy, &policy.name_any()), data: Some(data), ..ConfigMap::default() }
 }

@@ -13,7 +13,7 @@ use kube::{ResourceExt, api::ObjectMeta};
 use super::{labels, pod};
 use crate::controller::validate::Valid;
 
-/// Old ReplicaSets that are kept for `kubectl rollout undo`.
+/// Old ReplicaSets that are kept, to be looked at: what `kubectl rollout undo` brings back is put right again.
 const HISTORY: i32 = 3;
 
 /// The Deployment. Its replicas are always set: `kubectl scale rp` is the way to change them.

@@ -12,10 +12,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use super::{
-    labels,
-    pod::MCP_PORT,
-};
+use super::{labels, pod::MCP_PORT};
 use crate::pod_status::ADMIN_PORT;
 
 const DNS_PORT: u16 = 53;

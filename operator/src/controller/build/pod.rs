@@ -219,9 +219,11 @@ fn requirements(resources: Option<&Resources>) -> ResourceRequirements {
         (!all.is_empty()).then_some(all)
     };
     match resources {
-        Some(Resources { limits, requests }) => {
-            ResourceRequirements { limits: amounts(limits), requests: amounts(requests), ..ResourceRequirements::default() }
-        }
+        Some(Resources { limits, requests }) => ResourceRequirements {
+            limits: amounts(limits),
+            requests: amounts(requests),
+            ..ResourceRequirements::default()
+        },
         None => {
             let little = [("cpu", "50m"), ("memory", "64Mi")];
             let requests = little.map(|(name, amount)| (name.to_string(), Quantity(amount.into())));

@@ -4,7 +4,8 @@ use super::*;
 use crate::controller::{dereference::Texts, validate::validate};
 
 fn policy(more: &str) -> RoutingPolicy {
-    let spec = format!("upstream: {{url: \"http://a:4000\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
+    let spec =
+        format!("upstream: {{url: \"http://a:4000\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
     let mut policy = RoutingPolicy::new("edge", serde_saphyr::from_str(&spec).expect(more));
     policy.metadata.namespace = Some("house".into());
     policy.metadata.uid = Some("u1".into());
@@ -26,7 +27,14 @@ fn pod(more: &str) -> Value {
 #[test]
 fn children_of_a_plain_policy() {
     let names: Vec<String> = built("").into_keys().collect();
-    let expected = ["ConfigMap edge", "Deployment edge", "NetworkPolicy edge", "Service edge", "Service edge-nodeport", "ServiceAccount edge"];
+    let expected = [
+        "ConfigMap edge",
+        "Deployment edge",
+        "NetworkPolicy edge",
+        "Service edge",
+        "Service edge-nodeport",
+        "ServiceAccount edge",
+    ];
     assert_eq!(names, expected);
     for (name, body) in built("") {
         let metadata = &body["metadata"];
@@ -60,13 +68,18 @@ fn the_type_of_service_decides_what_is_exposed() {
 
 #[test]
 fn each_secret_key_is_one_optional_file_of_the_one_volume() {
-    let pod = pod("access: {tokens: [{name: a, secretRef: {name: s, key: A}}, {name: b, secretRef: {name: s, key: B}}, {name: c, secretRef: {name: t, key: A}}]}");
+    let pod = pod(
+        "access: {tokens: [{name: a, secretRef: {name: s, key: A}}, {name: b, secretRef: {name: s, key: B}}, {name: c, secretRef: {name: t, key: A}}]}",
+    );
     let volumes = pod["volumes"].as_array().expect("volumes");
     assert_eq!(volumes.len(), 1);
     let sources = &volumes[0]["projected"]["sources"];
     assert_eq!(sources[0], json!({"configMap": {"name": "edge"}}));
     let item = |secret: &str, key: &str| json!({"key": key, "path": format!("secrets/{secret}/{key}")});
-    assert_eq!(sources[1], json!({"secret": {"name": "s", "items": [item("s", "A"), item("s", "B")], "optional": true}}));
+    assert_eq!(
+        sources[1],
+        json!({"secret": {"name": "s", "items": [item("s", "A"), item("s", "B")], "optional": true}})
+    );
     assert_eq!(sources[2], json!({"secret": {"name": "t", "items": [item("t", "A")], "optional": true}}));
 }
 
@@ -85,7 +98,10 @@ fn workspaces_are_mounted_and_named_to_the_data_plane() {
     let container = &pod["containers"][0];
     let roots = container["env"].as_array().expect("variables").iter().find(|v| v["name"] == "ROUTING_WORKSPACE_ROOTS");
     assert_eq!(roots.map(|v| v["value"].clone()), Some(json!("/workspaces/code:/workspaces/docs")));
-    assert_eq!(container["volumeMounts"][1], json!({"name": "workspace-code", "mountPath": "/workspaces/code", "readOnly": true}));
+    assert_eq!(
+        container["volumeMounts"][1],
+        json!({"name": "workspace-code", "mountPath": "/workspaces/code", "readOnly": true})
+    );
     assert_eq!(pod["volumes"][2]["persistentVolumeClaim"], json!({"claimName": "d", "readOnly": true}));
 }
 
@@ -105,15 +121,23 @@ fn the_network_policy_names_the_ports_of_models_and_brain() {
     assert_eq!(ports, [&json!(443), &json!(4000)]);
     assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 3210, "protocol": "TCP"}]}), "callers from anywhere");
     assert_eq!(spec["ingress"][1]["ports"][0]["port"], json!(3211));
-    assert_eq!(spec["ingress"][1]["from"][0]["podSelector"]["matchLabels"], json!({"app.kubernetes.io/name": "routing-operator"}));
+    assert_eq!(
+        spec["ingress"][1]["from"][0]["podSelector"]["matchLabels"],
+        json!({"app.kubernetes.io/name": "routing-operator"})
+    );
 }
 
 #[test]
 fn labels_that_tie_pods_to_their_policy_hold_whatever_else_is_asked_for() {
-    let children = built("dataPlane: {podLabels: {team: blue}, topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]}");
+    let children = built(
+        "dataPlane: {podLabels: {team: blue}, topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]}",
+    );
     let template = &children["Deployment edge"]["spec"]["template"];
     let labels = &template["metadata"]["labels"];
-    assert_eq!((&labels["team"], &labels["app"], &labels["app.kubernetes.io/instance"]), (&json!("blue"), &json!("edge"), &json!("edge")));
+    assert_eq!(
+        (&labels["team"], &labels["app"], &labels["app.kubernetes.io/instance"]),
+        (&json!("blue"), &json!("edge"), &json!("edge"))
+    );
     let selector = &template["spec"]["topologySpreadConstraints"][0]["labelSelector"];
     assert_eq!(*selector, children["Deployment edge"]["spec"]["selector"], "spread among this policy's pods");
 }
@@ -121,11 +145,19 @@ fn labels_that_tie_pods_to_their_policy_hold_whatever_else_is_asked_for() {
 #[test]
 fn the_last_good_config_is_the_one_that_all_pods_ran() {
     let hash = |text: &str| Document::parse(text).expect("a policy").hash;
-    let text = |floor: &str| validate(&policy(&format!("thresholds: {{floor: \"{floor}\", ceil: \"0.1\"}}")), &Texts::new()).expect("valid").rendered.text;
+    let text = |floor: &str| {
+        validate(&policy(&format!("thresholds: {{floor: \"{floor}\", ceil: \"0.1\"}}")), &Texts::new())
+            .expect("valid")
+            .rendered
+            .text
+    };
     let (old, new) = (text("0.2"), text("0.3"));
     let config_map = |kept: Option<&str>| {
         let object = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {}, "data": {"policy.yaml": new, "last-good.yaml": kept}});
-        BTreeMap::from([(ChildKey::new(ChildKind::ConfigMap, "edge"), serde_json::from_value::<DynamicObject>(object).expect("an object"))])
+        BTreeMap::from([(
+            ChildKey::new(ChildKind::ConfigMap, "edge"),
+            serde_json::from_value::<DynamicObject>(object).expect("an object"),
+        )])
     };
     let status = |hash: String, programmed: &str, pods: u32| -> RoutingPolicyStatus {
         serde_json::from_value(json!({"configHash": hash, "replicas": {"programmed": pods}, "conditions": [{"type": "Programmed", "status": programmed, "reason": "x", "message": "", "lastTransitionTime": "2026-01-01T00:00:00Z"}]})).expect("a status")

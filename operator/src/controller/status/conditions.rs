@@ -119,7 +119,8 @@ fn wants_pods(observed: &Observed<'_>) -> bool {
 fn missing_message(missing: &BTreeSet<(&MissingSecret, &str)>) -> String {
     let mut said = BTreeSet::new();
     let new = missing.iter().filter(|(secret, _)| said.insert((&secret.name, &secret.key)));
-    let lines = new.map(|(MissingSecret { name, key, reason }, pod)| format!("Secret {name}, key {key}: {reason} (pod {pod})"));
+    let lines =
+        new.map(|(MissingSecret { name, key, reason }, pod)| format!("Secret {name}, key {key}: {reason} (pod {pod})"));
     lines.collect::<Vec<_>>().join("; ")
 }
 
@@ -128,9 +129,8 @@ fn programmed(observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
     let pods = observed.pods;
     let rollout = replicas::rollout(observed).unwrap_or_default();
     let other_config = |pod: &&PodView| pod.status().is_some() && !pod.runs(observed.wanted);
-    if let Some(Problem { reason, message, .. }) = observed.applied.problems.first() {
-        let stalled = observed.applied.problems.iter().any(Problem::is_stalled);
-        return Finding { stalled, ..Finding::new("False", reason, message) };
+    if let Some(problems) = problems(&observed.applied.problems) {
+        return problems;
     }
     if observed.valid.is_err() {
         return Finding::stalled(reason::NOT_ACCEPTED, kept_running(observed, counts));
@@ -160,6 +160,13 @@ fn programmed(observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
     Finding::new("True", reason::PROGRAMMED, progress(observed, counts))
 }
 
+/// All of them in one message, under the reason of the first that somebody must mend.
+fn problems(problems: &[Problem]) -> Option<Finding> {
+    let first = problems.iter().find(|problem| problem.is_stalled()).or(problems.first())?;
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    Some(Finding { stalled: first.is_stalled(), ..Finding::new("False", first.reason, messages.join("; ")) })
+}
+
 fn refusal(pod: &PodView) -> Option<String> {
     let refused = pod.status()?.refused.as_ref()?;
     Some(format!("pod {} refuses the config: {}", pod.name, refused.reason.trim()))
@@ -184,18 +191,25 @@ fn kept_running(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
         return "the policy is not accepted, so no pod was made for it".into();
     }
     let ReplicaCounts { programmed, current, .. } = counts;
-    format!("the last change is not accepted; {programmed} of {current} pods keep running config {}", short(observed.wanted))
+    format!(
+        "the last change is not accepted; {programmed} of {current} pods keep running config {}",
+        short(observed.wanted)
+    )
 }
 
 fn ready(chain: [&Finding; 3], observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
-    if let Some(first) = chain.into_iter().find(|finding| finding.status != "True") {
-        // Somebody must act, whichever of them says so.
-        return Finding { stalled: chain.iter().any(|finding| finding.stalled), ..first.clone() };
+    // What somebody must mend comes before what is wrong, and that before what is not known yet.
+    let wrong = |finding: &&Finding| finding.status == "False";
+    let first = chain.into_iter().find(|finding| finding.stalled).or_else(|| chain.into_iter().find(wrong));
+    if let Some(first) = first.or_else(|| chain.into_iter().find(|finding| finding.status != "True")) {
+        return first.clone();
     }
     let rollout = replicas::rollout(observed);
     match rollout.unwrap_or_default().waiting {
         Some(message) => Finding::new("False", reason::PROGRESSING, message),
-        None if counts.desired == 0 => Finding::new("True", reason::SCALED_TO_ZERO, "no pod is asked for, nothing is served"),
+        None if counts.desired == 0 => {
+            Finding::new("True", reason::SCALED_TO_ZERO, "no pod is asked for, nothing is served")
+        }
         None => Finding::new("True", reason::READY, format!("{}, and serve", progress(observed, counts))),
     }
 }

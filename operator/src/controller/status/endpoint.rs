@@ -36,12 +36,8 @@ fn node_port(service: &DynamicObject) -> Option<u16> {
 /// A node that runs a pod. The one that was shown stays while it runs one, so that the address does not change for
 /// nothing.
 fn node_address(observed: &Observed<'_>, port: u16) -> Option<String> {
-    let mut addresses: Vec<String> = observed
-        .pods
-        .iter()
-        .filter_map(|pod| pod.host_ip)
-        .map(|ip| SocketAddr::new(ip, port).to_string())
-        .collect();
+    let mut addresses: Vec<String> =
+        observed.pods.iter().filter_map(|pod| pod.host_ip).map(|ip| SocketAddr::new(ip, port).to_string()).collect();
     addresses.sort();
     let shown = observed.policy.status.as_ref().and_then(|status| status.endpoint.as_ref()?.url.as_deref());
     let shown = addresses.iter().find(|address| shown == Some(format!("http://{address}/mcp").as_str()));

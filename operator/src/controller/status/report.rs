@@ -1,9 +1,6 @@
 //! Writes the status, when it differs, and tells what changed in an event.
 
-use crds::{
-    RoutingPolicy,
-    policy::RoutingPolicyStatus,
-};
+use crds::{RoutingPolicy, policy::RoutingPolicyStatus};
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
@@ -43,7 +40,12 @@ pub async fn report(
     Ok(())
 }
 
-async fn publish(context: &Context, policy: &RoutingPolicy, previous: &RoutingPolicyStatus, status: &RoutingPolicyStatus) {
+async fn publish(
+    context: &Context,
+    policy: &RoutingPolicy,
+    previous: &RoutingPolicyStatus,
+    status: &RoutingPolicyStatus,
+) {
     for event in events::transitions(previous, status) {
         if let Err(error) = context.recorder.publish(&event, &policy.object_ref(&())).await {
             tracing::warn!(name = %policy.name_any(), reason = %event.reason, %error, "an event is lost");

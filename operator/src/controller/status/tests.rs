@@ -5,11 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    controller::{
-        dereference::Texts,
-        refusal::Problem,
-        validate::validate,
-    },
+    controller::{dereference::Texts, refusal::Problem, validate::validate},
     pod_status::PodStatus,
 };
 
@@ -36,7 +32,10 @@ fn running(name: &str) -> PodView {
 fn rolled_out(replicas: i32) -> Applied {
     let deployment = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"generation": 1}, "spec": {"replicas": replicas, "selector": {}, "template": {}}, "status": {"observedGeneration": 1, "updatedReplicas": replicas, "replicas": replicas, "availableReplicas": replicas}});
     let deployment: DynamicObject = serde_json::from_value(deployment).expect("an object");
-    Applied { objects: BTreeMap::from([(ChildKey::new(ChildKind::Deployment, "edge"), deployment)]), ..Applied::default() }
+    Applied {
+        objects: BTreeMap::from([(ChildKey::new(ChildKind::Deployment, "edge"), deployment)]),
+        ..Applied::default()
+    }
 }
 
 fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> RoutingPolicyStatus {
@@ -65,16 +64,25 @@ fn said(status: &RoutingPolicyStatus) -> (String, String) {
 fn each_finding_is_one_chain_of_conditions() {
     let two = "dataPlane: {replicas: 2}";
     let secret = "access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}";
-    let problem = |reason| Applied { problems: vec![Problem { key: ChildKey::new(ChildKind::Service, "edge"), reason, message: "why".into() }], ..rolled_out(1) };
+    let problem = |reason| Applied {
+        problems: vec![Problem { key: ChildKey::new(ChildKind::Service, "edge"), reason, message: "why".into() }],
+        ..rolled_out(1)
+    };
     let failed = {
         let mut applied = rolled_out(1);
         let object = applied.objects.values_mut().next().expect("the Deployment");
-        object.data["status"]["conditions"] = json!([{"type": "ReplicaFailure", "status": "True", "message": "forbidden: exceeded quota: few"}]);
+        object.data["status"]["conditions"] =
+            json!([{"type": "ReplicaFailure", "status": "True", "message": "forbidden: exceeded quota: few"}]);
         applied
     };
     let other = || pod("p1", Ok(json!({"configHash": "old"})));
     let refusing = || pod("p1", Ok(json!({"configHash": "old", "refused": {"reason": "policy.yaml: no"}})));
-    let misses = || pod("p1", Ok(json!({"configHash": "new", "missingSecrets": [{"name": "s", "key": "K", "reason": "not found"}]})));
+    let misses = || {
+        pod(
+            "p1",
+            Ok(json!({"configHash": "new", "missingSecrets": [{"name": "s", "key": "K", "reason": "not found"}]})),
+        )
+    };
     let pulling = || PodView { name: "p2".into(), waiting: Some("ErrImagePull: no".into()), ..PodView::default() };
     let accepted = "Accepted=True/Accepted ResolvedRefs=True/ResolvedRefs ";
     let rows: Vec<(&str, Applied, Vec<PodView>, String, &str)> = vec![
@@ -89,7 +97,8 @@ fn each_finding_is_one_chain_of_conditions() {
         ("", problem(reason::PREVIOUS_POLICY), vec![], format!("{accepted}Programmed=False/PreviousPolicy Ready=False/PreviousPolicy Reconciling=True/PreviousPolicy"), "why"),
         ("dataPlane: {replicas: 0}", rolled_out(0), vec![], format!("{accepted}Programmed=True/ScaledToZero Ready=True/ScaledToZero"), "no pod is asked for, nothing is served"),
         (secret, rolled_out(1), vec![misses()], "Accepted=True/Accepted ResolvedRefs=False/SecretMissing Programmed=True/Programmed Ready=False/SecretMissing Reconciling=True/SecretMissing".into(), "Secret s, key K: not found (pod p1)"),
-        (secret, rolled_out(1), vec![], "Accepted=True/Accepted ResolvedRefs=Unknown/NoPodAsked Programmed=False/Progressing Ready=Unknown/NoPodAsked Reconciling=True/NoPodAsked".into(), "no pod runs the config yet, so none has said whether its Secrets are there"),
+        (secret, rolled_out(1), vec![], "Accepted=True/Accepted ResolvedRefs=Unknown/NoPodAsked Programmed=False/Progressing Ready=False/Progressing Reconciling=True/Progressing".into(), "0 of 1 pods run config new"),
+        (secret, problem(reason::NODE_PORT_TAKEN), vec![], "Accepted=True/Accepted ResolvedRefs=Unknown/NoPodAsked Programmed=False/NodePortTaken Ready=False/NodePortTaken Stalled=True/NodePortTaken".into(), "why"),
         ("limits: {inFlight: 0}", rolled_out(1), vec![running("p1")], "Accepted=False/Invalid ResolvedRefs=True/ResolvedRefs Programmed=False/NotAccepted Ready=False/Invalid Stalled=True/Invalid".into(), "spec.limits.inFlight: 0: must be from 1 to 10000"),
     ];
     for (more, applied, pods, expected, message) in rows {
@@ -109,7 +118,15 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
     let applied = rolled_out(1);
     let pods = [running("p1")];
     let later = "2026-05-05T05:05:05.123Z".parse().expect("a time");
-    let observed = Observed { policy: &policy, valid: valid.as_ref(), applied: &applied, wanted: Some("new"), pods: &pods, skills_are_due: true, now: later };
+    let observed = Observed {
+        policy: &policy,
+        valid: valid.as_ref(),
+        applied: &applied,
+        wanted: Some("new"),
+        pods: &pods,
+        skills_are_due: true,
+        now: later,
+    };
     assert_eq!(status(&observed), first, "nothing changed: nothing to write");
     let gone = Observed { pods: &[], ..observed };
     let ready = status(&gone).conditions.into_iter().find(|c| c.type_ == condition::READY).expect("always there");
@@ -118,7 +135,8 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
 
 #[test]
 fn without_tokens_it_is_called_insecure() {
-    let insecure = |more: &str| is_true(&status_of(&policy(more), &rolled_out(1), &[running("p1")]), condition::INSECURE);
+    let insecure =
+        |more: &str| is_true(&status_of(&policy(more), &rolled_out(1), &[running("p1")]), condition::INSECURE);
     assert!(insecure(""));
     assert!(!insecure("access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"));
 }
@@ -126,7 +144,11 @@ fn without_tokens_it_is_called_insecure() {
 #[test]
 fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_are_due() {
     let report = |hash: &str, rate: f64, age: u64| json!({"configHash": hash, "skills": [{"name": "debug", "passRate": rate, "samples": 5, "route": "split", "evidenceAgeMs": age}]});
-    let pods = [pod("p1", Ok(report("new", 0.811, 900))), pod("p2", Ok(report("new", 0.824, 100))), pod("p3", Ok(report("old", 0.1, 1)))];
+    let pods = [
+        pod("p1", Ok(report("new", 0.811, 900))),
+        pod("p2", Ok(report("new", 0.824, 100))),
+        pod("p3", Ok(report("old", 0.1, 1))),
+    ];
     let mut policy = policy("");
     let first = status_of(&policy, &rolled_out(1), &pods);
     assert_eq!(json!(first.skills), json!([{"name": "debug", "passRate": "0.82", "samples": 5, "route": "Split"}]));
@@ -134,18 +156,34 @@ fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_
     let valid = validate(&policy, &Texts::new());
     let applied = rolled_out(1);
     let newer = [pod("p1", Ok(report("new", 0.9, 1)))];
-    let observed = Observed { policy: &policy, valid: valid.as_ref(), applied: &applied, wanted: Some("new"), pods: &newer, skills_are_due: false, now: NOW.parse().expect("a time") };
+    let observed = Observed {
+        policy: &policy,
+        valid: valid.as_ref(),
+        applied: &applied,
+        wanted: Some("new"),
+        pods: &newer,
+        skills_are_due: false,
+        now: NOW.parse().expect("a time"),
+    };
     assert_eq!(status(&observed).skills, first.skills);
     let renamed = json!({"configHash": "new", "skills": [{"name": "notes", "route": "local"}, {"name": "later", "route": "orbital"}]});
     let others = [pod("p1", Ok(renamed))];
-    assert_eq!(json!(status(&Observed { pods: &others, ..observed }).skills), json!([{"name": "notes", "route": "Local"}]), "other skills are shown at once, unknown routes not at all");
+    assert_eq!(
+        json!(status(&Observed { pods: &others, ..observed }).skills),
+        json!([{"name": "notes", "route": "Local"}]),
+        "other skills are shown at once, unknown routes not at all"
+    );
 }
 
 #[test]
 fn the_endpoint_is_a_node_that_runs_a_pod_and_stays_the_same_one() {
-    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {}, "spec": {"ports": [{"nodePort": 30310}]}});
+    let service =
+        json!({"apiVersion": "v1", "kind": "Service", "metadata": {}, "spec": {"ports": [{"nodePort": 30310}]}});
     let mut applied = rolled_out(1);
-    applied.objects.insert(ChildKey::new(ChildKind::Service, "edge-nodeport"), serde_json::from_value(service).expect("an object"));
+    applied.objects.insert(
+        ChildKey::new(ChildKind::Service, "edge-nodeport"),
+        serde_json::from_value(service).expect("an object"),
+    );
     let on = |ip: &str| PodView { host_ip: ip.parse().ok(), ..running(ip) };
     let mut policy = policy("");
     let url = |policy: &RoutingPolicy, pods: &[PodView]| status_of(policy, &applied, pods).endpoint.and_then(|e| e.url);
