@@ -251,6 +251,44 @@ async fn an_api_server_that_was_away_finds_everything_as_it_is_to_be() {
 }
 
 #[tokio::test]
+async fn a_policy_that_can_not_be_read_is_told_so_and_holds_up_no_other() {
+    let plane = plane().await;
+    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+    // As a CRD of another version may have let it in.
+    let anything = json!([{
+        "op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec",
+        "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
+    }]);
+    let crd =
+        ["patch", "crd", "routingpolicies.routing.hyperguild.io", "--type=json", "--patch", &anything.to_string()];
+    plane.kubectl(&crd).expect_worked();
+    let policies = Policies::in_new_namespace(plane, "undecodable").await;
+    let _kubelet = Kubelet::start(plane, "undecodable").await;
+    let unreadable = "{upstream: 5, models: {}}";
+    waiting::until("the changed schema to be in force", || async {
+        let document = tests::policies::document("bad", unreadable);
+        plane.kubectl_with(&["apply", "--namespace", "undecodable", "--filename", "-"], &document).worked.then_some(())
+    })
+    .await;
+    let operator = Operator::start(plane, "operator", &[]).await;
+    operator.wait_until("watching").await;
+    policies.apply("good", &spec(""));
+    policies.wait_until_ready("good").await;
+    let conditions = waiting::until("the bad one to be told", || async {
+        let shown: Value =
+            serde_json::from_str(&policies.kubectl(&["get", "rp", "bad", "--output=json"])).expect("JSON");
+        shown["status"]["conditions"].as_array().cloned()
+    })
+    .await;
+    let said: Vec<String> =
+        conditions.iter().map(|c| format!("{}={}/{}", c["type"], c["status"], c["reason"])).collect();
+    assert_eq!(said.join(" ").replace('"', ""), "Accepted=False/Invalid Ready=False/Invalid Stalled=True/Invalid");
+    // Corrected, it is like any other.
+    policies.apply("bad", &spec(""));
+    policies.wait_until_ready("bad").await;
+}
+
+#[tokio::test]
 async fn of_two_replicas_one_works_and_the_other_takes_over() {
     let plane = plane().await;
     plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
