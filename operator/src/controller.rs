@@ -33,7 +33,7 @@ use kube::{
 
 use self::{
     apply::Applied,
-    child::Namespace,
+    child::{ChildKey, ChildKind, Namespace},
     dereference::{Seen, dereference},
     memory::{Memories, Memory},
     status::Observed,
@@ -60,8 +60,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// Counts.
     pub metrics: Arc<Metrics>,
-    /// Image of data planes whose policy names none.
-    pub image: String,
+    /// What the operator was installed with.
+    pub installation: build::Installation,
     /// How often a settled policy is looked at.
     pub resync: Duration,
     /// What is remembered between looks.
@@ -154,7 +154,7 @@ async fn look_with(policy: &RoutingPolicy, context: &Context, memory: &mut Memor
     let applied = match &valid {
         Ok(valid) => {
             let last_good = build::last_good(&existing, policy.status.as_ref());
-            let built = build::build(policy, valid, last_good, &context.image);
+            let built = build::build(policy, valid, last_good, &context.installation);
             apply::apply(&namespace, policy, built, existing, memory).await?
         }
         Err(_) => Applied::nothing(policy, existing),
@@ -163,8 +163,11 @@ async fn look_with(policy: &RoutingPolicy, context: &Context, memory: &mut Memor
         return Ok(Action::await_change());
     }
     let wanted = status::wanted_hash(policy, valid.as_ref().ok(), &applied);
-    let pods = ask::ask(context, pods).await;
-    poke::poke(context, &namespace, policy, wanted.as_deref(), &pods, memory).await?;
+    // Without a Deployment of its own, pods under its labels are somebody else's.
+    let name = policy.name_any();
+    let has_pods = applied.objects.contains_key(&ChildKey::new(ChildKind::Deployment, &name));
+    let pods = ask::ask(context, &name, if has_pods { pods } else { vec![] }).await;
+    poke::poke(context, &namespace, policy, wanted.as_deref(), &pods, memory).await;
     let observed = Observed {
         policy,
         valid: valid.as_ref(),
@@ -176,7 +179,10 @@ async fn look_with(policy: &RoutingPolicy, context: &Context, memory: &mut Memor
     };
     let status = status::status(&observed);
     status::report(context, &namespace, policy, &status, memory).await?;
-    Ok(pace::next_look(&status, &applied, context.resync, memory))
+    match applied.failed {
+        Some(failed) => Err(failed),
+        None => Ok(pace::next_look(&status, &applied, context.resync, memory)),
+    }
 }
 
 /// How long until a failed look is tried again: longer each time, for this policy alone.

@@ -39,7 +39,7 @@ pub async fn while_leading<W: Future<Output = ()>>(
             tracing::info!(lease = LEASE, "leading");
             metrics.leader.set(1);
             tokio::select! {
-                () = work() => {}
+                () = work() => tokio::time::sleep(RETRY).await,
                 () = wait_for(&mut leading, false) => tracing::warn!(lease = LEASE, "the lease is lost: standing by"),
             }
             metrics.leader.set(0);
@@ -73,8 +73,8 @@ async fn lease(settings: &Settings, client: &Client, readiness: &Readiness) -> L
 }
 
 async fn wait_for(leading: &mut watch::Receiver<bool>, state: bool) {
-    if leading.wait_for(|leading| *leading == state).await.is_err() {
-        // The task that renews the lease is gone, which it is only when this process ends.
+    // The task that renews the lease is gone: nobody leads without it, and this replica never again.
+    if leading.wait_for(|leading| *leading == state).await.is_err() && state {
         std::future::pending::<()>().await;
     }
 }

@@ -23,10 +23,10 @@ pub mod telemetry;
 
 use std::sync::Arc;
 
-use kube::Client;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub use client::Clients;
 pub use settings::Settings;
 
 use crate::{admin::Readiness, metrics::Metrics};
@@ -54,13 +54,13 @@ pub enum OperatorError {
 ///
 /// # Errors
 /// The admin port can not be served.
-pub async fn run(settings: Settings, client: Client, stop: CancellationToken) -> Result<(), OperatorError> {
+pub async fn run(settings: Settings, clients: Clients, stop: CancellationToken) -> Result<(), OperatorError> {
     let address = settings.admin_address;
     let listener = TcpListener::bind(address).await.map_err(|reason| OperatorError::Listen { address, reason })?;
     let (metrics, readiness) = (Arc::new(Metrics::default()), Arc::new(Readiness::default()));
     let admin = admin::serve(listener, Arc::clone(&metrics), Arc::clone(&readiness), stop.clone());
-    let controller = leader::while_leading(&settings, client.clone(), &metrics, &readiness, stop.clone(), || {
-        controller::run(&settings, client.clone(), &metrics, &readiness)
+    let controller = leader::while_leading(&settings, clients.lease, &metrics, &readiness, stop.clone(), || {
+        controller::run(&settings, clients.api.clone(), &metrics, &readiness)
     });
     let (served, ()) = tokio::join!(admin, controller);
     served.map_err(OperatorError::Admin)

@@ -26,10 +26,10 @@ async fn main() -> ExitCode {
 async fn operate(settings: Settings) -> Result<(), OperatorError> {
     // Fails only when one is installed already, and nothing here installs another.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = client::connect().await?;
+    let clients = client::connect().await?;
     let stop = CancellationToken::new();
     tokio::spawn(cancel_on_signal(stop.clone()));
-    run(settings, client, stop).await
+    run(settings, clients, stop).await
 }
 
 async fn cancel_on_signal(stop: CancellationToken) {

@@ -15,6 +15,8 @@ pub const ADMIN_PORT: u16 = 3211;
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Largest answer, in bytes: 64 skills need a small part of it.
 const ANSWER_MAX: usize = 256 * 1024;
+/// Most missing secrets that are repeated: a policy refers to fewer.
+const SECRETS_MAX: usize = 32;
 /// Longest reason that is repeated, in characters.
 const REASON_MAX: usize = 400;
 
@@ -101,7 +103,23 @@ pub async fn ask(client: &Client, ip: IpAddr) -> Result<PodStatus, String> {
             return Err(format!("answered more than {ANSWER_MAX} bytes"));
         }
     }
-    serde_json::from_slice(&body).map_err(|e| printable(&format!("answered no status: {e}"), REASON_MAX))
+    let status =
+        serde_json::from_slice(&body).map_err(|e| printable(&format!("answered no status: {e}"), REASON_MAX))?;
+    Ok(shown(status))
+}
+
+/// What is repeated of a pod's answer is bounded, and can not forge a line.
+fn shown(mut status: PodStatus) -> PodStatus {
+    if let Some(refused) = &mut status.refused {
+        refused.reason = printable(refused.reason.trim(), REASON_MAX);
+    }
+    status.missing_secrets.truncate(SECRETS_MAX);
+    for MissingSecret { name, key, reason } in &mut status.missing_secrets {
+        for text in [name, key, reason] {
+            *text = printable(text, REASON_MAX);
+        }
+    }
+    status
 }
 
 /// The innermost cause, without the address: it is the pod's own.

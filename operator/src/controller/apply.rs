@@ -18,12 +18,15 @@ use serde_json::{Value, json};
 use super::{
     Error, FIELD_MANAGER,
     build::Children,
-    child::{Child, ChildKey, Namespace},
+    child::{Child, ChildKey, ChildKind, Namespace},
     memory::{Memory, Sent},
     ownership::{self, Owner},
     refusal::{Meaning, Problem, Refused, meaning},
     status::reason,
 };
+
+/// Looks that may fail in a row before the status says so.
+const FAILURES_UNSAID: u32 = 2;
 
 /// The children after this look.
 #[derive(Default)]
@@ -32,6 +35,8 @@ pub struct Applied {
     pub objects: BTreeMap<ChildKey, DynamicObject>,
     /// Those that are not as they are to be.
     pub problems: Vec<Problem>,
+    /// What failed again and again and may yet pass: the look is to be tried again.
+    pub failed: Option<Error>,
     /// Everything goes anyway.
     pub namespace_is_ending: bool,
 }
@@ -62,6 +67,8 @@ pub async fn apply(
         return Ok(Applied { problems, ..Applied::nothing(policy, existing) });
     }
     let built: Vec<ChildKey> = children.iter().map(|child| child.key.clone()).collect();
+    // What was refused once and is no longer built is nothing to wait for.
+    memory.refused.retain(|key, _| built.contains(key));
     let mut applied = Applied::default();
     for child in children {
         let found = existing.get(&child.key);
@@ -70,7 +77,10 @@ pub async fn apply(
             return Ok(applied);
         }
     }
-    for (key, object) in existing.iter().filter(|(key, object)| !built.contains(key) && is_ours(policy, object)) {
+    let is_orphan = |key: &ChildKey, object: &DynamicObject| {
+        !built.contains(key) && is_ours(policy, object) && object.metadata.deletion_timestamp.is_none()
+    };
+    for (key, object) in existing.iter().filter(|(key, object)| is_orphan(key, object)) {
         delete(namespace, key, object).await?;
         memory.applied.remove(key);
     }
@@ -118,6 +128,7 @@ async fn apply_one(
     if let Some(object) = existing {
         let version = object.resource_version().unwrap_or_default();
         if memory.applied.get(&key).is_some_and(|last| last.body == sent && last.version == version) {
+            memory.refused.remove(&key);
             applied.objects.insert(key, object.clone());
             return Ok(());
         }
@@ -146,19 +157,32 @@ async fn apply_one(
                 applied.objects.extend(existing.map(|object| (key, object.clone())));
             }
             Meaning::NamespaceIsEnding => applied.namespace_is_ending = true,
-            Meaning::Transient(error) => return Err(Error::api(format!("applying {key}"))(error)),
+            Meaning::Transient(error) => {
+                let failed = Error::api(format!("applying {key}"))(error);
+                // It may pass. When it does not, it must not hide the rest, nor stay unsaid.
+                if memory.failures < FAILURES_UNSAID {
+                    return Err(failed);
+                }
+                applied.problems.push(Problem {
+                    reason: reason::API_ERROR,
+                    message: failed.to_string(),
+                    key: key.clone(),
+                });
+                applied.failed = applied.failed.take().or(Some(failed));
+                applied.objects.extend(existing.map(|object| (key, object.clone())));
+            }
         },
     }
     Ok(())
 }
 
-/// Applies a child. Elements that somebody else put into a list of ours may make the whole invalid: a Service whose port
-/// was renumbered by hand has two of one name once ours is back. Then ours replace the list.
+/// Applies a child. A Service whose port was renumbered by hand has two ports of one name once ours is back, which is
+/// invalid: then ours replace the list.
 async fn send(namespace: &Namespace, key: &ChildKey, body: &Value, exists: bool) -> kube::Result<DynamicObject> {
     let api = namespace.children(key.kind);
     let apply = PatchParams::apply(FIELD_MANAGER).force();
     match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
-        Err(kube::Error::Api(status)) if exists && is_invalid(&status) => {
+        Err(kube::Error::Api(status)) if exists && key.kind == ChildKind::Service && is_invalid(&status) => {
             let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
             let refused = kube::Error::Api(status);
             let replaced = api.patch(&key.name, &update, &Patch::Merge(body)).await.map_err(|_| refused)?;

@@ -51,8 +51,8 @@ impl PodView {
 }
 
 /// Asks every pod that is not ending.
-pub async fn ask(context: &Context, pods: Vec<Pod>) -> Vec<PodView> {
-    let asked = pods.into_iter().filter(is_wanted).map(|pod| async move {
+pub async fn ask(context: &Context, policy: &str, pods: Vec<Pod>) -> Vec<PodView> {
+    let asked = pods.into_iter().filter(|pod| is_wanted(policy, pod)).map(|pod| async move {
         let mut view = view(&pod);
         if let Some(ip) = running_at(&pod) {
             let answer = pod_status::ask(&context.pods, ip).await;
@@ -68,9 +68,13 @@ pub async fn ask(context: &Context, pods: Vec<Pod>) -> Vec<PodView> {
     views
 }
 
-fn is_wanted(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    pod.metadata.deletion_timestamp.is_none() && !matches!(phase, Some("Succeeded" | "Failed"))
+/// Not ending, and of the policy's Deployment: labels alone can be anybody's.
+fn is_wanted(policy: &str, pod: &Pod) -> bool {
+    let replica_set = pod.labels().get("pod-template-hash").map(|hash| format!("{policy}-{hash}"));
+    let controller = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
+    let of_deployment =
+        controller.is_some_and(|owner| owner.kind == "ReplicaSet" && Some(&owner.name) == replica_set.as_ref());
+    of_deployment && pod.metadata.deletion_timestamp.is_none()
 }
 
 fn running_at(pod: &Pod) -> Option<IpAddr> {

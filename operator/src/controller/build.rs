@@ -26,6 +26,15 @@ use super::{
     validate::Valid,
 };
 
+/// What the operator was installed with.
+#[derive(Clone, Debug)]
+pub struct Installation {
+    /// Image of data planes whose policy names none.
+    pub image: String,
+    /// Where the operator's own pods are.
+    pub namespace: String,
+}
+
 /// The children of a policy.
 #[derive(Debug)]
 pub struct Children {
@@ -40,15 +49,20 @@ pub struct Children {
 
 /// Builds the children.
 #[must_use]
-pub fn build(policy: &RoutingPolicy, valid: &Valid, last_good: Option<String>, image: &str) -> Children {
+pub fn build(
+    policy: &RoutingPolicy,
+    valid: &Valid,
+    last_good: Option<String>,
+    installation: &Installation,
+) -> Children {
     Children {
         service_account: pod::service_account(policy),
         config_map: config_map::config_map(policy, &valid.rendered, last_good),
-        deployment: deployment::deployment(policy, valid, image),
+        deployment: deployment::deployment(policy, valid, &installation.image),
         service: service::cluster_ip(policy),
         exposed: service::exposed(policy),
         disruption_budget: disruption_budget::disruption_budget(policy),
-        network_policy: network_policy::network_policy(policy, &valid.table),
+        network_policy: network_policy::network_policy(policy, &valid.table, &installation.namespace),
     }
 }
 

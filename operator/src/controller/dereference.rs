@@ -21,6 +21,9 @@ const REQUESTS_AT_ONCE: usize = 8;
 /// Most pods of one policy that are looked at: twice the replicas allowed, for a rolling update.
 const PODS_MAX: u32 = 200;
 
+/// Pods that were evicted pile up.
+const NOT_ENDED: &str = "status.phase!=Failed,status.phase!=Succeeded";
+
 /// A text, or why there is none.
 pub type Texts = BTreeMap<ConfigMapKeyRef, Result<String, String>>;
 
@@ -86,7 +89,8 @@ async fn children(policy: &RoutingPolicy, namespace: &Namespace) -> Result<BTree
 }
 
 async fn pods(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Vec<Pod>, Error> {
-    let these = ListParams::default().labels(&labels::selector_text(&policy.name_any())).limit(PODS_MAX);
+    let these =
+        ListParams::default().labels(&labels::selector_text(&policy.name_any())).fields(NOT_ENDED).limit(PODS_MAX);
     let list = namespace.pods().list(&these).await.map_err(Error::api("listing pods"))?;
     Ok(list.items)
 }

@@ -26,12 +26,12 @@ pub fn owner(object: &ObjectMeta, policy: &str, policy_uid: &str) -> Owner {
     if references.iter().any(|reference| reference.uid == policy_uid) {
         return Owner::ThisPolicy;
     }
-    if annotation(object, ADOPT) == Some(policy) && object.deletion_timestamp.is_none() {
-        return Owner::ThisPolicy;
-    }
+    let is_handed_over = annotation(object, ADOPT) == Some(policy) && object.deletion_timestamp.is_none();
     match references.iter().find(|reference| reference.controller == Some(true)) {
         Some(other) if other.kind == "RoutingPolicy" && other.name == policy => Owner::PreviousPolicy,
         Some(other) => Owner::Other(format!("{} {}", other.kind, other.name)),
+        // Who has a controller can not be handed over: the two would fight for it.
+        None if is_handed_over => Owner::ThisPolicy,
         None if annotation(object, labels::POLICY_UID) == Some(policy_uid) => Owner::ThisPolicy,
         None => Owner::Other("nobody that it names".into()),
     }

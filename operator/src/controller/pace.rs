@@ -16,6 +16,8 @@ const BACKOFF_MAX: Duration = Duration::from_secs(60);
 /// The first and the longest wait before a refused child is sent again.
 const REFUSED_FIRST: Duration = Duration::from_secs(5);
 const REFUSED_MAX: Duration = Duration::from_secs(300);
+/// Whatever is remembered, a look follows another after this long at the earliest.
+const REFUSED_LEAST: Duration = Duration::from_secs(1);
 /// While a change is on its way: until the first age each so often, until the second each so often, then rarely.
 const FRESH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(500));
 const YOUNG: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(2));
@@ -56,7 +58,7 @@ pub fn next_look(status: &RoutingPolicyStatus, applied: &Applied, resync: Durati
     // A refused child is sent again when its time has come.
     if !applied.problems.is_empty() {
         let times = memory.refused.values().map(|refused| refused.again_at.saturating_duration_since(Instant::now()));
-        wait = times.min().map_or(wait, |time| wait.min(time));
+        wait = times.min().map_or(wait, |time| wait.min(time.max(REFUSED_LEAST)));
     }
     Action::requeue(wait)
 }

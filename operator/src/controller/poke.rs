@@ -23,6 +23,8 @@ const FIRST: Duration = Duration::from_secs(3);
 const MOST: Duration = Duration::from_secs(60);
 /// Enough of a hash to tell configs apart, in characters.
 const HASH_SHOWN: usize = 16;
+/// What is believed of a number that a pod carries.
+const TIMES_MAX: u32 = 1_000_000;
 /// Longest `requestedAt` that is copied, in characters.
 const REQUESTED_AT_MAX: usize = 64;
 
@@ -35,9 +37,6 @@ pub struct Poked {
 }
 
 /// Tells the pods that need it.
-///
-/// # Errors
-/// A pod can not be annotated.
 pub async fn poke(
     context: &Context,
     namespace: &Namespace,
@@ -45,7 +44,7 @@ pub async fn poke(
     wanted: Option<&str>,
     pods: &[PodView],
     memory: &mut Memory,
-) -> Result<(), Error> {
+) {
     memory.pokes.retain(|uid, _| pods.iter().any(|pod| pod.uid == *uid));
     let requested = policy.metadata.annotations.as_ref().and_then(|annotations| annotations.get(REQUESTED_AT));
     for pod in pods {
@@ -61,11 +60,13 @@ pub async fn poke(
         if annotations.is_empty() {
             continue;
         }
-        annotate(namespace, pod, &annotations).await?;
-        context.metrics.poked();
+        // A pod that can not be told must not keep the rest from being reported.
+        match annotate(namespace, pod, &annotations).await {
+            Ok(()) => context.metrics.poked(),
+            Err(error) => tracing::warn!(namespace = %namespace.name, %error, "a pod is not told of its config"),
+        }
         memory.pokes.extend(told.map(|told| (pod.uid.clone(), told)));
     }
-    Ok(())
 }
 
 /// Whether a pod that answers and runs another config is to be told now.
@@ -76,10 +77,17 @@ fn due(pod: &PodView, hash: &str, last: Option<&Poked>, now: Instant) -> Option<
     let times = match last.filter(|last| last.hash == hash) {
         Some(last) if now < last.again_at => return None,
         Some(last) => last.times + 1,
-        None => 1,
+        // Told by an operator before this one: the value must be a new one.
+        None => told_before(pod, hash) + 1,
     };
     let wait = FIRST.saturating_mul(1 << (times - 1).min(8)).min(MOST);
     Some(Poked { hash: hash.into(), times, again_at: now + wait })
+}
+
+fn told_before(pod: &PodView, hash: &str) -> u32 {
+    let told = pod.annotations.get(CONFIG).and_then(|value| value.rsplit_once('-'));
+    let same = told.filter(|(short, _)| !short.is_empty() && hash.starts_with(short));
+    same.and_then(|(_, times)| times.parse().ok()).unwrap_or(0).min(TIMES_MAX)
 }
 
 fn newly_requested(pod: &PodView, requested: &str) -> Option<String> {
@@ -135,6 +143,14 @@ mod tests {
         let first = due(&pod("old"), "new", None, now);
         assert_eq!(first.as_ref().map(|told| told.times), Some(1));
         assert_eq!(due(&pod("old"), "newer", first.as_ref(), now).map(|told| told.times), Some(1));
+    }
+
+    #[test]
+    fn after_a_restart_of_the_operator_the_value_is_a_new_one() {
+        let annotations = [(CONFIG.to_string(), "new-4".to_string())].into();
+        let told = PodView { annotations, ..pod("old") };
+        assert_eq!(due(&told, "new", None, Instant::now()).map(|told| told.times), Some(5));
+        assert_eq!(due(&told, "other", None, Instant::now()).map(|told| told.times), Some(1));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Problem {
     /// Whether somebody must act, rather than wait.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
-        self.reason != reason::PREVIOUS_POLICY
+        ![reason::PREVIOUS_POLICY, reason::API_ERROR].contains(&self.reason)
     }
 }
 

@@ -29,7 +29,13 @@ use kube::{
     },
 };
 
-use super::{Context, FIELD_MANAGER, build::labels, error_policy, memory::Memories, reconcile};
+use super::{
+    Context, FIELD_MANAGER,
+    build::{Installation, labels},
+    error_policy,
+    memory::Memories,
+    reconcile,
+};
 use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 
 /// Policies that are looked at at the same time.
@@ -66,7 +72,7 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         pods,
         recorder: Recorder::new(client.clone(), reporter),
         metrics: Arc::clone(metrics),
-        image: settings.image.clone(),
+        installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
         resync: settings.resync,
         memories: Memories::default(),
     });

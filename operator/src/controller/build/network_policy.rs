@@ -16,17 +16,19 @@ use super::{labels, pod::MCP_PORT};
 use crate::pod_status::ADMIN_PORT;
 
 const DNS_PORT: u16 = 53;
+/// Label that every namespace has, with its name.
+const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
 /// The NetworkPolicy of the pods. Addresses of models and brain may be anywhere, so only their ports are named.
 #[must_use]
-pub fn network_policy(policy: &RoutingPolicy, table: &RoutingTable) -> NetworkPolicy {
+pub fn network_policy(policy: &RoutingPolicy, table: &RoutingTable, operators: &str) -> NetworkPolicy {
     let name = policy.name_any();
     NetworkPolicy {
         metadata: labels::metadata(policy, &name),
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(labels::label_selector(&name)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
-            ingress: Some(vec![callers(), operator()]),
+            ingress: Some(vec![callers(), operator(operators)]),
             egress: Some(vec![names(), upstreams(table)]),
         }),
     }
@@ -37,14 +39,14 @@ fn callers() -> NetworkPolicyIngressRule {
 }
 
 /// The admin port has no token: the operator alone may ask it (and the kubelet, which no policy keeps out).
-fn operator() -> NetworkPolicyIngressRule {
-    let operator = LabelSelector {
-        match_labels: Some([(labels::NAME.to_string(), labels::OPERATOR.to_string())].into()),
+fn operator(namespace: &str) -> NetworkPolicyIngressRule {
+    let labelled = |name: &str, value: &str| LabelSelector {
+        match_labels: Some([(name.to_string(), value.to_string())].into()),
         ..LabelSelector::default()
     };
     let peer = NetworkPolicyPeer {
-        namespace_selector: Some(LabelSelector::default()),
-        pod_selector: Some(operator),
+        namespace_selector: Some(labelled(NAMESPACE_NAME, namespace)),
+        pod_selector: Some(labelled(labels::NAME, labels::OPERATOR)),
         ..NetworkPolicyPeer::default()
     };
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }

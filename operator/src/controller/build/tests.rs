@@ -15,7 +15,9 @@ fn policy(more: &str) -> RoutingPolicy {
 fn built(more: &str) -> BTreeMap<String, Value> {
     let policy = policy(more);
     let valid = validate(&policy, &Texts::new()).expect(more);
-    let children = build(&policy, &valid, None, "routing:1").into_list();
+    let children =
+        build(&policy, &valid, None, &Installation { image: "routing:1".into(), namespace: "operators".into() })
+            .into_list();
     children.into_iter().map(|child| (child.key.to_string(), child.body)).collect()
 }
 
@@ -121,6 +123,8 @@ fn the_network_policy_names_the_ports_of_models_and_brain() {
     assert_eq!(ports, [&json!(443), &json!(4000)]);
     assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 3210, "protocol": "TCP"}]}), "callers from anywhere");
     assert_eq!(spec["ingress"][1]["ports"][0]["port"], json!(3211));
+    let namespace = &spec["ingress"][1]["from"][0]["namespaceSelector"]["matchLabels"];
+    assert_eq!(*namespace, json!({"kubernetes.io/metadata.name": "operators"}));
     assert_eq!(
         spec["ingress"][1]["from"][0]["podSelector"]["matchLabels"],
         json!({"app.kubernetes.io/name": "routing-operator"})

@@ -44,6 +44,8 @@ pub const PREVIOUS_POLICY: &str = "PreviousPolicy";
 pub const NODE_PORT_TAKEN: &str = "NodePortTaken";
 /// The nodePort is not one that the cluster gives out.
 pub const NODE_PORT_OUT_OF_RANGE: &str = "NodePortOutOfRange";
+/// A request to the API server fails again and again, and is tried again.
+pub const API_ERROR: &str = "ApiError";
 /// The API server or its admission forbids a child.
 pub const FORBIDDEN: &str = "Forbidden";
 /// The API server calls a child invalid.
@@ -52,7 +54,7 @@ pub const CHILD_INVALID: &str = "ChildInvalid";
 pub const NO_TOKEN: &str = "NoToken";
 
 /// All of them.
-pub const ALL: [&str; 25] = [
+pub const ALL: [&str; 26] = [
     ACCEPTED,
     INVALID,
     TOO_LARGE,
@@ -75,6 +77,7 @@ pub const ALL: [&str; 25] = [
     PREVIOUS_POLICY,
     NODE_PORT_TAKEN,
     NODE_PORT_OUT_OF_RANGE,
+    API_ERROR,
     FORBIDDEN,
     CHILD_INVALID,
     NO_TOKEN,

@@ -1,6 +1,6 @@
 //! Writes the status, when it differs, and tells what changed in an event.
 
-use crds::{RoutingPolicy, policy::RoutingPolicyStatus};
+use crds::{RoutingPolicy, field_error::printable, policy::RoutingPolicyStatus};
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
@@ -13,7 +13,7 @@ use kube::{
 use serde_json::{Value, json};
 
 use super::{condition, conditions::whole_seconds, reason};
-use crate::controller::{Context, Error, FIELD_MANAGER, child::Namespace, events, memory::Memory};
+use crate::controller::{Context, Error, FIELD_MANAGER, MESSAGE_MAX, child::Namespace, events, memory::Memory};
 
 /// Writes a status that differs from the one that was read, then tells what changed. In this order: an event that is
 /// lost is less of a nuisance than one that comes at every try to write.
@@ -73,7 +73,7 @@ pub async fn report_undecodable(context: &Context, invalid: &InvalidObject) -> R
         type_: kind.into(),
         status: status.into(),
         reason: reason::INVALID.into(),
-        message: format!("can not be read: {}", invalid.error),
+        message: format!("can not be read: {}", without_values(&invalid.error)),
         last_transition_time: Time(whole_seconds(Timestamp::now())),
         observed_generation: generation,
     };
@@ -85,6 +85,13 @@ pub async fn report_undecodable(context: &Context, invalid: &InvalidObject) -> R
     memory.undecodable = Some(said);
     context.memories.put(&invalid.metadata, memory);
     Ok(())
+}
+
+/// The parser's message without what it quotes: that may be a prompt.
+fn without_values(error: &str) -> String {
+    let parts: Vec<&str> = error.split('"').collect();
+    let shown = parts.iter().enumerate().map(|(i, part)| if i % 2 == 0 { *part } else { "…" });
+    printable(&shown.collect::<Vec<_>>().join("\""), MESSAGE_MAX)
 }
 
 /// The answer is not read as a policy: an object of another version might not be one.

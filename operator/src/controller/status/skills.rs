@@ -7,22 +7,28 @@ use crds::policy::{RouteStatus, SkillStatus};
 use super::Observed;
 use crate::pod_status::SkillReport;
 
+/// Longest name of a skill, as the CRD has it.
+const NAME_MAX: usize = 48;
+/// Reports of all pods together that are looked at: of each of 200 pods at most 64 skills.
+const REPORTS_MAX: usize = 200 * 64;
+
 /// The skills by name. Between updates the last ones stand, unless the skills are others.
 pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
     let last = observed.policy.status.as_ref().map(|status| status.skills.clone()).unwrap_or_default();
-    let reported = newest(observed);
-    if reported.is_empty() {
-        return last;
-    }
-    let names: BTreeSet<&str> = last.iter().map(|skill| skill.name.as_str()).collect();
-    let same_names = names == reported.keys().copied().collect();
-    if same_names && !observed.skills_are_due { last } else { reported.into_values().filter_map(shown).collect() }
+    let reported: Vec<SkillStatus> = newest(observed).into_values().filter_map(shown).collect();
+    let names =
+        |skills: &[SkillStatus]| -> BTreeSet<String> { skills.iter().map(|skill| skill.name.clone()).collect() };
+    let stands = names(&last) == names(&reported) && !observed.skills_are_due;
+    if reported.is_empty() || stands { last } else { reported }
 }
 
 /// Of what pods that run the config say about a skill, the youngest.
 fn newest<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, &'a SkillReport> {
     let current = observed.pods.iter().filter(|pod| pod.runs(observed.wanted));
     let reports = current.filter_map(|pod| pod.status()).flat_map(|status| &status.skills);
+    // A pod that makes skills up must not make the status invalid.
+    let is_served = |name: &str| observed.valid.map_or(true, |valid| valid.table.skills.contains_key(name));
+    let reports = reports.filter(|report| is_served(&report.name) && report.name.len() <= NAME_MAX).take(REPORTS_MAX);
     let mut newest: BTreeMap<&str, &SkillReport> = BTreeMap::new();
     let age = |report: &SkillReport| report.evidence_age_ms.unwrap_or(u64::MAX);
     for report in reports {
@@ -44,8 +50,8 @@ fn shown(report: &SkillReport) -> Option<SkillStatus> {
     };
     Some(SkillStatus {
         name: report.name.clone(),
-        pass_rate: report.pass_rate.map(|rate| format!("{rate:.2}")),
-        samples: report.samples,
+        pass_rate: report.pass_rate.filter(|rate| (0.0..=1.0).contains(rate)).map(|rate| format!("{rate:.2}")),
+        samples: report.samples.map(|samples| samples.min(i64::MAX as u64)),
         route,
     })
 }

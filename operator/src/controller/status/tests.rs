@@ -166,11 +166,11 @@ fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_
         now: NOW.parse().expect("a time"),
     };
     assert_eq!(status(&observed).skills, first.skills);
-    let renamed = json!({"configHash": "new", "skills": [{"name": "notes", "route": "local"}, {"name": "later", "route": "orbital"}]});
+    let renamed = json!({"configHash": "new", "skills": [{"name": "trainer", "route": "local"}, {"name": "code_review", "route": "orbital"}, {"name": "made_up", "route": "local"}]});
     let others = [pod("p1", Ok(renamed))];
     assert_eq!(
         json!(status(&Observed { pods: &others, ..observed }).skills),
-        json!([{"name": "notes", "route": "Local"}]),
+        json!([{"name": "trainer", "route": "Local"}]),
         "other skills are shown at once, unknown routes not at all"
     );
 }
