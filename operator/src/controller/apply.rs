@@ -141,7 +141,7 @@ async fn apply_one(
         applied.objects.extend(existing.map(|object| (key, object.clone())));
         return Ok(());
     }
-    match send(namespace, &key, &body, existing.is_some()).await {
+    match send(namespace, &key, &body, existing).await {
         Ok(object) => {
             let version = object.resource_version().unwrap_or_default();
             memory.refused.remove(&key);
@@ -176,23 +176,47 @@ async fn apply_one(
     Ok(())
 }
 
-/// Applies a child. A Service whose port was renumbered by hand has two ports of one name once ours is back, which is
-/// invalid: then ours replace the list.
-async fn send(namespace: &Namespace, key: &ChildKey, body: &Value, exists: bool) -> kube::Result<DynamicObject> {
+/// Applies a child. A port that was renumbered by hand stands beside ours once ours is back, under the same name, which is
+/// invalid: then ours replace the list of ports.
+async fn send(
+    namespace: &Namespace,
+    key: &ChildKey,
+    body: &Value,
+    existing: Option<&DynamicObject>,
+) -> kube::Result<DynamicObject> {
     let api = namespace.children(key.kind);
     let apply = PatchParams::apply(FIELD_MANAGER).force();
-    match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
-        Err(kube::Error::Api(status)) if exists && key.kind == ChildKind::Service && is_invalid(&status) => {
-            let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-            let refused = kube::Error::Api(status);
-            let replaced = api.patch(&key.name, &update, &Patch::Merge(body)).await.map_err(|_| refused)?;
-            // An update owns what it sets beside the apply, for ever: a field given up later would stay.
-            let managers = json!({"metadata": {"managedFields": without_updates(&replaced)}});
-            api.patch(&key.name, &update, &Patch::Merge(managers)).await?;
-            api.patch(&key.name, &apply, &Patch::Apply(body)).await
+    let status = match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
+        Err(kube::Error::Api(status)) if is_invalid(&status) => status,
+        answer => return answer,
+    };
+    let ports = existing.and_then(|object| serde_json::from_value(ports(key.kind, object, body)?).ok());
+    let Some(ports) = ports else {
+        return Err(kube::Error::Api(status));
+    };
+    let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    let replaced = api.patch(&key.name, &update, &Patch::Json::<()>(ports)).await;
+    let replaced = replaced.map_err(|_| kube::Error::Api(status))?;
+    // An update owns what it sets beside the apply, for ever: a field given up later would stay.
+    let version = replaced.resource_version();
+    let managers = json!({"metadata": {"resourceVersion": version, "managedFields": without_updates(&replaced)}});
+    api.patch(&key.name, &update, &Patch::Merge(managers)).await?;
+    api.patch(&key.name, &apply, &Patch::Apply(body)).await
+}
+
+/// The patch that makes the ports of an object ours alone; none for kinds without ports.
+fn ports(kind: ChildKind, object: &DynamicObject, body: &Value) -> Option<Value> {
+    let (at, ours) = match kind {
+        ChildKind::Service => ("/spec/ports".to_string(), body.pointer("/spec/ports")?),
+        ChildKind::Deployment => {
+            let containers = object.data.pointer("/spec/template/spec/containers")?.as_array()?;
+            let ours = body.pointer("/spec/template/spec/containers/0")?;
+            let index = containers.iter().position(|container| container["name"] == ours["name"])?;
+            (format!("/spec/template/spec/containers/{index}/ports"), ours.get("ports")?)
         }
-        answer => answer,
-    }
+        _ => return None,
+    };
+    Some(json!([{"op": "replace", "path": at, "value": ours}]))
 }
 
 /// Two ports with one nodePort are answered with 500.
