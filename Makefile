@@ -13,7 +13,8 @@ OWN = mkdir -p $(CARGO_TARGET_DIR); if [ "$$(cat $(CARGO_TARGET_DIR)/checkout 2>
 	echo "$(CURDIR)" > $(CARGO_TARGET_DIR)/checkout; fi
 LINK = mkdir -p target; \
 	{ ln -f $(CARGO_TARGET_DIR)/debug/$(1) target/$(1) 2>/dev/null || cp -f $(CARGO_TARGET_DIR)/debug/$(1) target/$(1); }
-BUILD = $(OWN); $(CARGO) build --package dataplane --bin routing; $(call LINK,routing)
+# Of the whole workspace, as the tests build it: else its dependencies would be compiled once more, with other features.
+BUILD = $(OWN); $(CARGO) build --workspace --bin routing; $(call LINK,routing)
 CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c

@@ -75,6 +75,11 @@ impl ControlPlane {
         plane
             .kubectl(&["wait", "--for=condition=Established", "crd/routingpolicies.routing.hyperguild.io"])
             .expect_worked();
+        // What kubectl explains is published a moment later.
+        waiting::until("the CRD's fields to be published", || async {
+            plane.kubectl(&["explain", "rp.spec.upstream"]).worked.then_some(())
+        })
+        .await;
         // After the CRD: the garbage collector looks for new kinds only twice a minute.
         plane.start_controllers();
         plane
