@@ -114,6 +114,9 @@ impl ControlPlane {
             &format!("--secure-port={}", self.api_port),
             "--cert-dir=certs",
             "--service-cluster-ip-range=10.96.0.0/16",
+            // Of a range, the API server gives out the first ports (here to 30385) only to whoever names them: no test's
+            // fixed port can be another Service's by chance. 30310 is the samples'.
+            "--service-node-port-range=30310-32767",
             "--authorization-mode=RBAC",
             "--token-auth-file=tokens.csv",
             "--service-account-issuer=https://kubernetes.default.svc",

@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, Client, api::DynamicObject, core::ApiResource};
 use serde_json::Value;
 
-use crate::control_plane::ControlPlane;
+use crate::{control_plane::ControlPlane, waiting};
 
 /// Longest wait for a policy to become what it is to be: pods are started and told of their config meanwhile.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -129,6 +129,17 @@ impl Policies {
             })
             .await;
         condition(&found, kind).expect("just seen").clone()
+    }
+
+    /// Waits until the config that all pods of a policy run is kept as the last good one: after that the operator writes no
+    /// child any more.
+    pub async fn wait_for_last_good(&self, name: &str) {
+        waiting::until("last-good.yaml to be the config that all pods run", || async {
+            let config_map = self.object("ConfigMap", name).await?;
+            let data = &config_map["data"];
+            (data["last-good.yaml"] == data["policy.yaml"] && data["policy.yaml"].is_string()).then_some(())
+        })
+        .await;
     }
 
     /// Waits until a policy is ready.

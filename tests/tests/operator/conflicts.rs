@@ -56,22 +56,22 @@ fn refused_writes(plane: &ControlPlane, namespace: &str, name: &str) -> usize {
 async fn a_node_port_that_is_taken_is_named_and_used_once_it_is_free() {
     let plane = ControlPlane::shared().await;
     let (policies, kubelet) = namespace("conflicts-taken").await;
-    policies.apply("edge", &spec(", service: {nodePort: 32201}"));
+    policies.apply("edge", &spec(", service: {nodePort: 30311}"));
     policies.wait_until_ready("edge").await;
-    policies.apply_document("{apiVersion: v1, kind: Service, metadata: {name: other}, spec: {type: NodePort, ports: [{port: 1, nodePort: 32202}]}}");
-    policies.apply("edge", &spec(", service: {nodePort: 32202}, limits: {inFlight: 5}"));
+    policies.apply_document("{apiVersion: v1, kind: Service, metadata: {name: other}, spec: {type: NodePort, ports: [{port: 1, nodePort: 30312}]}}");
+    policies.apply("edge", &spec(", service: {nodePort: 30312}, limits: {inFlight: 5}"));
     let taken = policies.wait_for_condition("edge", "Programmed", "False", "NodePortTaken").await;
-    assert!(taken.message.contains("32202") && taken.message.contains("Service edge-nodeport"), "{}", taken.message);
+    assert!(taken.message.contains("30312") && taken.message.contains("Service edge-nodeport"), "{}", taken.message);
     let status = policies.get("edge").await.status.expect("a status");
     assert_eq!(
         condition(&status, "Stalled").map(|c| (c.status.as_str(), c.reason.as_str())),
         Some(("True", "NodePortTaken"))
     );
-    assert_eq!(node_port(&policies, "edge-nodeport").await, json!(32201), "the old one keeps serving");
-    assert_eq!(status.endpoint.and_then(|endpoint| endpoint.node_port), Some(32201));
+    assert_eq!(node_port(&policies, "edge-nodeport").await, json!(30311), "the old one keeps serving");
+    assert_eq!(status.endpoint.and_then(|endpoint| endpoint.node_port), Some(30311));
     policies.kubectl(&["delete", "service", "other"]);
     policies.wait_until_ready("edge").await;
-    assert_eq!(node_port(&policies, "edge-nodeport").await, json!(32202));
+    assert_eq!(node_port(&policies, "edge-nodeport").await, json!(30312));
     let tries = refused_writes(plane, "conflicts-taken", "edge-nodeport");
     assert!((1..=4).contains(&tries), "{tries} tries");
     drop(kubelet);
@@ -82,7 +82,7 @@ async fn a_node_port_out_of_range_is_named_with_the_range() {
     let (policies, kubelet) = namespace("conflicts-range").await;
     policies.apply("edge", &spec(", service: {nodePort: 7}"));
     let range = policies.wait_for_condition("edge", "Programmed", "False", "NodePortOutOfRange").await;
-    assert!(range.message.contains("30000-32767"), "{}", range.message);
+    assert!(range.message.contains("30310-32767"), "{}", range.message);
     // Everything else is there: inside the cluster it serves.
     policies.wait_for("edge", "its pod", |status| status.replicas.is_some_and(|r| r.programmed == 1)).await;
     assert!(policies.object("Service", "edge").await.is_some());
@@ -92,13 +92,13 @@ async fn a_node_port_out_of_range_is_named_with_the_range() {
 #[tokio::test]
 async fn of_two_policies_with_one_node_port_the_first_keeps_it() {
     let (policies, kubelet) = namespace("conflicts-two").await;
-    policies.apply("first", &spec(", service: {nodePort: 32203}"));
+    policies.apply("first", &spec(", service: {nodePort: 30313}"));
     policies.wait_until_ready("first").await;
-    policies.apply("second", &spec(", service: {nodePort: 32203}"));
+    policies.apply("second", &spec(", service: {nodePort: 30313}"));
     policies.wait_for_condition("second", "Ready", "False", "NodePortTaken").await;
     policies.kubectl(&["delete", "rp", "first"]);
     policies.wait_until_ready("second").await;
-    assert_eq!(node_port(&policies, "second-nodeport").await, json!(32203));
+    assert_eq!(node_port(&policies, "second-nodeport").await, json!(30313));
     drop(kubelet);
 }
 
@@ -189,11 +189,7 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
         &skill("{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.a }}\"}", object),
     );
     let good = policies.wait_until_ready("edge").await;
-    waiting::until("the children to settle", || async {
-        let config_map = policies.object("ConfigMap", "edge").await?;
-        (config_map["data"]["last-good.yaml"] == config_map["data"]["policy.yaml"]).then_some(())
-    })
-    .await;
+    policies.wait_for_last_good("edge").await;
     let before = versions(&policies).await;
     let rows = [
         ("{system: {text: s}, user: \"{% if\"}", object, "spec.skills[0].stages[0].user: line 1"),

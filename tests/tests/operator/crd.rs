@@ -112,7 +112,7 @@ async fn kubectl_get_shows_whether_the_last_change_runs() {
     Operator::shared().await;
     let policies = Policies::in_new_namespace(plane, "crd-columns").await;
     let kubelet = Kubelet::start(plane, "crd-columns").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}, service: {nodePort: 32101}"));
+    policies.apply("edge", &spec(", dataPlane: {replicas: 2}, service: {nodePort: 30314}"));
     policies.apply("house", &spec(", skills: [{name: debug, stages: [{system: {text: s}, user: \"{{ nope }}\"}]}]"));
     policies.wait_until_ready("edge").await;
     policies.wait_for_condition("house", "Ready", "False", "Invalid").await;

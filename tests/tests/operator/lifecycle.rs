@@ -189,6 +189,7 @@ async fn a_deleted_policy_takes_its_children_with_it_and_one_made_anew_at_once_i
     let kubelet = Kubelet::start(ControlPlane::shared().await, "lifecycle-anew").await;
     policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
     policies.wait_until_ready("edge").await;
+    policies.wait_for_last_good("edge").await;
     let first = policies.get("edge").await.metadata.uid;
     let before = children(&policies).await;
     for _ in 0..3 {

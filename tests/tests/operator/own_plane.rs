@@ -154,11 +154,7 @@ async fn in_the_steady_state_nothing_is_written() {
     policies.kubectl(&["create", "secret", "generic", "s", "--from-literal=K=canary"]);
     policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
     policies.wait_until_ready("edge").await;
-    waiting::until("the last good config", || async {
-        let config_map = policies.object("ConfigMap", "edge").await?;
-        (config_map["data"]["last-good.yaml"] == config_map["data"]["policy.yaml"]).then_some(())
-    })
-    .await;
+    policies.wait_for_last_good("edge").await;
     // What the controllers still write of the rollout comes within a few looks.
     let looks = || async { metric(&operator, "routing_operator_reconciles_total").await };
     let settled = looks().await + 20;

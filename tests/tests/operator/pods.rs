@@ -42,12 +42,7 @@ async fn a_change_is_ready_when_every_replica_runs_it_without_a_restart() {
         assert_eq!(status["configHash"].as_str(), changed.config_hash.as_deref());
     }
     // The config that all of them ran is kept for a pod that must refuse a newer one.
-    waiting::until("last-good.yaml to be the config that all run", || async {
-        let config_map = policies.object("ConfigMap", "edge").await.expect("the ConfigMap");
-        let data = &config_map["data"];
-        (data["last-good.yaml"] == data["policy.yaml"] && !data["policy.yaml"].is_null()).then_some(())
-    })
-    .await;
+    policies.wait_for_last_good("edge").await;
 }
 
 #[tokio::test]
