@@ -1,9 +1,15 @@
-//! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs and what it knows), `/readyz` (config loaded),
-//! `/livez` (process alive).
+//! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs and what it knows), `/readyz` (config loaded, and
+//! all its secrets were there once), `/livez` (process alive).
 
 use std::sync::Arc;
 
-use axum::{Json, Router, extract::State, http::header, response::IntoResponse, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse,
+    routing::get,
+};
 use crds::{policy::RouteMode, table::Skill};
 use serde_json::{Value, json};
 
@@ -21,8 +27,8 @@ pub fn app(data_plane: Arc<DataPlane>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
         .route("/status", get(status))
-        // A data plane without a config never listens, so whoever is answered is ready.
-        .route("/readyz", get(|| async { "ready\n" }))
+        // A data plane without a config never listens.
+        .route("/readyz", get(ready))
         .route("/livez", get(|| async { "alive\n" }))
         .with_state(data_plane)
 }
@@ -31,17 +37,25 @@ async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse 
     ([(header::CONTENT_TYPE, OPEN_METRICS)], data_plane.metrics.text())
 }
 
+async fn ready(State(data_plane): State<Arc<DataPlane>>) -> (StatusCode, String) {
+    match data_plane.config.readiness() {
+        Ok(()) => (StatusCode::OK, "ready\n".into()),
+        Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.iter().map(|secret| format!("{secret}\n")).collect()),
+    }
+}
+
 async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<Value> {
     let active = data_plane.config.active();
     let refused = data_plane.config.refused();
     let skills = active.table.skills.values().map(|skill| skill_status(&active, skill));
     let skills = futures::future::join_all(skills).await;
     Json(json!({
-        "version": env!("CARGO_PKG_VERSION"),
+        "version": crds::VERSION,
         "configHash": active.hash,
         "origin": active.origin,
         "refused": refused.as_deref(),
         "missingSecrets": active.secrets.missing(),
+        "awaitedSecrets": *data_plane.config.awaited(),
         "unknownFields": active.unknown_fields,
         "open": active.table.access.tokens.is_empty(),
         "draining": data_plane.shutdown.draining.is_cancelled(),

@@ -84,6 +84,14 @@ impl Secrets {
         &self.missing
     }
 
+    /// What is referred to and not there, though the other one does not miss it.
+    #[must_use]
+    pub fn missing_beside(&self, other: &Self) -> Vec<MissingSecret> {
+        let known =
+            |secret: &MissingSecret| other.missing.iter().any(|o| (&o.name, &o.key) == (&secret.name, &secret.key));
+        self.missing.iter().filter(|secret| !known(secret)).cloned().collect()
+    }
+
     /// Whether both hold the same.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {

@@ -146,6 +146,55 @@ async fn a_token_and_a_key_that_change_alone_take_effect() {
 }
 
 #[tokio::test]
+async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
+    let models = Models::start().await;
+    let with = |key: &str| {
+        policy(
+            &models.url(),
+            "l",
+            "c",
+            &format!("access: {{tokens: [{{name: me, secretRef: {{name: s, key: {key}}}}}]}}"),
+        )
+    };
+    let program = Program::serve_policy(&with("FIRST"));
+    let secrets = program.folder().join("secrets/s");
+    fs::create_dir_all(&secrets).expect("a folder");
+    let routing = program.start().await;
+    let early = routing.admin("/readyz").await;
+    assert!(early.starts_with("secret s key FIRST: "), "not before all secrets were there once: {early}");
+    fs::write(secrets.join("FIRST"), "token-first").expect("written");
+    waiting::until("the secret to be found", || async { (routing.admin("/readyz").await == "ready\n").then_some(()) })
+        .await;
+    let hash = routing.status().await["configHash"].clone();
+
+    fs::write(routing.folder().join("policy.yaml"), with("SECOND")).expect("written");
+    waiting::until("the changed policy to wait", || async {
+        (routing.status().await["awaitedSecrets"][0]["key"] == json!("SECOND")).then_some(())
+    })
+    .await;
+    let status = routing.status().await;
+    assert_eq!(
+        (&status["configHash"], &status["refused"], &status["missingSecrets"]),
+        (&hash, &json!(null), &json!([]))
+    );
+    assert_eq!(routing.mcp().token("token-first").tools().await.len(), 4, "what ran keeps running");
+    fs::write(secrets.join("SECOND"), "token-second").expect("written");
+    waiting::until("the changed policy", || async {
+        (routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 200).then_some(())
+    })
+    .await;
+    assert_eq!(routing.mcp().token("token-first").send("tools/list", json!({})).await.status(), 401);
+    assert_eq!(routing.status().await["awaitedSecrets"], json!([]));
+
+    fs::remove_file(secrets.join("SECOND")).expect("removed");
+    waiting::until("the endpoint to be closed", || async {
+        (routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 503).then_some(())
+    })
+    .await;
+    assert_eq!(routing.admin("/readyz").await, "ready\n", "a secret that goes takes no pod out of service");
+}
+
+#[tokio::test]
 async fn an_invalid_file_and_a_removed_one_change_nothing_and_are_reported() {
     let models = Models::start().await;
     let with = |local: &str, more: &str| policy(&models.url(), local, "c", more);

@@ -1,7 +1,10 @@
 //! Starts a config, and replaces it when what it was made from changes. A config that can not run never replaces one
 //! that does.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use crds::builtin::BuiltinPrompts;
@@ -16,7 +19,7 @@ use super::{
 use crate::{
     clock,
     metrics::Metrics,
-    secrets::{SecretSource, Secrets},
+    secrets::{MissingSecret, SecretSource, Secrets},
 };
 
 /// A config that is not run, and since when.
@@ -46,6 +49,10 @@ pub struct Config {
     shared: Shared,
     active: ArcSwap<Active>,
     refused: ArcSwapOption<Refused>,
+    /// Secrets that the newest config waits for.
+    awaited: ArcSwap<Vec<MissingSecret>>,
+    /// A config had all its secrets once.
+    was_whole: AtomicBool,
     tools_revision: watch::Sender<u64>,
     reloading: Mutex<()>,
 }
@@ -87,8 +94,10 @@ impl Config {
             secrets,
             prompts,
             shared,
+            was_whole: AtomicBool::new(active.secrets.missing().is_empty()),
             active: ArcSwap::from_pointee(active),
             refused: ArcSwapOption::from(refused.map(Arc::new)),
+            awaited: ArcSwap::default(),
             tools_revision: watch::channel(0).0,
             reloading: Mutex::new(()),
         })
@@ -104,6 +113,24 @@ impl Config {
     #[must_use]
     pub fn refused(&self) -> Option<Arc<Refused>> {
         self.refused.load_full()
+    }
+
+    /// The secrets without which the newest config is not put in force; what ran before it keeps running.
+    #[must_use]
+    pub fn awaited(&self) -> Arc<Vec<MissingSecret>> {
+        self.awaited.load_full()
+    }
+
+    /// Whether callers are to be sent here: not before all secrets were there once, so that a new pod which misses one does
+    /// not take the place of an old one that has what it needs. Once it was ready it stays so.
+    ///
+    /// # Errors
+    /// The secrets that are missing.
+    pub fn readiness(&self) -> Result<(), Vec<MissingSecret>> {
+        if self.was_whole.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        Err(self.active().secrets.missing().to_vec())
     }
 
     /// Changes whenever the list of tools does.
@@ -131,6 +158,7 @@ impl Config {
         match self.source.read(&self.prompts) {
             Ok(candidate) if candidate.hash == running.hash && running.origin != Origin::LastGood => {
                 self.forget_refusal();
+                self.wait_for(vec![]);
                 self.renew_secrets(&running);
             }
             Ok(candidate) => self.replace(candidate, &running),
@@ -143,6 +171,14 @@ impl Config {
 
     fn replace(&self, candidate: Candidate, running: &Active) {
         let secrets = self.secrets.read(candidate.table.secrets());
+        // A pod that was made before the policy referred to a Secret does not have it mounted; another pod is on its way.
+        let awaited = secrets.missing_beside(&running.secrets);
+        let waits = !awaited.is_empty();
+        self.wait_for(awaited);
+        if waits {
+            self.renew_secrets(running);
+            return;
+        }
         match activate(candidate, origin_of(&self.source), secrets, Some(running), &self.shared) {
             Ok(active) => {
                 self.forget_refusal();
@@ -177,11 +213,22 @@ impl Config {
 
     fn swap(&self, active: Active, running: &Active) {
         report(&active);
+        self.was_whole.fetch_or(active.secrets.missing().is_empty(), Ordering::Relaxed);
         let tools_changed = !active.table.offers_the_same_tools_as(&running.table);
         self.active.store(Arc::new(active));
         if tools_changed {
             self.tools_revision.send_modify(|revision| *revision += 1);
         }
+    }
+
+    fn wait_for(&self, secrets: Vec<MissingSecret>) {
+        if **self.awaited.load() == secrets {
+            return;
+        }
+        for secret in &secrets {
+            tracing::warn!(%secret, "the changed policy waits for a secret; what ran keeps running");
+        }
+        self.awaited.store(Arc::new(secrets));
     }
 
     fn refuse(&self, refusal: &Refusal) {

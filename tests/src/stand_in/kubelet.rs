@@ -307,15 +307,20 @@ impl Shared {
             let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
             let waiting = json!({"reason": "CrashLoopBackOff", "message": log.lines().last().unwrap_or_default()});
             self.set_status(&pod.name_any(), container_status("Running", json!({"waiting": waiting}), false)).await;
-        } else if !ready && http().get(format!("http://{address}:3211/readyz")).send().await.is_ok() {
-            let mut status = container_status("Running", json!({"running": {}}), true);
+        } else if !ready && let Ok(answer) = http().get(format!("http://{address}:3211/readyz")).send().await {
+            let became_ready = answer.status().is_success();
+            // A pod that runs has its address, whether it is ready or not; that is said once.
+            if !became_ready && has_address(pod) {
+                return;
+            }
+            let mut status = container_status("Running", json!({"running": {}}), became_ready);
             status["podIP"] = json!(address);
             status["podIPs"] = json!([{"ip": address}]);
             status["hostIP"] = json!(self.node_address);
             status["hostIPs"] = json!([{"ip": self.node_address}]);
             self.set_status(&pod.name_any(), status).await;
             if let Some(running) = self.pods.lock().expect("no test panics with it").get_mut(uid) {
-                running.ready = true;
+                running.ready = became_ready;
             }
         }
     }
@@ -361,6 +366,10 @@ impl Shared {
         }
         true
     }
+}
+
+fn has_address(pod: &Pod) -> bool {
+    pod.status.as_ref().is_some_and(|status| status.pod_ip.is_some())
 }
 
 fn is_ready(pod: &Pod) -> bool {

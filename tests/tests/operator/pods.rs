@@ -1,11 +1,12 @@
 //! What a policy's status says about its pods. Real data planes stand behind the Pod objects.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use serde_json::{Value, json};
 use tests::{
     control_plane::ControlPlane,
     get_json,
+    mcp::Mcp,
     operator::Operator,
     policies::{Policies, condition, spec},
     program::Program,
@@ -71,6 +72,39 @@ async fn what_calls_go_where_is_in_the_status() {
         assert!(described.contains(line), "{line}\n{described}");
     }
     drop(kubelet);
+}
+
+#[tokio::test]
+async fn a_changed_reference_to_a_secret_that_is_not_there_leaves_what_ran_running() {
+    let (policies, kubelet) = namespace("pods-reference").await;
+    let token =
+        |key: &str| spec(&format!(", access: {{tokens: [{{name: alice, secretRef: {{name: keys, key: {key}}}}}]}}"));
+    policies.kubectl(&["create", "secret", "generic", "keys", "--from-literal=FIRST=canary-first"]);
+    policies.apply("edge", &token("FIRST"));
+    policies.wait_until_ready("edge").await;
+    let (old, address) = kubelet.addresses().into_iter().next().expect("a pod");
+    let opens = |address: Ipv4Addr, token: &'static str| async move {
+        let mcp = Mcp::new(&format!("http://{address}:3210/mcp")).token(token);
+        mcp.send("tools/list", json!({})).await.status().as_u16()
+    };
+    policies.apply("edge", &token("SECOND"));
+    let missing = policies.wait_for_condition("edge", "ResolvedRefs", "False", "SecretMissing").await;
+    assert!(missing.message.starts_with("Secret keys, key SECOND: "), "{}", missing.message);
+    assert!(!missing.message.contains(&old), "the new pod misses it: {}", missing.message);
+    let awaited = get_json(format!("http://{address}:3211/status")).await["awaitedSecrets"].clone();
+    assert_eq!((&awaited[0]["name"], &awaited[0]["key"]), (&json!("keys"), &json!("SECOND")));
+    assert_eq!(opens(address, "canary-first").await, 200, "the old pod goes on with what it has");
+    let ready = policies.object("Pod", &old).await.expect("the old pod")["status"]["conditions"].clone();
+    assert!(ready.to_string().contains(r#""status":"True","type":"Ready""#), "{ready}");
+
+    let data = json!({"stringData": {"SECOND": "canary-second"}}).to_string();
+    policies.kubectl(&["patch", "secret", "keys", "--patch", &data]);
+    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
+    policies.wait_until_ready("edge").await;
+    let (new, address) = kubelet.addresses().into_iter().next().expect("a pod");
+    assert_ne!(new, old);
+    assert_eq!(opens(address, "canary-second").await, 200);
+    assert_eq!(opens(address, "canary-first").await, 401);
 }
 
 #[tokio::test]
