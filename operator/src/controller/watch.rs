@@ -41,8 +41,8 @@ use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 /// Policies that are looked at at the same time.
 const AT_ONCE: u16 = 8;
 /// The first and the longest wait after a watch failed. One wait holds up all watches, and after a restart of the API
-/// server each of them fails once: with kube's own 30 s it would be minutes until the last one goes on.
-const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// server each of the eight fails once: with kube's own 30 s it would be minutes until the last one goes on.
+const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How long until the CRD is looked for again.
 const CRD_RETRY: Duration = Duration::from_secs(2);
 
