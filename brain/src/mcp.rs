@@ -40,7 +40,7 @@ fn session_log() -> Tool {
 impl ServerHandler for BrainTools {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
-            .with_server_info(Implementation::new("routing-brain", env!("CARGO_PKG_VERSION")))
+            .with_server_info(Implementation::new("routing-brain", crds::VERSION))
             .with_instructions("Keeps outcomes of skills; report them with session_log.")
     }
 

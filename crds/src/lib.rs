@@ -23,9 +23,11 @@ pub mod redact;
 pub mod references;
 pub mod table;
 pub mod template;
+pub mod version;
 
 pub use compile::{compile, validate};
 pub use document::{Document, DocumentError};
 pub use field_error::{FieldError, FieldErrors};
 pub use policy::{RoutingPolicy, RoutingPolicySpec};
 pub use table::RoutingTable;
+pub use version::VERSION;

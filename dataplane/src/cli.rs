@@ -19,7 +19,7 @@ use crate::{
 
 /// Serves MCP skills and routes each call to a local model or to Claude by the skill's measured pass rate.
 #[derive(Parser)]
-#[command(name = "routing", version, args_conflicts_with_subcommands = true)]
+#[command(name = "routing", version = crds::VERSION, args_conflicts_with_subcommands = true)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -32,7 +32,7 @@ fn builder() -> ClientBuilder {
         .pool_idle_timeout(IDLE_TIMEOUT)
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .user_agent(concat!("routing/", env!("CARGO_PKG_VERSION")))
+        .user_agent(format!("routing/{}", crds::VERSION))
 }
 
 /// A body that was not read to its end.

@@ -103,7 +103,7 @@ impl Skills {
 impl ServerHandler for Skills {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build())
-            .with_server_info(Implementation::new("routing", env!("CARGO_PKG_VERSION")))
+            .with_server_info(Implementation::new("routing", crds::VERSION))
             .with_instructions(INSTRUCTIONS)
     }
 

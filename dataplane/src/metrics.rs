@@ -78,7 +78,7 @@ impl Default for Metrics {
             log_lines_dropped: Counter::default(),
             registry: Registry::default(),
         };
-        registry.register("build", "Version of this binary", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("build", "Version of this binary", Info::new([("version", crds::VERSION)]));
         registry.register(
             "calls",
             "Skill calls by result: answered, arguments, failed, busy, cancelled",

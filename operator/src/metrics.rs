@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::Registry,
 };
 
@@ -40,6 +40,7 @@ impl Default for Metrics {
             leader: Gauge::default(),
         };
         let mut registry = Registry::with_prefix("routing_operator");
+        registry.register("build", "Version of this program", Info::new([("version", crds::VERSION)]));
         registry.register("reconciles", "Looks at a policy", metrics.reconciles.clone());
         registry.register("reconcile_errors", "Looks that failed and are tried again", metrics.errors.clone());
         registry.register("reconcile_duration_seconds", "Time of a look at a policy", metrics.seconds.clone());
@@ -97,7 +98,9 @@ mod tests {
         metrics.reconciled(Duration::from_millis(20));
         metrics.failed("api");
         let text = metrics.text();
+        let build = format!("routing_operator_build_info{{version=\"{}\"}} 1", crds::VERSION);
         for line in [
+            build.as_str(),
             "routing_operator_reconciles_total 1",
             "routing_operator_reconcile_errors_total{error=\"api\"} 1",
             "routing_operator_reconcile_duration_seconds_count 1",

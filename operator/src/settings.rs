@@ -7,7 +7,7 @@ use crds::period::Period;
 
 /// Turns RoutingPolicies into running, exposed, always-current data planes.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "routing-operator", version)]
+#[command(name = "routing-operator", version = crds::VERSION)]
 pub struct Settings {
     /// Look at this namespace only, with rights in it alone; without it at all of them
     #[arg(long, value_name = "NAMESPACE")]

@@ -29,7 +29,7 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
     let port = port.unwrap_or(data_plane.config.active().table.port);
     let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
     let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
-    tracing::info!(%bind, port, admin_port, version = env!("CARGO_PKG_VERSION"), "listening");
+    tracing::info!(%bind, port, admin_port, version = crds::VERSION, "listening");
     server::serve(data_plane, mcp, admin).await?;
     Ok(ExitCode::SUCCESS)
 }
