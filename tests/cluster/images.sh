@@ -1,0 +1,103 @@
+#!/usr/bin/env bash
+# Builds the project's images from their Dockerfiles, as they are, and says how long it took and how large they are.
+# usage: images.sh [NAME…]          routing, routing-operator, litellm; all of them without a name
+#        images.sh --inspect NAME   prints files, config and size of an image as JSON
+# They are tagged routing:VERSION, routing-operator:VERSION and litellm:test.
+#   VERSION         of the programs, else the workspace's
+#   IMAGE_BUILDER   buildah, with the store of buildah.sh and the local images of base-images.sh; docker: with its daemon,
+#                   which pulls what the Dockerfiles begin with
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+cache=${ROUTING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routing}
+builder=${IMAGE_BUILDER:-buildah}
+version=${VERSION:-$(sed -n 's/^version = "\(.*\)"$/\1/p' "$checkout/Cargo.toml" | head -n 1)}
+revision=$(git -C "$checkout" rev-parse HEAD 2>/dev/null || echo unknown)
+
+fail() {
+    echo "$1" >&2
+    exit 1
+}
+
+# The full name: the one that a cluster sees, whatever the builder makes of a short one.
+tag_of() {
+    case $1 in
+        routing | routing-operator) echo "docker.io/library/$1:$version" ;;
+        litellm) echo "docker.io/library/$1:test" ;;
+        *) fail "there is no image $1; there are routing, routing-operator and litellm" ;;
+    esac
+}
+
+build() { # NAME
+    local tag
+    tag=$(tag_of "$1")
+    case $1 in
+        routing) build_with "$tag" "$checkout/Dockerfile.routing" "$checkout" ;;
+        routing-operator) build_with "$tag" "$checkout/Dockerfile.operator" "$checkout" ;;
+        litellm) build_with "$tag" "$here/litellm/Dockerfile" "$checkout/tests/clients" ;;
+    esac
+}
+
+build_with() { # TAG DOCKERFILE CONTEXT
+    local of_ours=()
+    if [ "$3" = "$checkout" ]; then of_ours=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision"); fi
+    case $builder in
+        # The folder: a command that reaches a package registry does it as this machine would. It is in no layer.
+        buildah) "$here/buildah.sh" bud --quiet --layers --isolation chroot --pull=never \
+            --volume /etc/ssl/certs:/etc/ssl/certs:ro "${of_ours[@]}" --tag "$1" --file "$2" "$3" ;;
+        docker) docker build --quiet "${of_ours[@]}" --tag "$1" --file "$2" "$3" ;;
+    esac
+}
+
+# archive NAME FILE: the image as `docker save` writes it.
+archive() {
+    local tag
+    tag=$(tag_of "$1")
+    case $builder in
+        buildah) "$here/buildah.sh" push --quiet "$tag" "docker-archive:$2:$tag" >&2 ;;
+        docker) docker save --output "$2" "$tag" ;;
+    esac
+}
+
+inspect() {
+    local folder
+    folder=$(mktemp -d)
+    # Expanded now, as the variable is gone at the end.
+    # shellcheck disable=SC2064
+    trap "rm -rf '$folder'" EXIT
+    archive "$1" "$folder/image.tar"
+    python3 "$here/inspect_image.py" "$folder/image.tar"
+}
+
+size_of() {
+    case $builder in
+        buildah) "$here/buildah.sh" images --noheading --format '{{.Size}}' "$(tag_of "$1")" ;;
+        docker) docker images --format '{{.Size}}' "$(tag_of "$1")" ;;
+    esac
+}
+
+# What a compiler says is only of interest when it fails.
+build_all() {
+    local name began log
+    for name; do
+        began=$SECONDS log=$cache/images/$name.log
+        mkdir -p "$cache/images"
+        build "$name" >"$log" 2>&1 || { cat "$log" >&2; fail "$name was not built; see above, or $log"; }
+        echo "$(tag_of "$name"): built in $((SECONDS - began)) s, $(size_of "$name")"
+    done
+}
+
+case $builder in
+    buildah) ;;
+    docker) docker info >/dev/null 2>&1 || fail "docker info: no daemon answers; start it, or leave IMAGE_BUILDER out" ;;
+    *) fail "IMAGE_BUILDER: $builder: must be buildah or docker" ;;
+esac
+if [ "${1:-}" = --inspect ]; then
+    inspect "${2:?the name of an image}"
+    exit
+fi
+if [ $# = 0 ]; then set -- routing routing-operator litellm; fi
+for name; do tag_of "$name" >/dev/null; done
+if [ "$builder" = buildah ]; then "$here/base-images.sh"; fi
+build_all "$@"
