@@ -1,27 +1,9 @@
 //! The plain manifests of `contract` part 8, as kubectl builds them. That they run is for a cluster to show.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    process::Command,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tests::{checkout, required};
-
-/// The objects of a kustomization, by kind and name.
-fn built(folder: &str) -> BTreeMap<String, Value> {
-    let output = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"))
-        .arg("kustomize")
-        .arg(checkout().join("deploy").join(folder))
-        .output()
-        .expect("kubectl runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let objects = text.split("\n---\n").map(|object| serde_saphyr::from_str::<Value>(object).expect("YAML"));
-    objects
-        .map(|object| (format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', ""), object))
-        .collect()
-}
+use tests::{checkout, manifests::built};
 
 fn container(objects: &BTreeMap<String, Value>) -> Value {
     objects["Deployment routing"]["spec"]["template"]["spec"]["containers"][0].clone()

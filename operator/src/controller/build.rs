@@ -8,9 +8,9 @@ pub mod network_policy;
 pub mod pod;
 pub mod service;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
-use crds::{Document, RoutingPolicy, policy::RoutingPolicyStatus};
+use crds::{Document, RoutingPolicy, RoutingTable, builtin::BuiltinPrompts, compile, policy::RoutingPolicyStatus};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Service, ServiceAccount},
@@ -55,6 +55,8 @@ pub fn build(
     last_good: Option<String>,
     installation: &Installation,
 ) -> Children {
+    let before = last_good.as_deref().filter(|text| *text != valid.rendered.text).and_then(compiled);
+    let tables: Vec<&RoutingTable> = iter::once(&valid.table).chain(&before).collect();
     Children {
         service_account: pod::service_account(policy),
         config_map: config_map::config_map(policy, &valid.rendered, last_good),
@@ -62,8 +64,14 @@ pub fn build(
         service: service::cluster_ip(policy),
         exposed: service::exposed(policy),
         disruption_budget: disruption_budget::disruption_budget(policy),
-        network_policy: network_policy::network_policy(policy, &valid.table, &installation.namespace),
+        network_policy: network_policy::network_policy(policy, &tables, &installation.namespace),
     }
+}
+
+/// What a config compiles to; none: it is one of another version.
+fn compiled(config: &str) -> Option<RoutingTable> {
+    let spec = Document::parse(config).ok()?.policy.spec;
+    compile(&spec, &BuiltinPrompts::default()).ok()
 }
 
 /// The config that pods fall back to when they must refuse the newest: the last one that all of them ran. That is the

@@ -19,9 +19,10 @@ const DNS_PORT: u16 = 53;
 /// Label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// The NetworkPolicy of the pods. Addresses of models and brain may be anywhere, so only their ports are named.
+/// The NetworkPolicy of the pods, whichever of the tables they run: while a change is on its way, and as long as a pod
+/// refuses it, the one before is in force. Addresses of models and brain may be anywhere, so only their ports are named.
 #[must_use]
-pub fn network_policy(policy: &RoutingPolicy, table: &RoutingTable, operators: &str) -> NetworkPolicy {
+pub fn network_policy(policy: &RoutingPolicy, tables: &[&RoutingTable], operators: &str) -> NetworkPolicy {
     let name = policy.name_any();
     NetworkPolicy {
         metadata: labels::metadata(policy, &name),
@@ -29,7 +30,7 @@ pub fn network_policy(policy: &RoutingPolicy, table: &RoutingTable, operators: &
             pod_selector: Some(labels::label_selector(&name)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
             ingress: Some(vec![callers(), operator(operators)]),
-            egress: Some(vec![names(), upstreams(table)]),
+            egress: Some(vec![names(), upstreams(tables)]),
         }),
     }
 }
@@ -56,11 +57,14 @@ fn names() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]), to: None }
 }
 
-fn upstreams(table: &RoutingTable) -> NetworkPolicyEgressRule {
+fn upstreams(tables: &[&RoutingTable]) -> NetworkPolicyEgressRule {
+    let numbers: BTreeSet<u16> = tables.iter().flat_map(|table| called_ports(table)).collect();
+    NetworkPolicyEgressRule { ports: Some(numbers.into_iter().map(|number| port("TCP", number)).collect()), to: None }
+}
+
+fn called_ports(table: &RoutingTable) -> impl Iterator<Item = u16> {
     let brain = table.brain.iter().map(|brain| &brain.url);
-    let urls = [&table.local.url, &table.claude.url].into_iter().chain(brain);
-    let ports: BTreeSet<u16> = urls.filter_map(|url| url.port_or_known_default()).collect();
-    NetworkPolicyEgressRule { ports: Some(ports.into_iter().map(|number| port("TCP", number)).collect()), to: None }
+    [&table.local.url, &table.claude.url].into_iter().chain(brain).filter_map(|url| url.port_or_known_default())
 }
 
 fn port(protocol: &str, number: u16) -> NetworkPolicyPort {

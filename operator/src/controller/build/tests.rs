@@ -13,11 +13,14 @@ fn policy(more: &str) -> RoutingPolicy {
 }
 
 fn built(more: &str) -> BTreeMap<String, Value> {
+    built_after(None, more)
+}
+
+fn built_after(last_good: Option<String>, more: &str) -> BTreeMap<String, Value> {
     let policy = policy(more);
     let valid = validate(&policy, &Texts::new()).expect(more);
-    let children =
-        build(&policy, &valid, None, &Installation { image: "routing:1".into(), namespace: "operators".into() })
-            .into_list();
+    let installation = Installation { image: "routing:1".into(), namespace: "operators".into() };
+    let children = build(&policy, &valid, last_good, &installation).into_list();
     children.into_iter().map(|child| (child.key.to_string(), child.body)).collect()
 }
 
@@ -115,12 +118,29 @@ fn a_budget_is_there_for_several_pods_only() {
     }
 }
 
+fn called_ports(children: &BTreeMap<String, Value>) -> Vec<u64> {
+    let rule = &children["NetworkPolicy edge"]["spec"]["egress"][1];
+    assert_eq!(rule.get("to"), None, "they may be anywhere");
+    rule["ports"].as_array().expect("ports").iter().map(|port| port["port"].as_u64().expect("a number")).collect()
+}
+
 #[test]
 fn the_network_policy_names_the_ports_of_models_and_brain() {
-    let children = built("brain: {url: \"https://brain\"}");
+    for (more, ports) in [
+        ("", vec![4000]),
+        ("brain: {url: \"https://brain\"}", vec![443, 4000]),
+        ("brain: {url: \"http://brain:3300\"}", vec![3300, 4000]),
+    ] {
+        assert_eq!(called_ports(&built(more)), ports, "{more}");
+    }
+    let mut own_upstream = policy("");
+    own_upstream.spec.models.claude.upstream = serde_saphyr::from_str("url: http://claude").expect("an upstream");
+    let valid = validate(&own_upstream, &Texts::new()).expect("it is valid");
+    let built_policy = network_policy::network_policy(&own_upstream, &[&valid.table], "operators");
+    let children = [("NetworkPolicy edge".to_string(), serde_json::to_value(built_policy).expect("JSON"))].into();
+    assert_eq!(called_ports(&children), [80, 4000], "a model's own");
+    let children = built("");
     let spec = &children["NetworkPolicy edge"]["spec"];
-    let ports: Vec<&Value> = spec["egress"][1]["ports"].as_array().expect("ports").iter().map(|p| &p["port"]).collect();
-    assert_eq!(ports, [&json!(443), &json!(4000)]);
     assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 3210, "protocol": "TCP"}]}), "callers from anywhere");
     assert_eq!(spec["ingress"][1]["ports"][0]["port"], json!(3211));
     let namespace = &spec["ingress"][1]["from"][0]["namespaceSelector"]["matchLabels"];
@@ -129,6 +149,16 @@ fn the_network_policy_names_the_ports_of_models_and_brain() {
         spec["ingress"][1]["from"][0]["podSelector"]["matchLabels"],
         json!({"app.kubernetes.io/name": "routing-operator"})
     );
+}
+
+/// Pods run it until they have the new one, and as long as they refuse that.
+#[test]
+fn the_ports_of_the_last_good_config_stay_open() {
+    let rendered = |more: &str| validate(&policy(more), &Texts::new()).expect(more).rendered.text;
+    let (old, new) = ("brain: {url: \"http://brain:3300\"}", "brain: {url: \"http://brain:3301\"}");
+    assert_eq!(called_ports(&built_after(Some(rendered(old)), new)), [3300, 3301, 4000]);
+    assert_eq!(called_ports(&built_after(Some(rendered(new)), new)), [3301, 4000], "all pods run the new one");
+    assert_eq!(called_ports(&built_after(Some("of another version".into()), new)), [3301, 4000]);
 }
 
 #[test]

@@ -1,0 +1,215 @@
+use super::*;
+
+/// Two namespaces, `shop` (team: red) and `bank` (team: blue), their pods on one node.
+fn network(policies: &str) -> Network {
+    let pod = |namespace: &str, name: &str, labels: &[(&str, &str)], addresses: &[&str]| Pod {
+        namespace: namespace.into(),
+        name: name.into(),
+        labels: labels.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect(),
+        addresses: addresses.iter().map(|name| address(name)).collect(),
+        ports: vec![],
+        node: "node1".into(),
+    };
+    let web_port = NamedPort { name: "web".into(), protocol: Protocol::Tcp, number: 8080 };
+    let namespace = |name: &str, team: &str| (name.to_string(), Labels::from([("team".into(), team.into())]));
+    Network {
+        policies: serde_saphyr::from_str(policies).expect(policies),
+        namespaces: [namespace("shop", "red"), namespace("bank", "blue")].into(),
+        pods: vec![
+            Pod { ports: vec![web_port], ..pod("shop", "web", &[("app", "web"), ("tier", "front")], &["web", "web6"]) },
+            pod("shop", "db", &[("app", "db")], &["db"]),
+            pod("bank", "web", &[("app", "web"), ("tier", "front")], &["bank-web"]),
+            pod("bank", "bare", &[], &["bare"]),
+        ],
+        nodes: [("node1".into(), vec![address("node"), address("node2")])].into(),
+    }
+}
+
+fn address(name: &str) -> IpAddr {
+    let text = match name {
+        "web" => "10.0.0.1",
+        "web6" => "fd00::1",
+        "db" => "10.0.0.2",
+        "bank-web" => "10.0.1.1",
+        "bare" => "10.0.1.2",
+        "node" => "10.0.0.254",
+        "node2" => "192.168.0.1",
+        "outside" => "192.0.2.7",
+        "outside6" => "2001:db8::7",
+        other => panic!("nobody is called {other}"),
+    };
+    text.parse().expect("an address")
+}
+
+/// A policy of `shop`.
+fn shop(spec: &str) -> String {
+    format!("[{{metadata: {{namespace: shop, name: one}}, spec: {spec}}}]")
+}
+
+/// The sides that refuse, else `allowed`.
+fn verdict(policies: &str, text: &str) -> String {
+    let refusals = network(policies).refusals(&Connection::read(text, address));
+    let sides: Vec<String> = refusals.iter().map(|refusal| refusal.direction.to_string()).collect();
+    if sides.is_empty() { "allowed".into() } else { sides.join(" ") }
+}
+
+/// Lines of: what holds | the spec of a policy of `shop` | the connection | who refuses.
+fn hold(table: &str) {
+    let rows: Vec<&str> = table.lines().filter(|line| !line.is_empty()).collect();
+    for row in &rows {
+        let columns: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [_, spec, connection, expected] = columns[..] else { panic!("not a row: {row}") };
+        assert_eq!(verdict(&shop(spec), connection), expected, "{row}");
+    }
+    assert!(!rows.is_empty());
+}
+
+#[test]
+fn a_pod_is_isolated_in_the_directions_of_the_policies_that_select_it() {
+    hold(
+        r#"
+a policy without rules refuses what comes in | {podSelector: {}} | bare → web TCP 8080 | ingress
+also from outside | {podSelector: {}} | outside → web TCP 8080 | ingress
+without policyTypes and egress rules nothing is said of what goes out | {podSelector: {}} | web → bare TCP 80 | allowed
+an empty list of egress rules does not change that | {podSelector: {}, egress: []} | web → bare TCP 80 | allowed
+egress rules make it a policy of both | {podSelector: {}, egress: [{ports: [{port: 53}]}]} | web → bare TCP 80 | egress
+…of what comes in, too | {podSelector: {}, egress: [{ports: [{port: 53}]}]} | bare → web TCP 80 | ingress
+policyTypes alone count | {podSelector: {}, policyTypes: [Egress]} | bare → web TCP 80 | allowed
+…with no rules, nothing goes out | {podSelector: {}, policyTypes: [Egress]} | web → outside TCP 80 | egress
+…rules of another type are idle | {podSelector: {}, policyTypes: [Ingress], egress: [{}]} | bare → web TCP 80 | ingress
+an empty list of types is none | {podSelector: {}, policyTypes: []} | bare → web TCP 80 | ingress
+without a selector it is every pod | {policyTypes: [Ingress]} | bare → web TCP 80 | ingress
+a pod that is not selected is not isolated | {podSelector: {matchLabels: {app: db}}} | bare → web TCP 80 | allowed
+nor is one of another namespace | {podSelector: {}} | web → bank-web TCP 80 | allowed
+both ends count | {podSelector: {}, policyTypes: [Ingress, Egress]} | web → db TCP 80 | egress ingress
+addresses have no policies | {podSelector: {}, policyTypes: [Ingress, Egress]} | outside → node TCP 80 | allowed
+a pod reaches itself | {podSelector: {}, policyTypes: [Ingress, Egress]} | web → web TCP 80 | allowed
+its node reaches it, for probes | {podSelector: {}} | node → web TCP 80 | allowed
+…by any of its addresses | {podSelector: {}} | node2 → web TCP 80 | allowed
+to its node the pod needs a rule | {podSelector: {}, policyTypes: [Egress]} | web → node TCP 10250 | egress
+"#,
+    );
+}
+
+#[test]
+fn peers_are_chosen_by_pod_namespace_and_address() {
+    hold(
+        r#"
+a rule without peers is for everybody | {ingress: [{}]} | outside → web TCP 80 | allowed
+as is one with an empty list | {ingress: [{from: []}]} | bare → web TCP 80 | allowed
+pods are the policy's namespace's | {ingress: [{from: [{podSelector: {}}]}]} | db → web TCP 80 | allowed
+…and not others' | {ingress: [{from: [{podSelector: {}}]}]} | bank-web → web TCP 80 | ingress
+…nor addresses | {ingress: [{from: [{podSelector: {}}]}]} | outside → web TCP 80 | ingress
+a namespace is all its pods | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | bare → web TCP 80 | allowed
+…and its pods alone | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | db → web TCP 80 | ingress
+an empty selector is every namespace | {ingress: [{from: [{namespaceSelector: {}}]}]} | bare → web TCP 80 | allowed
+…but no address | {ingress: [{from: [{namespaceSelector: {}}]}]} | outside → web TCP 80 | ingress
+both selectors of one peer must match | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}, podSelector: {matchLabels: {app: web}}}]}]} | bank-web → web TCP 80 | allowed
+…the pod's | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}, podSelector: {matchLabels: {app: web}}}]}]} | bare → web TCP 80 | ingress
+…and the namespace's | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: red}}, podSelector: {matchLabels: {app: web}}}]}]} | bank-web → web TCP 80 | ingress
+of two peers one is enough | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}, {podSelector: {matchLabels: {app: db}}}]}]} | db → web TCP 80 | allowed
+of two rules one is enough | {ingress: [{from: [{podSelector: {}}]}, {from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | bare → web TCP 80 | allowed
+a rule's peers and ports belong together | {ingress: [{from: [{podSelector: {}}], ports: [{port: 1}]}, {from: [{namespaceSelector: {}}], ports: [{port: 2}]}]} | bare → web TCP 1 | ingress
+egress goes by the called | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → db TCP 80 | allowed
+…and no other | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → bare TCP 80 | egress
+a block is by address | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]} | outside → web TCP 80 | allowed
+…a pod's, too | {ingress: [{from: [{ipBlock: {cidr: 10.0.1.2/32}}]}]} | bare → web TCP 80 | allowed
+…and ends where it ends | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/30}}]}]} | outside → web TCP 80 | ingress
+…which need not be at a byte | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.4/30}}]}]} | outside → web TCP 80 | allowed
+…everything of its family | {ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]} | outside → web TCP 80 | allowed
+…and not of the other | {ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]} | outside6 → web6 TCP 80 | ingress
+…version 6 | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::/32"}}]}]} | outside6 → web6 TCP 80 | allowed
+…also not at a byte | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::8/125"}}]}]} | outside6 → web6 TCP 80 | ingress
+an exception is not of the block | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}]}]} | outside → web TCP 80 | ingress
+…but other rules may let it in | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}, {ipBlock: {cidr: 192.0.2.7/32}}]}]} | outside → web TCP 80 | allowed
+"#,
+    );
+}
+
+#[test]
+fn selectors_ask_for_labels_and_by_expressions() {
+    hold(
+        r#"
+In has a value of the list | {podSelector: {matchExpressions: [{key: app, operator: In, values: [db, web]}]}} | outside → web TCP 80 | ingress
+In has a value of the list | {podSelector: {matchExpressions: [{key: app, operator: In, values: [cache]}]}} | outside → web TCP 80 | allowed
+In has a value of the list | {podSelector: {matchExpressions: [{key: role, operator: In, values: [web]}]}} | outside → web TCP 80 | allowed
+NotIn has another value, or none | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | allowed
+NotIn has another value, or none | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [cache]}]}} | outside → web TCP 80 | ingress
+NotIn has another value, or none | {podSelector: {matchExpressions: [{key: role, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | ingress
+Exists has the label | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → web TCP 80 | ingress
+Exists has the label | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → db TCP 80 | allowed
+DoesNotExist does not have it | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
+DoesNotExist does not have it | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → db TCP 80 | ingress
+all expressions must match | {podSelector: {matchExpressions: [{key: app, operator: In, values: [web]}, {key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
+every label must match | {podSelector: {matchLabels: {app: web, tier: back}}} | outside → web TCP 80 | allowed
+labels and expressions must | {podSelector: {matchLabels: {app: web}, matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
+namespaces by expressions | {ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: team, operator: NotIn, values: [red]}]}}]}]} | bare → web TCP 80 | allowed
+"#,
+    );
+}
+
+#[test]
+fn ports_are_numbers_ranges_and_names_of_a_protocol() {
+    hold(
+        r#"
+a rule without ports is for all | {ingress: [{ports: []}]} | bare → web UDP 9 | allowed
+a port | {ingress: [{ports: [{port: 80}]}]} | bare → web TCP 80 | allowed
+…is TCP unless it says so | {ingress: [{ports: [{port: 80}]}]} | bare → web UDP 80 | ingress
+…and no other | {ingress: [{ports: [{port: 80}]}]} | bare → web TCP 81 | ingress
+UDP | {ingress: [{ports: [{port: 53, protocol: UDP}]}]} | bare → web UDP 53 | allowed
+SCTP | {ingress: [{ports: [{port: 53, protocol: SCTP}]}]} | bare → web SCTP 53 | allowed
+a protocol without a port is all its ports | {ingress: [{ports: [{protocol: UDP}]}]} | bare → web UDP 9 | allowed
+…of that protocol | {ingress: [{ports: [{protocol: UDP}]}]} | bare → web TCP 9 | ingress
+of several one is enough | {ingress: [{ports: [{port: 1}, {port: 2}]}]} | bare → web TCP 2 | allowed
+a range has its first | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 80 | allowed
+…and its last | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 90 | allowed
+…and ends there | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 91 | ingress
+…and begins there | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 79 | ingress
+a name is the pod's port of it | {ingress: [{ports: [{port: web}]}]} | bare → web TCP 8080 | allowed
+…and no other | {ingress: [{ports: [{port: web}]}]} | bare → web TCP 8081 | ingress
+…of its protocol | {ingress: [{ports: [{port: web, protocol: UDP}]}]} | bare → web UDP 8080 | ingress
+…which a pod without one does not have | {ingress: [{ports: [{port: web}]}]} | bare → db TCP 8080 | ingress
+on the way out it is the called pod's | {policyTypes: [Egress], egress: [{ports: [{port: web}]}]} | db → web TCP 8080 | allowed
+…and an address has none | {policyTypes: [Egress], egress: [{ports: [{port: web}]}]} | db → outside TCP 8080 | egress
+"#,
+    );
+}
+
+#[test]
+fn policies_add_up_and_a_refusal_names_those_of_its_side() {
+    let policies = "[{metadata: {namespace: shop, name: closed}, spec: {podSelector: {}, policyTypes: [Ingress, Egress]}}, \
+                     {metadata: {namespace: shop, name: from-bank}, spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]}}, \
+                     {metadata: {namespace: bank, name: closed}, spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}}]";
+    assert_eq!(verdict(policies, "bare → web TCP 80"), "allowed", "one of two lets it in");
+    assert_eq!(verdict(policies, "bare → db TCP 80"), "ingress", "the other pod has the one alone");
+    assert_eq!(verdict(policies, "bank-web → web TCP 80"), "egress", "its own namespace's keeps it in");
+    let refusals = network(policies).refusals(&Connection::read("db → web TCP 80", address));
+    let words: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+    assert_eq!(words, ["egress by shop/closed", "ingress by shop/closed, shop/from-bank"]);
+}
+
+#[test]
+fn pods_of_a_cluster_are_those_that_policies_see() {
+    let pod = |more_spec: &str, status: &str| {
+        let yaml = format!(
+            "{{metadata: {{namespace: shop, name: web, labels: {{app: web}}}}, \
+             spec: {{nodeName: node1, {more_spec} containers: [{{name: c, ports: [{{name: web, containerPort: 8080}}, \
+             {{containerPort: 9}}, {{name: dns, containerPort: 53, protocol: UDP}}]}}]}}, status: {status}}}"
+        );
+        Pod::observed(&serde_saphyr::from_str(&yaml).expect(&yaml))
+    };
+    let running = "{phase: Running, podIPs: [{ip: 10.0.0.1}, {ip: \"fd00::1\"}]}";
+    let seen = pod("", running).expect("it is seen");
+    assert_eq!((seen.addresses.len(), seen.node.as_str(), &seen.labels["app"]), (2, "node1", &"web".to_string()));
+    let ports: Vec<(&str, Protocol, u16)> =
+        seen.ports.iter().map(|p| (p.name.as_str(), p.protocol, p.number)).collect();
+    assert_eq!(ports, [("web", Protocol::Tcp, 8080), ("dns", Protocol::Udp, 53)]);
+    for (more_spec, status) in [
+        ("", "{phase: Succeeded, podIPs: [{ip: 10.0.0.1}]}"),
+        ("", "{phase: Failed, podIPs: [{ip: 10.0.0.1}]}"),
+        ("", "{phase: Pending}"),
+        ("hostNetwork: true,", running),
+    ] {
+        assert_eq!(pod(more_spec, status), None, "{more_spec} {status}");
+    }
+}

@@ -1,0 +1,208 @@
+//! The NetworkPolicies of operator, data plane and brain let through what is needed and nothing else, by the words of the
+//! Kubernetes API: those of the manifests as kubectl builds them, that of the data plane as the operator does.
+
+use std::net::IpAddr;
+
+use crds::RoutingPolicy;
+use k8s_openapi::api::networking::v1::NetworkPolicy;
+use operator::controller::{build, dereference::Texts, validate::validate};
+use serde_json::Value;
+use tests::{
+    checkout,
+    manifests::built,
+    network_policy::{Connection, Labels, Network, Pod},
+};
+
+/// Where the operator is.
+const OPERATORS: &str = "routing-system";
+
+/// Name, namespace, address. The first four have policies.
+const PODS: [(&str, &str, &str); 10] = [
+    ("data-plane", "routing", "10.0.0.1"),
+    ("neighbour", "routing", "10.0.0.2"),
+    ("operator", OPERATORS, "10.0.0.3"),
+    ("brain", "supervisor", "10.0.0.4"),
+    ("dns", "kube-system", "10.0.0.5"),
+    ("gateway", "models", "10.0.0.6"),
+    ("database", "models", "10.0.0.7"),
+    ("prometheus", "monitoring", "10.0.0.8"),
+    // With the operator's labels, in a namespace of its own.
+    ("impostor", "elsewhere", "10.0.0.9"),
+    // In the operator's namespace, without its labels.
+    ("bystander", OPERATORS, "10.0.0.10"),
+];
+const ADDRESSES: [(&str, &str); 4] =
+    [("anybody", "192.0.2.7"), ("metadata", "169.254.169.254"), ("api-server", "10.1.0.9"), ("node", "10.1.0.1")];
+
+/// Connections that must work: why | which.
+const WANTED: &str = "
+MCP clients, through the NodePort | anybody → data-plane TCP 3210
+MCP clients in the cluster | bystander → data-plane TCP 3210
+the kubelet's probes | node → data-plane TCP 3210
+the kubelet's probes | node → data-plane TCP 3211
+which policy a pod runs | operator → data-plane TCP 3211
+the same of every policy's pods | operator → neighbour TCP 3211
+names of models and brain | data-plane → dns UDP 53
+long answers of the same | data-plane → dns TCP 53
+model calls to a gateway in the cluster | data-plane → gateway TCP 4000
+model calls to one elsewhere | data-plane → anybody TCP 4000
+pass rates and decisions | data-plane → brain TCP 3300
+outcomes, through the NodePort | anybody → brain TCP 3300
+outcomes from within the cluster | bystander → brain TCP 3300
+the kubelet's probes | node → brain TCP 3300
+the policies, on the API server's own port | operator → api-server TCP 6443
+the same, where networks see its Service | operator → api-server TCP 443
+the name of the API server | operator → dns UDP 53
+long answers of the same | operator → dns TCP 53
+the kubelet's probes | node → operator TCP 3211
+";
+
+/// Connections that nobody needs: why they are bad | which | the sides that refuse.
+const UNWANTED: &str = "
+the admin port has no token | anybody → data-plane TCP 3211 | ingress
+the same for pods | prometheus → data-plane TCP 3211 | ingress
+the operator's labels in another namespace | impostor → data-plane TCP 3211 | ingress
+the operator's namespace without its labels | bystander → data-plane TCP 3211 | ingress
+data planes are none of each other's business | neighbour → data-plane TCP 3211 | egress ingress
+a port that nobody serves | anybody → data-plane TCP 8080 | ingress
+MCP is TCP | anybody → data-plane UDP 3210 | ingress
+it faces the network and has no business with the cluster | data-plane → api-server TCP 6443 | egress
+the same | data-plane → api-server TCP 443 | egress
+the kubelet | data-plane → node TCP 10250 | egress
+a cloud's credentials | data-plane → metadata TCP 80 | egress
+beside the gateway | data-plane → database TCP 5432 | egress
+names by TLS, past the cluster's | data-plane → anybody TCP 853 | egress
+not the brain's port | data-plane → brain TCP 22 | egress ingress
+to the operator | data-plane → operator TCP 3211 | egress ingress
+mail, and the like | data-plane → anybody TCP 25 | egress
+it only answers: names | brain → dns UDP 53 | egress
+the API server | brain → api-server TCP 6443 | egress
+the data plane | brain → data-plane TCP 3210 | egress
+the gateway | brain → gateway TCP 4000 | egress
+anybody | brain → anybody TCP 443 | egress
+a cloud's credentials | brain → metadata TCP 80 | egress
+not the brain's port | anybody → brain TCP 3211 | ingress
+the brain is TCP | bystander → brain UDP 3300 | ingress
+outcomes are not the operator's | operator → brain TCP 3300 | egress
+nor are calls | operator → data-plane TCP 3210 | egress
+nor models | operator → gateway TCP 4000 | egress
+a cloud's credentials | operator → metadata TCP 80 | egress
+the admin port of what is no data plane | operator → database TCP 3211 | egress
+the same outside | operator → anybody TCP 3211 | egress
+the operator serves nobody | anybody → operator TCP 3211 | ingress
+nor pods | prometheus → operator TCP 3211 | ingress
+nor its neighbours | bystander → operator TCP 3211 | ingress
+";
+
+fn policy_file(name: &str) -> RoutingPolicy {
+    let text = std::fs::read_to_string(checkout().join("deploy/samples").join(name)).expect("the sample");
+    serde_saphyr::from_str(&text).expect("a policy")
+}
+
+fn data_plane_policy(policy: &RoutingPolicy) -> NetworkPolicy {
+    let valid = validate(policy, &Texts::new()).expect("it is valid");
+    build::network_policy::network_policy(policy, &[&valid.table], OPERATORS)
+}
+
+/// The NetworkPolicy and the labels of the pods of a kustomization with one Deployment.
+fn manifest(folder: &str, deployment: &str) -> (NetworkPolicy, Labels) {
+    let objects = built(folder);
+    let read = |value: &Value| serde_json::from_value(value.clone());
+    let labels = &objects[&format!("Deployment {deployment}")]["spec"]["template"]["metadata"]["labels"];
+    let policy = read(&objects[&format!("NetworkPolicy {deployment}")]).expect("a NetworkPolicy");
+    (policy, serde_json::from_value(labels.clone()).expect("labels"))
+}
+
+fn network(operator_folder: &str) -> Network {
+    let (homelab, minimal) = (policy_file("homelab.yaml"), policy_file("minimal.yaml"));
+    let (operator_policy, operator_labels) = manifest(operator_folder, "routing-operator");
+    let (brain_policy, brain_labels) = manifest("brain", "brain");
+    let labels = |name: &str| match name {
+        "data-plane" => build::labels::of_pod(&homelab),
+        "neighbour" => build::labels::of_pod(&minimal),
+        "operator" | "impostor" => operator_labels.clone(),
+        "brain" => brain_labels.clone(),
+        other => [("app".into(), other.into())].into(),
+    };
+    let pods = PODS.map(|(name, namespace, address)| Pod {
+        namespace: namespace.into(),
+        name: name.into(),
+        labels: labels(name),
+        addresses: vec![address.parse().expect("an address")],
+        ports: vec![],
+        node: "node".into(),
+    });
+    Network {
+        policies: vec![data_plane_policy(&homelab), data_plane_policy(&minimal), operator_policy, brain_policy],
+        // The API server gives every namespace this label.
+        namespaces: PODS
+            .map(|(_, name, _)| (name.into(), [("kubernetes.io/metadata.name".into(), name.into())].into()))
+            .into(),
+        pods: pods.into(),
+        nodes: [("node".into(), vec![address("node")])].into(),
+    }
+}
+
+fn address(name: &str) -> IpAddr {
+    let pods = PODS.iter().map(|(name, _, address)| (name, address));
+    let all = pods.chain(ADDRESSES.iter().map(|(name, address)| (name, address)));
+    let found = all.into_iter().find_map(|(known, address)| (*known == name).then(|| address.parse()));
+    found.unwrap_or_else(|| panic!("nobody is called {name}")).expect("an address")
+}
+
+fn refusing(network: &Network, text: &str) -> String {
+    let refusals = network.refusals(&Connection::read(text, address));
+    let sides: Vec<String> = refusals.iter().map(|refusal| refusal.direction.to_string()).collect();
+    sides.join(" ")
+}
+
+fn rows(table: &str) -> impl Iterator<Item = Vec<&str>> {
+    table.lines().filter(|line| !line.is_empty()).map(|line| line.split(" | ").collect())
+}
+
+#[test]
+fn what_is_needed_is_let_through_and_nothing_else() {
+    for folder in ["operator", "operator-one-namespace"] {
+        let network = network(folder);
+        for row in rows(WANTED) {
+            let [why, connection] = row[..] else { panic!("not a row: {row:?}") };
+            assert_eq!(refusing(&network, connection), "", "{connection}: {why} ({folder})");
+        }
+        for row in rows(UNWANTED) {
+            let [why, connection, sides] = row[..] else { panic!("not a row: {row:?}") };
+            assert_eq!(refusing(&network, connection), sides, "{connection}: {why} ({folder})");
+        }
+    }
+    println!("{} connections let through, {} refused", rows(WANTED).count(), rows(UNWANTED).count());
+}
+
+/// Else the tables above could not tell a policy that does its work from a network without policies.
+#[test]
+fn without_a_policy_something_unwanted_is_let_through() {
+    for left_out in 0..4 {
+        let mut network = network("operator");
+        let name = network.policies.remove(left_out).metadata.name;
+        assert!(rows(UNWANTED).any(|row| refusing(&network, row[1]) != row[2]), "{name:?} is not needed");
+    }
+}
+
+#[test]
+fn the_policy_that_the_documentation_adds_does_what_it_says() {
+    let text = std::fs::read_to_string(checkout().join("docs/operator.md")).expect("text");
+    let added = text.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
+    let added: Vec<&str> = added.filter(|block| block.contains("kind: NetworkPolicy")).collect();
+    assert_eq!(added.len(), 1);
+    let mut network = network("operator");
+    let newly = ["prometheus → data-plane TCP 3211", "data-plane → gateway TCP 8000"];
+    let still = ["bystander → data-plane TCP 3211", "data-plane → database TCP 5432", "data-plane → anybody TCP 8000"];
+    for connection in newly.iter().chain(&still) {
+        assert_ne!(refusing(&network, connection), "", "{connection}");
+    }
+    network.policies.push(serde_saphyr::from_str(added[0]).expect("a NetworkPolicy"));
+    for connection in newly {
+        assert_eq!(refusing(&network, connection), "", "{connection}");
+    }
+    for connection in still {
+        assert_ne!(refusing(&network, connection), "", "{connection}");
+    }
+}
