@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Checks for the tools that a target needs and says how to get those that are missing. Installs nothing.
-# usage: tools.sh run|test|lint   exits with 1 and names what is missing
-#        tools.sh apt-line        prints the one line that installs all that is missing; nothing when nothing is
+# usage: tools.sh run|test|lint|images|cluster   exits with 1 and names what is missing
+#        tools.sh apt-line                       prints the one line that installs all that is missing; nothing when nothing is
 set -euo pipefail
 
 # tool=package: what each target needs, and where Debian and Ubuntu have it.
 run_tools="cc=build-essential make=make"
 lint_tools="cc=build-essential git=git make=make python3=python3 shellcheck=shellcheck"
 test_tools="cc=build-essential curl=curl git=git kill=procps make=make mkfifo=coreutils npm=npm openssl=openssl python3=python3"
+images_tools="buildah=buildah mmdebstrap=mmdebstrap python3=python3"
+if [ "${IMAGE_BUILDER:-buildah}" = docker ]; then images_tools="docker=docker.io python3=python3"; fi
+# A program of containernetworking-plugins is in no PATH.
+cluster_tools="conntrack=conntrack containerd=containerd curl=curl ip=iproute2 iptables=iptables modprobe=kmod nft=nftables
+    openssl=openssl runc=runc sysctl=procps ${CNI_BIN_DIR:-/usr/lib/cni}/bridge=containernetworking-plugins"
 
 missing_tools=() missing_packages=()
 
@@ -39,6 +44,24 @@ go_is_new_enough() {
         [ "$(printf '%s\n' 1.21 "$version" | sort -V | head -n 1)" = 1.21 ]
 }
 
+# What no package brings: one line for each thing that keeps a cluster from running here.
+machine_faults() {
+    local groups=/sys/fs/cgroup controller
+    if [ "$(uname -s)" != Linux ]; then
+        echo "Linux: the cluster's programs run on no other system; use a virtual machine"
+        return
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        echo "root: the cluster sets up a network and mounts; run this as root"
+    elif [ ! -w $groups ]; then
+        echo "control groups: $groups can not be written to; a container that is to run a cluster has to be privileged"
+    fi
+    for controller in cpu cpuset memory pids; do
+        if [ -e $groups/$controller ] || grep --quiet --word-regexp $controller $groups/cgroup.controllers 2>/dev/null; then continue; fi
+        echo "control groups for $controller: the kernel has them off; to its command line add cgroup_enable=$controller and restart"
+    done
+}
+
 apt_line() {
     [ ${#missing_packages[@]} -gt 0 ] || return 0
     local packages=ca-certificates package
@@ -54,8 +77,10 @@ case ${1:-} in
     run) look_for $run_tools ;;
     lint) look_for $lint_tools ;;
     test) look_for $test_tools; look_for_venv ;;
-    apt-line) look_for $run_tools $lint_tools $test_tools; look_for_venv; apt_line; exit 0 ;;
-    *) echo "usage: tools.sh run|test|lint|apt-line" >&2; exit 2 ;;
+    images) look_for $images_tools ;;
+    cluster) look_for $cluster_tools ;;
+    apt-line) look_for $run_tools $lint_tools $test_tools $images_tools $cluster_tools; look_for_venv; apt_line; exit 0 ;;
+    *) echo "usage: tools.sh run|test|lint|images|cluster|apt-line" >&2; exit 2 ;;
 esac
 
 status=0
@@ -64,11 +89,15 @@ if [ ${#missing_tools[@]} -gt 0 ]; then
     echo "on Debian or Ubuntu, as root:  $(apt_line)" >&2
     status=1
 fi
-if [ "${1:-}" = test ] && ! go_is_new_enough; then
+if [ "$1" = cluster ] && [ -n "$(machine_faults)" ]; then
+    machine_faults | sed 's/^/missing: /' >&2
+    status=1
+fi
+if [[ "$1" =~ ^(test|cluster)$ ]] && ! go_is_new_enough; then
     echo "missing: Go $go_needed or newer; see https://go.dev/doc/install (an older one from 1.21 on fetches it by itself)" >&2
     status=1
 fi
-if ! has cargo; then
+if [ "$1" != cluster ] && ! has cargo; then
     echo "missing: cargo; install Rust 1.95 or newer with rustup, https://rustup.rs" >&2
     status=1
 fi

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Copies the images that the tests want into the cluster, by E2E_LOAD, else load.sh. The data plane's comes under a second
+# tag, too: to a cluster that is another image, and a rolling update.
+# usage: load-all.sh VERSION
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+names=docker.io/library
+case ${IMAGE_BUILDER:-buildah} in
+    buildah) "$here/buildah.sh" tag "$names/routing:$1" "$names/routing:next" ;;
+    docker) docker tag "$names/routing:$1" "$names/routing:next" ;;
+esac
+# Of several words, when it has arguments.
+read -ra load <<<"${E2E_LOAD:-$here/load.sh}"
+"${load[@]}" "$names/routing:$1" "$names/routing:next" "$names/routing-operator:$1" "$names/litellm:test" \
+    "$names/stand-in-models:test" >/dev/null

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Copies images from buildah's store into the cluster. For another cluster, another script of that form is named by E2E_LOAD.
+# usage: load.sh IMAGE…
+set -euo pipefail
+
+. "$(dirname "$0")/env.sh"
+
+if [ ! -S "$socket" ]; then
+    echo "no cluster is in $state: make cluster" >&2
+    exit 1
+fi
+folder=$(mktemp --directory)
+trap 'rm --recursive --force "$folder"' EXIT
+for image; do
+    "$here/buildah.sh" push --quiet "$image" "docker-archive:$folder/image.tar:$image"
+    "${ctr[@]}" images import "$folder/image.tar"
+    rm "$folder/image.tar"
+done

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Stops or starts one part of the running cluster.
+# usage: part.sh stop|start NAME   etcd, apiserver, containerd, controllers, scheduler, kubelet or proxy
+set -euo pipefail
+
+. "$(dirname "$0")/env.sh"
+. "$here/process.sh"
+. "$here/parts.sh"
+
+action=${1:-} name=${2:-}
+if [[ $# != 2 || ! "$action" =~ ^(stop|start)$ || " ${parts[*]} " != *" $name "* ]]; then
+    echo "usage: part.sh stop|start NAME, one of: ${parts[*]}" >&2
+    exit 2
+fi
+if [ ! -e "$mark" ]; then
+    echo "no cluster is in $state: make cluster" >&2
+    exit 1
+fi
+lock
+case $action in
+    stop) stop "$name" ;;
+    start) bring_up "$name" ;;
+esac

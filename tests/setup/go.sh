@@ -1,0 +1,9 @@
+# How Go programs are built here: sourced by the scripts that build some.
+# shellcheck shell=bash
+
+# Without ",direct": a module that the proxy does not have would be asked of its Git host for minutes.
+proxy=$(go env GOPROXY)
+export GOPROXY=${proxy%,direct}
+
+# go_build ARGUMENT…: static programs, with the same flags for all, so that what they share is compiled once.
+go_build() { CGO_ENABLED=0 go build -trimpath "$@"; }
