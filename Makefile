@@ -19,10 +19,10 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt generate smoke bench apt-line
+.PHONY: help run build test lint fmt generate smoke bench images cluster cluster-down apt-line
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examples; LITELLM_BASE_URL for real models)
 	@tests/setup/tools.sh run
@@ -32,23 +32,46 @@ run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examp
 build:
 	@$(BUILD)
 
-test: ## every test, with real LiteLLM, Python and Claude Code clients, and a real API server
+# What tests find their programs by; `programs` holds the lines of programs.sh.
+TEST_PROGRAMS = export ROUTING_BIN=$(BINARY) ROUTING_OPERATOR_BIN=$(CURDIR)/target/routing-operator; \
+	export ROUTING_TEST_VENV=$$(sed -n 1p <<<"$$programs") ROUTING_TEST_CLAUDE=$$(sed -n 2p <<<"$$programs"); \
+	export ROUTING_TEST_KUBERNETES=$$(sed -n 3p <<<"$$programs")
+
+test: ## every test that needs no cluster, with real LiteLLM, Python and Claude Code clients, and a real API server
 	@tests/setup/tools.sh test
 	@programs=$$(tests/setup/programs.sh); \
 	began=$$SECONDS; $(OWN); $(CARGO) build --workspace --bins; $(CARGO) test --workspace --no-run; \
 	$(call LINK,routing); $(call LINK,routing-operator); \
-	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; \
-	export ROUTING_BIN=$(BINARY) ROUTING_OPERATOR_BIN=$(CURDIR)/target/routing-operator; \
-	export ROUTING_TEST_VENV=$$(sed -n 1p <<<"$$programs") ROUTING_TEST_CLAUDE=$$(sed -n 2p <<<"$$programs"); \
+	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; $(TEST_PROGRAMS); \
 	export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; : 'most tests wait for other programs'; \
-	ROUTING_TEST_KUBERNETES=$$(sed -n 3p <<<"$$programs") $(CARGO) test --workspace; \
+	$(CARGO) test --workspace -- --show-output; \
 	echo "tested in $$((SECONDS - began)) s"
+
+VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+
+e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (ARGS= a part of a test's name)
+	@tests/setup/tools.sh test
+	@if [ -z "$${E2E_KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory cluster; fi
+	@$(MAKE) --no-print-directory images ARGS=
+	@programs=$$(tests/setup/programs.sh); \
+	began=$$SECONDS; $(OWN); $(CARGO) build --workspace --bins; \
+	$(CARGO) test --workspace --features tests/e2e --test e2e --no-run; $(call LINK,routing); \
+	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; $(TEST_PROGRAMS); \
+	tests/cluster/stand-in.sh $(CARGO_TARGET_DIR)/debug/stand-in-models; tests/cluster/load-all.sh $(VERSION); \
+	echo "images loaded in $$((SECONDS - began)) s"; began=$$SECONDS; \
+	if [ -z "$${E2E_KUBECONFIG:-}" ]; then \
+		export E2E_OWN_CLUSTER=1 E2E_KUBECONFIG=$${ROUTING_CLUSTER_DIR:-/var/lib/routing-cluster}/admin.kubeconfig; fi; \
+	$(CARGO) test --quiet --workspace --features tests/e2e --test e2e -- --test-threads=1 --nocapture $(ARGS); \
+	echo "tested on the cluster in $$((SECONDS - began)) s"
+
+e2e-full: ## the same with the long counts; its output is kept in bench/results/e2e_full.txt
+	@E2E_FULL=1 $(MAKE) --no-print-directory e2e | tee bench/results/e2e_full.txt
 
 lint: ## formatting, clippy, shell scripts, banned crates
 	@tests/setup/tools.sh lint
 	@$(OWN)
 	cargo fmt --all --check
-	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	shellcheck .ci/run $$(git ls-files '*.sh')
 	@tree=$$($(CARGO) tree --workspace --prefix none --edges normal,build,dev); \
 	if grep -E '^(aws-lc-rs|aws-lc-sys|openssl|openssl-sys|native-tls) ' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi
@@ -68,6 +91,17 @@ bench: ## pass rates of a brain with 10 million entries; raw output in bench/res
 	@mkdir -p bench/results
 	@$(OWN)
 	$(CARGO) bench --package brain --bench pass_rate | tee bench/results/pass_rate.txt
+
+images: ## the container images, by buildah as root, or by docker (IMAGE_BUILDER=docker); ARGS=NAME builds one
+	@tests/setup/tools.sh images
+	@tests/cluster/images.sh $(ARGS)
+
+cluster: ## a one-node Kubernetes on this Linux machine, as root; state in /var/lib/routing-cluster or ROUTING_CLUSTER_DIR
+	@tests/setup/tools.sh cluster
+	@tests/cluster/up.sh
+
+cluster-down: ## stops that cluster and removes every trace of it
+	@tests/cluster/down.sh
 
 apt-line: ## the one line that installs the system packages that are missing
 	@tests/setup/tools.sh apt-line

@@ -1,4 +1,4 @@
-//! Real MCP clients: python `mcp` and Claude Code.
+//! Real MCP clients: python `mcp`, TypeScript and Claude Code.
 
 use std::process::{Child, Command, Output, Stdio};
 
@@ -34,6 +34,27 @@ fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(required("ROUTING_TEST_VENV").join("bin/python"));
     command.arg(checkout().join("tests/clients/mcp_client.py")).args(["--url", url, "--mode", mode]).args(arguments);
     command
+}
+
+/// Runs the TypeScript client to its end.
+///
+/// # Panics
+/// It fails.
+#[must_use]
+pub fn typescript(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Value {
+    // Installed beside Claude Code.
+    let claude = required("ROUTING_TEST_CLAUDE");
+    let modules = claude.ancestors().find(|folder| folder.ends_with("node_modules")).expect("a folder of npm's");
+    let output = Command::new("node")
+        .arg(checkout().join("tests/clients/mcp_client.mjs"))
+        .args([url, mode, token])
+        .args(arguments)
+        .env("MODULES", modules.parent().unwrap_or(modules))
+        .output()
+        .expect("node runs");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{arguments:?}: {err}{out}");
+    serde_json::from_str(out.trim()).unwrap_or_else(|e| panic!("{e}: {out}"))
 }
 
 /// Runs Claude Code with a home folder of its own.

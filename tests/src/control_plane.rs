@@ -1,22 +1,17 @@
 //! A real control plane: etcd, kube-apiserver, kube-controller-manager, and kubectl to talk to it. No scheduler, no
 //! kubelet: pods exist as objects, and run only where `stand_in::kubelet` runs them.
 
-use std::{
-    collections::BTreeMap,
-    io::Write,
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
-    sync::Mutex,
-};
+use std::{collections::BTreeMap, ops::Deref, path::PathBuf, process::Command, sync::Mutex};
 
-use kube::{
-    Client, Config,
-    config::{KubeConfigOptions, Kubeconfig},
-};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
-use crate::{checkout, ports, required, supervised::Supervised, waiting};
+use crate::{
+    cluster::{Cluster, deploy},
+    ports, required,
+    supervised::Supervised,
+    waiting,
+};
 
 /// Bearer token of the cluster's administrator: of this run's cluster on loopback alone.
 const ADMIN_TOKEN: &str = "administrator-of-a-test";
@@ -30,21 +25,19 @@ const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-c
 
 /// A running control plane.
 pub struct ControlPlane {
+    cluster: Cluster,
     folder: PathBuf,
     api_port: u16,
     etcd_port: u16,
     running: Mutex<BTreeMap<&'static str, Supervised>>,
 }
 
-/// What kubectl did.
-#[derive(Debug)]
-pub struct Kubectl {
-    /// Whether it worked.
-    pub worked: bool,
-    /// Standard output.
-    pub out: String,
-    /// Standard error.
-    pub err: String,
+impl Deref for ControlPlane {
+    type Target = Cluster;
+
+    fn deref(&self) -> &Cluster {
+        &self.cluster
+    }
 }
 
 impl ControlPlane {
@@ -63,7 +56,9 @@ impl ControlPlane {
     /// It does not start.
     pub async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("routing-plane-").tempdir().expect("a folder").keep();
-        let plane = Self { folder, api_port: ports::free(), etcd_port: ports::free(), running: Mutex::default() };
+        let cluster = Cluster::new(folder.join("admin.kubeconfig"), &folder);
+        let (api_port, etcd_port) = (ports::free(), ports::free());
+        let plane = Self { cluster, folder, api_port, etcd_port, running: Mutex::default() };
         plane.write("audit.json", AUDIT_POLICY);
         plane.write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,system:masters\n"));
         let key =
@@ -168,12 +163,6 @@ impl ControlPlane {
         std::fs::write(self.folder.join(file), text).expect("written");
     }
 
-    /// A folder for the files of one test.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
     /// The text of a kubeconfig with this bearer token.
     #[must_use]
     pub fn kubeconfig(&self, token: &str) -> String {
@@ -185,83 +174,6 @@ impl ControlPlane {
              users: [{{name: u, user: {{token: \"{token}\"}}}}]}}\n",
             certificate.display()
         )
-    }
-
-    /// The administrator's client, for the runtime of this test.
-    ///
-    /// # Panics
-    /// It can not be made.
-    pub async fn client(&self) -> Client {
-        Client::try_from(self.admin_config().await).expect("a client")
-    }
-
-    /// What a client of the administrator is made from.
-    ///
-    /// # Panics
-    /// It can not be made.
-    pub async fn admin_config(&self) -> Config {
-        let _ = crate::http();
-        let kubeconfig = Kubeconfig::from_yaml(&self.kubeconfig(ADMIN_TOKEN)).expect("a kubeconfig");
-        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config")
-    }
-
-    /// Runs kubectl as the administrator.
-    ///
-    /// # Panics
-    /// It can not be run.
-    pub fn kubectl(&self, arguments: &[&str]) -> Kubectl {
-        self.kubectl_with(arguments, "")
-    }
-
-    /// Runs kubectl as the administrator, with something on its standard input.
-    ///
-    /// # Panics
-    /// It can not be run.
-    pub fn kubectl_with(&self, arguments: &[&str], input: &str) -> Kubectl {
-        let mut child = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"))
-            .args(arguments)
-            .env_clear()
-            .env("PATH", "/usr/bin:/bin")
-            .env("HOME", &self.folder)
-            .env("KUBECONFIG", self.folder.join("admin.kubeconfig"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("kubectl starts");
-        let mut stdin = child.stdin.take().expect("a pipe");
-        let input = input.to_string();
-        // From a thread: kubectl may print before it has read everything.
-        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-        let output = child.wait_with_output().expect("kubectl ends");
-        // A kubectl that refuses its arguments does not read.
-        let _ = writer.join().expect("the writer does not panic");
-        Kubectl {
-            worked: output.status.success(),
-            out: String::from_utf8_lossy(&output.stdout).into(),
-            err: String::from_utf8_lossy(&output.stderr).into(),
-        }
-    }
-
-    /// Applies a document as `kubectl apply` does.
-    ///
-    /// # Panics
-    /// It is refused.
-    pub fn apply(&self, namespace: &str, document: &str) {
-        self.kubectl_with(&["apply", "--namespace", namespace, "--filename", "-"], document).expect_worked();
-    }
-
-    /// Makes a namespace of its own for a test; its pods must be as restricted as the standard asks.
-    ///
-    /// # Panics
-    /// It can not be made.
-    #[must_use]
-    pub fn namespace(&self, name: &str) -> String {
-        let document = format!(
-            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
-        );
-        self.kubectl_with(&["create", "--filename", "-"], &document).expect_worked();
-        name.to_string()
     }
 
     /// What the API server recorded of requests by the operator's namespace.
@@ -280,23 +192,6 @@ impl ControlPlane {
     pub fn log(&self, program: &str) -> String {
         std::fs::read_to_string(self.folder.join(format!("{program}.log"))).unwrap_or_default()
     }
-}
-
-impl Kubectl {
-    /// The output of a command that worked.
-    ///
-    /// # Panics
-    /// It did not.
-    pub fn expect_worked(self) -> String {
-        assert!(self.worked, "{}{}", self.err, self.out);
-        self.out
-    }
-}
-
-/// A folder below `deploy`.
-#[must_use]
-pub fn deploy(folder: &str) -> String {
-    checkout().join("deploy").join(folder).display().to_string()
 }
 
 /// etcd and kube-apiserver: from `KUBEBUILDER_ASSETS` when set, else those that `make test` built.

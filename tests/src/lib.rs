@@ -7,9 +7,13 @@
 #![forbid(unsafe_code)]
 
 pub mod clients;
+pub mod cluster;
+pub mod conntrack;
 pub mod control_plane;
 pub mod litellm;
+pub mod manifests;
 pub mod mcp;
+pub mod network_policy;
 pub mod operator;
 pub mod policies;
 pub mod ports;

@@ -4,12 +4,7 @@ use std::{path::PathBuf, sync::Mutex};
 
 use tokio::sync::OnceCell;
 
-use crate::{
-    control_plane::{ControlPlane, deploy},
-    http, ports, required,
-    supervised::Supervised,
-    waiting,
-};
+use crate::{cluster::deploy, control_plane::ControlPlane, http, ports, required, supervised::Supervised, waiting};
 
 /// Name of its ServiceAccount, in this namespace.
 pub const SERVICE_ACCOUNT: (&str, &str) = ("routing-operator", "routing-system");

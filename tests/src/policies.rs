@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, Client, api::DynamicObject, core::ApiResource};
 use serde_json::Value;
 
-use crate::{control_plane::ControlPlane, waiting};
+use crate::{cluster::Cluster, waiting};
 
 /// Longest wait for a policy to become what it is to be: pods are started and told of their config meanwhile.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -15,7 +15,7 @@ const STEP: Duration = Duration::from_millis(50);
 
 /// A namespace with policies.
 pub struct Policies {
-    plane: &'static ControlPlane,
+    cluster: &'static Cluster,
     /// The administrator's client.
     pub client: Client,
     /// Its name.
@@ -24,18 +24,18 @@ pub struct Policies {
 
 impl Policies {
     /// A namespace of its own.
-    pub async fn in_new_namespace(plane: &'static ControlPlane, namespace: &str) -> Self {
-        Self { plane, client: plane.client().await, namespace: plane.namespace(namespace) }
+    pub async fn in_new_namespace(cluster: &'static Cluster, namespace: &str) -> Self {
+        Self { cluster, client: cluster.client().await, namespace: cluster.namespace(namespace) }
     }
 
     /// A namespace that is there already.
-    pub async fn in_namespace(plane: &'static ControlPlane, namespace: &str) -> Self {
-        Self { plane, client: plane.client().await, namespace: namespace.into() }
+    pub async fn in_namespace(cluster: &'static Cluster, namespace: &str) -> Self {
+        Self { cluster, client: cluster.client().await, namespace: namespace.into() }
     }
 
     /// Applies a policy with this spec, as kubectl does; `spec` is in flow style.
     pub fn apply(&self, name: &str, spec: &str) {
-        self.plane.apply(&self.namespace, &document(name, spec));
+        self.cluster.apply(&self.namespace, &document(name, spec));
     }
 
     /// Runs kubectl in the namespace.
@@ -44,12 +44,12 @@ impl Policies {
     /// It failed.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         let arguments: Vec<&str> = ["--namespace", &self.namespace].iter().chain(arguments).copied().collect();
-        self.plane.kubectl(&arguments).expect_worked()
+        self.cluster.kubectl(&arguments).expect_worked()
     }
 
     /// Applies a document in the namespace.
     pub fn apply_document(&self, document: &str) {
-        self.plane.apply(&self.namespace, document);
+        self.cluster.apply(&self.namespace, document);
     }
 
     /// Creates a document that is too large for the note that `kubectl apply` keeps on it.
@@ -58,7 +58,7 @@ impl Policies {
     /// It is refused.
     pub fn kubectl_create(&self, document: &str) {
         let arguments = ["create", "--namespace", &self.namespace, "--filename", "-"];
-        self.plane.kubectl_with(&arguments, document).expect_worked();
+        self.cluster.kubectl_with(&arguments, document).expect_worked();
     }
 
     /// The policies.

@@ -2,6 +2,7 @@
 
 pub mod brain;
 pub mod kubelet;
+pub mod model_pod;
 pub mod models;
 
 use axum::Router;

@@ -139,9 +139,12 @@ fn a_taken_port_refuses_the_start_with_the_variable_that_changes_it() {
 #[test]
 fn what_a_target_of_make_needs_is_named_with_the_line_that_installs_it() {
     let tools = tests::checkout().join("tests/setup/tools.sh");
-    for (target, tool, package) in
-        [("run", "cc", "build-essential"), ("test", "npm", "npm"), ("lint", "shellcheck", "shellcheck")]
-    {
+    for (target, tool, package) in [
+        ("run", "cc", "build-essential"),
+        ("test", "npm", "npm"),
+        ("lint", "shellcheck", "shellcheck"),
+        ("images", "buildah", "mmdebstrap"),
+    ] {
         let bare = std::process::Command::new("/bin/bash").arg(&tools).arg(target).env("PATH", "/nonexistent").output();
         let output = bare.expect("bash runs");
         let printed = String::from_utf8_lossy(&output.stderr);

@@ -1,5 +1,6 @@
 //! The operator against a real API server, as its own ServiceAccount.
 
+mod brain;
 mod conflicts;
 mod crd;
 mod drift;

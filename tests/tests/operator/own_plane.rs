@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::api::ListParams;
 use serde_json::{Value, json};
 use tests::{
-    control_plane::{ControlPlane, deploy},
+    cluster::deploy,
+    control_plane::ControlPlane,
     operator::{Operator, SERVICE_ACCOUNT},
     policies::{CHILD_KINDS, Policies, condition, spec},
     stand_in::kubelet::Kubelet,

@@ -1,0 +1,18 @@
+//! The stand-in for language models as a program for a pod. It listens on port 4000.
+
+use tests::stand_in::model_pod;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let listener = TcpListener::bind(("0.0.0.0", 4000)).await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        served = model_pod::serve(listener) => served,
+        // At once: tests take it away to see what happens then.
+        _ = terminate.recv() => Ok(()),
+    }
+}

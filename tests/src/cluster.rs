@@ -1,0 +1,148 @@
+//! A cluster as its administrator sees it: kubectl and a client, both by one kubeconfig.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use kube::{
+    Client, Config,
+    config::{KubeConfigOptions, Kubeconfig},
+};
+
+use crate::{checkout, required};
+
+/// The administrator of a cluster.
+pub struct Cluster {
+    kubeconfig: PathBuf,
+    home: PathBuf,
+}
+
+/// What kubectl did.
+#[derive(Debug)]
+pub struct Kubectl {
+    /// Whether it worked.
+    pub worked: bool,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Cluster {
+    /// The cluster of a kubeconfig; kubectl keeps what it caches in the folder.
+    #[must_use]
+    pub fn new(kubeconfig: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
+        Self { kubeconfig: kubeconfig.into(), home: home.into() }
+    }
+
+    /// The administrator's client, for the runtime of this test.
+    ///
+    /// # Panics
+    /// It can not be made.
+    pub async fn client(&self) -> Client {
+        Client::try_from(self.admin_config().await).expect("a client")
+    }
+
+    /// What a client of the administrator is made from.
+    ///
+    /// # Panics
+    /// It can not be made.
+    pub async fn admin_config(&self) -> Config {
+        let _ = crate::http();
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
+        Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config")
+    }
+
+    /// kubectl as the administrator, to be completed and started.
+    #[must_use]
+    pub fn kubectl_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"));
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", "/usr/bin:/bin")
+            .env("HOME", &self.home)
+            .env("KUBECONFIG", &self.kubeconfig);
+        command
+    }
+
+    /// Runs kubectl as the administrator.
+    ///
+    /// # Panics
+    /// It can not be run.
+    pub fn kubectl(&self, arguments: &[&str]) -> Kubectl {
+        self.kubectl_with(arguments, "")
+    }
+
+    /// Runs kubectl as the administrator, with something on its standard input.
+    ///
+    /// # Panics
+    /// It can not be run.
+    pub fn kubectl_with(&self, arguments: &[&str], input: &str) -> Kubectl {
+        let mut child = self
+            .kubectl_command(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("kubectl starts");
+        let mut stdin = child.stdin.take().expect("a pipe");
+        let input = input.to_string();
+        // From a thread: kubectl may print before it has read everything.
+        let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+        let output = child.wait_with_output().expect("kubectl ends");
+        // A kubectl that refuses its arguments does not read.
+        let _ = writer.join().expect("the writer does not panic");
+        Kubectl {
+            worked: output.status.success(),
+            out: String::from_utf8_lossy(&output.stdout).into(),
+            err: String::from_utf8_lossy(&output.stderr).into(),
+        }
+    }
+
+    /// Applies a document as `kubectl apply` does.
+    ///
+    /// # Panics
+    /// It is refused.
+    pub fn apply(&self, namespace: &str, document: &str) {
+        self.kubectl_with(&["apply", "--namespace", namespace, "--filename", "-"], document).expect_worked();
+    }
+
+    /// Makes a namespace of its own for a test; its pods must be as restricted as the standard asks.
+    ///
+    /// # Panics
+    /// It can not be made.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> String {
+        let document = format!(
+            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
+        );
+        self.kubectl_with(&["create", "--filename", "-"], &document).expect_worked();
+        name.to_string()
+    }
+
+    /// Where kubectl keeps what it caches; also for files of a test.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.home
+    }
+}
+
+impl Kubectl {
+    /// The output of a command that worked.
+    ///
+    /// # Panics
+    /// It did not.
+    pub fn expect_worked(self) -> String {
+        assert!(self.worked, "{}{}", self.err, self.out);
+        self.out
+    }
+}
+
+/// A folder below `deploy`.
+#[must_use]
+pub fn deploy(folder: &str) -> String {
+    checkout().join("deploy").join(folder).display().to_string()
+}

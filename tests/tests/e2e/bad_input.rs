@@ -1,0 +1,108 @@
+//! What is wrong is said in one line by `kubectl get rp` and `kubectl describe rp`, and what ran keeps running.
+
+use tests::{mcp::Mcp, policies::Policies};
+
+use crate::{
+    pods,
+    setup::{self, spec},
+};
+
+const NODE_PORT: u16 = 30082;
+
+/// A change that is wrong: what is added to the spec, the condition and reason that tell, and what the message says.
+struct Wrong {
+    what: &'static str,
+    more: String,
+    condition: (&'static str, &'static str),
+    says: &'static [&'static str],
+}
+
+fn wrongs() -> Vec<Wrong> {
+    let wrong = |what, more: &str, condition, says| Wrong { what, more: more.into(), condition, says };
+    vec![
+        wrong(
+            "a wrong image name",
+            ", dataPlane: {image: \"routing:no-such-tag\"}",
+            ("False", "PodNotRunning"),
+            &["Pull", "routing:no-such-tag"],
+        ),
+        wrong(
+            "an unknown nodeSelector",
+            ", dataPlane: {nodeSelector: {disk: no-such}}",
+            ("False", "PodNotRunning"),
+            &["Unschedulable"],
+        ),
+        wrong(
+            "a workspace claim that does not exist",
+            ", dataPlane: {workspaces: [{name: code, persistentVolumeClaim: {claimName: no-such-claim}}]}",
+            ("False", "PodNotRunning"),
+            &["no-such-claim"],
+        ),
+        wrong(
+            "a nodePort that another policy has",
+            ", service: {nodePort: 30082}",
+            ("False", "NodePortTaken"),
+            &["30082"],
+        ),
+        wrong(
+            "a missing Secret",
+            ", access: {tokens: [{name: a, secretRef: {name: no-such-secret, key: TOKEN}}]}",
+            ("False", "SecretMissing"),
+            &["no-such-secret", "TOKEN"],
+        ),
+        wrong(
+            "a Secret without the key",
+            ", access: {tokens: [{name: a, secretRef: {name: keys, key: NO_SUCH_KEY}}]}",
+            ("False", "SecretMissing"),
+            &["keys", "NO_SUCH_KEY"],
+        ),
+    ]
+}
+
+async fn serves(policies: &Policies, name: &str) {
+    let status = policies.get(name).await.status.expect("a status");
+    let url = status.endpoint.and_then(|endpoint| endpoint.url).expect("an address");
+    setup::port_open(&url).await;
+    let result = Mcp::new(&url).debug("call-6").await;
+    assert!(result.text(0).contains("call-6"), "{result:?}");
+}
+
+/// The lines that a person sees: of `get`, and the message in `describe`.
+fn shown(policies: &Policies, name: &str) -> (String, String) {
+    let row = policies.kubectl(&["get", "rp", name, "--no-headers", "--output", "wide"]);
+    (row.trim().to_string(), policies.kubectl(&["describe", "rp", name]))
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_said_in_one_line_and_what_ran_keeps_running() {
+    setup::operator().await;
+    setup::models().await;
+    let policies = setup::namespace("e2e-wrong").await;
+    setup::secret("e2e-wrong", "keys", &[("OTHER", "value")]);
+    policies.apply("first", &spec(&format!(", service: {{nodePort: {NODE_PORT}}}")));
+    policies.wait_until_ready("first").await;
+    for Wrong { what, more, condition: (status, reason), says } in wrongs() {
+        policies.apply("edge", &spec(""));
+        policies.wait_until_ready("edge").await;
+        let before = pods::generation(&policies, "edge").await;
+        policies.apply("edge", &spec(&more));
+        let told = policies.wait_for_condition("edge", "Ready", status, reason).await;
+        for word in says {
+            assert!(told.message.contains(word), "{what}: {}", told.message);
+        }
+        let (row, described) = shown(&policies, "edge");
+        assert!(row.contains(status) && row.contains(reason), "{what}: {row}");
+        let line =
+            described.lines().find(|line| line.contains("Message:") && says.iter().all(|word| line.contains(word)));
+        println!("{what}: {}", line.unwrap_or_else(|| panic!("{what}: {described}")).trim());
+        assert!(before.keys().all(|pod| row_of(&policies, pod)), "{what}: what ran keeps running");
+        serves(&policies, "edge").await;
+    }
+    serves(&policies, "first").await;
+    setup::let_go("e2e-wrong");
+}
+
+/// Whether a pod is there and running.
+fn row_of(policies: &Policies, pod: &str) -> bool {
+    policies.kubectl(&["get", "pod", pod, "--no-headers"]).contains("Running")
+}

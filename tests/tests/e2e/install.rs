@@ -1,0 +1,112 @@
+//! From nothing to a routed call, with the clients that people use.
+
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::Api;
+use serde_json::{Value, json};
+use tests::{clients, mcp::Mcp, waiting};
+
+use crate::{
+    pods,
+    routing_policy::{self, NAME, NODE_PORT, TOKEN},
+    setup::{self, IMAGES, node_address},
+};
+
+const TOOLS: [&str; 4] = ["code_review", "debug", "retrospective", "trainer"];
+
+#[tokio::test]
+async fn bare_curl_lists_the_four_tools_and_is_refused_without_the_token() {
+    let policies = routing_policy::ready().await;
+    let url = routing_policy::url().await;
+    let status = policies.get(NAME).await.status.expect("a status");
+    let endpoint = status.endpoint.expect("an endpoint");
+    assert_eq!((endpoint.url.as_deref(), endpoint.node_port), (Some(url.as_str()), Some(NODE_PORT)));
+    let curl = |more: &[&str]| {
+        let output = Command::new("curl")
+            .args([
+                "-s",
+                "-X",
+                "POST",
+                &url,
+                "-H",
+                "Content-Type: application/json",
+                "-w",
+                "\n%{http_code} %{content_type}",
+            ])
+            .args(["-d", r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#])
+            .args(more)
+            .output()
+            .expect("curl runs");
+        String::from_utf8(output.stdout).expect("UTF-8")
+    };
+    let bearer = format!("Authorization: Bearer {TOKEN}");
+    let answered = curl(&["-H", &bearer]);
+    let (body, tail) = answered.rsplit_once('\n').expect("two lines");
+    assert_eq!(tail, "200 application/json");
+    let body: Value = serde_json::from_str(body).expect("JSON");
+    let tools: Vec<&str> =
+        body["result"]["tools"].as_array().expect("tools").iter().filter_map(|tool| tool["name"].as_str()).collect();
+    assert_eq!(tools, TOOLS);
+    let refused = curl(&["-i"]);
+    assert!(refused.contains("401") && refused.to_lowercase().contains("www-authenticate: bearer"), "{refused}");
+    assert!(curl(&["-H", "Authorization: Bearer wrong"]).contains("\n401 "));
+}
+
+#[tokio::test]
+async fn python_typescript_and_claude_code_connect_to_the_node_port() {
+    routing_policy::ready().await;
+    let url = routing_policy::url().await;
+    for mode in clients::MODES {
+        assert_eq!(clients::python(&url, mode, &["--token", TOKEN, "list"]), json!(TOOLS), "{mode}");
+        assert_eq!(clients::typescript(&url, mode, TOKEN, &["list"]), json!(TOOLS), "{mode}");
+        let arguments = r#"{"project_root":"/tmp","problem":"call-7"}"#;
+        let answer = clients::typescript(&url, mode, TOKEN, &["call", "debug", arguments]);
+        assert!(answer["content"][0]["text"].as_str().is_some_and(|text| text.contains("call-7")), "{answer}");
+    }
+
+    let home = tempfile::tempdir().expect("a folder");
+    let bearer = format!("Authorization: Bearer {TOKEN}");
+    let add = ["mcp", "add", "--transport", "http", "routing", &url, "--header", &bearer];
+    let added = clients::claude(home.path(), &add);
+    assert!(added.status.success(), "{added:?}");
+    let listed = clients::claude(home.path(), &["mcp", "list"]);
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains(&url) && listed.contains("Connected"), "{listed}");
+    println!("claude mcp list: {}", listed.lines().last().unwrap_or_default().replace(&node_address().await, "NODE"));
+}
+
+/// A Service named `routing` makes the kubelet set `ROUTING_PORT=tcp://…` in pods that do not refuse it.
+#[tokio::test]
+async fn a_pod_beside_a_service_named_routing_keeps_its_port() {
+    let policies = routing_policy::ready().await;
+    let old = pods::generation(&policies, NAME).await;
+    let pod = old.keys().next().expect("a pod");
+    policies.kubectl(&["delete", "pod", pod, "--wait=false"]);
+    waiting::until("a pod that was started beside the Service", || async {
+        let now = pods::generation(&policies, NAME).await;
+        now.keys().next().filter(|name| !old.contains_key(*name)).map(|_| ())
+    })
+    .await;
+    policies.kubectl(&["wait", "--for=condition=Ready", "rp/routing", "--timeout=180s"]);
+    let url = setup::served(&policies, NAME).await;
+    assert_eq!(Mcp::new(&url).token(TOKEN).tools().await, TOOLS);
+
+    // The same image in a pod that takes what the kubelet gives: the trap is there.
+    let container = json!({"name": "trapped", "image": IMAGES[0], "securityContext": {"allowPrivilegeEscalation": false,
+        "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}}});
+    let spec = json!({"restartPolicy": "Never", "containers": [container],
+        "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}});
+    let trapped = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trapped"}, "spec": spec});
+    policies.kubectl(&["delete", "pod", "trapped", "--ignore-not-found"]);
+    policies.apply_document(&trapped.to_string());
+    let api: Api<Pod> = Api::namespaced(policies.client.clone(), NAME);
+    waiting::until("the trapped pod to end", || async {
+        let pod = api.get("trapped").await.expect("the pod");
+        (pod.status?.phase? == "Failed").then_some(pod.metadata.name)
+    })
+    .await;
+    let log = policies.kubectl(&["logs", "trapped"]);
+    assert!(log.contains("ROUTING_PORT: tcp://"), "{log}");
+    policies.kubectl(&["delete", "pod", "trapped"]);
+}

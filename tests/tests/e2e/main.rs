@@ -1,0 +1,23 @@
+//! Everything on a real Kubernetes: kubelet, containerd, kube-proxy, DNS, the images as they are shipped. `make e2e`.
+//!
+//! Tests run one after the other on one cluster; each has a namespace of its own, or makes the one that it shares anew.
+
+mod bad_input;
+mod documented;
+mod images;
+mod install;
+mod live_changes;
+mod load;
+mod memory;
+mod network;
+mod outages;
+mod ownership;
+mod pods;
+mod restricted;
+mod routing_policy;
+mod setup;
+mod smoke;
+mod standalone;
+mod timing;
+mod tunnel;
+mod under_load;

@@ -1,0 +1,147 @@
+//! The connections that really happen, held against the NetworkPolicies: nothing enforces these on the node of the tests.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    process::{Child, Command, Stdio},
+};
+
+use k8s_openapi::api::{
+    core::v1::{Namespace, Node, Pod},
+    networking::v1::NetworkPolicy,
+};
+use kube::{Api, ResourceExt, api::ListParams};
+use tests::{
+    conntrack,
+    mcp::Mcp,
+    network_policy::{self, Connection, Network, Protocol},
+    waiting,
+};
+
+use crate::{
+    routing_policy::{self, NAME, TOKEN},
+    setup::{self, BRAIN_NODE_PORT, cluster, is_own_cluster, node_address, rolled_out},
+};
+
+/// The workloads whose policies are tried: namespace and the label `app.kubernetes.io/name`, or `app`.
+const WORKLOADS: [&str; 3] = ["routing-system", NAME, "supervisor"];
+
+/// Writes down every connection that begins, until it is dropped.
+struct Recorder {
+    child: Child,
+    file: std::path::PathBuf,
+}
+
+impl Recorder {
+    fn start() -> Self {
+        let file = cluster().folder().join("connections");
+        let child = Command::new("conntrack")
+            .args(["--event", "--event-mask", "NEW", "--output", "extended"])
+            .stdin(Stdio::null())
+            .stdout(File::create(&file).expect("a file"))
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("conntrack runs: apt-get install conntrack");
+        Self { child, file }
+    }
+
+    fn connections(&self) -> BTreeSet<Connection> {
+        let text = std::fs::read_to_string(&self.file).expect("the record");
+        // The last line may still be on its way.
+        let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        conntrack::parse(whole).expect("what conntrack prints").iter().map(conntrack::Tracked::connection).collect()
+    }
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What policies look at, now.
+async fn network() -> Network {
+    let client = cluster().client().await;
+    let all = ListParams::default();
+    let policies = Api::<NetworkPolicy>::all(client.clone()).list(&all).await.expect("policies").items;
+    let namespaces = Api::<Namespace>::all(client.clone()).list(&all).await.expect("namespaces").items;
+    let pods = Api::<Pod>::all(client.clone()).list(&all).await.expect("pods").items;
+    let nodes = Api::<Node>::all(client).list(&all).await.expect("nodes").items;
+    let addresses = |node: &Node| {
+        let status = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
+        let bridge = node.spec.iter().filter_map(|spec| spec.pod_cidr.as_deref()).filter_map(first_address);
+        status.filter_map(|address| address.address.parse().ok()).chain(bridge).collect()
+    };
+    Network {
+        policies,
+        namespaces: namespaces.iter().map(|n| (n.name_any(), n.labels().clone())).collect::<BTreeMap<_, _>>(),
+        pods: pods.iter().filter_map(network_policy::Pod::observed).collect(),
+        nodes: nodes.iter().map(|node| (node.name_any(), addresses(node))).collect(),
+    }
+}
+
+/// The node's own address among its pods: the first of the range.
+fn first_address(range: &str) -> Option<std::net::IpAddr> {
+    let (base, _) = range.split_once('/')?;
+    let base: std::net::Ipv4Addr = base.parse().ok()?;
+    Some(std::net::Ipv4Addr::from(u32::from(base) + 1).into())
+}
+
+/// Who an address is, in words: the namespace of a pod, or the node.
+fn who(network: &Network, address: std::net::IpAddr) -> String {
+    let pod = network.pods.iter().find(|pod| pod.addresses.contains(&address));
+    pod.map_or_else(|| "outside of pods".into(), |pod| pod.namespace.clone())
+}
+
+#[tokio::test]
+async fn every_connection_that_happens_is_let_through_by_the_policies() {
+    if !is_own_cluster() {
+        println!("left out: only the connections of the cluster of `make cluster` are this machine's");
+        return;
+    }
+    let policies = routing_policy::ready().await;
+    let recorder = Recorder::start();
+    // All of the three begin anew, so that all that they ever do is seen: names looked up, the API server found.
+    for (namespace, deployment) in [("routing-system", "routing-operator"), (NAME, NAME), ("supervisor", "brain")] {
+        let name = format!("deployment/{deployment}");
+        cluster().kubectl(&["--namespace", namespace, "rollout", "restart", &name]).expect_worked();
+        rolled_out(namespace, deployment);
+    }
+    let url = setup::served(&policies, NAME).await;
+    let brain = format!("http://{}:{BRAIN_NODE_PORT}/healthz", node_address().await);
+    let network = network().await;
+    let expected: BTreeSet<(String, String, Protocol, u16)> = [
+        ("routing-system", "outside of pods", Protocol::Tcp, 6443),
+        ("routing-system", NAME, Protocol::Tcp, 3211),
+        (NAME, "models", Protocol::Tcp, 4000),
+        (NAME, "supervisor", Protocol::Tcp, 3300),
+        (NAME, "kube-system", Protocol::Udp, 53),
+        ("outside of pods", NAME, Protocol::Tcp, 3210),
+        ("outside of pods", NAME, Protocol::Tcp, 3211),
+        ("outside of pods", "supervisor", Protocol::Tcp, 3300),
+    ]
+    .map(|(from, to, protocol, port)| (from.to_string(), to.to_string(), protocol, port))
+    .into();
+    let mut seen = BTreeSet::new();
+    let all_seen = waiting::until("each kind of connection to be seen", || async {
+        Mcp::new(&url).token(TOKEN).debug("call-9").await;
+        let _ = tests::http().get(&brain).send().await;
+        let connections = recorder.connections();
+        let kinds: BTreeSet<_> =
+            connections.iter().map(|c| (who(&network, c.from), who(&network, c.to), c.protocol, c.port)).collect();
+        expected.is_subset(&kinds).then_some(connections)
+    });
+    for connection in all_seen.await {
+        let (from, to) = (who(&network, connection.from), who(&network, connection.to));
+        if ![&from, &to].iter().any(|end| WORKLOADS.contains(&end.as_str())) {
+            continue;
+        }
+        let refusals = network.refusals(&connection);
+        let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
+        assert!(refusals.is_empty(), "{connection} ({from} to {to}) happens and is refused: {why:?}");
+        seen.insert(format!("{from} to {to}, {:?} {}", connection.protocol, connection.port));
+    }
+    println!("connections of operator, data plane and brain, each let through by the NetworkPolicies:");
+    seen.iter().for_each(|kind| println!("  {kind}"));
+}

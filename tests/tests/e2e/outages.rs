@@ -1,0 +1,167 @@
+//! What happens while a part is away, and after it came back.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tests::{
+    mcp::{CallResult, Mcp},
+    policies::{Policies, condition},
+    waiting,
+};
+
+use crate::{
+    load::{Load, Plan},
+    pods,
+    setup::{self, BRAIN_NODE_PORT, BRAIN_TOKEN, count, spec},
+};
+
+async fn prepared(namespace: &str) -> Policies {
+    setup::operator().await;
+    setup::models().await;
+    setup::namespace(namespace).await
+}
+
+async fn answered(url: &str) -> CallResult {
+    let result = Mcp::new(url).debug("call-3").await;
+    assert!(!result.is_error() && result.text(0).contains("call-3"), "{result:?}");
+    result
+}
+
+#[tokio::test]
+async fn without_the_operator_pods_serve_and_come_back_and_with_it_all_converges() {
+    let policies = prepared("e2e-operator-away").await;
+    policies.apply("edge", &spec(""));
+    let url = setup::served(&policies, "edge").await;
+    let before = policies.get("edge").await.status.expect("a status");
+    setup::scaled("routing-system", "routing-operator", 0).await;
+    answered(&url).await;
+    let old = pods::generation(&policies, "edge").await;
+    let pod = old.keys().next().expect("a pod");
+    policies.kubectl(&["delete", "pod", pod, "--wait=false"]);
+    policies.kubectl(&["rollout", "status", "deployment/edge", "--timeout=180s"]);
+    let tunnels = pods::tunnels(&policies, "edge").await;
+    assert_eq!(tunnels[0].status().await["configHash"].as_str(), before.config_hash.as_deref());
+    answered(&url).await;
+    policies.apply("edge", &spec(", limits: {inFlight: 77}, dataPlane: {replicas: 2}"));
+    policies.kubectl(&["delete", "service", "edge"]);
+    setup::scaled("routing-system", "routing-operator", 1).await;
+    let after = policies.wait_until_ready("edge").await;
+    assert_ne!(after.config_hash, before.config_hash);
+    assert_eq!(after.replicas.map(|replicas| replicas.programmed), Some(2));
+    assert!(policies.object("Service", "edge").await.is_some());
+    setup::let_go("e2e-operator-away");
+}
+
+#[tokio::test]
+async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
+    if !setup::is_own_cluster() {
+        println!("left out: only of the cluster of `make cluster` can the API server be stopped");
+        return;
+    }
+    let policies = prepared("e2e-api-away").await;
+    const NODE_PORT: u16 = 30081;
+    let with = |more: &str| spec(&format!(", service: {{nodePort: {NODE_PORT}}}{more}"));
+    policies.apply("edge", &with(", dataPlane: {replicas: 2}"));
+    setup::served(&policies, "edge").await;
+    let before = policies.get("edge").await.status.expect("a status");
+    let pods_before = pods::generation(&policies, "edge").await;
+    let load = Load::start(Plan {
+        port: NODE_PORT,
+        token: None,
+        per_second: 20,
+        slow_one_in: 20,
+        slow: Duration::from_secs(5),
+    });
+    setup::part("stop", "apiserver");
+    // The outage itself.
+    tokio::time::sleep(Duration::from_secs(count(20, 60))).await;
+    setup::part("start", "apiserver");
+    policies.apply("edge", &with(", dataPlane: {replicas: 2}, limits: {inFlight: 78}"));
+    let after = policies.wait_until_ready("edge").await;
+    let report = load.end();
+    println!("API server away for {} s: {}", count(20, 60), report.line());
+    report.expect_no_failure();
+    assert_ne!(after.config_hash, before.config_hash);
+    assert_eq!(pods::generation(&policies, "edge").await, pods_before);
+    setup::let_go("e2e-api-away");
+}
+
+#[tokio::test]
+async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
+    let policies = prepared("e2e-brain-away").await;
+    setup::brain().await;
+    setup::secret("e2e-brain-away", "brain", &[("TOKEN", BRAIN_TOKEN)]);
+    let skill = format!("held_{}", std::process::id());
+    policies.apply("edge", &spec(&format!(
+        ", brain: {{url: \"http://ingestion.supervisor:3300\", tokenSecretRef: {{name: brain, key: TOKEN}}}}, \
+         evidence: {{ttl: 1s, holdFor: 15s, window: 1h}}, \
+         skills: [{{name: {skill}, description: d, inputSchema: {{type: object}}, stages: [{{system: {{text: s}}, user: u}}]}}]"
+    )));
+    let url = setup::served(&policies, "edge").await;
+    let brain = Mcp::new(&format!("http://{}:{BRAIN_NODE_PORT}/mcp", setup::node_address().await)).token(BRAIN_TOKEN);
+    let report = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": "fail", "message": "m", "project_root": ""});
+    assert!(!brain.result("session_log", report).await.is_error());
+    let decided = || async {
+        let result = Mcp::new(&url).result(&skill, json!({})).await;
+        assert!(!result.is_error(), "{result:?}");
+        (result.decisions("decision").remove(0), result.decisions("passRate").remove(0))
+    };
+    let rate = |pair: (Value, Value)| (pair.0.as_str().map(str::to_string), pair.1.as_f64());
+    let claude = (Some("claude".to_string()), Some(0.0));
+    waiting::until("the report to count", || async { (rate(decided().await) == claude).then_some(()) }).await;
+    setup::scaled("supervisor", "brain", 0).await;
+    assert_eq!(rate(decided().await), claude, "the last rate is held");
+    let local = (Some("local".to_string()), None);
+    waiting::until("the held rate to end", || async { (rate(decided().await) == local).then_some(()) }).await;
+    setup::scaled("supervisor", "brain", 1).await;
+    waiting::until("the rate to be known again", || async { (rate(decided().await) == claude).then_some(()) }).await;
+    setup::let_go("e2e-brain-away");
+}
+
+#[tokio::test]
+async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
+    let policies = prepared("e2e-litellm-away").await;
+    setup::secret("e2e-litellm-away", "keys", &[("KEY", "sk-test-master-key")]);
+    policies.apply("edge", &spec("").replace(
+        "{url: \"http://stand-in.models:4000\"}, models: {local: {name: local}, claude: {name: claude}}",
+        "{url: \"http://litellm.models:4000\", apiKeySecretRef: {name: keys, key: KEY}}, models: {local: {name: qwen35}, claude: {name: claude-sonnet-4-6}}",
+    ));
+    let url = setup::served(&policies, "edge").await;
+    answered(&url).await;
+    setup::scaled("models", "litellm", 0).await;
+    for _ in 0..3 {
+        let result = Mcp::new(&url).debug("call-4").await;
+        assert!(result.is_error(), "{result:?}");
+        assert!(
+            result.text(0).contains("qwen35") && result.text(0).contains("claude-sonnet-4-6"),
+            "{}",
+            result.text(0)
+        );
+        assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);
+    }
+    let status = policies.get("edge").await.status.expect("a status");
+    assert_eq!(condition(&status, "Ready").map(|ready| ready.status.as_str()), Some("True"), "not gated on models");
+    setup::scaled("models", "litellm", 1).await;
+    waiting::until("calls to be answered again", || async {
+        let result = Mcp::new(&url).debug("call-5").await;
+        (result.text(0).contains("call-5") && result.decisions("decision") == [json!("local")]).then_some(())
+    })
+    .await;
+    setup::let_go("e2e-litellm-away");
+}
+
+#[tokio::test]
+async fn without_the_local_model_alone_calls_fall_back_to_claude() {
+    let policies = prepared("e2e-local-away").await;
+    // A Service without pods is a model that is away.
+    policies.apply_document(
+        "{apiVersion: v1, kind: Service, metadata: {name: away}, spec: {selector: {app: away}, ports: [{port: 4000}]}}",
+    );
+    let away = "{name: local, upstream: {url: \"http://away.e2e-local-away:4000\"}}";
+    policies.apply("edge", &spec("").replace("{name: local}", away));
+    let url = setup::served(&policies, "edge").await;
+    let result = answered(&url).await;
+    assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);
+    assert_eq!(result.decisions("model"), [json!("local"), json!("claude")]);
+    setup::let_go("e2e-local-away");
+}

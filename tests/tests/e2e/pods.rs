@@ -1,0 +1,36 @@
+//! The pods of a policy.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt, api::ListParams};
+use tests::policies::Policies;
+
+use crate::tunnel::Tunnel;
+
+/// Name, UID and restarts of each pod that is not ending: equal before and after, nothing was restarted.
+pub type Generation = BTreeMap<String, (String, i32)>;
+
+/// The pods of a policy that are not ending.
+pub async fn of(policies: &Policies, policy: &str) -> Vec<Pod> {
+    let selector = format!("app.kubernetes.io/name=routing,app.kubernetes.io/instance={policy}");
+    let api: Api<Pod> = Api::namespaced(policies.client.clone(), &policies.namespace);
+    let pods = api.list(&ListParams::default().labels(&selector)).await.expect("a list").items;
+    pods.into_iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).collect()
+}
+
+/// Which pods there are.
+pub async fn generation(policies: &Policies, policy: &str) -> Generation {
+    let restarts = |pod: &Pod| {
+        let statuses = pod.status.iter().flat_map(|status| status.container_statuses.iter().flatten());
+        statuses.map(|status| status.restart_count).sum()
+    };
+    let pods = of(policies, policy).await;
+    pods.iter().map(|pod| (pod.name_any(), (pod.uid().unwrap_or_default(), restarts(pod)))).collect()
+}
+
+/// A way to each pod.
+pub async fn tunnels(policies: &Policies, policy: &str) -> Vec<Tunnel> {
+    let pods = of(policies, policy).await;
+    pods.iter().map(|pod| Tunnel::to_pod(&policies.namespace, &pod.name_any())).collect()
+}

@@ -1,0 +1,187 @@
+//! What the tests on the cluster have in common: the installed operator, models, a brain; each made once.
+
+use std::{path::PathBuf, process::Command, sync::OnceLock};
+
+use kube::{Api, api::ListParams};
+use serde_json::Value;
+use tests::{
+    checkout,
+    cluster::{Cluster, deploy},
+    http,
+    policies::Policies,
+    waiting,
+};
+use tokio::sync::OnceCell;
+
+/// The brain's token, of this run's cluster alone.
+pub const BRAIN_TOKEN: &str = "brain-token-of-a-test";
+/// Where the brain is on every node.
+pub const BRAIN_NODE_PORT: u16 = 30330;
+/// Where LiteLLM is on every node.
+pub const LITELLM_NODE_PORT: u16 = 30400;
+/// Names of images that the run has loaded: the second is the first under another tag.
+pub const IMAGES: [&str; 2] = [concat!("routing:", env!("CARGO_PKG_VERSION")), "routing:next"];
+
+/// The cluster of this run.
+pub fn cluster() -> &'static Cluster {
+    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
+    CLUSTER.get_or_init(|| {
+        let home = tempfile::Builder::new().prefix("routing-e2e-").tempdir().expect("a folder").keep();
+        Cluster::new(required_from_make("E2E_KUBECONFIG"), home)
+    })
+}
+
+fn required_from_make(variable: &str) -> PathBuf {
+    let given = std::env::var(variable).ok().filter(|value| !value.is_empty());
+    given.unwrap_or_else(|| panic!("{variable} is not set: run `make e2e`, which prepares what this test needs")).into()
+}
+
+/// Whether the cluster is the one that `make cluster` starts: its parts can be stopped, and its node is this machine.
+pub fn is_own_cluster() -> bool {
+    std::env::var("E2E_OWN_CLUSTER").is_ok_and(|value| value == "1")
+}
+
+/// A count for the run of every day, and one for `make e2e-full`.
+pub fn count<N>(short: N, full: N) -> N {
+    if std::env::var("E2E_FULL").is_ok_and(|value| value == "1") { full } else { short }
+}
+
+/// Stops or starts a part of the cluster.
+pub fn part(action: &str, name: &str) {
+    let script = checkout().join("tests/cluster/part.sh");
+    let output = Command::new(script).args([action, name]).output().expect("the script runs");
+    assert!(output.status.success(), "{action} {name}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The operator, installed as the docs say.
+pub async fn operator() {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(|| async {
+            cluster().kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+            rolled_out("routing-system", "routing-operator");
+        })
+        .await;
+}
+
+/// A stand-in for language models and a real LiteLLM in front of it, in the namespace `models`.
+pub async fn models() {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(|| async {
+            let folder = checkout().join("tests/tests/e2e/models");
+            cluster().kubectl(&["apply", "-k", &folder.display().to_string()]).expect_worked();
+            for name in ["stand-in", "litellm"] {
+                rolled_out("models", name);
+            }
+        })
+        .await;
+}
+
+/// The brain, installed as the docs say.
+pub async fn brain() {
+    static INSTALLED: OnceCell<()> = OnceCell::const_new();
+    INSTALLED
+        .get_or_init(|| async {
+            cluster().kubectl(&["apply", "-k", &deploy("brain")]).expect_worked();
+            secret("supervisor", "brain-token", &[("BRAIN_TOKEN", BRAIN_TOKEN)]);
+            rolled_out("supervisor", "brain");
+        })
+        .await;
+}
+
+/// Waits until a Deployment is rolled out.
+pub fn rolled_out(namespace: &str, name: &str) {
+    let deployment = format!("deployment/{name}");
+    let status = cluster().kubectl(&["--namespace", namespace, "rollout", "status", &deployment, "--timeout=180s"]);
+    if !status.worked {
+        let pods = cluster().kubectl(&["--namespace", namespace, "describe", "pods"]).out;
+        panic!("{name} in {namespace}: {}{}\n{pods}", status.out, status.err);
+    }
+}
+
+/// Scales a Deployment and waits until its pods are there or gone.
+pub async fn scaled(namespace: &str, name: &str, replicas: u32) {
+    let count = format!("--replicas={replicas}");
+    cluster().kubectl(&["--namespace", namespace, "scale", "deployment", name, &count]).expect_worked();
+    rolled_out(namespace, name);
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(cluster().client().await, namespace);
+    let labels = [format!("app={name}"), format!("app.kubernetes.io/name={name}")];
+    waiting::until("the pods to be as many", || async {
+        let mut found = 0;
+        for label in &labels {
+            found += pods.list(&ListParams::default().labels(label)).await.expect("a list").items.len();
+        }
+        (found == replicas as usize).then_some(())
+    })
+    .await;
+}
+
+/// Makes a Secret, or gives it new content.
+pub fn secret(namespace: &str, name: &str, values: &[(&str, &str)]) {
+    let data: serde_json::Map<String, Value> =
+        values.iter().map(|(key, value)| ((*key).to_string(), Value::from(*value))).collect();
+    let document =
+        serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data});
+    cluster().apply(namespace, &document.to_string());
+}
+
+/// An empty namespace; what an earlier run left in it is deleted first.
+pub async fn namespace(name: &str) -> Policies {
+    remove_namespace(name);
+    Policies::in_new_namespace(cluster(), name).await
+}
+
+/// Deletes a namespace and waits until it is gone. Its pods first: the namespace's controller would look after them only
+/// when half of their grace period is over, which is minutes after they ended.
+pub fn remove_namespace(name: &str) {
+    let_go(name);
+    let pods = ["--namespace", name, "wait", "--for=delete", "pods", "--all", "--timeout=400s"];
+    let waited = cluster().kubectl(&pods);
+    assert!(waited.worked || waited.err.contains("no matching resources"), "{}", waited.err);
+    cluster()
+        .kubectl(&["delete", "namespace", name, "--ignore-not-found", "--wait=true", "--timeout=400s"])
+        .expect_worked();
+}
+
+/// Ends what runs in a namespace that a test is done with; nobody waits for it.
+pub fn let_go(name: &str) {
+    let all = ["--namespace", name, "delete", "routingpolicies,deployments", "--all", "--wait=false"];
+    let deleted = cluster().kubectl(&all);
+    // Before the operator is installed there is no such kind, and nothing of it.
+    assert!(deleted.worked || deleted.err.contains("doesn't have a resource type"), "{}", deleted.err);
+}
+
+/// A spec whose models are the stand-in's; `more` are further fields in flow style, each with a comma in front.
+pub fn spec(more: &str) -> String {
+    format!(
+        "{{upstream: {{url: \"http://stand-in.models:4000\"}}, models: {{local: {{name: local}}, claude: {{name: claude}}}}{more}}}"
+    )
+}
+
+/// The address of a policy on a node, once it is ready and its port is open: kube-proxy opens it up to a second after the
+/// pods are ready.
+pub async fn served(policies: &Policies, name: &str) -> String {
+    let status = policies.wait_until_ready(name).await;
+    let url = status.endpoint.and_then(|endpoint| endpoint.url).expect("an address");
+    port_open(&url).await;
+    url
+}
+
+/// Waits until somebody answers below an address that ends in `/mcp`.
+pub async fn port_open(url: &str) {
+    let health = url.replace("/mcp", "/healthz");
+    waiting::until(&format!("{health} to answer"), || async {
+        http().get(&health).send().await.ok().filter(|answer| answer.status().is_success())
+    })
+    .await;
+}
+
+/// The address of a node, by which the tests reach its ports.
+pub async fn node_address() -> String {
+    let nodes: Api<k8s_openapi::api::core::v1::Node> = Api::all(cluster().client().await);
+    let nodes = nodes.list(&ListParams::default()).await.expect("nodes");
+    let status = nodes.items.into_iter().next().and_then(|node| node.status).expect("a node");
+    let addresses = status.addresses.unwrap_or_default();
+    addresses.into_iter().find(|a| a.type_ == "InternalIP").expect("an address").address
+}

@@ -1,0 +1,135 @@
+//! The plain manifests of contract part 8, without an operator, and the documented switch to it.
+
+use std::{fs, path::Path, time::Duration};
+
+use k8s_openapi::api::core::v1::{Node, Pod};
+use kube::{Api, ResourceExt, api::ListParams};
+use serde_json::{Value, json};
+use tests::{checkout, cluster::deploy, http, mcp::Mcp, policies::Policies, waiting};
+
+use crate::{
+    load::{Load, Plan},
+    routing_policy::{self, NAME, NODE_PORT, TOKEN},
+    setup::{self, BRAIN_TOKEN, cluster, node_address},
+};
+
+/// A copy of the documented overlay with this run's host, image and secrets, beside a copy of what it is laid over.
+async fn overlay(folder: &Path) -> String {
+    for name in ["standalone", "standalone-example"] {
+        fs::create_dir_all(folder.join(name)).expect("a folder");
+        for file in fs::read_dir(checkout().join("deploy").join(name)).expect("the manifests") {
+            let file = file.expect("a file").path();
+            fs::copy(&file, folder.join(name).join(file.file_name().expect("a name"))).expect("copied");
+        }
+    }
+    let nodes: Api<Node> = Api::all(cluster().client().await);
+    let node = nodes.list(&ListParams::default()).await.expect("nodes").items.remove(0).name_any();
+    let file = folder.join("standalone-example/kustomization.yaml");
+    let mut text = fs::read_to_string(&file).expect("the overlay");
+    let secrets = format!("ROUTING_MCP_TOKEN={TOKEN}\n      - BRAIN_TOKEN={BRAIN_TOKEN}");
+    for (theirs, ours) in [
+        ("newName: registry.example/routing", "newName: routing"),
+        ("LITELLM_API_KEY=replace-me", "LITELLM_API_KEY=sk-test-master-key"),
+        ("ROUTING_MCP_TOKEN=replace-me", &secrets),
+        ("kubernetes.io/hostname: my-node", &format!("kubernetes.io/hostname: {node}")),
+        ("http://litellm.example:4000", "http://litellm.models:4000"),
+        ("http://brain.example:3300", "http://ingestion.supervisor:3300"),
+    ] {
+        assert!(text.contains(theirs), "the overlay no longer has {theirs}");
+        text = text.replace(theirs, ours);
+    }
+    fs::write(&file, text).expect("written");
+    folder.join("standalone-example").display().to_string()
+}
+
+async fn installed() -> Policies {
+    setup::models().await;
+    setup::brain().await;
+    setup::remove_namespace(NAME);
+    let folder = tempfile::tempdir().expect("a folder");
+    let overlay = overlay(folder.path()).await;
+    cluster().kubectl(&["apply", "-k", &overlay]).expect_worked();
+    setup::rolled_out(NAME, "routing");
+    setup::port_open(&routing_policy::url().await).await;
+    Policies::in_namespace(cluster(), NAME).await
+}
+
+async fn pod(policies: &Policies) -> Pod {
+    let api: Api<Pod> = Api::namespaced(policies.client.clone(), NAME);
+    api.list(&ListParams::default().labels("app=routing")).await.expect("pods").items.remove(0)
+}
+
+#[tokio::test]
+async fn contract_8_the_plain_manifests_run_without_an_operator() {
+    // As it is, kubectl refuses the encrypted Secret: Flux decrypts it.
+    let refused = cluster().kubectl(&["apply", "--dry-run=server", "-k", &deploy("standalone")]);
+    assert!(!refused.worked && refused.err.contains("sops"), "{}{}", refused.out, refused.err);
+
+    let policies = installed().await;
+    let deployment = policies.object("Deployment", "routing").await.expect("the Deployment");
+    assert_eq!((&deployment["spec"]["replicas"], &deployment["status"]["readyReplicas"]), (&json!(1), &json!(1)));
+    assert_eq!(deployment["spec"]["selector"]["matchLabels"], json!({"app": "routing"}));
+    let pod = pod(&policies).await;
+    let spec = serde_json::to_value(pod.spec.expect("a spec")).expect("JSON");
+    assert_eq!(spec["enableServiceLinks"], json!(false));
+    assert_eq!(spec["nodeSelector"]["kubernetes.io/hostname"], json!(spec["nodeName"]));
+    assert_eq!(spec["containers"][0]["envFrom"], json!([{"secretRef": {"name": "routing-secrets"}}]));
+
+    let node = node_address().await;
+    let url = routing_policy::url().await;
+    assert_eq!(http().get(format!("http://{node}:{NODE_PORT}/healthz")).send().await.expect("an answer").status(), 200);
+    let open = Mcp::new(&url).send("tools/list", json!({})).await.status();
+    assert_eq!(open, 401, "the token is the Secret's");
+    let mcp = Mcp::new(&url).token(TOKEN);
+    assert_eq!(mcp.tools().await, ["code_review", "debug", "retrospective", "trainer"]);
+    let result = mcp.debug("call-8").await;
+    assert!(result.text(0).contains("qwen35") && result.text(0).contains("call-8"), "the default model: {result:?}");
+    // Inside the cluster: the Service of the contract's name and port.
+    let service = policies.object("Service", "routing").await.expect("the Service");
+    assert_eq!(service["spec"]["ports"][0]["port"], json!(3210));
+    let log = policies.kubectl(&["logs", "deployment/routing"]);
+    assert!(log.contains("/app/config/supervisor"), "the image's prompts are used: {log}");
+    setup::let_go(NAME);
+}
+
+/// The steps of `docs/operator.md`, "Coming from deploy/standalone".
+#[tokio::test]
+async fn the_documented_switch_to_the_operator_serves_all_the_time() {
+    let policies = installed().await;
+    setup::operator().await;
+    let load = Load::start(Plan {
+        port: NODE_PORT,
+        token: Some(TOKEN),
+        per_second: 10,
+        slow_one_in: 20,
+        slow: Duration::from_secs(5),
+    });
+    let target = r#"[{"op": "replace", "path": "/spec/ports/0/targetPort", "value": 3210}]"#;
+    for service in ["routing", "routing-nodeport"] {
+        policies.kubectl(&["patch", "service", service, "--type=json", "-p", target]);
+    }
+    let labels = json!({"spec": {"template": {
+        "metadata": {"labels": {"app.kubernetes.io/name": "routing", "app.kubernetes.io/instance": "routing"}},
+        "spec": {"containers": [{"name": "routing", "ports": [{"containerPort": 3210, "name": "mcp"}],
+            "readinessProbe": {"httpGet": {"port": "mcp"}}}]}}}});
+    policies.kubectl(&["patch", "deployment", "routing", "--patch", &labels.to_string()]);
+    policies.kubectl(&["rollout", "status", "deployment", "routing", "--timeout=180s"]);
+    policies.kubectl(&["annotate", "service", "routing", "routing-nodeport", "routing.hyperguild.io/adopt=routing"]);
+    policies.kubectl(&["delete", "deployment", "routing", "--cascade=orphan"]);
+    policies.apply(NAME, routing_policy::SPEC);
+    policies.kubectl(&["wait", "--for=condition=Ready", "rp/routing", "--timeout=5m"]);
+    policies.kubectl(&["delete", "replicasets", "-l", "app=routing,!app.kubernetes.io/instance"]);
+    let report = load.end();
+    println!("from the plain manifests to the operator: {}; goal 0 failed", report.line());
+    report.expect_no_failure();
+    let pods: Vec<Value> = crate::pods::of(&policies, NAME).await.iter().map(|pod| json!(pod.name_any())).collect();
+    assert_eq!(pods.len(), 1, "{pods:?}");
+    let service = policies.object("Service", "routing-nodeport").await.expect("the Service");
+    assert_eq!(service["spec"]["ports"][0]["nodePort"], json!(NODE_PORT));
+    assert_eq!(service["metadata"]["ownerReferences"][0]["kind"], json!("RoutingPolicy"));
+    waiting::until("the policy to be served", || async {
+        (Mcp::new(&routing_policy::url().await).token(TOKEN).tools().await.len() == 4).then_some(())
+    })
+    .await;
+    setup::let_go(NAME);
+}

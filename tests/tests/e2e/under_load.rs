@@ -1,0 +1,105 @@
+//! 200 calls a second from many callers, while the data plane is changed, rolled, scaled, evicted and deleted.
+
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::{
+    Api, ResourceExt,
+    api::{DeleteParams, EvictParams},
+};
+use tests::{policies::Policies, waiting};
+
+use crate::{
+    load::{Load, Plan},
+    memory, pods,
+    setup::{self, IMAGES, count, spec},
+};
+
+/// Its port on every node: one that no Service is given by chance.
+const NODE_PORT: u16 = 30080;
+const PER_SECOND: u32 = 200;
+
+/// The policy under load; `n` is what changes in its config.
+fn policy(replicas: u32, image: &str, n: u32) -> String {
+    spec(&format!(
+        ", service: {{nodePort: {NODE_PORT}}}, limits: {{inFlight: {}}}, dataPlane: {{replicas: {replicas}, image: \"{image}\"}}",
+        1_000 + n
+    ))
+}
+
+fn plan() -> Plan {
+    Plan {
+        port: NODE_PORT,
+        token: None,
+        per_second: PER_SECOND,
+        slow_one_in: 20,
+        slow: Duration::from_secs(count(10, 60)),
+    }
+}
+
+/// Applies the policy and waits until all pods run it.
+async fn settle(policies: &Policies, replicas: u32, image: &str, n: u32) {
+    policies.apply("edge", &policy(replicas, image, n));
+    policies.wait_until_ready("edge").await;
+}
+
+/// Says how many calls failed until now.
+fn said(load: &Load, what: &str) {
+    println!("  {what}: {} failed so far", load.failures());
+}
+
+fn names(pods: &[Pod]) -> Vec<String> {
+    pods.iter().map(ResourceExt::name_any).collect()
+}
+
+/// Waits until a pod is ending or gone and the policy is ready without it.
+async fn replaced(policies: &Policies, pod: &str) {
+    waiting::until("the pod to go", || async {
+        (!names(&pods::of(policies, "edge").await).contains(&pod.to_string())).then_some(())
+    })
+    .await;
+    policies.wait_until_ready("edge").await;
+}
+
+#[tokio::test]
+async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted() {
+    setup::operator().await;
+    setup::models().await;
+    let policies = setup::namespace("e2e-load").await;
+    let api: Api<Pod> = Api::namespaced(policies.client.clone(), "e2e-load");
+    settle(&policies, 1, IMAGES[0], 0).await;
+    setup::served(&policies, "edge").await;
+    memory::print("at rest", "e2e-load").await;
+    let load = Load::start(plan());
+    let changes = count(10, 30);
+    for n in 1..=changes {
+        settle(&policies, 1, IMAGES[0], n).await;
+    }
+    said(&load, &format!("{changes} policy changes"));
+    memory::print(&format!("under {PER_SECOND} calls a second"), "e2e-load").await;
+    settle(&policies, 1, IMAGES[1], changes).await;
+    said(&load, "a rolling update to another image");
+    settle(&policies, 3, IMAGES[1], changes).await;
+    said(&load, "scaled from 1 to 3");
+    let evicted = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
+    api.evict(&evicted, &EvictParams::default()).await.expect("the budget allows one");
+    replaced(&policies, &evicted).await;
+    said(&load, "an eviction under the PodDisruptionBudget");
+    let deleted = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
+    api.delete(&deleted, &DeleteParams::default()).await.expect("deleted");
+    replaced(&policies, &deleted).await;
+    said(&load, "a pod deleted");
+    settle(&policies, 1, IMAGES[1], changes).await;
+    said(&load, "scaled from 3 to 1");
+    let report = load.end();
+    println!("{}", report.line());
+    report.expect_no_failure();
+    memory::print("after the load", "e2e-load").await;
+
+    let load = Load::start(Plan { slow_one_in: 0, ..plan() });
+    let only = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
+    api.delete(&only, &DeleteParams::default()).await.expect("deleted");
+    replaced(&policies, &only).await;
+    println!("the only pod deleted (no goal): {}", load.end().line());
+    setup::let_go("e2e-load");
+}
