@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
+    net::IpAddr,
     process::{Child, Command, Stdio},
 };
 
@@ -68,28 +69,24 @@ async fn network() -> Network {
     let namespaces = Api::<Namespace>::all(client.clone()).list(&all).await.expect("namespaces").items;
     let pods = Api::<Pod>::all(client.clone()).list(&all).await.expect("pods").items;
     let nodes = Api::<Node>::all(client).list(&all).await.expect("nodes").items;
-    let addresses = |node: &Node| {
-        let status = node.status.iter().flat_map(|status| status.addresses.iter().flatten());
-        let bridge = node.spec.iter().filter_map(|spec| spec.pod_cidr.as_deref()).filter_map(first_address);
-        status.filter_map(|address| address.address.parse().ok()).chain(bridge).collect()
-    };
     Network {
         policies,
         namespaces: namespaces.iter().map(|n| (n.name_any(), n.labels().clone())).collect::<BTreeMap<_, _>>(),
         pods: pods.iter().filter_map(network_policy::Pod::observed).collect(),
-        nodes: nodes.iter().map(|node| (node.name_any(), addresses(node))).collect(),
+        nodes: nodes.iter().map(|node| (node.name_any(), own_addresses())).collect(),
     }
 }
 
-/// The node's own address among its pods: the first of the range.
-fn first_address(range: &str) -> Option<std::net::IpAddr> {
-    let (base, _) = range.split_once('/')?;
-    let base: std::net::Ipv4Addr = base.parse().ok()?;
-    Some(std::net::Ipv4Addr::from(u32::from(base) + 1).into())
+/// The addresses of this machine, which is the only node; the one among its pods is none of the Node's status.
+fn own_addresses() -> Vec<IpAddr> {
+    let output = Command::new("ip").args(["-oneline", "address"]).output().expect("ip runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    let address = |line: &str| line.split_whitespace().nth(3)?.split('/').next()?.parse().ok();
+    text.lines().filter_map(address).collect()
 }
 
 /// Who an address is, in words: the namespace of a pod, or the node.
-fn who(network: &Network, address: std::net::IpAddr) -> String {
+fn who(network: &Network, address: IpAddr) -> String {
     let pod = network.pods.iter().find(|pod| pod.addresses.contains(&address));
     pod.map_or_else(|| "outside of pods".into(), |pod| pod.namespace.clone())
 }

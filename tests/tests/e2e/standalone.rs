@@ -87,8 +87,6 @@ async fn contract_8_the_plain_manifests_run_without_an_operator() {
     // Inside the cluster: the Service of the contract's name and port.
     let service = policies.object("Service", "routing").await.expect("the Service");
     assert_eq!(service["spec"]["ports"][0]["port"], json!(3210));
-    let log = policies.kubectl(&["logs", "deployment/routing"]);
-    assert!(log.contains("/app/config/supervisor"), "the image's prompts are used: {log}");
     setup::let_go(NAME);
 }
 
@@ -119,6 +117,13 @@ async fn the_documented_switch_to_the_operator_serves_all_the_time() {
     policies.apply(NAME, routing_policy::SPEC);
     policies.kubectl(&["wait", "--for=condition=Ready", "rp/routing", "--timeout=5m"]);
     policies.kubectl(&["delete", "replicasets", "-l", "app=routing,!app.kubernetes.io/instance"]);
+    // Also the old pods' end.
+    waiting::until("the new pod alone", || async {
+        let api: Api<Pod> = Api::namespaced(policies.client.clone(), NAME);
+        let pods = api.list(&ListParams::default().labels("app=routing")).await.expect("pods").items;
+        (pods.len() == 1).then_some(())
+    })
+    .await;
     let report = load.end();
     println!("from the plain manifests to the operator: {}; goal 0 failed", report.line());
     report.expect_no_failure();
@@ -127,9 +132,7 @@ async fn the_documented_switch_to_the_operator_serves_all_the_time() {
     let service = policies.object("Service", "routing-nodeport").await.expect("the Service");
     assert_eq!(service["spec"]["ports"][0]["nodePort"], json!(NODE_PORT));
     assert_eq!(service["metadata"]["ownerReferences"][0]["kind"], json!("RoutingPolicy"));
-    waiting::until("the policy to be served", || async {
-        (Mcp::new(&routing_policy::url().await).token(TOKEN).tools().await.len() == 4).then_some(())
-    })
-    .await;
+    setup::port_open(&routing_policy::url().await).await;
+    assert_eq!(Mcp::new(&routing_policy::url().await).token(TOKEN).tools().await.len(), 4);
     setup::let_go(NAME);
 }

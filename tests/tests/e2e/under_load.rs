@@ -1,11 +1,11 @@
 //! 200 calls a second from many callers, while the data plane is changed, rolled, scaled, evicted and deleted.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, EvictParams},
+    api::{DeleteParams, EvictParams, ListParams},
 };
 use tests::{policies::Policies, waiting};
 
@@ -18,6 +18,8 @@ use crate::{
 /// Its port on every node: one that no Service is given by chance.
 const NODE_PORT: u16 = 30080;
 const PER_SECOND: u32 = 200;
+/// A pod ends when it has answered its last call.
+const LONGEST_END: Duration = Duration::from_secs(200);
 
 /// The policy under load; `n` is what changes in its config.
 fn policy(replicas: u32, image: &str, n: u32) -> String {
@@ -61,6 +63,15 @@ async fn replaced(policies: &Policies, pod: &str) {
     policies.wait_until_ready("edge").await;
 }
 
+/// Waits until one pod is left, those that are ending counted.
+async fn alone(api: &Api<Pod>) {
+    let limit = Instant::now() + LONGEST_END;
+    while api.list(&ListParams::default()).await.expect("pods").items.len() > 1 {
+        assert!(Instant::now() < limit, "old pods have not ended");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 #[tokio::test]
 async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted() {
     setup::operator().await;
@@ -90,7 +101,8 @@ async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted
     replaced(&policies, &deleted).await;
     said(&load, "a pod deleted");
     settle(&policies, 1, IMAGES[1], changes).await;
-    said(&load, "scaled from 3 to 1");
+    alone(&api).await;
+    said(&load, "scaled from 3 to 1, and the pods that were replaced are gone");
     let report = load.end();
     println!("{}", report.line());
     report.expect_no_failure();
@@ -100,6 +112,9 @@ async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted
     let only = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
     api.delete(&only, &DeleteParams::default()).await.expect("deleted");
     replaced(&policies, &only).await;
-    println!("the only pod deleted (no goal): {}", load.end().line());
+    alone(&api).await;
+    let report = load.end();
+    println!("the only pod deleted (no goal): {}", report.line());
+    report.failures.iter().take(3).for_each(|failure| println!("  {failure}"));
     setup::let_go("e2e-load");
 }
