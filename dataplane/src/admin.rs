@@ -1,5 +1,5 @@
-//! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs and what it knows), `/readyz` (config loaded, and
-//! all its secrets were there once), `/livez` (process alive).
+//! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs and what it knows), `/readyz` (config loaded, all
+//! its secrets were there once, and calls are taken on), `/livez` (process alive).
 
 use std::sync::Arc;
 
@@ -38,6 +38,10 @@ async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse 
 }
 
 async fn ready(State(data_plane): State<Arc<DataPlane>>) -> (StatusCode, String) {
+    // Where no other pod is ready, calls still come to one that is ending, as long as it says that it is.
+    if data_plane.shutdown.stopping.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no new calls: it is ending\n".into());
+    }
     match data_plane.config.readiness() {
         Ok(()) => (StatusCode::OK, "ready\n".into()),
         Err(missing) => (StatusCode::SERVICE_UNAVAILABLE, missing.iter().map(|secret| format!("{secret}\n")).collect()),

@@ -46,6 +46,24 @@ async fn a_call_in_flight_is_answered_and_a_subscription_does_not_hold_the_end_u
     let _ = listener.wait();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_on_no_calls_is_not_ready_while_the_last_call_is_answered() {
+    let models = Models::start().await;
+    let mut routing = Program::serve_policy(&policy(&models.url(), "waits", "c", "")).start().await;
+    let mcp = routing.mcp();
+    let call = tokio::spawn(async move { mcp.debug("x").await });
+    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    assert_eq!(routing.admin("/readyz").await, "ready\n");
+    routing.signal("INT");
+    waiting::until("the end to begin", || async {
+        routing.admin("/readyz").await.starts_with("no new calls").then_some(())
+    })
+    .await;
+    models.release();
+    assert_eq!(call.await.expect("a result").text(0), "answer of waits");
+    assert!(routing.ended().await.success(), "exit 0");
+}
+
 #[tokio::test]
 async fn a_half_sent_request_does_not_hold_the_end_up() {
     use tokio::io::AsyncWriteExt;
