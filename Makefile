@@ -19,10 +19,10 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt generate smoke bench images cluster cluster-down apt-line
+.PHONY: help run build test lint fmt generate smoke bench images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examples; LITELLM_BASE_URL for real models)
 	@tests/setup/tools.sh run
@@ -47,7 +47,7 @@ test: ## every test that needs no cluster, with real LiteLLM, Python and Claude 
 	$(CARGO) test --workspace -- --show-output; \
 	echo "tested in $$((SECONDS - began)) s"
 
-VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
+WORKSPACE_VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 
 e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (ARGS= a part of a test's name)
 	@tests/setup/tools.sh test
@@ -57,7 +57,7 @@ e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (A
 	began=$$SECONDS; $(OWN); $(CARGO) build --workspace --bins; \
 	$(CARGO) test --workspace --features tests/e2e --test e2e --no-run; $(call LINK,routing); \
 	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; $(TEST_PROGRAMS); \
-	tests/cluster/stand-in.sh $(CARGO_TARGET_DIR)/debug/stand-in-models; tests/cluster/load-all.sh $(VERSION); \
+	tests/cluster/stand-in.sh $(CARGO_TARGET_DIR)/debug/stand-in-models; tests/cluster/load-all.sh $(WORKSPACE_VERSION); \
 	echo "images loaded in $$((SECONDS - began)) s"; began=$$SECONDS; \
 	if [ -z "$${E2E_KUBECONFIG:-}" ]; then \
 		export E2E_OWN_CLUSTER=1 E2E_KUBECONFIG=$${ROUTING_CLUSTER_DIR:-/var/lib/routing-cluster}/admin.kubeconfig; fi; \
@@ -65,7 +65,8 @@ e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (A
 	echo "tested on the cluster in $$((SECONDS - began)) s"
 
 e2e-full: ## the same with the long counts; its output is kept in bench/results/e2e_full.txt
-	@E2E_FULL=1 $(MAKE) --no-print-directory e2e | tee bench/results/e2e_full.txt
+	@E2E_FULL=1 $(MAKE) --no-print-directory e2e | tee bench/results/e2e_full.txt.new
+	@mv bench/results/e2e_full.txt.new bench/results/e2e_full.txt
 
 lint: ## formatting, clippy, shell scripts, banned crates
 	@tests/setup/tools.sh lint

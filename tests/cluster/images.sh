@@ -20,10 +20,10 @@ fail() {
     exit 1
 }
 
-# The full name: the one that a cluster sees, whatever the builder makes of a short one.
+# The full name: the one that a cluster sees, whatever the builder makes of a short one. A tag can not have a +.
 tag_of() {
     case $1 in
-        routing | routing-operator) echo "docker.io/library/$1:$version" ;;
+        routing | routing-operator) echo "docker.io/library/$1:${version//+/_}" ;;
         litellm) echo "docker.io/library/$1:test" ;;
         *) fail "there is no image $1; there are routing, routing-operator and litellm" ;;
     esac

@@ -16,7 +16,7 @@ ready_etcd() { await etcd curl --silent --fail "$etcd_url/readyz"; }
 start_apiserver() {
     start apiserver "$state/programs/kube-apiserver" --etcd-servers "$etcd_url" \
         --bind-address "$node_address" --advertise-address "$node_address" --secure-port "$api_port" \
-        --service-cluster-ip-range "$service_range" --authorization-mode Node,RBAC \
+        --service-cluster-ip-range "$service_range" --service-node-port-range "$node_ports" --authorization-mode Node,RBAC \
         --enable-admission-plugins NodeRestriction --client-ca-file "$pki/ca.crt" \
         --tls-cert-file "$pki/apiserver.crt" --tls-private-key-file "$pki/apiserver.key" \
         --kubelet-certificate-authority "$pki/ca.crt" --kubelet-preferred-address-types InternalIP \

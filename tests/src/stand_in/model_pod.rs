@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::{
     Router,
     body::Bytes,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 const AFTER: &str = "answer-after-ms-";
 /// In a prompt: what the answer repeats, so that a caller sees that it is the answer to its own call.
 pub const CALL: &str = "call-";
+/// In the key that a call comes with: likewise.
+pub const KEY: &str = "key-";
 /// Longest time before an answer.
 const AFTER_MAX: Duration = Duration::from_secs(120);
 
@@ -37,7 +39,7 @@ pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
     axum::serve(listener, routes).await
 }
 
-async fn complete(body: Bytes) -> Response {
+async fn complete(headers: HeaderMap, body: Bytes) -> Response {
     let Ok(request) = serde_json::from_slice::<Value>(&body) else {
         return StatusCode::BAD_REQUEST.into_response();
     };
@@ -45,8 +47,10 @@ async fn complete(body: Bytes) -> Response {
     let prompt: String = messages.filter_map(|message| message["content"].as_str()).collect();
     tokio::time::sleep(Duration::from_millis(number_behind(AFTER, &prompt).unwrap_or_default()).min(AFTER_MAX)).await;
     let call = number_behind(CALL, &prompt).map(|number| format!(" {CALL}{number}")).unwrap_or_default();
+    let key = headers.get(header::AUTHORIZATION).and_then(|value| number_behind(KEY, value.to_str().ok()?));
+    let key = key.map(|number| format!(" {KEY}{number}")).unwrap_or_default();
     let model = request["model"].as_str().unwrap_or_default();
-    let content = format!("[a stand-in for {model}, no language model ran]{call}");
+    let content = format!("[a stand-in for {model}, no language model ran]{call}{key}");
     let answer = json!({"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1}});
     answer.to_string().into_response()

@@ -7,7 +7,10 @@ use crate::{
     setup::{self, spec},
 };
 
-const NODE_PORT: u16 = 30082;
+const NODE_PORT: u16 = 30352;
+
+/// Of a message, in characters.
+const SHOWN: usize = 120;
 
 /// A change that is wrong: what is added to the spec, the condition and reason that tell, and what the message says.
 struct Wrong {
@@ -40,9 +43,9 @@ fn wrongs() -> Vec<Wrong> {
         ),
         wrong(
             "a nodePort that another policy has",
-            ", service: {nodePort: 30082}",
+            ", service: {nodePort: 30352}",
             ("False", "NodePortTaken"),
-            &["30082"],
+            &["30352"],
         ),
         wrong(
             "a missing Secret",
@@ -94,7 +97,8 @@ async fn what_is_wrong_is_said_in_one_line_and_what_ran_keeps_running() {
         assert!(row.contains(status) && row.contains(reason), "{what}: {row}");
         let line =
             described.lines().find(|line| line.contains("Message:") && says.iter().all(|word| line.contains(word)));
-        println!("{what}: {}", line.unwrap_or_else(|| panic!("{what}: {described}")).trim());
+        let line = line.unwrap_or_else(|| panic!("{what}: {described}"));
+        println!("{what}: {reason}: {}", line.trim().chars().take(SHOWN).collect::<String>());
         assert!(before.keys().all(|pod| row_of(&policies, pod)), "{what}: what ran keeps running");
         serves(&policies, "edge").await;
     }

@@ -10,7 +10,8 @@ use tests::{clients, mcp::Mcp, waiting};
 use crate::{
     pods,
     routing_policy::{self, NAME, NODE_PORT, TOKEN},
-    setup::{self, IMAGES, node_address},
+    setup::{IMAGES, node_address},
+    tunnel::Tunnel,
 };
 
 const TOOLS: [&str; 4] = ["code_review", "debug", "retrospective", "trainer"];
@@ -83,14 +84,14 @@ async fn a_pod_beside_a_service_named_routing_keeps_its_port() {
     let old = pods::generation(&policies, NAME).await;
     let pod = old.keys().next().expect("a pod");
     policies.kubectl(&["delete", "pod", pod, "--wait=false"]);
-    waiting::until("a pod that was started beside the Service", || async {
+    let new = waiting::until("a pod that was started beside the Service", || async {
         let now = pods::generation(&policies, NAME).await;
-        now.keys().next().filter(|name| !old.contains_key(*name)).map(|_| ())
+        now.into_keys().find(|name| !old.contains_key(name))
     })
     .await;
-    policies.kubectl(&["wait", "--for=condition=Ready", "rp/routing", "--timeout=180s"]);
-    let url = setup::served(&policies, NAME).await;
-    assert_eq!(Mcp::new(&url).token(TOKEN).tools().await, TOOLS);
+    policies.kubectl(&["wait", "--for=condition=Ready", &format!("pod/{new}"), "--timeout=180s"]);
+    let tunnel = Tunnel::to_pod(NAME, &new);
+    assert_eq!(Mcp::new(&tunnel.mcp()).token(TOKEN).tools().await, TOOLS);
 
     // The same image in a pod that takes what the kubelet gives: the trap is there.
     let container = json!({"name": "trapped", "image": IMAGES[0], "securityContext": {"allowPrivilegeEscalation": false,

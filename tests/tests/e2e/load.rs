@@ -53,6 +53,10 @@ pub struct Report {
     pub slow: usize,
     /// For how long calls were made.
     pub lasted: Duration,
+    /// The longest time that calls may be made ended them, and not the test.
+    pub ran_out: bool,
+    /// Calls a second that were to be made.
+    pub per_second: u32,
 }
 
 impl Load {
@@ -100,7 +104,9 @@ impl Report {
     pub fn expect_no_failure(&self) {
         let shown: Vec<&String> = self.failures.iter().take(10).collect();
         assert!(self.failures.is_empty(), "{}\n{shown:#?}", self.line());
-        assert!(self.sent > 0);
+        assert!(!self.ran_out, "the calls ended before the test did: {}", self.line());
+        let wanted = f64::from(self.per_second) * self.lasted.as_secs_f64();
+        assert!(self.sent as f64 > 0.9 * wanted, "{} of {wanted:.0} calls were made", self.sent);
     }
 }
 
@@ -120,13 +126,17 @@ async fn run(plan: Plan, stop: CancellationToken, failed: Arc<Mutex<Vec<String>>
         }
         report.sent += 1;
         let (number, plan, failed) = (report.sent, Arc::clone(&plan), Arc::clone(&failed));
-        let caller = callers[(number % 2) as usize].clone();
+        // Half of them keep their connections, of the slow ones, too.
+        let keeps = (number + number.checked_div(plan.slow_one_in).unwrap_or_default()) % 2 == 0;
+        let caller = callers[usize::from(!keeps)].clone();
         calls.spawn(async move {
             let is_slow = plan.slow_one_in > 0 && number % plan.slow_one_in == 0;
             let sent_at = Instant::now();
-            if let Err(why) = call(&caller, &plan, number, is_slow).await {
+            let called = call(&caller, &plan, number, is_slow).await;
+            let early = is_slow && called.is_ok() && sent_at.elapsed() < plan.slow;
+            if let Err(why) = called.and(if early { Err("answered before its time".into()) } else { Ok(()) }) {
                 let (after, took) = (began.elapsed().as_secs_f64(), sent_at.elapsed().as_secs_f64());
-                let kept = if number % 2 == 0 { "kept alive" } else { "new connection" };
+                let kept = if keeps { "kept alive" } else { "new connection" };
                 let line = format!("call {number} ({kept}), {took:.1} s, until {after:.1} s: {why}");
                 failed.lock().expect("no call panics").push(line);
             }
@@ -134,6 +144,8 @@ async fn run(plan: Plan, stop: CancellationToken, failed: Arc<Mutex<Vec<String>>
         });
     }
     report.lasted = began.elapsed();
+    report.ran_out = !stop.is_cancelled();
+    report.per_second = plan.per_second;
     while let Some(done) = calls.join_next().await {
         match done.expect("no call panics") {
             (true, _) => report.slow += 1,

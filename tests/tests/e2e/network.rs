@@ -24,8 +24,14 @@ use crate::{
     setup::{self, BRAIN_NODE_PORT, cluster, is_own_cluster, node_address, rolled_out},
 };
 
-/// The workloads whose policies are tried: namespace and the label `app.kubernetes.io/name`, or `app`.
+/// Where the workloads are whose policies are tried.
 const WORKLOADS: [&str; 3] = ["routing-system", NAME, "supervisor"];
+
+/// Ports of data plane and brain to which people connect from anywhere.
+const CALLERS: u16 = 3210;
+const REPORTS: u16 = 3300;
+/// A machine that is no node: an address that documentation uses.
+const OTHER_MACHINE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
 /// Writes down every connection that begins, until it is dropped.
 struct Recorder {
@@ -98,6 +104,7 @@ async fn every_connection_that_happens_is_let_through_by_the_policies() {
         return;
     }
     let policies = routing_policy::ready().await;
+    let before = network().await;
     let recorder = Recorder::start();
     // All of the three begin anew, so that all that they ever do is seen: names looked up, the API server found.
     for (namespace, deployment) in [("routing-system", "routing-operator"), (NAME, NAME), ("supervisor", "brain")] {
@@ -107,7 +114,11 @@ async fn every_connection_that_happens_is_let_through_by_the_policies() {
     }
     let url = setup::served(&policies, NAME).await;
     let brain = format!("http://{}:{BRAIN_NODE_PORT}/healthz", node_address().await);
-    let network = network().await;
+    let mut network = network().await;
+    // Also those that were replaced meanwhile; an address that was given out again is the new pod's.
+    let is_new = |address: &IpAddr| !network.pods.iter().any(|pod| pod.addresses.contains(address));
+    let gone: Vec<_> = before.pods.into_iter().filter(|pod| pod.addresses.iter().all(&is_new)).collect();
+    network.pods.extend(gone);
     let expected: BTreeSet<(String, String, Protocol, u16)> = [
         ("routing-system", "outside of pods", Protocol::Tcp, 6443),
         ("routing-system", NAME, Protocol::Tcp, 3211),
@@ -137,6 +148,11 @@ async fn every_connection_that_happens_is_let_through_by_the_policies() {
         let refusals = network.refusals(&connection);
         let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
         assert!(refusals.is_empty(), "{connection} ({from} to {to}) happens and is refused: {why:?}");
+        if [CALLERS, REPORTS].contains(&connection.port) {
+            // Callers and reports come from other machines, too: they need a rule, and not the node's exemption.
+            let from_outside = Connection { from: OTHER_MACHINE, ..connection };
+            assert_eq!(network.refusals(&from_outside), [], "{from_outside} of a caller elsewhere");
+        }
         seen.insert(format!("{from} to {to}, {:?} {}", connection.protocol, connection.port));
     }
     println!("connections of operator, data plane and brain, each let through by the NetworkPolicies:");

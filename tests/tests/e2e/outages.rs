@@ -12,7 +12,8 @@ use tests::{
 use crate::{
     load::{Load, Plan},
     pods,
-    setup::{self, BRAIN_NODE_PORT, BRAIN_TOKEN, count, spec},
+    setup::{self, Away, BRAIN_NODE_PORT, BRAIN_TOKEN, count, spec},
+    tunnel::Tunnel,
 };
 
 async fn prepared(namespace: &str) -> Policies {
@@ -33,18 +34,22 @@ async fn without_the_operator_pods_serve_and_come_back_and_with_it_all_converges
     policies.apply("edge", &spec(""));
     let url = setup::served(&policies, "edge").await;
     let before = policies.get("edge").await.status.expect("a status");
-    setup::scaled("routing-system", "routing-operator", 0).await;
+    let operator = Away::take("routing-system", "routing-operator").await;
     answered(&url).await;
     let old = pods::generation(&policies, "edge").await;
     let pod = old.keys().next().expect("a pod");
     policies.kubectl(&["delete", "pod", pod, "--wait=false"]);
-    policies.kubectl(&["rollout", "status", "deployment/edge", "--timeout=180s"]);
-    let tunnels = pods::tunnels(&policies, "edge").await;
-    assert_eq!(tunnels[0].status().await["configHash"].as_str(), before.config_hash.as_deref());
+    let new = waiting::until("another pod", || async {
+        pods::generation(&policies, "edge").await.into_keys().find(|name| !old.contains_key(name))
+    })
+    .await;
+    policies.kubectl(&["wait", "--for=condition=Ready", &format!("pod/{new}"), "--timeout=180s"]);
+    let tunnel = Tunnel::to_pod(&policies.namespace, &new);
+    assert_eq!(tunnel.status().await["configHash"].as_str(), before.config_hash.as_deref());
     answered(&url).await;
     policies.apply("edge", &spec(", limits: {inFlight: 77}, dataPlane: {replicas: 2}"));
     policies.kubectl(&["delete", "service", "edge"]);
-    setup::scaled("routing-system", "routing-operator", 1).await;
+    operator.back().await;
     let after = policies.wait_until_ready("edge").await;
     assert_ne!(after.config_hash, before.config_hash);
     assert_eq!(after.replicas.map(|replicas| replicas.programmed), Some(2));
@@ -59,7 +64,7 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
         return;
     }
     let policies = prepared("e2e-api-away").await;
-    const NODE_PORT: u16 = 30081;
+    const NODE_PORT: u16 = 30351;
     let with = |more: &str| spec(&format!(", service: {{nodePort: {NODE_PORT}}}{more}"));
     policies.apply("edge", &with(", dataPlane: {replicas: 2}"));
     setup::served(&policies, "edge").await;
@@ -94,13 +99,13 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
     let skill = format!("held_{}", std::process::id());
     policies.apply("edge", &spec(&format!(
         ", brain: {{url: \"http://ingestion.supervisor:3300\", tokenSecretRef: {{name: brain, key: TOKEN}}}}, \
-         evidence: {{ttl: 1s, holdFor: 15s, window: 1h}}, \
+         evidence: {{ttl: 1s, holdFor: 40s, window: 1h}}, \
          skills: [{{name: {skill}, description: d, inputSchema: {{type: object}}, stages: [{{system: {{text: s}}, user: u}}]}}]"
     )));
     let url = setup::served(&policies, "edge").await;
-    let brain = Mcp::new(&format!("http://{}:{BRAIN_NODE_PORT}/mcp", setup::node_address().await)).token(BRAIN_TOKEN);
+    let reports = Mcp::new(&format!("http://{}:{BRAIN_NODE_PORT}/mcp", setup::node_address().await)).token(BRAIN_TOKEN);
     let report = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": "fail", "message": "m", "project_root": ""});
-    assert!(!brain.result("session_log", report).await.is_error());
+    assert!(!reports.result("session_log", report).await.is_error());
     let decided = || async {
         let result = Mcp::new(&url).result(&skill, json!({})).await;
         assert!(!result.is_error(), "{result:?}");
@@ -109,11 +114,11 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
     let rate = |pair: (Value, Value)| (pair.0.as_str().map(str::to_string), pair.1.as_f64());
     let claude = (Some("claude".to_string()), Some(0.0));
     waiting::until("the report to count", || async { (rate(decided().await) == claude).then_some(()) }).await;
-    setup::scaled("supervisor", "brain", 0).await;
+    let brain = Away::take("supervisor", "brain").await;
     assert_eq!(rate(decided().await), claude, "the last rate is held");
     let local = (Some("local".to_string()), None);
     waiting::until("the held rate to end", || async { (rate(decided().await) == local).then_some(()) }).await;
-    setup::scaled("supervisor", "brain", 1).await;
+    brain.back().await;
     waiting::until("the rate to be known again", || async { (rate(decided().await) == claude).then_some(()) }).await;
     setup::let_go("e2e-brain-away");
 }
@@ -128,7 +133,7 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
     ));
     let url = setup::served(&policies, "edge").await;
     answered(&url).await;
-    setup::scaled("models", "litellm", 0).await;
+    let litellm = Away::take("models", "litellm").await;
     for _ in 0..3 {
         let result = Mcp::new(&url).debug("call-4").await;
         assert!(result.is_error(), "{result:?}");
@@ -141,7 +146,7 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
     }
     let status = policies.get("edge").await.status.expect("a status");
     assert_eq!(condition(&status, "Ready").map(|ready| ready.status.as_str()), Some("True"), "not gated on models");
-    setup::scaled("models", "litellm", 1).await;
+    litellm.back().await;
     waiting::until("calls to be answered again", || async {
         let result = Mcp::new(&url).debug("call-5").await;
         (result.text(0).contains("call-5") && result.decisions("decision") == [json!("local")]).then_some(())

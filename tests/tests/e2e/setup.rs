@@ -18,7 +18,9 @@ pub const BRAIN_TOKEN: &str = "brain-token-of-a-test";
 /// Where the brain is on every node.
 pub const BRAIN_NODE_PORT: u16 = 30330;
 /// Where LiteLLM is on every node.
-pub const LITELLM_NODE_PORT: u16 = 30400;
+pub const LITELLM_NODE_PORT: u16 = 30340;
+/// A ConfigMap that says that a cluster is the tests' own to change.
+const MARK: &str = "routing-e2e";
 /// Names of images that the run has loaded: the second is the first under another tag.
 pub const IMAGES: [&str; 2] = [concat!("routing:", env!("CARGO_PKG_VERSION")), "routing:next"];
 
@@ -26,9 +28,30 @@ pub const IMAGES: [&str; 2] = [concat!("routing:", env!("CARGO_PKG_VERSION")), "
 pub fn cluster() -> &'static Cluster {
     static CLUSTER: OnceLock<Cluster> = OnceLock::new();
     CLUSTER.get_or_init(|| {
-        let home = tempfile::Builder::new().prefix("routing-e2e-").tempdir().expect("a folder").keep();
-        Cluster::new(required_from_make("E2E_KUBECONFIG"), home)
+        let home = std::env::temp_dir().join("routing-e2e");
+        std::fs::create_dir_all(&home).expect("a folder");
+        let cluster = Cluster::new(required_from_make("E2E_KUBECONFIG"), home);
+        if !is_own_cluster() {
+            refuse_one_in_use(&cluster);
+        }
+        cluster
     })
+}
+
+/// Tests make some namespaces anew, with all that is in them.
+fn refuse_one_in_use(cluster: &Cluster) {
+    let mark = ["--namespace", "default", "get", "configmap", MARK, "--ignore-not-found", "--output=name"];
+    if !cluster.kubectl(&mark).expect_worked().is_empty() {
+        return;
+    }
+    for namespace in ["routing", "supervisor", "models"] {
+        let found = cluster.kubectl(&["get", "namespace", namespace, "--ignore-not-found", "--output=name"]);
+        assert!(
+            found.expect_worked().is_empty(),
+            "this cluster has a namespace {namespace}, which the tests would delete: use a cluster to throw away"
+        );
+    }
+    cluster.kubectl(&["--namespace", "default", "create", "configmap", MARK]).expect_worked();
 }
 
 fn required_from_make(variable: &str) -> PathBuf {
@@ -115,6 +138,33 @@ pub async fn scaled(namespace: &str, name: &str, replicas: u32) {
         (found == replicas as usize).then_some(())
     })
     .await;
+}
+
+/// A Deployment that is away until this is dropped, also by a test that fails.
+pub struct Away {
+    namespace: &'static str,
+    name: &'static str,
+}
+
+impl Away {
+    /// Takes it away.
+    pub async fn take(namespace: &'static str, name: &'static str) -> Self {
+        let away = Self { namespace, name };
+        scaled(namespace, name, 0).await;
+        away
+    }
+
+    /// Brings it back and waits until it runs.
+    pub async fn back(self) {
+        scaled(self.namespace, self.name, 1).await;
+    }
+}
+
+impl Drop for Away {
+    fn drop(&mut self) {
+        let Self { namespace, name } = self;
+        let _ = cluster().kubectl(&["--namespace", namespace, "scale", "deployment", name, "--replicas=1"]);
+    }
 }
 
 /// Makes a Secret, or gives it new content.

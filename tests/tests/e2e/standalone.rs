@@ -5,9 +5,17 @@ use std::{fs, path::Path, time::Duration};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::{Value, json};
-use tests::{checkout, cluster::deploy, http, mcp::Mcp, policies::Policies, waiting};
+use tests::{
+    checkout,
+    cluster::deploy,
+    http,
+    mcp::Mcp,
+    policies::{Policies, document},
+    waiting,
+};
 
 use crate::{
+    documented,
     load::{Load, Plan},
     routing_policy::{self, NAME, NODE_PORT, TOKEN},
     setup::{self, BRAIN_TOKEN, cluster, node_address},
@@ -84,9 +92,12 @@ async fn contract_8_the_plain_manifests_run_without_an_operator() {
     assert_eq!(mcp.tools().await, ["code_review", "debug", "retrospective", "trainer"]);
     let result = mcp.debug("call-8").await;
     assert!(result.text(0).contains("qwen35") && result.text(0).contains("call-8"), "the default model: {result:?}");
+    assert_eq!(spec["imagePullSecrets"], json!([{"name": "my-registry"}]), "the overlay's");
     // Inside the cluster: the Service of the contract's name and port.
     let service = policies.object("Service", "routing").await.expect("the Service");
     assert_eq!(service["spec"]["ports"][0]["port"], json!(3210));
+    let through = format!("/api/v1/namespaces/{NAME}/services/routing:3210/proxy/healthz");
+    policies.kubectl(&["get", "--raw", &through]);
     setup::let_go(NAME);
 }
 
@@ -102,21 +113,16 @@ async fn the_documented_switch_to_the_operator_serves_all_the_time() {
         slow_one_in: 20,
         slow: Duration::from_secs(5),
     });
-    let target = r#"[{"op": "replace", "path": "/spec/ports/0/targetPort", "value": 3210}]"#;
-    for service in ["routing", "routing-nodeport"] {
-        policies.kubectl(&["patch", "service", service, "--type=json", "-p", target]);
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("routing.yaml"), document(NAME, routing_policy::SPEC)).expect("written");
+    let blocks = documented::blocks("docs/operator.md", "## Coming from deploy/standalone");
+    assert_eq!(blocks.len(), 4, "{blocks:#?}");
+    for block in blocks {
+        // Of a block all lines belong to its commands.
+        let commands: String =
+            block.lines().map(|line| line.strip_prefix("$ ").unwrap_or(line).to_string() + "\n").collect();
+        documented::shell(&format!("set -e\n{commands}"), folder.path());
     }
-    let labels = json!({"spec": {"template": {
-        "metadata": {"labels": {"app.kubernetes.io/name": "routing", "app.kubernetes.io/instance": "routing"}},
-        "spec": {"containers": [{"name": "routing", "ports": [{"containerPort": 3210, "name": "mcp"}],
-            "readinessProbe": {"httpGet": {"port": "mcp"}}}]}}}});
-    policies.kubectl(&["patch", "deployment", "routing", "--patch", &labels.to_string()]);
-    policies.kubectl(&["rollout", "status", "deployment", "routing", "--timeout=180s"]);
-    policies.kubectl(&["annotate", "service", "routing", "routing-nodeport", "routing.hyperguild.io/adopt=routing"]);
-    policies.kubectl(&["delete", "deployment", "routing", "--cascade=orphan"]);
-    policies.apply(NAME, routing_policy::SPEC);
-    policies.kubectl(&["wait", "--for=condition=Ready", "rp/routing", "--timeout=5m"]);
-    policies.kubectl(&["delete", "replicasets", "-l", "app=routing,!app.kubernetes.io/instance"]);
     // Also the old pods' end.
     waiting::until("the new pod alone", || async {
         let api: Api<Pod> = Api::namespaced(policies.client.clone(), NAME);

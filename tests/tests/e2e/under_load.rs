@@ -7,6 +7,7 @@ use kube::{
     Api, ResourceExt,
     api::{DeleteParams, EvictParams, ListParams},
 };
+use serde_json::json;
 use tests::{policies::Policies, waiting};
 
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// Its port on every node: one that no Service is given by chance.
-const NODE_PORT: u16 = 30080;
+const NODE_PORT: u16 = 30350;
 const PER_SECOND: u32 = 200;
 /// A pod ends when it has answered its last call.
 const LONGEST_END: Duration = Duration::from_secs(200);
@@ -93,7 +94,17 @@ async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted
     settle(&policies, 3, IMAGES[1], changes).await;
     said(&load, "scaled from 1 to 3");
     let evicted = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
+    waiting::until("the budget to allow one", || async {
+        let budget = policies.object("PodDisruptionBudget", "edge").await?;
+        (budget["status"]["disruptionsAllowed"] == json!(1)).then_some(())
+    })
+    .await;
     api.evict(&evicted, &EvictParams::default()).await.expect("the budget allows one");
+    let other = pods::of(&policies, "edge").await.into_iter().map(|pod| pod.name_any()).find(|name| *name != evicted);
+    match api.evict(&other.expect("another pod"), &EvictParams::default()).await {
+        Err(kube::Error::Api(status)) => assert_eq!(status.code, 429, "the budget allows one at a time"),
+        other => panic!("a second eviction at once: {other:?}"),
+    }
     replaced(&policies, &evicted).await;
     said(&load, "an eviction under the PodDisruptionBudget");
     let deleted = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
