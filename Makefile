@@ -61,7 +61,7 @@ e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (A
 	echo "images loaded in $$((SECONDS - began)) s"; began=$$SECONDS; \
 	if [ -z "$${E2E_KUBECONFIG:-}" ]; then \
 		export E2E_OWN_CLUSTER=1 E2E_KUBECONFIG=$${ROUTING_CLUSTER_DIR:-/var/lib/routing-cluster}/admin.kubeconfig; fi; \
-	$(CARGO) test --quiet --workspace --features tests/e2e --test e2e -- --test-threads=1 --nocapture $(ARGS); \
+	$(CARGO) test --workspace --features tests/e2e --test e2e -- --test-threads=1 --nocapture $(ARGS); \
 	echo "tested on the cluster in $$((SECONDS - began)) s"
 
 e2e-full: ## the same with the long counts; its output is kept in bench/results/e2e_full.txt
