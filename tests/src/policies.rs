@@ -9,8 +9,9 @@ use serde_json::Value;
 
 use crate::{cluster::Cluster, waiting};
 
-/// Longest wait for a policy to become what it is to be: pods are started and told of their config meanwhile.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Longest wait for a policy to become what it is to be: pods are started and told of their config meanwhile, and after an
+/// outage of the API server a kubelet's watches go on only after a while.
+const LIMIT: Duration = Duration::from_secs(300);
 const STEP: Duration = Duration::from_millis(50);
 
 /// A namespace with policies.

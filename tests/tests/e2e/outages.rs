@@ -1,6 +1,6 @@
 //! What happens while a part is away, and after it came back.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::{
@@ -81,10 +81,16 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
     // The outage itself.
     tokio::time::sleep(Duration::from_secs(count(20, 60))).await;
     setup::part("start", "apiserver");
+    let back = Instant::now();
     policies.apply("edge", &with(", dataPlane: {replicas: 2}, limits: {inFlight: 78}"));
     let after = policies.wait_until_ready("edge").await;
+    println!(
+        "API server away for {} s, a change of then on all pods {:.0?} after it is back",
+        count(20, 60),
+        back.elapsed()
+    );
     let report = load.end();
-    println!("API server away for {} s: {}", count(20, 60), report.line());
+    println!("meanwhile {}", report.line());
     report.expect_no_failure();
     assert_ne!(after.config_hash, before.config_hash);
     assert_eq!(pods::generation(&policies, "edge").await, pods_before);
