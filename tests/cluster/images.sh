@@ -40,12 +40,16 @@ build() { # NAME
 }
 
 build_with() { # TAG DOCKERFILE CONTEXT
-    local of_ours=()
-    if [ "$3" = "$checkout" ]; then of_ours=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision"); fi
+    local of_ours=() labels=()
+    if [ "$3" = "$checkout" ]; then
+        of_ours=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision")
+        # From its cache buildah takes a label that names an argument whatever the argument says.
+        labels=(--label "org.opencontainers.image.version=$version" --label "org.opencontainers.image.revision=$revision")
+    fi
     case $builder in
         # The folder: a command that reaches a package registry does it as this machine would. It is in no layer.
         buildah) "$here/buildah.sh" bud --quiet --layers --isolation chroot --pull=never \
-            --volume /etc/ssl/certs:/etc/ssl/certs:ro "${of_ours[@]}" --tag "$1" --file "$2" "$3" ;;
+            --volume /etc/ssl/certs:/etc/ssl/certs:ro "${of_ours[@]}" "${labels[@]}" --tag "$1" --file "$2" "$3" ;;
         docker) docker build --quiet "${of_ours[@]}" --tag "$1" --file "$2" "$3" ;;
     esac
 }
@@ -71,10 +75,13 @@ inspect() {
 }
 
 size_of() {
+    local sizes
     case $builder in
-        buildah) "$here/buildah.sh" images --noheading --format '{{.Size}}' "$(tag_of "$1")" ;;
-        docker) docker images --format '{{.Size}}' "$(tag_of "$1")" ;;
+        buildah) sizes=$("$here/buildah.sh" images --noheading --format '{{.Size}}' "$(tag_of "$1")") ;;
+        docker) sizes=$(docker images --format '{{.Size}}' "$(tag_of "$1")") ;;
     esac
+    # A line for each other name that the image has.
+    head -n 1 <<<"$sizes"
 }
 
 # What a compiler says is only of interest when it fails.

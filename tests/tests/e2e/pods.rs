@@ -29,6 +29,12 @@ pub async fn generation(policies: &Policies, policy: &str) -> Generation {
     pods.iter().map(|pod| (pod.name_any(), (pod.uid().unwrap_or_default(), restarts(pod)))).collect()
 }
 
+/// Whether the cluster says that a pod is ready.
+pub fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
 /// A way to each pod.
 pub async fn tunnels(policies: &Policies, policy: &str) -> Vec<Tunnel> {
     let pods = of(policies, policy).await;

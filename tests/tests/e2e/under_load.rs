@@ -51,14 +51,12 @@ fn said(load: &Load, what: &str) {
     println!("  {what}: {} failed so far", load.failures());
 }
 
-fn names(pods: &[Pod]) -> Vec<String> {
-    pods.iter().map(ResourceExt::name_any).collect()
-}
-
-/// Waits until a pod is ending or gone and the policy is ready without it.
-async fn replaced(policies: &Policies, pod: &str) {
-    waiting::until("the pod to go", || async {
-        (!names(&pods::of(policies, "edge").await).contains(&pod.to_string())).then_some(())
+/// Waits until as many ready pods are there without this one, and the policy is ready.
+async fn replaced(policies: &Policies, pod: &str, replicas: usize) {
+    waiting::until("another pod to be ready in its place", || async {
+        let pods = pods::of(policies, "edge").await;
+        let ready = pods.iter().filter(|other| other.name_any() != pod && pods::is_ready(other)).count();
+        (ready == replicas).then_some(())
     })
     .await;
     policies.wait_until_ready("edge").await;
@@ -104,11 +102,11 @@ async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted
     let counts =
         |status: &Value| status["disruptionsAllowed"] == json!(0) || status["disruptedPods"].get(&evicted).is_some();
     assert!(counts(&budget["status"]), "the eviction counts: {budget}");
-    replaced(&policies, &evicted).await;
+    replaced(&policies, &evicted, 3).await;
     said(&load, "an eviction under the PodDisruptionBudget");
     let deleted = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
     api.delete(&deleted, &DeleteParams::default()).await.expect("deleted");
-    replaced(&policies, &deleted).await;
+    replaced(&policies, &deleted, 3).await;
     said(&load, "a pod deleted");
     settle(&policies, 1, IMAGES[1], changes).await;
     alone(&api).await;
@@ -121,7 +119,7 @@ async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted
     let load = Load::start(Plan { slow_one_in: 0, ..plan() });
     let only = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
     api.delete(&only, &DeleteParams::default()).await.expect("deleted");
-    replaced(&policies, &only).await;
+    replaced(&policies, &only, 1).await;
     alone(&api).await;
     let report = load.end();
     println!("the only pod deleted (no goal): {}", report.line());
