@@ -78,9 +78,7 @@ fn shown(policies: &Policies, name: &str) -> (String, String) {
 
 #[tokio::test]
 async fn what_is_wrong_is_said_in_one_line_and_what_ran_keeps_running() {
-    setup::operator().await;
-    setup::models().await;
-    let policies = setup::namespace("e2e-wrong").await;
+    let policies = setup::prepared("e2e-wrong").await;
     setup::secret("e2e-wrong", "keys", &[("OTHER", "value")]);
     policies.apply("first", &spec(&format!(", service: {{nodePort: {NODE_PORT}}}")));
     policies.wait_until_ready("first").await;

@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tests::{mcp::Mcp, policies::Policies, waiting};
+use tests::{mcp::Mcp, waiting};
 
 use crate::{
     pods,
-    setup::{self, Away, BRAIN_NODE_PORT, BRAIN_TOKEN, count, node_address, spec},
+    setup::{self, Away, BRAIN_TOKEN, count, spec},
     timing::Times,
     tunnel::Tunnel,
 };
@@ -20,12 +20,6 @@ const TOLD: Duration = Duration::from_secs(20);
 /// Without being told, pods get new files when the kubelet looks by itself.
 const UNTOLD_MAX: Duration = Duration::from_secs(180);
 const STEP: Duration = Duration::from_millis(25);
-
-async fn prepared(namespace: &str) -> Policies {
-    setup::operator().await;
-    setup::models().await;
-    setup::namespace(namespace).await
-}
 
 /// Waits until every pod says what is asked for.
 async fn until_all(tunnels: &[Tunnel], limit: Duration, what: &str, holds: impl Fn(&Value) -> bool) -> Duration {
@@ -41,15 +35,6 @@ async fn until_all(tunnels: &[Tunnel], limit: Duration, what: &str, holds: impl 
 
 async fn hash(tunnel: &Tunnel) -> Value {
     tunnel.status().await["configHash"].clone()
-}
-
-/// Half of the outcomes of the skill were good, so that its route goes by the thresholds.
-async fn report_half(skill: &str) {
-    let brain = Mcp::new(&format!("http://{}:{BRAIN_NODE_PORT}/mcp", node_address().await)).token(BRAIN_TOKEN);
-    for status in ["pass", "fail"] {
-        let report = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": status, "message": "m", "project_root": ""});
-        assert!(!brain.result("session_log", report).await.is_error());
-    }
 }
 
 /// Where every pod sends the skill's calls.
@@ -73,11 +58,14 @@ async fn until_prompted(tunnels: &[Tunnel], skill: &str, call: &str) {
 
 #[tokio::test]
 async fn a_threshold_a_prompt_and_a_skill_change_on_three_replicas_without_a_restart() {
-    let policies = prepared("e2e-live").await;
+    let policies = setup::prepared("e2e-live").await;
     setup::brain().await;
     setup::secret("e2e-live", "brain", &[("TOKEN", BRAIN_TOKEN)]);
     let skill = format!("notes_{}", std::process::id());
-    report_half(&skill).await;
+    // Half of its outcomes are good, so that its route goes by the thresholds.
+    for status in ["pass", "fail"] {
+        setup::report(&skill, status).await;
+    }
     let prompts = |text: &str| {
         json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": text}})
             .to_string()
@@ -115,7 +103,7 @@ async fn a_threshold_a_prompt_and_a_skill_change_on_three_replicas_without_a_res
 
 #[tokio::test]
 async fn changes_reach_all_replicas_within_seconds() {
-    let policies = prepared("e2e-changes").await;
+    let policies = setup::prepared("e2e-changes").await;
     let change = |n: u32| spec(&format!(", dataPlane: {{replicas: 3}}, limits: {{inFlight: {n}}}"));
     policies.apply("edge", &change(1));
     policies.wait_until_ready("edge").await;
@@ -182,7 +170,7 @@ fn rotate(number: u32) -> (String, String) {
 
 #[tokio::test]
 async fn a_rotated_secret_is_in_force_without_a_restart() {
-    let policies = prepared("e2e-rotation").await;
+    let policies = setup::prepared("e2e-rotation").await;
     let (first, key) = rotate(1);
     policies.apply(
         "edge",

@@ -5,22 +5,16 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tests::{
     mcp::{CallResult, Mcp},
-    policies::{Policies, condition},
+    policies::condition,
     waiting,
 };
 
 use crate::{
     load::{Load, Plan},
     pods,
-    setup::{self, Away, BRAIN_NODE_PORT, BRAIN_TOKEN, count, spec},
+    setup::{self, Away, BRAIN_TOKEN, count, spec},
     tunnel::Tunnel,
 };
-
-async fn prepared(namespace: &str) -> Policies {
-    setup::operator().await;
-    setup::models().await;
-    setup::namespace(namespace).await
-}
 
 async fn answered(url: &str) -> CallResult {
     let result = Mcp::new(url).debug("call-3").await;
@@ -30,7 +24,7 @@ async fn answered(url: &str) -> CallResult {
 
 #[tokio::test]
 async fn without_the_operator_pods_serve_and_come_back_and_with_it_all_converges() {
-    let policies = prepared("e2e-operator-away").await;
+    let policies = setup::prepared("e2e-operator-away").await;
     policies.apply("edge", &spec(""));
     let url = setup::served(&policies, "edge").await;
     let before = policies.get("edge").await.status.expect("a status");
@@ -63,7 +57,7 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
         println!("left out: only of the cluster of `make cluster` can the API server be stopped");
         return;
     }
-    let policies = prepared("e2e-api-away").await;
+    let policies = setup::prepared("e2e-api-away").await;
     const NODE_PORT: u16 = 30351;
     let with = |more: &str| spec(&format!(", service: {{nodePort: {NODE_PORT}}}{more}"));
     policies.apply("edge", &with(", dataPlane: {replicas: 2}"));
@@ -99,7 +93,7 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
 
 #[tokio::test]
 async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
-    let policies = prepared("e2e-brain-away").await;
+    let policies = setup::prepared("e2e-brain-away").await;
     setup::brain().await;
     setup::secret("e2e-brain-away", "brain", &[("TOKEN", BRAIN_TOKEN)]);
     let skill = format!("held_{}", std::process::id());
@@ -109,9 +103,7 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
          skills: [{{name: {skill}, description: d, inputSchema: {{type: object}}, stages: [{{system: {{text: s}}, user: u}}]}}]"
     )));
     let url = setup::served(&policies, "edge").await;
-    let reports = Mcp::new(&format!("http://{}:{BRAIN_NODE_PORT}/mcp", setup::node_address().await)).token(BRAIN_TOKEN);
-    let report = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": "fail", "message": "m", "project_root": ""});
-    assert!(!reports.result("session_log", report).await.is_error());
+    setup::report(&skill, "fail").await;
     let decided = || async {
         let result = Mcp::new(&url).result(&skill, json!({})).await;
         assert!(!result.is_error(), "{result:?}");
@@ -131,7 +123,7 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
 
 #[tokio::test]
 async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
-    let policies = prepared("e2e-litellm-away").await;
+    let policies = setup::prepared("e2e-litellm-away").await;
     setup::secret("e2e-litellm-away", "keys", &[("KEY", "sk-test-master-key")]);
     policies.apply("edge", &spec("").replace(
         "{url: \"http://stand-in.models:4000\"}, models: {local: {name: local}, claude: {name: claude}}",
@@ -163,7 +155,7 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
 
 #[tokio::test]
 async fn without_the_local_model_alone_calls_fall_back_to_claude() {
-    let policies = prepared("e2e-local-away").await;
+    let policies = setup::prepared("e2e-local-away").await;
     // A Service without pods is a model that is away.
     policies.apply_document(
         "{apiVersion: v1, kind: Service, metadata: {name: away}, spec: {selector: {app: away}, ports: [{port: 4000}]}}",

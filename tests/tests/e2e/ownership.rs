@@ -7,9 +7,7 @@ use crate::{pods, setup};
 
 #[tokio::test]
 async fn a_restart_by_hand_completes_and_stays_and_a_deleted_service_returns() {
-    setup::operator().await;
-    setup::models().await;
-    let policies = setup::namespace("e2e-owned").await;
+    let policies = setup::prepared("e2e-owned").await;
     policies.apply("edge", &setup::spec(", dataPlane: {replicas: 2}"));
     policies.wait_until_ready("edge").await;
     let before = pods::generation(&policies, "edge").await;

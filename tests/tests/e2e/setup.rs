@@ -8,6 +8,7 @@ use tests::{
     checkout,
     cluster::{Cluster, deploy},
     http,
+    mcp::Mcp,
     policies::Policies,
     waiting,
 };
@@ -180,6 +181,20 @@ pub fn secret(namespace: &str, name: &str, values: &[(&str, &str)]) {
 pub async fn namespace(name: &str) -> Policies {
     remove_namespace(name);
     Policies::in_new_namespace(cluster(), name).await
+}
+
+/// An empty namespace, beside operator and models.
+pub async fn prepared(name: &str) -> Policies {
+    operator().await;
+    models().await;
+    namespace(name).await
+}
+
+/// Reports an outcome of a skill through the brain's port on a node.
+pub async fn report(skill: &str, status: &str) {
+    let brain = Mcp::new(&format!("http://{}:{BRAIN_NODE_PORT}/mcp", node_address().await)).token(BRAIN_TOKEN);
+    let report = serde_json::json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": status, "message": "m", "project_root": ""});
+    assert!(!brain.result("session_log", report).await.is_error());
 }
 
 /// Deletes a namespace and waits until it is gone. Its pods first: the namespace's controller would look after them only

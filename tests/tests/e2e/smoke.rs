@@ -30,10 +30,8 @@ async fn contract_9_smoke_test_passes_with_litellm_and_the_brain_in_the_cluster(
 
 #[tokio::test]
 async fn outcomes_reported_through_the_brains_node_port_flip_a_route() {
-    setup::operator().await;
-    setup::models().await;
     setup::brain().await;
-    let policies = setup::namespace("e2e-flip").await;
+    let policies = setup::prepared("e2e-flip").await;
     setup::secret("e2e-flip", "brain", &[("TOKEN", BRAIN_TOKEN)]);
     // A skill that no run before this one reported.
     let skill = format!("flip_{}", std::process::id());

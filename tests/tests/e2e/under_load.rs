@@ -73,9 +73,7 @@ async fn alone(api: &Api<Pod>) {
 
 #[tokio::test]
 async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted() {
-    setup::operator().await;
-    setup::models().await;
-    let policies = setup::namespace("e2e-load").await;
+    let policies = setup::prepared("e2e-load").await;
     let api: Api<Pod> = Api::namespaced(policies.client.clone(), "e2e-load");
     settle(&policies, 1, IMAGES[0], 0).await;
     setup::served(&policies, "edge").await;
