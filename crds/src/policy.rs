@@ -37,6 +37,8 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     shortname = "rp",
     category = "routing",
+    // Flux never deletes the definition, and with it every policy, because a file is gone from Git.
+    annotation("kustomize.toolkit.fluxcd.io/prune", "disabled"),
     scale(
         spec_replicas_path = ".spec.dataPlane.replicas",
         status_replicas_path = ".status.replicas.current",

@@ -19,16 +19,13 @@ const GOAL: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(
 const TOLD: Duration = Duration::from_secs(20);
 /// Without being told, pods get new files when the kubelet looks by itself.
 const UNTOLD_MAX: Duration = Duration::from_secs(180);
-const STEP: Duration = Duration::from_millis(25);
 
 /// Waits until every pod says what is asked for.
 async fn until_all(tunnels: &[Tunnel], limit: Duration, what: &str, holds: impl Fn(&Value) -> bool) -> Duration {
     let began = Instant::now();
     for tunnel in tunnels {
-        while !holds(&tunnel.status().await) {
-            assert!(began.elapsed() < limit, "{what}: not on all pods after {limit:?}");
-            tokio::time::sleep(STEP).await;
-        }
+        let left = limit.saturating_sub(began.elapsed());
+        waiting::until_within(left, what, || async { holds(&tunnel.status().await).then_some(()) }).await;
     }
     began.elapsed()
 }
@@ -153,10 +150,9 @@ async fn opens(tunnel: &Tunnel, token: &str, key: &str) -> bool {
 async fn until_open(tunnels: &[Tunnel], token: &str, key: &str, limit: Duration) -> Duration {
     let began = Instant::now();
     for tunnel in tunnels {
-        while !opens(tunnel, token, key).await {
-            assert!(began.elapsed() < limit, "a rotated token and key are not in force after {limit:?}");
-            tokio::time::sleep(STEP).await;
-        }
+        let what = "a rotated token and key to be in force";
+        let left = limit.saturating_sub(began.elapsed());
+        waiting::until_within(left, what, || async { opens(tunnel, token, key).await.then_some(()) }).await;
     }
     began.elapsed()
 }

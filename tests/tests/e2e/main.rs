@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod documented;
+mod gitops;
 mod images;
 mod install;
 mod live_changes;

@@ -1,6 +1,13 @@
 //! What the tests on the cluster have in common: the installed operator, models, a brain; each made once.
 
-use std::{path::PathBuf, process::Command, sync::OnceLock};
+use std::{
+    path::PathBuf,
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use kube::{Api, api::ListParams};
 use serde_json::Value;
@@ -77,15 +84,21 @@ pub fn part(action: &str, name: &str) {
     assert!(output.status.success(), "{action} {name}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Whether the operator is the one of `deploy/operator`, as applied by kubectl.
+static INSTALLED: AtomicBool = AtomicBool::new(false);
+
 /// The operator, installed as the docs say.
 pub async fn operator() {
-    static INSTALLED: OnceCell<()> = OnceCell::const_new();
-    INSTALLED
-        .get_or_init(|| async {
-            cluster().kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
-            rolled_out("routing-system", "routing-operator");
-        })
-        .await;
+    if !INSTALLED.swap(true, Ordering::Relaxed) {
+        cluster().kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+        rolled_out("routing-system", "routing-operator");
+    }
+}
+
+/// From now on somebody else installs, changes or removes the operator: the next test that wants the one of the docs
+/// installs it anew.
+pub fn operator_is_anothers() {
+    INSTALLED.store(false, Ordering::Relaxed);
 }
 
 /// A stand-in for language models and a real LiteLLM in front of it, in the namespace `models`.

@@ -1,6 +1,6 @@
 //! 200 calls a second from many callers, while the data plane is changed, rolled, scaled, evicted and deleted.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
@@ -64,11 +64,10 @@ async fn replaced(policies: &Policies, pod: &str, replicas: usize) {
 
 /// Waits until one pod is left, those that are ending counted.
 async fn alone(api: &Api<Pod>) {
-    let limit = Instant::now() + LONGEST_END;
-    while api.list(&ListParams::default()).await.expect("pods").items.len() > 1 {
-        assert!(Instant::now() < limit, "old pods have not ended");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
+    waiting::until_within(LONGEST_END, "old pods to end", || async {
+        (api.list(&ListParams::default()).await.expect("pods").items.len() <= 1).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

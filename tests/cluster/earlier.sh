@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Makes an earlier version of the project once: its two images as OCI archives, routing.tar and routing-operator.tar, and its
+# files, tree/, for the test that goes from it to this version and back. It is built by its own scripts.
+# Prints one line, the folder; everything else goes to stderr.
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+checkout=$(cd "$here/../.." && pwd)
+. "$here/../setup/once.sh"
+
+commit=ef27131280d1 # the last before Flux, SOPS and the delivery by Git
+
+fetch() {
+    if git -C "$checkout" cat-file -e "$commit^{commit}" 2>/dev/null; then return; fi
+    echo "commit $commit is not in this checkout; get the whole history: git fetch --unshallow" >&2
+    exit 1
+}
+
+make_earlier() {
+    local name version=0.1.0-$commit
+    mkdir -p "$1/tree"
+    git -C "$checkout" archive "$commit" | tar --extract --directory "$1/tree"
+    VERSION=$version "$1/tree/tests/cluster/images.sh" routing routing-operator
+    for name in routing routing-operator; do
+        "$here/buildah.sh" push --quiet "docker.io/library/$name:$version" "oci-archive:$1/$name.tar:$version"
+    done
+}
+
+fetch
+folder=$cache/earlier-$(hash_of "$0" - <<<"$commit")
+once "$folder" make_earlier
+echo "$folder"

@@ -1,0 +1,138 @@
+//! Everything by Git: Flux's real controllers, a Git server over HTTP, SOPS and age, and an image registry.
+//!
+//! Each test has a repository of its own, which Flux delivers from until the test is over; what it has applied stays, but
+//! for what the test removed.
+
+mod arrival;
+mod delivery;
+mod drift;
+mod flux;
+mod pipeline;
+mod removal;
+mod repository;
+mod secrets;
+mod site;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use tests::{checkout, http, mcp::Mcp, policies::Policies};
+
+use self::{
+    repository::Repository,
+    site::{NAMESPACE, Site, run, site},
+};
+use crate::{
+    routing_policy::{self, NAME},
+    setup::{self, cluster},
+};
+
+/// The repository's first token of callers.
+const TOKEN: &str = "first-token-of-callers-in-git";
+/// The policy of the example.
+const POLICY_NAME: &str = "homelab";
+const POLICY: &str = "routing/policies/policy.yaml";
+const SECRET: &str = "routing/policies/secrets.enc.yaml";
+
+/// A repository that Flux delivers from: operator, policy and secrets as in the example of `deploy/flux`.
+struct GitOps {
+    repository: Repository,
+    policies: Policies,
+}
+
+impl GitOps {
+    /// Makes the repository, has Flux apply it, and waits until all of it is live.
+    async fn begin(name: &str) -> Option<Self> {
+        let gitops = Self::prepared(name).await?;
+        let revision = gitops.repository.push("Routing, by Git");
+        gitops.deliver().await;
+        for kustomization in flux::KUSTOMIZATIONS {
+            flux::applied(kustomization, &revision).await;
+        }
+        setup::port_open(&routing_policy::url().await).await;
+        Some(gitops)
+    }
+
+    /// The same, before the example is committed; none where the cluster is not the tests' own.
+    async fn prepared(name: &str) -> Option<Self> {
+        let site = own_site().await?;
+        setup::models().await;
+        setup::remove_namespace(NAME);
+        let repository = Repository::new(site, name);
+        pipeline::deliver(site, &repository, true);
+        copy_example(&repository);
+        encrypt(site, &repository, TOKEN);
+        Some(Self { repository, policies: Policies::in_namespace(cluster(), NAME).await })
+    }
+
+    /// Tells Flux of the repository, by `deploy/flux` with this one's address.
+    async fn deliver(&self) {
+        let site = site().await;
+        setup::operator_is_anothers();
+        let old = ["--namespace", NAMESPACE, "delete", "secret", "sops-age", "--ignore-not-found"];
+        cluster().kubectl(&old).expect_worked();
+        let key = format!("--from-file=age.agekey={}", site.age_key().display());
+        cluster().kubectl(&["--namespace", NAMESPACE, "create", "secret", "generic", "sops-age", &key]).expect_worked();
+        cluster().apply(NAMESPACE, &flux_objects(&self.repository.url));
+    }
+}
+
+impl Drop for GitOps {
+    fn drop(&mut self) {
+        flux::forget();
+    }
+}
+
+/// What stands beside the cluster; none, and says so, where the cluster is not the one of `make cluster`: another's nodes
+/// can not pull from this machine, and may have a Flux of their own.
+async fn own_site() -> Option<&'static Site> {
+    if !setup::is_own_cluster() {
+        println!("left out: Flux and the registry run beside the cluster of `make cluster` only");
+        return None;
+    }
+    Some(site().await)
+}
+
+/// `deploy/flux`, with this repository's address in the place of the example's.
+fn flux_objects(url: &str) -> String {
+    let rendered = cluster().kubectl(&["kustomize", &tests::cluster::deploy("flux")]).expect_worked();
+    let example = rendered.lines().find_map(|line| line.trim().strip_prefix("url: ")).expect("an address").to_string();
+    rendered.replace(&example, url)
+}
+
+/// Copies the example into the owner's clone.
+fn copy_example(repository: &Repository) {
+    let example = checkout().join("deploy/flux/repository/.");
+    run(std::process::Command::new("cp").arg("--recursive").arg(example).arg(repository.folder()));
+}
+
+/// Writes the encrypted Secret, as its owner does.
+fn encrypt(site: &Site, repository: &Repository, token: &str) {
+    let file = repository.folder().join(SECRET);
+    encrypt_into(site, &file, token);
+}
+
+fn encrypt_into(site: &Site, file: &Path, token: &str) {
+    let script = checkout().join("deploy/flux/secret.sh").display().to_string();
+    let mut command = site.command(&script);
+    run(command.arg(file).env("LITELLM_API_KEY", "sk-test-master-key").env("ROUTING_MCP_TOKEN", token));
+}
+
+/// A call with this token, from outside of the cluster: the status, and the decision that was taken.
+async fn called(token: &str) -> (u16, Value) {
+    let url = routing_policy::url().await;
+    let mcp = Mcp::new(&url).token(token);
+    let params = json!({"name": "debug", "arguments": {"project_root": "/tmp", "problem": "call-1"}});
+    let answer = mcp.send("tools/call", params).await;
+    let status = answer.status().as_u16();
+    let body: Value = answer.json().await.expect("JSON");
+    (status, body["result"]["_meta"]["routing.hyperguild.io/decisions"][0]["decision"].clone())
+}
+
+/// Waits until a call with this token is routed.
+async fn routed(token: &str) {
+    let (status, decision) = called(token).await;
+    assert_eq!((status, decision), (200, json!("local")));
+    let health = routing_policy::url().await.replace("/mcp", "/healthz");
+    assert_eq!(http().get(health).send().await.expect("an answer").status(), 200);
+}

@@ -1,0 +1,149 @@
+//! Changes by hand, of what is in Git and of what is not.
+
+use std::{process::Command, time::Duration};
+
+use serde_json::{Value, json};
+use tests::{policies::condition, waiting};
+
+use super::{GitOps, POLICY, POLICY_NAME, TOKEN, flux, routed};
+use crate::{
+    pods,
+    routing_policy::NAME,
+    setup::{self, cluster},
+    tunnel::Tunnel,
+};
+
+const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
+/// Three of Flux's intervals, and the work of each.
+const THREE_INTERVALS: Duration = Duration::from_secs(180);
+
+/// What `kubectl edit` does with this as the editor: `sed` in place of a person.
+fn edit(changes: &str) {
+    let editor = format!("sed --in-place '{changes}'");
+    let mut command: Command = cluster().kubectl_command(&["--namespace", NAME, "edit", "routingpolicy", POLICY_NAME]);
+    let printed = super::run(command.env("KUBE_EDITOR", editor));
+    assert!(printed.contains("edited"), "{printed}");
+}
+
+async fn floor(gitops: &GitOps) -> Value {
+    let policy = serde_json::to_value(gitops.policies.get(POLICY_NAME).await).expect("JSON");
+    policy["spec"]["thresholds"]["floor"].clone()
+}
+
+async fn hash(tunnel: &Tunnel) -> Value {
+    tunnel.status().await["configHash"].clone()
+}
+
+async fn until_changed(tunnel: &Tunnel, from: &Value) -> Value {
+    waiting::until("another config on the pod", || async {
+        let now = hash(tunnel).await;
+        (now != *from).then_some(now)
+    })
+    .await
+}
+
+/// Waits until the operator has worked on what happened until now: it says what is wrong with a policy that is made last.
+async fn operator_has_looked(gitops: &GitOps) {
+    let wrong =
+        "{name: x, description: d, inputSchema: {type: object}, stages: [{system: {text: s}, user: \"{{ oops\"}]}";
+    gitops.policies.apply("witness", &setup::spec(&format!(", skills: [{wrong}]")));
+    gitops
+        .policies
+        .wait_for("witness", "not accepted", |status| {
+            condition(status, "Accepted").is_some_and(|accepted| accepted.status == "False")
+        })
+        .await;
+    gitops.policies.kubectl(&["delete", "routingpolicy", "witness"]);
+}
+
+#[tokio::test]
+async fn an_edit_by_hand_is_reverted_and_the_data_plane_follows_both_ways() {
+    let Some(gitops) = GitOps::begin("edit").await else { return };
+    let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
+    let (in_git, before) = (hash(&tunnel).await, floor(&gitops).await);
+    // A field that is in Git, and one that is not.
+    edit(r#"s/name: qwen35/name: another/; s/floor: "0.90"/floor: "0.80"/"#);
+    assert_ne!(floor(&gitops).await, before);
+    until_changed(&tunnel, &in_git).await;
+    flux::reconciled("routing-policies").await;
+    assert_eq!(floor(&gitops).await, before, "Flux has reverted it");
+    waiting::until("the pod to run what is in Git again", || async { (hash(&tunnel).await == in_git).then_some(()) })
+        .await;
+    routed(TOKEN).await;
+}
+
+#[tokio::test]
+async fn a_restart_by_hand_of_the_operators_deployment_survives_three_intervals() {
+    let Some(gitops) = GitOps::begin("restart").await else { return };
+    let before = pods::generation(&gitops.policies, POLICY_NAME).await;
+    gitops.policies.kubectl(&["rollout", "restart", "deployment/homelab"]);
+    setup::rolled_out(NAME, POLICY_NAME);
+    flux::patch("Kustomization", "routing-policies", json!({"spec": {"interval": "10s"}})).await;
+    let counted = || async {
+        let object = flux::object("Kustomization", "routing-policies").await;
+        object["status"]["history"][0]["totalReconciliations"].as_u64().unwrap_or_default()
+    };
+    // The one that the change of the interval brings is not counted.
+    flux::reconciled("routing-policies").await;
+    let first = counted().await;
+    waiting::until_within(THREE_INTERVALS, "three intervals of Flux", || async {
+        (counted().await >= first + 3).then_some(())
+    })
+    .await;
+    let deployment = gitops.policies.object("Deployment", POLICY_NAME).await.expect("the Deployment");
+    let annotation = &deployment["spec"]["template"]["metadata"]["annotations"][RESTARTED_AT];
+    assert!(annotation.is_string(), "the restart is undone: {deployment}");
+    let after = pods::generation(&gitops.policies, POLICY_NAME).await;
+    assert!(after.keys().all(|pod| !before.contains_key(pod)) && !after.is_empty(), "{before:?} {after:?}");
+    routed(TOKEN).await;
+}
+
+#[tokio::test]
+async fn what_is_suspended_is_left_alone_by_flux_and_by_the_operator() {
+    let Some(gitops) = GitOps::begin("suspended").await else { return };
+    let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
+    gitops.repository.replace(POLICY, "  service:\n", "  thresholds: {floor: \"0.90\", ceil: \"0.70\"}\n  service:\n");
+    flux::applied("routing-policies", &gitops.repository.push("Thresholds in Git")).await;
+    let before = floor(&gitops).await;
+    // Flux: an edit stays, and a commit does not come, while the other Kustomizations go on.
+    flux::patch("Kustomization", "routing-policies", json!({"spec": {"suspend": true}})).await;
+    edit(r#"s/floor: "0.90"/floor: "0.80"/"#);
+    let edited = floor(&gitops).await;
+    gitops.repository.replace(POLICY, r#"floor: "0.90""#, r#"floor: "0.95""#);
+    let revision = gitops.repository.push("Another floor");
+    flux::request("Kustomization", "routing-policies").await;
+    flux::applied("routing-operator", &revision).await;
+    assert_eq!((floor(&gitops).await, edited != before), (edited.clone(), true), "suspended");
+    flux::patch("Kustomization", "routing-policies", json!({"spec": {"suspend": false}})).await;
+    flux::applied("routing-policies", &revision).await;
+    assert_eq!(floor(&gitops).await, json!("0.95"), "resumed");
+
+    // The operator: what is changed in the policy, or by hand in what it made, stays as it is.
+    let runs = hash(&tunnel).await;
+    gitops.repository.replace(POLICY, "spec:\n", "spec:\n  suspend: true\n");
+    gitops.repository.replace(POLICY, r#"floor: "0.95""#, r#"floor: "0.85""#);
+    let revision = gitops.repository.push("Suspended, with another floor");
+    flux::fetched(&revision).await;
+    waiting::until("the policy to be suspended", || async {
+        (gitops.policies.get(POLICY_NAME).await.spec.suspend && floor(&gitops).await == json!("0.85")).then_some(())
+    })
+    .await;
+    gitops.policies.kubectl(&[
+        "label",
+        "service",
+        "homelab-nodeport",
+        "app.kubernetes.io/managed-by=by-hand",
+        "--overwrite",
+    ]);
+    operator_has_looked(&gitops).await;
+    let service = gitops.policies.object("Service", "homelab-nodeport").await.expect("the Service");
+    assert_eq!(service["metadata"]["labels"]["app.kubernetes.io/managed-by"], json!("by-hand"));
+    assert_eq!(hash(&tunnel).await, runs, "the pod runs what it ran");
+    routed(TOKEN).await;
+
+    gitops.repository.replace(POLICY, "  suspend: true\n", "");
+    flux::applied("routing-policies", &gitops.repository.push("Resumed")).await;
+    assert_ne!(hash(&tunnel).await, runs);
+    let service = gitops.policies.object("Service", "homelab-nodeport").await.expect("the Service");
+    assert_ne!(service["metadata"]["labels"]["app.kubernetes.io/managed-by"], json!("by-hand"));
+}

@@ -1,0 +1,125 @@
+//! Flux's objects, as its users see them.
+
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams},
+    core::{ApiResource, GroupVersionKind},
+};
+use serde_json::{Value, json};
+use tests::waiting;
+
+use super::site::NAMESPACE;
+use crate::setup::cluster;
+
+/// Pods are replaced meanwhile, which end only when they have answered.
+const LIMIT: Duration = Duration::from_secs(300);
+/// Flux's own way to be asked for a reconciliation at once.
+const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// The Kustomizations of `deploy/flux`, each after those that it depends on.
+pub const KUSTOMIZATIONS: [&str; 3] = ["routing-crds", "routing-operator", "routing-policies"];
+
+/// The `Ready` condition.
+#[derive(Debug)]
+pub struct Ready {
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// Why, in a word.
+    pub reason: String,
+    /// Why.
+    pub message: String,
+}
+
+async fn api(kind: &str) -> Api<DynamicObject> {
+    let group = if kind == "GitRepository" { "source" } else { "kustomize" };
+    let gvk = GroupVersionKind::gvk(&format!("{group}.toolkit.fluxcd.io"), "v1", kind);
+    Api::namespaced_with(cluster().client().await, NAMESPACE, &ApiResource::from_gvk(&gvk))
+}
+
+/// An object as JSON.
+pub async fn object(kind: &str, name: &str) -> Value {
+    serde_json::to_value(api(kind).await.get(name).await.expect("the object")).expect("JSON")
+}
+
+/// Changes fields of an object.
+pub async fn patch(kind: &str, name: &str, change: Value) {
+    api(kind).await.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.expect("patched");
+}
+
+/// Asks for a reconciliation, as `flux reconcile` does, and returns what Flux repeats when it has begun.
+pub async fn request(kind: &str, name: &str) -> String {
+    let now = Timestamp::now().to_string();
+    patch(kind, name, json!({"metadata": {"annotations": {REQUESTED_AT: now}}})).await;
+    now
+}
+
+/// Asks for a reconciliation of a Kustomization and waits until it is over.
+pub async fn reconciled(name: &str) {
+    let asked = request("Kustomization", name).await;
+    waiting::until_within(LIMIT, &format!("{name} to be reconciled"), || async {
+        let status = &object("Kustomization", name).await["status"];
+        let over = ready(status).is_some_and(|ready| ready.status != "Unknown");
+        (over && status["lastHandledReconcileAt"] == json!(asked)).then_some(())
+    })
+    .await;
+}
+
+/// Has Flux fetch a commit.
+pub async fn fetched(revision: &str) {
+    request("GitRepository", "routing").await;
+    waiting::until_within(LIMIT, &format!("{revision} to be fetched"), || async {
+        let repository = object("GitRepository", "routing").await;
+        (repository["status"]["artifact"]["revision"] == json!(revision)).then_some(())
+    })
+    .await;
+}
+
+/// Waits until a commit is applied and all that it holds is healthy.
+pub async fn applied(name: &str, revision: &str) {
+    fetched(revision).await;
+    let last = settled(name, revision).await;
+    assert_eq!(last.status, "True", "{name} at {revision}: {last:?}");
+}
+
+/// Waits until a Kustomization says that a commit can not be applied, or is not healthy.
+pub async fn refused(name: &str, revision: &str) -> Ready {
+    fetched(revision).await;
+    let last = settled(name, revision).await;
+    assert_eq!(last.status, "False", "{name} at {revision}: {last:?}");
+    last
+}
+
+/// Waits until a Kustomization is through with a commit. While it waits for another one, it says `DependencyNotReady`.
+async fn settled(name: &str, revision: &str) -> Ready {
+    let what = format!("{name} to be through with {revision}");
+    waiting::until_within(LIMIT, &what, || async {
+        let object = object("Kustomization", name).await;
+        let status = &object["status"];
+        let of_this = status["observedGeneration"] == object["metadata"]["generation"]
+            && status["lastAttemptedRevision"] == json!(revision);
+        ready(status).filter(|ready| of_this && ready.status != "Unknown" && ready.reason != "DependencyNotReady")
+    })
+    .await
+}
+
+/// The `Ready` condition of a status.
+pub fn ready(status: &Value) -> Option<Ready> {
+    let condition = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == json!("Ready"))?;
+    let text = |field: &str| condition[field].as_str().unwrap_or_default().to_string();
+    Some(Ready { status: text("status"), reason: text("reason"), message: text("message") })
+}
+
+/// Leaves alone what was applied, and forgets it: what is suspended prunes nothing.
+pub fn forget() {
+    let kinds = ["kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io"];
+    let all = |arguments: &[&str]| cluster().kubectl(&[&["--namespace", NAMESPACE][..], arguments].concat());
+    let found = all(&["get", kinds[0], "--output=name"]).out;
+    for name in found.lines() {
+        all(&["patch", name, "--type=merge", "--patch", r#"{"spec": {"suspend": true}}"#]);
+    }
+    for kind in kinds {
+        all(&["delete", kind, "--all", "--timeout=60s"]);
+    }
+}

@@ -1,0 +1,96 @@
+//! The delivery as its workflow has it: the steps of `.gitea/workflows/cd.yml` that call a script of `deploy/delivery`, run
+//! with bash as a runner does, one after the other.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use serde_json::Value;
+use tests::checkout;
+
+use super::{
+    repository::Repository,
+    site::{GIT_PASSWORD, Site, run},
+};
+
+const WORKFLOW: &str = ".gitea/workflows/cd.yml";
+/// What a step of the delivery calls.
+const SCRIPTS: &str = "deploy/delivery/";
+const BUMP: &str = "deploy/delivery/bump.sh";
+
+/// Runs the delivery into a repository: both images are built and pushed, and the release is committed. The version is that
+/// of the workspace, which is also that of the images of the other tests, or what the workflow calls this checkout.
+/// Returns the version.
+pub fn deliver(site: &Site, repository: &Repository, of_workspace: bool) -> String {
+    let work = site.folder.join(if of_workspace { "runner-workspace" } else { "runner-checkout" });
+    fs::create_dir_all(&work).expect("a folder");
+    let was_pushed = work.join("routing-operator.reference").exists();
+    for step in steps() {
+        let script = step["run"].as_str().expect("a script");
+        if was_pushed && !script.contains(BUMP) {
+            continue;
+        }
+        let began = Instant::now();
+        run(step_command(site, &work, script, &environment(&step["env"], repository)).current_dir(checkout()));
+        println!("  {}: {:.0} s", step["name"].as_str().unwrap_or_default(), began.elapsed().as_secs_f64());
+        if script.contains("version.sh") && of_workspace {
+            fs::write(work.join("env"), concat!("VERSION=", env!("CARGO_PKG_VERSION"), "\n")).expect("written");
+        }
+    }
+    repository.pull();
+    handed_on(&work).remove("VERSION").expect("the workflow names the version")
+}
+
+/// The steps that call a script of the delivery.
+fn steps() -> Vec<Value> {
+    let text = fs::read_to_string(checkout().join(WORKFLOW)).expect("the workflow");
+    let workflow: Value = serde_saphyr::from_str(&text).expect("YAML");
+    let steps = workflow["jobs"]["deliver"]["steps"].as_array().expect("steps");
+    let ours = |step: &&Value| step["run"].as_str().is_some_and(|script| script.contains(SCRIPTS));
+    steps.iter().filter(ours).cloned().collect()
+}
+
+/// What the workflow sets for a step, with this run's variables and secrets.
+fn environment(env: &Value, repository: &Repository) -> Vec<(String, String)> {
+    let value = |given: &str| match given.trim_start_matches("${{ ").trim_end_matches(" }}") {
+        "vars.GITOPS_URL" => repository.url.clone(),
+        "vars.GITOPS_USER" => "git".into(),
+        "secrets.GITOPS_PASSWORD" => GIT_PASSWORD.into(),
+        // As a runner does for what is not set.
+        other if other.starts_with("vars.") => String::new(),
+        literal => literal.into(),
+    };
+    let env = env.as_object().into_iter().flatten();
+    env.map(|(name, given)| (name.clone(), value(given.as_str().unwrap_or_default()))).collect()
+}
+
+/// A step in the shell that a runner starts, with a BuildKit at hand.
+fn step_command(site: &Site, work: &Path, script: &str, environment: &[(String, String)]) -> Command {
+    let with_buildkit = checkout().join("tests/cluster/with-buildkit.sh").display().to_string();
+    let mut command = site.command(&with_buildkit);
+    command
+        .args(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script])
+        .env("RUNNER_TEMP", work)
+        .env("GITHUB_ENV", work.join("env"))
+        .env("REGISTRY", site.registry())
+        .envs(handed_on(work))
+        .envs(environment.iter().cloned());
+    command
+}
+
+/// What earlier steps set for later ones.
+fn handed_on(work: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(work.join("env")).unwrap_or_default();
+    let variables = text.lines().filter_map(|line| line.split_once('='));
+    variables.map(|(name, value)| (name.to_string(), value.to_string())).collect()
+}
+
+/// The reference of an image of the checkout's own version, as it was pushed.
+pub fn reference(site: &Site, image: &str) -> String {
+    let file: PathBuf = site.folder.join("runner-checkout").join(format!("{image}.reference"));
+    fs::read_to_string(file).expect("pushed before").trim().to_string()
+}

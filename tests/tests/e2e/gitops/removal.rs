@@ -1,0 +1,85 @@
+//! What goes, and what stays, when something is removed from Git.
+
+use serde_json::json;
+use tests::{policies::CHILD_KINDS, waiting};
+
+use super::{GitOps, POLICY, POLICY_NAME, TOKEN, flux, routed, site::NAMESPACE};
+use crate::setup::cluster;
+
+const DEFINITION: &str = "crd/routingpolicies.routing.hyperguild.io";
+
+/// The children of a policy that are there.
+async fn children(gitops: &GitOps, policy: &str) -> Vec<String> {
+    let mut found = vec![];
+    for kind in CHILD_KINDS {
+        let list = gitops.policies.objects(kind).list(&Default::default()).await.expect("a list");
+        let owned = |object: &kube::api::DynamicObject| {
+            object
+                .metadata
+                .owner_references
+                .iter()
+                .flatten()
+                .any(|owner| owner.kind == "RoutingPolicy" && owner.name == policy)
+        };
+        found.extend(list.items.iter().filter(|object| owned(object)).map(|_| kind.to_string()));
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlives_everything() {
+    let Some(gitops) = GitOps::begin("removal").await else { return };
+    let repository = &gitops.repository;
+    // A second policy beside the first, with what only it has.
+    let first = std::fs::read_to_string(repository.folder().join(POLICY)).expect("the policy");
+    let second = first.replacen("name: homelab\n", "name: spare\n", 1).replace("nodePort: 30310", "nodePort: 30311");
+    assert_ne!(first, second);
+    repository.write("routing/policies/spare.yaml", &second);
+    repository.replace("routing/policies/kustomization.yaml", "- policy.yaml", "- policy.yaml\n  - spare.yaml");
+    flux::applied("routing-policies", &repository.push("A second policy")).await;
+    let all = children(&gitops, "spare").await;
+    assert!(
+        ["Deployment", "Service", "ConfigMap", "ServiceAccount", "NetworkPolicy"]
+            .iter()
+            .all(|kind| all.contains(&(*kind).to_string())),
+        "{all:?}"
+    );
+
+    repository.git(&["revert", "--no-edit", "HEAD"]);
+    repository.git(&["push", "--quiet", "origin", "main"]);
+    flux::applied("routing-policies", &repository.revision()).await;
+    waiting::until("the second policy's children to be gone", || async {
+        children(&gitops, "spare").await.is_empty().then_some(())
+    })
+    .await;
+    assert!(gitops.policies.api().get_opt("spare").await.expect("an answer").is_none());
+    cluster().kubectl(&["get", DEFINITION]).expect_worked();
+    routed(TOKEN).await;
+
+    // Everything, also where somebody has told Flux to prune the definition.
+    let uid = definition_uid();
+    flux::patch("Kustomization", "routing-crds", json!({"spec": {"prune": true}})).await;
+    flux::reconciled("routing-crds").await;
+    for name in flux::KUSTOMIZATIONS.iter().rev() {
+        cluster()
+            .kubectl(&["--namespace", NAMESPACE, "delete", "kustomization", name, "--timeout=120s"])
+            .expect_worked();
+    }
+    assert_eq!(definition_uid(), uid, "the definition is the one of before");
+    waiting::until("operator and policies to be gone", || async {
+        let operator = cluster()
+            .kubectl(&["get", "namespace", "routing-system", "--ignore-not-found", "--output=name"])
+            .expect_worked();
+        let policies = gitops.policies.api().list(&Default::default()).await.expect("a list").items;
+        (operator.is_empty() && policies.is_empty()).then_some(())
+    })
+    .await;
+    waiting::until("the policy's children to be gone", || async {
+        children(&gitops, POLICY_NAME).await.is_empty().then_some(())
+    })
+    .await;
+}
+
+fn definition_uid() -> String {
+    cluster().kubectl(&["get", DEFINITION, "--output=jsonpath={.metadata.uid}"]).expect_worked()
+}

@@ -1,0 +1,72 @@
+//! A Git repository as its owner works with it: a clone, and pushes over HTTP.
+
+use std::{fs, path::Path, process::Command};
+
+use tempfile::TempDir;
+
+use super::site::{GIT_PASSWORD, Site, run};
+
+/// A repository of the server, and the owner's clone of it.
+pub struct Repository {
+    /// Where Flux reads it.
+    pub url: String,
+    clone: TempDir,
+}
+
+impl Repository {
+    /// An empty one.
+    pub fn new(site: &Site, name: &str) -> Self {
+        let folder = site.repository_folder(name);
+        run(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(folder));
+        let repository = Self { url: site.repository_url(name), clone: tempfile::tempdir().expect("a folder") };
+        repository.git(&["init", "--quiet", "--initial-branch=main"]);
+        let with_password = repository.url.replace("http://", &format!("http://git:{GIT_PASSWORD}@"));
+        repository.git(&["remote", "add", "origin", &with_password]);
+        repository
+    }
+
+    /// The owner's clone.
+    pub fn folder(&self) -> &Path {
+        self.clone.path()
+    }
+
+    /// Runs git in the clone.
+    pub fn git(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new("git");
+        let owner = ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]
+            .map(|name| (name, "owner@localhost"));
+        run(command.args(arguments).current_dir(self.folder()).env("GIT_CONFIG_GLOBAL", "/dev/null").envs(owner))
+    }
+
+    /// Takes what others have pushed.
+    pub fn pull(&self) {
+        self.git(&["pull", "--quiet", "--ff-only", "origin", "main"]);
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.folder().join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        fs::write(path, text).expect("written");
+    }
+
+    /// Changes a file: what is replaced has to be there.
+    pub fn replace(&self, path: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.folder().join(path)).expect("the file");
+        assert!(text.contains(from), "{path} has no {from}:\n{text}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    /// Commits all that changed and pushes it. Returns the revision as Flux calls it.
+    pub fn push(&self, message: &str) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+        self.git(&["push", "--quiet", "origin", "main"]);
+        self.revision()
+    }
+
+    /// The last commit, as Flux calls it.
+    pub fn revision(&self) -> String {
+        format!("main@sha1:{}", self.git(&["rev-parse", "HEAD"]).trim())
+    }
+}
