@@ -85,7 +85,7 @@ impl Document {
         }
         let raw: Value = serde_saphyr::from_str_with_options(text, yaml()).map_err(|e| parse_error(&e))?;
         check_kind(&raw)?;
-        let unknown_fields = form::unknown_fields(&raw);
+        let unknown_fields = unknown_fields(&raw);
         let form_errors = form::errors(&raw);
         let policy = serde_saphyr::from_str_with_options(text, yaml()).map_err(|e| {
             let wrong = [unknown_field_errors(&unknown_fields), form_errors.clone()].concat();
@@ -110,6 +110,12 @@ impl Document {
 fn unknown_field_errors(paths: &[String]) -> Vec<FieldError> {
     let message = "unknown field; remove it, or correct its name";
     paths.iter().map(|path| FieldError::absent(printable(path, MESSAGE_MAX), message)).collect()
+}
+
+/// The paths of fields of a policy that this version does not know, at every depth.
+#[must_use]
+pub fn unknown_fields(raw: &Value) -> Vec<String> {
+    form::unknown_fields(raw)
 }
 
 /// Where a field of a document stands, or the nearest field around it that is there.

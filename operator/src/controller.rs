@@ -10,6 +10,7 @@ pub mod memory;
 pub mod ownership;
 pub mod pace;
 pub mod poke;
+pub mod policy;
 pub mod refusal;
 pub mod render;
 pub mod status;
@@ -27,7 +28,6 @@ use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
     Client, Resource, ResourceExt,
-    core::DeserializeGuard,
     runtime::{controller::Action, events::Recorder},
 };
 
@@ -36,6 +36,7 @@ use self::{
     child::{ChildKey, ChildKind, Namespace},
     dereference::{Seen, dereference},
     memory::{Memories, Memory},
+    policy::{Policy, UnknownField},
     status::Observed,
     validate::validate,
 };
@@ -113,7 +114,7 @@ fn described(error: &kube::Error) -> String {
 }
 
 /// One look at a policy, bounded in time; a panic in it ends no other.
-async fn reconcile(policy: Arc<DeserializeGuard<RoutingPolicy>>, context: Arc<Context>) -> Result<Action, Error> {
+async fn reconcile(policy: Arc<Policy>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let look = AssertUnwindSafe(look(&policy, &context)).catch_unwind();
     let looked = match tokio::time::timeout(LOOK_MAX, look).await {
@@ -125,8 +126,9 @@ async fn reconcile(policy: Arc<DeserializeGuard<RoutingPolicy>>, context: Arc<Co
     looked
 }
 
-async fn look(policy: &DeserializeGuard<RoutingPolicy>, context: &Context) -> Result<Action, Error> {
-    let policy = match &policy.0 {
+async fn look(policy: &Policy, context: &Context) -> Result<Action, Error> {
+    let Policy { read, unknown } = policy;
+    let policy = match &read.0 {
         Ok(policy) => policy,
         Err(invalid) => {
             status::report_undecodable(context, invalid).await?;
@@ -138,7 +140,7 @@ async fn look(policy: &DeserializeGuard<RoutingPolicy>, context: &Context) -> Re
         return Ok(Action::await_change());
     }
     let mut memory = context.memories.recall(&policy.metadata);
-    let looked = look_with(policy, context, &mut memory).await;
+    let looked = look_with(policy, unknown, context, &mut memory).await;
     if looked.is_ok() {
         memory.failures = 0;
     }
@@ -146,10 +148,15 @@ async fn look(policy: &DeserializeGuard<RoutingPolicy>, context: &Context) -> Re
     looked
 }
 
-async fn look_with(policy: &RoutingPolicy, context: &Context, memory: &mut Memory) -> Result<Action, Error> {
+async fn look_with(
+    policy: &RoutingPolicy,
+    unknown: &[UnknownField],
+    context: &Context,
+    memory: &mut Memory,
+) -> Result<Action, Error> {
     let namespace = Namespace::of(policy, &context.client);
     let seen = dereference(policy, &namespace).await?;
-    let valid = validate(policy, &seen.texts);
+    let valid = validate(policy, unknown, &seen.texts);
     let Seen { children: existing, pods, .. } = seen;
     let applied = match &valid {
         Ok(valid) => {
@@ -186,7 +193,7 @@ async fn look_with(policy: &RoutingPolicy, context: &Context, memory: &mut Memor
 }
 
 /// How long until a failed look is tried again: longer each time, for this policy alone.
-fn error_policy(policy: Arc<DeserializeGuard<RoutingPolicy>>, error: &Error, context: Arc<Context>) -> Action {
+fn error_policy(policy: Arc<Policy>, error: &Error, context: Arc<Context>) -> Action {
     context.metrics.failed(error.category());
     let namespace = policy.namespace().unwrap_or_default();
     let failures = context.memories.failed(policy.meta());

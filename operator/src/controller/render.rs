@@ -5,6 +5,8 @@ use crds::{Document, RoutingPolicy, RoutingPolicySpec};
 use kube::Resource;
 use serde_json::{Value, json};
 
+use super::policy::UnknownField;
+
 /// Marks a policy as rendered: a pod of another version then warns of fields that it does not know, instead of refusing.
 const RENDERED: &str = "routing.hyperguild.io/rendered";
 /// Largest config, in bytes. The ConfigMap holds two of them, and Kubernetes allows it 1 MiB.
@@ -20,12 +22,13 @@ pub struct Rendered {
 }
 
 /// Renders the config of a policy. `service`, `suspend` and `dataPlane` (but for its workspaces) are for the cluster:
-/// without them, scaling or exposing the data plane changes no hash.
+/// without them, scaling or exposing the data plane changes no hash. Fields that this version does not know go along: a pod
+/// may be of a newer one, and one that knows them neither says so.
 ///
 /// # Errors
 /// The config is larger than a ConfigMap can hold.
-pub fn render(name: &str, spec: &RoutingPolicySpec) -> Result<Rendered, String> {
-    let document = document(name, spec);
+pub fn render(name: &str, spec: &RoutingPolicySpec, unknown: &[UnknownField]) -> Result<Rendered, String> {
+    let document = document(name, spec, unknown);
     // Readable when YAML gives back exactly what went in, else JSON, which YAML contains.
     let yaml = serde_saphyr::to_string(&document).ok().filter(|yaml| reads_back_as(yaml, &document));
     let text = yaml.unwrap_or_else(|| document.to_string());
@@ -40,7 +43,7 @@ pub fn render(name: &str, spec: &RoutingPolicySpec) -> Result<Rendered, String> 
     Ok(Rendered { text, hash })
 }
 
-fn document(name: &str, spec: &RoutingPolicySpec) -> Value {
+fn document(name: &str, spec: &RoutingPolicySpec, unknown: &[UnknownField]) -> Value {
     let mut spec = serde_json::to_value(spec).unwrap_or_default();
     if let Some(fields) = spec.as_object_mut() {
         fields.remove("service");
@@ -50,6 +53,7 @@ fn document(name: &str, spec: &RoutingPolicySpec) -> Value {
             fields.insert("dataPlane".into(), json!({"workspaces": workspaces}));
         }
     }
+    unknown.iter().for_each(|field| field.put_into(&mut spec));
     json!({
         "apiVersion": RoutingPolicy::api_version(&()),
         "kind": RoutingPolicy::kind(&()),
@@ -73,7 +77,7 @@ mod tests {
     }
 
     fn hash(more: &str) -> String {
-        render("routing", &spec(more)).expect(more).hash
+        render("routing", &spec(more), &[]).expect(more).hash
     }
 
     #[test]
@@ -112,7 +116,7 @@ mod tests {
             let mut policy = spec("skills: [{name: debug, stages: [{system: {text: x}, user: u}]}]");
             let stages = policy.skills.as_mut().and_then(|skills| skills[0].stages.as_mut()).expect("a stage");
             stages[0].system.text = Some(text.into());
-            let rendered = render("routing", &policy).expect(text);
+            let rendered = render("routing", &policy, &[]).expect(text);
             let read = Document::parse(&rendered.text).expect("a policy");
             let back =
                 read.policy.spec.skills.expect("skills")[0].stages.clone().expect("stages")[0].system.text.clone();
@@ -126,7 +130,7 @@ mod tests {
         let mut policy = spec("skills: [{name: debug, stages: [{system: {text: x}, user: u}]}]");
         let stages = policy.skills.as_mut().and_then(|skills| skills[0].stages.as_mut()).expect("a stage");
         stages[0].system.text = Some("x".repeat(CONFIG_MAX_BYTES));
-        let error = render("routing", &policy).expect_err("too large");
+        let error = render("routing", &policy, &[]).expect_err("too large");
         assert!(error.starts_with("spec: 512") && error.contains("must be at most 512000"), "{error}");
     }
 }

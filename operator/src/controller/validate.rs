@@ -5,6 +5,7 @@ use kube::ResourceExt;
 
 use super::{
     dereference::Texts,
+    policy::UnknownField,
     render::{Rendered, render},
     status::reason,
 };
@@ -21,6 +22,8 @@ pub struct Valid {
     pub table: RoutingTable,
     /// The config for the pods.
     pub rendered: Rendered,
+    /// Paths of fields that this version does not know.
+    pub unknown_fields: Vec<String>,
 }
 
 /// A policy that can not be run: somebody must change it.
@@ -34,11 +37,11 @@ pub struct Invalid {
     pub references: Option<String>,
 }
 
-/// Checks a policy and renders its config.
+/// Checks a policy and renders its config. What this version does not know of it is no error.
 ///
 /// # Errors
 /// Everything wrong with it, in one message.
-pub fn validate(policy: &RoutingPolicy, texts: &Texts) -> Result<Valid, Invalid> {
+pub fn validate(policy: &RoutingPolicy, unknown: &[UnknownField], texts: &Texts) -> Result<Valid, Invalid> {
     let mut spec = policy.spec.clone();
     let unresolved = references::resolve(&mut spec, |reference| {
         texts.get(reference).cloned().unwrap_or_else(|| Err("was not read".into()))
@@ -49,12 +52,13 @@ pub fn validate(policy: &RoutingPolicy, texts: &Texts) -> Result<Valid, Invalid>
         Ok(_) => return Err(refused(&unresolved, &[])),
         Err(errors) => return Err(refused(&unresolved, &errors.0)),
     };
-    let rendered = render(&policy.name_any(), &spec).map_err(|message| Invalid {
+    let rendered = render(&policy.name_any(), &spec, unknown).map_err(|message| Invalid {
         reason: reason::TOO_LARGE,
         message,
         references: None,
     })?;
-    Ok(Valid { spec, table, rendered })
+    let unknown_fields = unknown.iter().map(|field| field.path.clone()).collect();
+    Ok(Valid { spec, table, rendered, unknown_fields })
 }
 
 fn refused(unresolved: &[FieldError], errors: &[FieldError]) -> Invalid {

@@ -19,7 +19,6 @@ use k8s_openapi::api::{
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::{ListParams, PartialObjectMeta},
-    core::DeserializeGuard,
     runtime::{
         Controller,
         controller::{Config, Error as ControllerError},
@@ -34,6 +33,7 @@ use super::{
     build::{Installation, labels},
     error_policy,
     memory::Memories,
+    policy::Policy,
     reconcile,
 };
 use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
@@ -45,8 +45,6 @@ const AT_ONCE: u16 = 8;
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// How long until the CRD is looked for again.
 const CRD_RETRY: Duration = Duration::from_secs(2);
-
-type Policy = DeserializeGuard<RoutingPolicy>;
 
 /// Watches and reconciles until it is dropped.
 pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
@@ -161,5 +159,8 @@ fn policies_that_refer_to(config_map: &impl ResourceExt, store: &Store<Policy>) 
             && references::config_map_keys(&policy.spec).iter().any(|reference| reference.name == name)
     };
     let policies = store.state().into_iter();
-    policies.filter(|policy| policy.0.as_ref().is_ok_and(refers)).map(|policy| ObjectRef::from_obj(&*policy)).collect()
+    policies
+        .filter(|policy| policy.read.0.as_ref().is_ok_and(refers))
+        .map(|policy| ObjectRef::from_obj(&*policy))
+        .collect()
 }

@@ -12,6 +12,7 @@ mod removal;
 mod repository;
 mod secrets;
 mod site;
+mod upgrade;
 
 use std::path::Path;
 

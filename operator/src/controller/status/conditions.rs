@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crds::policy::{ReplicaCounts, RoutingPolicyStatus};
+use crds::{
+    field_error::printable,
+    policy::{ReplicaCounts, RoutingPolicyStatus},
+};
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
@@ -18,6 +21,9 @@ use crate::{
 const HASH_SHOWN: usize = 8;
 /// Longest message, in characters; Kubernetes allows 32,768 bytes.
 const MESSAGE_MAX: usize = 4_000;
+
+/// Longest list of unknown fields, in characters.
+const PATHS_SHOWN: usize = 1_000;
 
 /// What a condition says, before it is dated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,9 +92,19 @@ pub(super) fn whole_seconds(now: Timestamp) -> Timestamp {
 
 fn accepted(observed: &Observed<'_>) -> Finding {
     match observed.valid {
-        Ok(_) => Finding::new("True", reason::ACCEPTED, "the policy is valid"),
+        Ok(valid) if valid.unknown_fields.is_empty() => Finding::new("True", reason::ACCEPTED, "the policy is valid"),
+        Ok(valid) => Finding::new("True", reason::ACCEPTED, unknown_message(&valid.unknown_fields)),
         Err(invalid) => Finding::stalled(invalid.reason, &invalid.message),
     }
+}
+
+/// The CustomResourceDefinition is newer than this operator: no error, and not to be overlooked.
+fn unknown_message(paths: &[String]) -> String {
+    let paths = printable(&paths.join(", "), PATHS_SHOWN);
+    format!(
+        "the policy is valid; operator {} does not know these fields and leaves them to the pods: {paths}",
+        crds::VERSION
+    )
 }
 
 fn resolved_refs(observed: &Observed<'_>) -> Finding {

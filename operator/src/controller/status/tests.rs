@@ -39,7 +39,7 @@ fn rolled_out(replicas: i32) -> Applied {
 }
 
 fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> RoutingPolicyStatus {
-    let valid = validate(policy, &Texts::new());
+    let valid = validate(policy, &[], &Texts::new());
     let observed = Observed {
         policy,
         valid: valid.as_ref(),
@@ -114,7 +114,7 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
     let mut policy = policy("");
     let first = status_of(&policy, &rolled_out(1), &[running("p1")]);
     policy.status = Some(first.clone());
-    let valid = validate(&policy, &Texts::new());
+    let valid = validate(&policy, &[], &Texts::new());
     let applied = rolled_out(1);
     let pods = [running("p1")];
     let later = "2026-05-05T05:05:05.123Z".parse().expect("a time");
@@ -153,7 +153,7 @@ fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_
     let first = status_of(&policy, &rolled_out(1), &pods);
     assert_eq!(json!(first.skills), json!([{"name": "debug", "passRate": "0.82", "samples": 5, "route": "Split"}]));
     policy.status = Some(first.clone());
-    let valid = validate(&policy, &Texts::new());
+    let valid = validate(&policy, &[], &Texts::new());
     let applied = rolled_out(1);
     let newer = [pod("p1", Ok(report("new", 0.9, 1)))];
     let observed = Observed {
@@ -193,4 +193,28 @@ fn the_endpoint_is_a_node_that_runs_a_pod_and_stays_the_same_one() {
     assert_eq!(url(&policy, &[on("10.0.0.1"), on("10.0.0.9")]).as_deref(), Some("http://10.0.0.9:30310/mcp"));
     assert_eq!(url(&policy, &[on("10.0.0.1")]).as_deref(), Some("http://10.0.0.1:30310/mcp"));
     assert_eq!(url(&policy, &[on("fd00::1")]).as_deref(), Some("http://[fd00::1]:30310/mcp"));
+}
+
+#[test]
+fn fields_that_the_operator_does_not_know_are_named_and_nothing_stalls() {
+    let policy = policy("");
+    let mut valid = validate(&policy, &[], &Texts::new()).expect("valid");
+    valid.unknown_fields = vec!["spec.evidence.newer".into()];
+    let observed = Observed {
+        policy: &policy,
+        valid: Ok(&valid),
+        applied: &rolled_out(1),
+        wanted: Some("new"),
+        pods: &[running("p1")],
+        skills_are_due: true,
+        now: NOW.parse().expect("a time"),
+    };
+    let status = status(&observed);
+    let accepted = status.conditions.iter().find(|c| c.type_ == condition::ACCEPTED).expect("Accepted");
+    assert_eq!((accepted.status.as_str(), accepted.reason.as_str()), ("True", reason::ACCEPTED));
+    assert!(
+        accepted.message.ends_with("does not know these fields and leaves them to the pods: spec.evidence.newer"),
+        "{accepted:?}"
+    );
+    assert!(said(&status).0.contains("Ready=True/Ready"), "{status:?}");
 }

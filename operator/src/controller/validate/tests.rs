@@ -1,6 +1,8 @@
+use crds::Document;
 use serde_json::json;
 
 use super::*;
+use crate::controller::policy::Policy;
 
 fn policy(more: &str) -> RoutingPolicy {
     let spec = format!("upstream: {{url: \"http://a\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
@@ -16,16 +18,16 @@ fn texts(text: Result<&str, &str>) -> Texts {
 
 #[test]
 fn texts_are_filled_in_and_count_for_the_hash() {
-    let hash = |text: &str| validate(&policy(WITH_PROMPT), &texts(Ok(text))).expect("valid").rendered.hash;
+    let hash = |text: &str| validate(&policy(WITH_PROMPT), &[], &texts(Ok(text))).expect("valid").rendered.hash;
     assert_ne!(hash("brief"), hash("thorough"));
-    let valid = validate(&policy(WITH_PROMPT), &texts(Ok("brief"))).expect("valid");
+    let valid = validate(&policy(WITH_PROMPT), &[], &texts(Ok("brief"))).expect("valid");
     assert_eq!(valid.table.skills["debug"].stages[0].system, "brief");
     assert!(valid.rendered.text.contains("brief") && !valid.rendered.text.contains("configMapKeyRef"));
 }
 
 #[test]
 fn a_reference_without_a_text_is_named_once_and_as_a_reference() {
-    let invalid = validate(&policy(WITH_PROMPT), &texts(Err("there is no such ConfigMap"))).expect_err("invalid");
+    let invalid = validate(&policy(WITH_PROMPT), &[], &texts(Err("there is no such ConfigMap"))).expect_err("invalid");
     let message = "spec.skills[0].stages[0].system.configMapKeyRef: p/k: there is no such ConfigMap";
     assert_eq!((invalid.reason, invalid.message.as_str()), (reason::INVALID, message));
     assert_eq!(invalid.references.as_deref(), Some(message));
@@ -33,10 +35,28 @@ fn a_reference_without_a_text_is_named_once_and_as_a_reference() {
 
 #[test]
 fn other_errors_are_no_fault_of_the_references_and_long_ones_are_cut() {
-    let invalid = validate(&policy("limits: {inFlight: 0}"), &Texts::new()).expect_err("invalid");
+    let invalid = validate(&policy("limits: {inFlight: 0}"), &[], &Texts::new()).expect_err("invalid");
     assert_eq!(invalid.message, "spec.limits.inFlight: 0: must be from 1 to 10000");
     assert_eq!(invalid.references, None);
     let names: Vec<String> = (0..60).map(|i| format!("{{name: \"BAD NAME {i}\"}}")).collect();
-    let invalid = validate(&policy(&format!("skills: [{}]", names.join(", "))), &Texts::new()).expect_err("invalid");
+    let invalid =
+        validate(&policy(&format!("skills: [{}]", names.join(", "))), &[], &Texts::new()).expect_err("invalid");
     assert_eq!(invalid.message.chars().count(), MESSAGE_MAX + 1);
+}
+
+#[test]
+fn fields_of_a_newer_version_are_named_and_go_to_the_pods() {
+    let raw = json!({"apiVersion": "routing.hyperguild.io/v1alpha1", "kind": "RoutingPolicy", "metadata": {"name": "edge"},
+        "spec": {"upstream": {"url": "http://a"}, "models": {"local": {"name": "l"}, "claude": {"name": "c"}},
+            "evidence": {"newer": "1"}, "alsoNewer": [1]}});
+    let newer: Policy = serde_json::from_value(raw).expect("a policy");
+    let policy = newer.read.0.as_ref().expect("read");
+    let valid = validate(policy, &newer.unknown, &Texts::new()).expect("valid");
+    let fields = ["spec.evidence.newer", "spec.alsoNewer"];
+    assert_eq!(valid.unknown_fields, fields);
+    // A pod that knows no more than this operator runs the same config, and says the same.
+    let read = Document::parse(&valid.rendered.text).expect("a document");
+    assert_eq!((read.hash, read.unknown_fields), (valid.rendered.hash.clone(), fields.map(String::from).to_vec()));
+    let known = validate(policy, &[], &Texts::new()).expect("valid");
+    assert_ne!(known.rendered.hash, valid.rendered.hash, "a change of such a field reaches the pods");
 }
