@@ -11,9 +11,15 @@ const SECTION: &str = "## Five commands";
 
 /// The console blocks of a section of a page, without what indents them.
 pub fn blocks(page: &str, section: &str) -> Vec<String> {
+    code_blocks(page, section, "console")
+}
+
+/// The blocks of a section of a page in some language, without what indents them.
+pub fn code_blocks(page: &str, section: &str, language: &str) -> Vec<String> {
     let page = std::fs::read_to_string(checkout().join(page)).expect("the page");
     let section = page.split(section).nth(1).expect("the section").split("\n## ").next().unwrap_or_default();
-    let blocks = section.split("```console\n").skip(1).map(|block| block.split("```").next().unwrap_or_default());
+    let fence = format!("```{language}\n");
+    let blocks = section.split(fence.as_str()).skip(1).map(|block| block.split("```").next().unwrap_or_default());
     let unindented = |block: &str| {
         let indent = block.len() - block.trim_start_matches(' ').len();
         block.lines().map(|line| line.get(indent..).unwrap_or_default().to_string() + "\n").collect()
@@ -21,14 +27,36 @@ pub fn blocks(page: &str, section: &str) -> Vec<String> {
     blocks.map(unindented).collect()
 }
 
-/// The commands of the section, each with what the page says that it prints.
-fn commands() -> Vec<(String, Vec<String>)> {
-    let command = |block: &String| {
-        let mut lines = block.lines().map(str::trim).filter(|line| !line.is_empty());
-        let command = lines.next().and_then(|line| line.strip_prefix("$ ")).expect("a command first");
-        (command.to_string(), lines.map(str::to_string).collect())
-    };
-    blocks(PAGE, SECTION).iter().map(command).collect()
+/// A command of a page, and what the page says that it prints.
+pub struct Documented {
+    /// What is typed.
+    pub command: String,
+    /// The printed lines.
+    pub printed: Vec<String>,
+}
+
+/// The commands of a section.
+pub fn commands(page: &str, section: &str) -> Vec<Documented> {
+    let mut found: Vec<Documented> = vec![];
+    for block in blocks(page, section) {
+        for line in block.lines().filter(|line| !line.trim().is_empty()) {
+            match line.strip_prefix("$ ") {
+                Some(command) => found.push(Documented { command: command.into(), printed: vec![] }),
+                None => found.last_mut().expect("a command first").printed.push(line.into()),
+            }
+        }
+    }
+    found
+}
+
+impl Documented {
+    /// That the command printed what the page says.
+    pub fn expect_printed(&self, printed: &str) {
+        for line in &self.printed {
+            let is_there = printed.lines().any(|found| stands_for(line, found));
+            assert!(is_there, "{}\nis to print {line}\n{printed}", self.command);
+        }
+    }
 }
 
 /// Whether a line of the page stands for a printed one: each of its parts between the dots that stand for something else
@@ -75,14 +103,11 @@ async fn five_commands_lead_from_nothing_to_a_routed_call() {
     let text = std::fs::read_to_string(&sample).expect("the sample");
     std::fs::write(&sample, text.replace("http://litellm.models:4000", "http://stand-in.models:4000"))
         .expect("written");
-    let commands = commands();
-    assert_eq!(commands.len(), 5, "{commands:#?}");
-    for (command, expected) in commands {
-        let printed = shell(&command, folder.path());
-        assert!(!expected.is_empty(), "the page does not say what is printed: {command}");
-        for line in expected {
-            assert!(printed.lines().any(|found| stands_for(&line, found)), "{command}\nis to print {line}\n{printed}");
-        }
+    let commands = commands(PAGE, SECTION);
+    assert_eq!(commands.len(), 5);
+    for documented in commands {
+        assert!(!documented.printed.is_empty(), "the page does not say what is printed: {}", documented.command);
+        documented.expect_printed(&shell(&documented.command, folder.path()));
     }
     setup::let_go("routing");
 }

@@ -8,6 +8,7 @@ mod delivery;
 mod drift;
 mod flux;
 mod pipeline;
+mod plain;
 mod removal;
 mod repository;
 mod secrets;
@@ -21,7 +22,7 @@ use tests::{checkout, http, mcp::Mcp, policies::Policies};
 
 use self::{
     repository::Repository,
-    site::{NAMESPACE, Site, run, site},
+    site::{Site, run, site},
 };
 use crate::{
     routing_policy::{self, NAME},
@@ -39,49 +40,38 @@ const SECRET: &str = "routing/policies/secrets.enc.yaml";
 struct GitOps {
     repository: Repository,
     policies: Policies,
+    _told: flux::Told,
 }
 
 impl GitOps {
-    /// Makes the repository, has Flux apply it, and waits until all of it is live.
+    /// Makes the repository, has Flux apply it, and waits until all of it is live; none where the cluster is not the tests'
+    /// own.
     async fn begin(name: &str) -> Option<Self> {
-        let gitops = Self::prepared(name).await?;
-        let revision = gitops.repository.push("Routing, by Git");
-        gitops.deliver().await;
+        let site = own_site().await?;
+        let repository = prepared(site, name).await;
+        pipeline::deliver(site, &repository, true);
+        Some(Self::delivered(site, repository).await)
+    }
+
+    /// The same with a repository that has a release already.
+    async fn delivered(site: &Site, repository: Repository) -> Self {
+        copy_example(&repository);
+        encrypt(site, &repository.folder().join(SECRET), TOKEN);
+        let revision = repository.push("Routing, by Git");
+        let _told = flux::tell(site, &flux::objects(&repository.url));
         for kustomization in flux::KUSTOMIZATIONS {
             flux::applied(kustomization, &revision).await;
         }
         setup::port_open(&routing_policy::url().await).await;
-        Some(gitops)
-    }
-
-    /// The same, before the example is committed; none where the cluster is not the tests' own.
-    async fn prepared(name: &str) -> Option<Self> {
-        let site = own_site().await?;
-        setup::models().await;
-        setup::remove_namespace(NAME);
-        let repository = Repository::new(site, name);
-        pipeline::deliver(site, &repository, true);
-        copy_example(&repository);
-        encrypt(site, &repository, TOKEN);
-        Some(Self { repository, policies: Policies::in_namespace(cluster(), NAME).await })
-    }
-
-    /// Tells Flux of the repository, by `deploy/flux` with this one's address.
-    async fn deliver(&self) {
-        let site = site().await;
-        setup::operator_is_anothers();
-        let old = ["--namespace", NAMESPACE, "delete", "secret", "sops-age", "--ignore-not-found"];
-        cluster().kubectl(&old).expect_worked();
-        let key = format!("--from-file=age.agekey={}", site.age_key().display());
-        cluster().kubectl(&["--namespace", NAMESPACE, "create", "secret", "generic", "sops-age", &key]).expect_worked();
-        cluster().apply(NAMESPACE, &flux_objects(&self.repository.url));
+        Self { repository, policies: Policies::in_namespace(cluster(), NAME).await, _told }
     }
 }
 
-impl Drop for GitOps {
-    fn drop(&mut self) {
-        flux::forget();
-    }
+/// An empty repository, and a cluster without the namespace that it is for.
+async fn prepared(site: &Site, name: &str) -> Repository {
+    setup::models().await;
+    setup::remove_namespace(NAME);
+    Repository::new(site, name)
 }
 
 /// What stands beside the cluster; none, and says so, where the cluster is not the one of `make cluster`: another's nodes
@@ -94,13 +84,6 @@ async fn own_site() -> Option<&'static Site> {
     Some(site().await)
 }
 
-/// `deploy/flux`, with this repository's address in the place of the example's.
-fn flux_objects(url: &str) -> String {
-    let rendered = cluster().kubectl(&["kustomize", &tests::cluster::deploy("flux")]).expect_worked();
-    let example = rendered.lines().find_map(|line| line.trim().strip_prefix("url: ")).expect("an address").to_string();
-    rendered.replace(&example, url)
-}
-
 /// Copies the example into the owner's clone.
 fn copy_example(repository: &Repository) {
     let example = checkout().join("deploy/flux/repository/.");
@@ -108,12 +91,7 @@ fn copy_example(repository: &Repository) {
 }
 
 /// Writes the encrypted Secret, as its owner does.
-fn encrypt(site: &Site, repository: &Repository, token: &str) {
-    let file = repository.folder().join(SECRET);
-    encrypt_into(site, &file, token);
-}
-
-fn encrypt_into(site: &Site, file: &Path, token: &str) {
+fn encrypt(site: &Site, file: &Path, token: &str) {
     let script = checkout().join("deploy/flux/secret.sh").display().to_string();
     let mut command = site.command(&script);
     run(command.arg(file).env("LITELLM_API_KEY", "sk-test-master-key").env("ROUTING_MCP_TOKEN", token));
@@ -130,7 +108,7 @@ async fn called(token: &str) -> (u16, Value) {
     (status, body["result"]["_meta"]["routing.hyperguild.io/decisions"][0]["decision"].clone())
 }
 
-/// Waits until a call with this token is routed.
+/// That a call with this token is routed.
 async fn routed(token: &str) {
     let (status, decision) = called(token).await;
     assert_eq!((status, decision), (200, json!("local")));

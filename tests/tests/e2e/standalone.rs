@@ -67,17 +67,12 @@ async fn pod(policies: &Policies) -> Pod {
     api.list(&ListParams::default().labels("app=routing")).await.expect("pods").items.remove(0)
 }
 
-#[tokio::test]
-async fn contract_8_the_plain_manifests_run_without_an_operator() {
-    // As it is, kubectl refuses the encrypted Secret: Flux decrypts it.
-    let refused = cluster().kubectl(&["apply", "--dry-run=server", "-k", &deploy("standalone")]);
-    assert!(!refused.worked && refused.err.contains("sops"), "{}{}", refused.out, refused.err);
-
-    let policies = installed().await;
+/// What contract part 8 says of the plain manifests, however they were applied. Returns the pod's spec.
+pub async fn contract_8_holds(policies: &Policies, token: &str) -> Value {
     let deployment = policies.object("Deployment", "routing").await.expect("the Deployment");
     assert_eq!((&deployment["spec"]["replicas"], &deployment["status"]["readyReplicas"]), (&json!(1), &json!(1)));
     assert_eq!(deployment["spec"]["selector"]["matchLabels"], json!({"app": "routing"}));
-    let pod = pod(&policies).await;
+    let pod = pod(policies).await;
     let spec = serde_json::to_value(pod.spec.expect("a spec")).expect("JSON");
     assert_eq!(spec["enableServiceLinks"], json!(false));
     assert_eq!(spec["nodeSelector"]["kubernetes.io/hostname"], json!(spec["nodeName"]));
@@ -88,16 +83,27 @@ async fn contract_8_the_plain_manifests_run_without_an_operator() {
     assert_eq!(http().get(format!("http://{node}:{NODE_PORT}/healthz")).send().await.expect("an answer").status(), 200);
     let open = Mcp::new(&url).send("tools/list", json!({})).await.status();
     assert_eq!(open, 401, "the token is the Secret's");
-    let mcp = Mcp::new(&url).token(TOKEN);
+    let mcp = Mcp::new(&url).token(token);
     assert_eq!(mcp.tools().await, ["code_review", "debug", "retrospective", "trainer"]);
     let result = mcp.debug("call-8").await;
     assert!(result.text(0).contains("qwen35") && result.text(0).contains("call-8"), "the default model: {result:?}");
-    assert_eq!(spec["imagePullSecrets"], json!([{"name": "my-registry"}]), "the overlay's");
     // Inside the cluster: the Service of the contract's name and port.
     let service = policies.object("Service", "routing").await.expect("the Service");
     assert_eq!(service["spec"]["ports"][0]["port"], json!(3210));
     let through = format!("/api/v1/namespaces/{NAME}/services/routing:3210/proxy/healthz");
     policies.kubectl(&["get", "--raw", &through]);
+    spec
+}
+
+#[tokio::test]
+async fn contract_8_the_plain_manifests_run_without_an_operator() {
+    // As it is, kubectl refuses the encrypted Secret: Flux decrypts it.
+    let refused = cluster().kubectl(&["apply", "--dry-run=server", "-k", &deploy("standalone")]);
+    assert!(!refused.worked && refused.err.contains("sops"), "{}{}", refused.out, refused.err);
+
+    let policies = installed().await;
+    let spec = contract_8_holds(&policies, TOKEN).await;
+    assert_eq!(spec["imagePullSecrets"], json!([{"name": "my-registry"}]), "the overlay's");
     setup::let_go(NAME);
 }
 

@@ -1,13 +1,67 @@
 //! From a commit to a routed call, by Flux alone; and what Flux says when that can not be.
 
 use serde_json::json;
-use tests::policies::condition;
+use tests::{checkout, policies::condition};
 
-use super::{GitOps, POLICY, POLICY_NAME, TOKEN, flux, routed};
-use crate::{pods, routing_policy::NAME};
+use super::{
+    GitOps, POLICY, POLICY_NAME, TOKEN, flux, own_site, prepared, repository, routed,
+    site::{GIT_PASSWORD, run},
+};
+use crate::{
+    documented::{self, Documented},
+    pods,
+    routing_policy::NAME,
+    setup,
+};
+
+/// What stands before a command's number, in a line of its own.
+const MARK: &str = "@@@@ command ";
 
 /// Flux waits so long for a policy that nobody says is stuck.
 const PATIENCE: &str = "20s";
+
+/// The commands of the page as one script; the output of each begins with its number.
+fn script(commands: &[Documented], clone: &str) -> String {
+    let numbered = commands.iter().enumerate().map(|(n, documented)| {
+        // The page has the clone beside the checkout.
+        format!("echo '{MARK}{n}'\n{}\n", documented.command.replace("../gitops", clone))
+    });
+    format!("set -eo pipefail\nexec 2>&1\n{}", numbered.collect::<String>())
+}
+
+/// What an owner's editor does in step 3: the sample's endpoint and models are those of the tests.
+fn editor(url: &str) -> String {
+    format!("sed --in-place 's,url: https://git.example.*,url: {url},'")
+}
+
+#[tokio::test]
+async fn the_seven_steps_of_the_page_lead_from_a_checkout_to_a_routed_call() {
+    let Some(site) = own_site().await else { return };
+    let repository = prepared(site, "seven-steps").await;
+    let _told = flux::nothing();
+    let mut commands = documented::commands("docs/flux.md", "## Seven steps");
+    for (example, ours) in
+        [("https://git.example/home/gitops.git", &repository.url), ("registry.example/home", &site.registry())]
+    {
+        assert!(commands[0].command.contains(example), "{}", commands[0].command);
+        commands[0].command = commands[0].command.replace(example, ours);
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let clone = folder.path().join("gitops").display().to_string();
+    let with_buildkit = checkout().join("tests/cluster/with-buildkit.sh").display().to_string();
+    let mut shell = site.command(&with_buildkit);
+    shell.args(["bash", "-c", &script(&commands, &clone)]).current_dir(checkout());
+    shell.env("EDITOR", editor(&repository.url)).env("LITELLM_API_KEY", "sk-test-master-key").envs(repository::owner());
+    shell.env("GITOPS_USER", "git").env("GITOPS_PASSWORD", GIT_PASSWORD);
+    let printed = run(&mut shell);
+    let outputs: Vec<&str> = printed.split(MARK).skip(1).collect();
+    assert_eq!(outputs.len(), commands.len());
+    for (documented, output) in commands.iter().zip(outputs) {
+        documented.expect_printed(output.split_once('\n').map_or("", |(_, rest)| rest));
+    }
+    println!("{}", printed.lines().last().unwrap_or_default());
+    setup::let_go(NAME);
+}
 
 #[tokio::test]
 async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {

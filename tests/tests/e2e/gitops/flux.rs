@@ -9,15 +9,17 @@ use kube::{
     core::{ApiResource, GroupVersionKind},
 };
 use serde_json::{Value, json};
-use tests::waiting;
+use tests::{cluster::deploy, waiting};
 
-use super::site::NAMESPACE;
-use crate::setup::cluster;
+use super::site::{NAMESPACE, Site};
+use crate::setup::{self, cluster};
 
 /// Pods are replaced meanwhile, which end only when they have answered.
 const LIMIT: Duration = Duration::from_secs(300);
 /// Flux's own way to be asked for a reconciliation at once.
 const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// The Secret with the key that secrets in Git are for.
+const KEY: &str = "sops-age";
 /// The Kustomizations of `deploy/flux`, each after those that it depends on.
 pub const KUSTOMIZATIONS: [&str; 3] = ["routing-crds", "routing-operator", "routing-policies"];
 
@@ -111,15 +113,42 @@ pub fn ready(status: &Value) -> Option<Ready> {
     Some(Ready { status: text("status"), reason: text("reason"), message: text("message") })
 }
 
-/// Leaves alone what was applied, and forgets it: what is suspended prunes nothing.
-pub fn forget() {
-    let kinds = ["kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io"];
-    let all = |arguments: &[&str]| cluster().kubectl(&[&["--namespace", NAMESPACE][..], arguments].concat());
-    let found = all(&["get", kinds[0], "--output=name"]).out;
-    for name in found.lines() {
-        all(&["patch", name, "--type=merge", "--patch", r#"{"spec": {"suspend": true}}"#]);
-    }
-    for kind in kinds {
-        all(&["delete", kind, "--all", "--timeout=60s"]);
+/// `deploy/flux`, with this repository's address in the place of the example's.
+pub fn objects(url: &str) -> String {
+    let rendered = cluster().kubectl(&["kustomize", &deploy("flux")]).expect_worked();
+    let example = rendered.lines().find_map(|line| line.trim().strip_prefix("url: ")).expect("an address");
+    rendered.replace(example, url)
+}
+
+/// What Flux was told: it forgets that when this is dropped, and leaves alone what it has applied.
+pub struct Told;
+
+/// A Flux that was told nothing, not even a key; what it is told until this is dropped it forgets then.
+pub fn nothing() -> Told {
+    setup::operator_is_anothers();
+    cluster().kubectl(&["--namespace", NAMESPACE, "delete", "secret", KEY, "--ignore-not-found"]).expect_worked();
+    Told
+}
+
+/// Tells Flux what to deliver from, and the key of the secrets there.
+pub fn tell(site: &Site, objects: &str) -> Told {
+    let told = nothing();
+    let key = format!("--from-file=age.agekey={}", site.age_key().display());
+    cluster().kubectl(&["--namespace", NAMESPACE, "create", "secret", "generic", KEY, &key]).expect_worked();
+    cluster().apply(NAMESPACE, objects);
+    told
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        let kinds = ["kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io"];
+        let flux = |arguments: &[&str]| cluster().kubectl(&[&["--namespace", NAMESPACE][..], arguments].concat());
+        // What is suspended prunes nothing.
+        for name in flux(&["get", kinds[0], "--output=name"]).out.lines() {
+            flux(&["patch", name, "--type=merge", "--patch", r#"{"spec": {"suspend": true}}"#]);
+        }
+        for kind in kinds {
+            flux(&["delete", kind, "--all", "--timeout=60s"]);
+        }
     }
 }

@@ -20,6 +20,7 @@ use super::{
 const WORKFLOW: &str = ".gitea/workflows/cd.yml";
 /// What a step of the delivery calls.
 const SCRIPTS: &str = "deploy/delivery/";
+const BUILD: &str = "deploy/delivery/build.sh";
 const BUMP: &str = "deploy/delivery/bump.sh";
 
 /// Runs the delivery into a repository: both images are built and pushed, and the release is committed. The version is that
@@ -68,12 +69,16 @@ fn environment(env: &Value, repository: &Repository) -> Vec<(String, String)> {
     env.map(|(name, given)| (name.clone(), value(given.as_str().unwrap_or_default()))).collect()
 }
 
-/// A step in the shell that a runner starts, with a BuildKit at hand.
+/// A step in the shell that a runner starts; what builds has a BuildKit at hand.
 fn step_command(site: &Site, work: &Path, script: &str, environment: &[(String, String)]) -> Command {
-    let with_buildkit = checkout().join("tests/cluster/with-buildkit.sh").display().to_string();
-    let mut command = site.command(&with_buildkit);
+    let mut shell = vec!["bash".to_string()];
+    if script.contains(BUILD) {
+        shell.insert(0, checkout().join("tests/cluster/with-buildkit.sh").display().to_string());
+    }
+    let mut command = site.command(&shell[0]);
     command
-        .args(["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script])
+        .args(&shell[1..])
+        .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", script])
         .env("RUNNER_TEMP", work)
         .env("GITHUB_ENV", work.join("env"))
         .env("REGISTRY", site.registry())

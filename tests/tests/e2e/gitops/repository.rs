@@ -20,8 +20,7 @@ impl Repository {
         run(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(folder));
         let repository = Self { url: site.repository_url(name), clone: tempfile::tempdir().expect("a folder") };
         repository.git(&["init", "--quiet", "--initial-branch=main"]);
-        let with_password = repository.url.replace("http://", &format!("http://git:{GIT_PASSWORD}@"));
-        repository.git(&["remote", "add", "origin", &with_password]);
+        repository.git(&["remote", "add", "origin", &repository.url]);
         repository
     }
 
@@ -32,10 +31,7 @@ impl Repository {
 
     /// Runs git in the clone.
     pub fn git(&self, arguments: &[&str]) -> String {
-        let mut command = Command::new("git");
-        let owner = ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]
-            .map(|name| (name, "owner@localhost"));
-        run(command.args(arguments).current_dir(self.folder()).env("GIT_CONFIG_GLOBAL", "/dev/null").envs(owner))
+        run(Command::new("git").args(arguments).current_dir(self.folder()).envs(owner()))
     }
 
     /// Takes what others have pushed.
@@ -69,4 +65,20 @@ impl Repository {
     pub fn revision(&self) -> String {
         format!("main@sha1:{}", self.git(&["rev-parse", "HEAD"]).trim())
     }
+}
+
+/// What makes Git be the owner's: a name, and a password for pushes.
+pub fn owner() -> Vec<(&'static str, String)> {
+    let helper = format!("!echo username=git; echo password={GIT_PASSWORD}; :");
+    let mut variables: Vec<(&str, String)> =
+        ["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"]
+            .map(|name| (name, "owner@localhost".to_string()))
+            .into();
+    variables.extend([
+        ("GIT_CONFIG_GLOBAL", "/dev/null".into()),
+        ("GIT_CONFIG_COUNT", "1".into()),
+        ("GIT_CONFIG_KEY_0", "credential.helper".into()),
+        ("GIT_CONFIG_VALUE_0", helper),
+    ]);
+    variables
 }

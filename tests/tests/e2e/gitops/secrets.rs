@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tests::waiting;
 
-use super::{GitOps, POLICY, POLICY_NAME, SECRET, TOKEN, called, encrypt_into, flux, routed, site::site};
+use super::{GitOps, POLICY, POLICY_NAME, SECRET, TOKEN, called, encrypt, flux, routed, site::site};
 use crate::{pods, routing_policy::NAME};
 
 /// A kubelet looks at mounted files by itself once in about a minute and a half.
@@ -21,7 +21,7 @@ async fn a_secret_is_decrypted_and_a_rotated_one_is_in_force_without_a_restart()
     routed(TOKEN).await;
 
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
-    encrypt_into(site, &file, "second-token");
+    encrypt(site, &file, "second-token");
     let revision = gitops.repository.push("Another token");
     flux::applied("routing-policies", &revision).await;
     let began = Instant::now();
@@ -34,7 +34,7 @@ async fn a_secret_is_decrypted_and_a_rotated_one_is_in_force_without_a_restart()
     assert_eq!(pods::generation(&gitops.policies, POLICY_NAME).await, before, "nothing was restarted");
 
     // In a hurry: the same, and an annotation of the policy, in one commit.
-    encrypt_into(site, &file, "third-token");
+    encrypt(site, &file, "third-token");
     gitops.repository.replace(
         POLICY,
         "metadata:\n",

@@ -6,15 +6,16 @@ use serde_json::{Value, json};
 use tests::{checkout, policies::Policies, required, waiting};
 
 use super::{
-    GitOps, POLICY, POLICY_NAME, TOKEN, copy_example, encrypt, flux, own_site,
+    GitOps, POLICY, POLICY_NAME, TOKEN, flux, own_site,
     pipeline::deliver,
+    prepared,
     repository::Repository,
     site::{GIT_PASSWORD, Site, run},
 };
 use crate::{
     load::{Load, Plan},
     pods,
-    routing_policy::{self, NAME, NODE_PORT},
+    routing_policy::NODE_PORT,
     setup::{self, cluster},
 };
 
@@ -92,20 +93,13 @@ async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
         return;
     }
     let Some(site) = own_site().await else { return };
-    setup::models().await;
-    setup::remove_namespace(NAME);
-    let repository = Repository::new(site, "upgrade");
+    let repository = prepared(site, "upgrade").await;
     release_earlier(site, &repository);
-    copy_example(&repository);
-    encrypt(site, &repository, TOKEN);
-    repository.replace(POLICY, "  service:\n", "  dataPlane: {replicas: 2}\n  service:\n");
-    let gitops = GitOps { repository, policies: Policies::in_namespace(cluster(), NAME).await };
+    let gitops = GitOps::delivered(site, repository).await;
     let (repository, policies) = (&gitops.repository, &gitops.policies);
-    let first = repository.push("An earlier version");
+    repository.replace(POLICY, "  service:\n", "  dataPlane: {replicas: 2}\n  service:\n");
+    flux::applied("routing-policies", &repository.push("Two replicas")).await;
     let earlier_commit = repository.git(&["rev-parse", "HEAD"]).trim().to_string();
-    gitops.deliver().await;
-    flux::applied("routing-policies", &first).await;
-    setup::port_open(&routing_policy::url().await).await;
     let earlier = version(policies).await;
     let uid = policies.get(POLICY_NAME).await.metadata.uid;
     println!("before: {earlier}, operator {}", operator_version());
