@@ -50,10 +50,14 @@ test: ## every test that needs no cluster, with real LiteLLM, Python and Claude 
 WORKSPACE_VERSION := $(shell sed -n 's/^version = "\(.*\)"$$/\1/p' Cargo.toml | head -n 1)
 
 e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (ARGS= a part of a test's name)
-	@tests/setup/tools.sh test
+	@tests/setup/tools.sh $(if $(E2E_KUBECONFIG),test,e2e)
 	@if [ -z "$${E2E_KUBECONFIG:-}" ]; then $(MAKE) --no-print-directory cluster; fi
 	@$(MAKE) --no-print-directory images ARGS=
 	@programs=$$(tests/setup/programs.sh); \
+	if [ -z "$${E2E_KUBECONFIG:-}" ]; then \
+		flux=$$(tests/setup/flux.sh); buildkit=$$(tests/setup/buildkit.sh); \
+		export ROUTING_TEST_FLUX=$$flux ROUTING_TEST_BUILDKIT=$$buildkit; fi; \
+	if [ -n "$${E2E_FULL:-}" ]; then earlier=$$(tests/cluster/earlier.sh); export ROUTING_TEST_EARLIER=$$earlier; fi; \
 	began=$$SECONDS; $(OWN); $(CARGO) build --workspace --bins; \
 	$(CARGO) test --workspace --features tests/e2e --test e2e --no-run; $(call LINK,routing); \
 	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; $(TEST_PROGRAMS); \
@@ -68,12 +72,13 @@ e2e-full: ## the same with the long counts; its output is kept in bench/results/
 	@E2E_FULL=1 $(MAKE) --no-print-directory e2e | tee bench/results/e2e_full.txt.new
 	@mv bench/results/e2e_full.txt.new bench/results/e2e_full.txt
 
-lint: ## formatting, clippy, shell scripts, banned crates
+lint: ## formatting, clippy, shell scripts, workflows, banned crates
 	@tests/setup/tools.sh lint
 	@$(OWN)
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
-	shellcheck .ci/run $$(git ls-files '*.sh')
+	shellcheck .ci/* $$(git ls-files '*.sh')
+	$$(tests/setup/actionlint.sh) .gitea/workflows/*.yml .github/workflows/*.yml
 	@tree=$$($(CARGO) tree --workspace --prefix none --edges normal,build,dev); \
 	if grep -E '^(aws-lc-rs|aws-lc-sys|openssl|openssl-sys|native-tls) ' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi
 

@@ -14,6 +14,7 @@ pub mod arguments;
 pub mod builtin;
 pub mod compile;
 pub mod decimal;
+pub mod definition;
 pub mod document;
 pub mod field_error;
 pub mod hash;
@@ -26,6 +27,7 @@ pub mod template;
 pub mod version;
 
 pub use compile::{compile, validate};
+pub use definition::definition;
 pub use document::{Document, DocumentError};
 pub use field_error::{FieldError, FieldErrors};
 pub use policy::{RoutingPolicy, RoutingPolicySpec};

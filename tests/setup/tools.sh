@@ -1,18 +1,23 @@
 #!/usr/bin/env bash
 # Checks for the tools that a target needs and says how to get those that are missing. Installs nothing.
-# usage: tools.sh run|test|lint|images|cluster   exits with 1 and names what is missing
-#        tools.sh apt-line                       prints the one line that installs all that is missing; nothing when nothing is
+# usage: tools.sh run|test|lint|images|cluster|e2e   exits with 1 and names what is missing
+#        tools.sh apt-line                           prints the one line that installs all that is missing; nothing when nothing is
 set -euo pipefail
+
+tests=$(cd "$(dirname "$0")/.." && pwd)
 
 # tool=package: what each target needs, and where Debian and Ubuntu have it.
 run_tools="cc=build-essential make=make"
 lint_tools="cc=build-essential git=git make=make python3=python3 shellcheck=shellcheck"
 test_tools="cc=build-essential curl=curl git=git kill=procps make=make mkfifo=coreutils npm=npm openssl=openssl python3=python3"
-images_tools="buildah=buildah mmdebstrap=mmdebstrap python3=python3"
-if [ "${IMAGE_BUILDER:-buildah}" = docker ]; then images_tools="docker=docker.io python3=python3"; fi
+images_tools="buildah=buildah git=git mmdebstrap=mmdebstrap python3=python3 runc=runc"
+if [ "${IMAGE_BUILDER:-buildkit}" = docker ]; then images_tools="docker=docker.io python3=python3"; fi
 # A program of containernetworking-plugins is in no PATH.
 cluster_tools="conntrack=conntrack containerd=containerd curl=curl ip=iproute2 iptables=iptables modprobe=kmod nft=nftables
     openssl=openssl runc=runc sysctl=procps ${CNI_BIN_DIR:-/usr/lib/cni}/bridge=containernetworking-plugins"
+
+# Beside those of the tests and of the cluster: the registry and the secrets of a house that delivers by Git.
+e2e_tools="age-keygen=age docker-registry=docker-registry skopeo=skopeo"
 
 missing_tools=() missing_packages=()
 
@@ -36,12 +41,27 @@ look_for_venv() {
     fi
 }
 
-# Debian's own Go is often too old; since 1.21 Go gets the version that it is asked for.
-go_needed=1.24
+# The newest Go that the modules ask for which a target builds programs from; nothing where it builds none.
+go_needed_by() {
+    local modules=()
+    case $1 in
+        lint) modules=("$tests/lint") ;;
+        test) modules=("$tests/cluster") ;;
+        images) [ "${IMAGE_BUILDER:-buildkit}" != docker ] || return 0; modules=("$tests/cluster/buildkit") ;;
+        cluster) modules=("$tests/cluster" "$tests/cluster/dns") ;;
+        e2e) modules=("$tests"/cluster "$tests"/cluster/{flux,buildkit}) ;;
+        *) return ;;
+    esac
+    sed -n 's/^go //p' "${modules[@]/%//go.mod}" | sort -V | tail -n 1
+}
+
+at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; } # VERSION NEEDED
+
+# Since 1.21 Go fetches the version that a module asks for, unless it is told not to; Debian's is.
 go_is_new_enough() {
     local version
-    has go && version=$(go env GOVERSION) && version=${version#go} &&
-        [ "$(printf '%s\n' 1.21 "$version" | sort -V | head -n 1)" = 1.21 ]
+    has go && version=$(go env GOVERSION) && version=${version#go} || return 1
+    at_least "$version" "$1" || { at_least "$version" 1.21 && [[ "$(go env GOTOOLCHAIN)" != local* ]]; }
 }
 
 # What no package brings: one line for each thing that keeps a cluster from running here.
@@ -79,8 +99,9 @@ case ${1:-} in
     test) look_for $test_tools; look_for_venv ;;
     images) look_for $images_tools ;;
     cluster) look_for $cluster_tools ;;
-    apt-line) look_for $run_tools $lint_tools $test_tools $images_tools $cluster_tools; look_for_venv; apt_line; exit 0 ;;
-    *) echo "usage: tools.sh run|test|lint|images|cluster|apt-line" >&2; exit 2 ;;
+    e2e) look_for $test_tools $e2e_tools; look_for_venv ;;
+    apt-line) look_for $run_tools $lint_tools $test_tools $images_tools $cluster_tools $e2e_tools; look_for_venv; apt_line; exit 0 ;;
+    *) echo "usage: tools.sh run|test|lint|images|cluster|e2e|apt-line" >&2; exit 2 ;;
 esac
 
 status=0
@@ -93,8 +114,9 @@ if [ "$1" = cluster ] && [ -n "$(machine_faults)" ]; then
     machine_faults | sed 's/^/missing: /' >&2
     status=1
 fi
-if [[ "$1" =~ ^(test|cluster)$ ]] && ! go_is_new_enough; then
-    echo "missing: Go $go_needed or newer; see https://go.dev/doc/install (an older one from 1.21 on fetches it by itself)" >&2
+go_needed=$(go_needed_by "$1")
+if [ -n "$go_needed" ] && ! go_is_new_enough "$go_needed"; then
+    echo "missing: Go $go_needed or newer; see https://go.dev/doc/install (one from 1.21 on fetches it, unless GOTOOLCHAIN is local)" >&2
     status=1
 fi
 if [ "$1" != cluster ] && ! has cargo; then

@@ -18,7 +18,7 @@ use crate::{
 const MARK: &str = "@@@@ command ";
 
 /// Flux waits so long for a policy that nobody says is stuck.
-const PATIENCE: &str = "20s";
+const PATIENCE: &str = "30s";
 
 /// The commands of the page as one script; the output of each begins with its number.
 fn script(commands: &[Documented], clone: &str) -> String {
@@ -75,6 +75,8 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
     routed(TOKEN).await;
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
     let good = repository.git(&["rev-parse", "HEAD"]);
+    flux::patch("Kustomization", "routing-policies", json!({"spec": {"timeout": PATIENCE}})).await;
+    flux::reconciled("routing-policies").await;
 
     // What the API server refuses: its words, which are ours, are Flux's.
     repository.replace(POLICY, "  service:\n", "  thresholds: {floor: \"0.70\", ceil: \"0.90\"}\n  service:\n");
@@ -98,7 +100,6 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
     );
 
     // What never gets ready, though nothing is wrong with the policy: an image that is not there.
-    flux::patch("Kustomization", "routing-policies", json!({"spec": {"timeout": PATIENCE}})).await;
     repository.git(&["checkout", "--quiet", good.trim(), "--", POLICY]);
     repository.replace(POLICY, "  service:\n", "  dataPlane: {image: \"127.0.0.1:1/nothing:1\"}\n  service:\n");
     let said = flux::refused("routing-policies", &repository.push("An image that is not there")).await;

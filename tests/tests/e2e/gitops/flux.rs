@@ -32,6 +32,8 @@ pub struct Ready {
     pub reason: String,
     /// Why.
     pub message: String,
+    /// Of which generation of the object it speaks.
+    generation: i64,
 }
 
 async fn api(kind: &str) -> Api<DynamicObject> {
@@ -99,9 +101,10 @@ async fn settled(name: &str, revision: &str) -> Ready {
     waiting::until_within(LIMIT, &what, || async {
         let object = object("Kustomization", name).await;
         let status = &object["status"];
-        let of_this = status["observedGeneration"] == object["metadata"]["generation"]
-            && status["lastAttemptedRevision"] == json!(revision);
-        ready(status).filter(|ready| of_this && ready.status != "Unknown" && ready.reason != "DependencyNotReady")
+        // The condition's own: that of the status is of the last time when all was well.
+        let last = ready(status).filter(|ready| json!(ready.generation) == object["metadata"]["generation"])?;
+        let of_this = status["lastAttemptedRevision"] == json!(revision);
+        (of_this && last.status != "Unknown" && last.reason != "DependencyNotReady").then_some(last)
     })
     .await
 }
@@ -110,7 +113,8 @@ async fn settled(name: &str, revision: &str) -> Ready {
 pub fn ready(status: &Value) -> Option<Ready> {
     let condition = status["conditions"].as_array()?.iter().find(|condition| condition["type"] == json!("Ready"))?;
     let text = |field: &str| condition[field].as_str().unwrap_or_default().to_string();
-    Some(Ready { status: text("status"), reason: text("reason"), message: text("message") })
+    let generation = condition["observedGeneration"].as_i64()?;
+    Some(Ready { status: text("status"), reason: text("reason"), message: text("message"), generation })
 }
 
 /// `deploy/flux`, with this repository's address in the place of the example's.

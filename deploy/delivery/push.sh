@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Pushes an OCI archive to a registry and prints one line, the reference with the digest that it has there:
+# REGISTRY/NAME:TAG@sha256:…
+# usage: push.sh FILE REGISTRY/NAME:TAG
+# Who may push, and how a registry is reached, is said as for skopeo:
+#   REGISTRY_AUTH_FILE          the file of `skopeo login`, with user and password
+#   CONTAINERS_REGISTRIES_CONF  another registries.conf, for a registry without TLS
+set -euo pipefail
+
+fail() {
+    echo "push.sh: $1" >&2
+    exit 1
+}
+
+[ $# = 2 ] || fail "usage: push.sh FILE REGISTRY/NAME:TAG"
+type -P skopeo >/dev/null || fail "skopeo is missing: apt-get install skopeo, or see https://github.com/containers/skopeo"
+[ -s "$1" ] || fail "$1: there is no such archive; build.sh makes it"
+[[ "$2" =~ ^[^/@]+/[^@]+:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]] ||
+    fail "$2: must be REGISTRY/NAME:TAG; a tag has letters, digits, and . _ - after the first of them"
+
+digest=$(mktemp)
+trap 'rm -f "$digest"' EXIT
+# Older skopeos, as Debian 12's, do not know the variable, and have the option.
+registries=()
+if [ -n "${CONTAINERS_REGISTRIES_CONF:-}" ]; then registries=(--registries-conf "$CONTAINERS_REGISTRIES_CONF"); fi
+skopeo "${registries[@]}" copy --quiet --preserve-digests --digestfile "$digest" "oci-archive:$1" "docker://$2" >&2 ||
+    fail "$2: was not pushed; skopeo said why. User and password: REGISTRY_AUTH_FILE; no TLS: CONTAINERS_REGISTRIES_CONF"
+echo "$2@$(cat "$digest")"
