@@ -98,7 +98,7 @@ bench: ## pass rates of a brain with 10 million entries; raw output in bench/res
 	@$(OWN)
 	$(CARGO) bench --package brain --bench pass_rate | tee bench/results/pass_rate.txt
 
-images: ## the container images, by buildah as root, or by docker (IMAGE_BUILDER=docker); ARGS=NAME builds one
+images: ## the container images, by BuildKit as root, or by docker (IMAGE_BUILDER=docker); ARGS=NAME builds one
 	@tests/setup/tools.sh images
 	@tests/cluster/images.sh $(ARGS)
 

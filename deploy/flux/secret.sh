@@ -194,7 +194,10 @@ fi
 used=$(recipients)
 check_recipients "$used"
 kept=''
-if [ -e "$file" ]; then kept=$(names_in_file); fi
+if [ -e "$file" ]; then
+    ! grep --quiet '^data:' "$file" || fail "$file: has values below data, which would be lost; move them below stringData (sops edit)"
+    kept=$(names_in_file)
+fi
 names=$(printf '%s\n' LITELLM_API_KEY ROUTING_MCP_TOKEN "$@" "$kept" | awk 'NF && !seen[$0]++')
 write_file
 what_is_next

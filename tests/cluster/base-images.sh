@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Makes, in the store of buildah.sh, the images that the Dockerfiles begin with, for a machine that can not pull them: from
 # Debian's packages and, for the one of Rust, this machine's toolchain. An image of that name is kept, unless it was made
-# here from something else.
+# here from something else. The one of Rust is also put where BuildKit gets it, as an OCI layout in images/base of the cache
+# folder.
 # usage: base-images.sh   APT_SOURCES: a file of Debian's package sources, else those of this machine if it is a Debian
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
+cache=${ROUTING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routing}
 label=routing.base-image.made-of
 container=
 
@@ -17,8 +19,8 @@ store() { "$here/buildah.sh" "$@"; }
 clean() { if [ -n "$container" ]; then store rm "$container" >/dev/null; fi; }
 trap clean EXIT
 
-# base_of DOCKERFILE: the image of its first FROM, registry/…/NAME:VERSION-SUITE.
-base_of() { sed -n 's/^FROM \([^ ]*\).*/\1/p' "$1" | head -n 1; }
+# base_of DOCKERFILE: the image of its first FROM that has a tag, registry/…/NAME:VERSION-SUITE.
+base_of() { sed -n 's/^FROM \([^ ]*:[^ ]*\).*/\1/p' "$1" | head -n 1; }
 
 # is_kept IMAGE KEY: it is there, and either from elsewhere or made of the same.
 is_kept() {
@@ -40,6 +42,19 @@ once() {
     store commit --quiet --rm "$container" "$image" >/dev/null
     container=
     echo "made $image in $((SECONDS - began)) s"
+}
+
+# lay_out IMAGE: in a folder with the image's short name, once.
+lay_out() {
+    local folder=$cache/images/base/${1#docker.io/library/} new=$cache/images/base.new began=$SECONDS id
+    id=$(store inspect --type image --format '{{.FromImageID}}' "$1")
+    if [ "$(cat "$folder/made-of" 2>/dev/null)" = "$id" ]; then return; fi
+    rm -rf "$folder" "$new"
+    store push --quiet "$1" "oci:$new"
+    echo "$id" >"$new/made-of"
+    mkdir -p "$(dirname "$folder")"
+    mv "$new" "$folder"
+    echo "laid out $1 in $((SECONDS - began)) s"
 }
 
 # debian FOLDER SUITE PACKAGES: a small Debian with these packages.
@@ -110,3 +125,4 @@ python_version=$(version_of "$python")
 sysroot=$(sysroot_of "$(version_of "$rust")")
 once "$rust" "$("$sysroot/bin/rustc" -vV)" make_rust
 once "$python" "" make_python
+lay_out "$rust"

@@ -10,23 +10,26 @@ checkout=$(cd "$here/../.." && pwd)
 
 commit=ef27131280d1 # the last before Flux, SOPS and the delivery by Git
 
-fetch() {
+check_history() {
     if git -C "$checkout" cat-file -e "$commit^{commit}" 2>/dev/null; then return; fi
     echo "commit $commit is not in this checkout; get the whole history: git fetch --unshallow" >&2
     exit 1
 }
 
+# With a cache folder of its own: what it begins with is made by its own scripts, too, and not to be taken for today's.
 make_earlier() {
-    local name version=0.1.0-$commit
-    mkdir -p "$1/tree"
-    git -C "$checkout" archive "$commit" | tar --extract --directory "$1/tree"
-    VERSION=$version "$1/tree/tests/cluster/images.sh" routing routing-operator
+    local name version=0.1.0-$commit tree=$1/tree
+    export ROUTING_CACHE=$1/cache
+    mkdir -p "$tree"
+    git -C "$checkout" archive "$commit" | tar --extract --directory "$tree"
+    VERSION=$version "$tree/tests/cluster/images.sh" routing routing-operator
     for name in routing routing-operator; do
-        "$here/buildah.sh" push --quiet "docker.io/library/$name:$version" "oci-archive:$1/$name.tar:$version"
+        "$tree/tests/cluster/buildah.sh" push --quiet "docker.io/library/$name:$version" "oci-archive:$1/$name.tar:$version"
     done
+    rm -rf "$ROUTING_CACHE"
 }
 
-fetch
-folder=$cache/earlier-$(hash_of "$0" - <<<"$commit")
+check_history
+folder=$cache/earlier-$commit
 once "$folder" make_earlier
 echo "$folder"

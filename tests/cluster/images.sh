@@ -4,16 +4,17 @@
 #        images.sh --inspect NAME   prints files, config and size of an image as JSON
 # They are tagged routing:VERSION, routing-operator:VERSION and litellm:test.
 #   VERSION         of the programs, else the workspace's
-#   IMAGE_BUILDER   buildah, with the store of buildah.sh and the local images of base-images.sh; docker: with its daemon,
-#                   which pulls what the Dockerfiles begin with
+#   IMAGE_BUILDER   buildkit: the first two are built as they are delivered, by deploy/delivery/build.sh, and litellm by
+#                   buildah, with the local images of base-images.sh. All are in the store of buildah.sh then, and the
+#                   archives of the first two in the cache folder, images/NAME.tar
+#                   docker: by its daemon, which pulls what the Dockerfiles begin with
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
 cache=${ROUTING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routing}
-builder=${IMAGE_BUILDER:-buildah}
+builder=${IMAGE_BUILDER:-buildkit}
 version=${VERSION:-$(sed -n 's/^version = "\(.*\)"$/\1/p' "$checkout/Cargo.toml" | head -n 1)}
-revision=$(git -C "$checkout" rev-parse HEAD 2>/dev/null || echo unknown)
 
 fail() {
     echo "$1" >&2
@@ -32,26 +33,38 @@ tag_of() {
 build() { # NAME
     local tag
     tag=$(tag_of "$1")
-    case $1 in
-        routing) build_with "$tag" "$checkout/Dockerfile.routing" "$checkout" ;;
-        routing-operator) build_with "$tag" "$checkout/Dockerfile.operator" "$checkout" ;;
-        litellm) build_with "$tag" "$here/litellm/Dockerfile" "$checkout/tests/clients" ;;
+    case $builder-$1 in
+        buildkit-litellm) with_buildah "$tag" "$here/litellm/Dockerfile" "$checkout/tests/clients" ;;
+        buildkit-*) with_buildkit "$1" "$tag" ;;
+        docker-litellm) docker build --quiet --tag "$tag" --file "$here/litellm/Dockerfile" "$checkout/tests/clients" ;;
+        docker-*) with_docker "$tag" "$checkout/Dockerfile.${1#routing-}" ;;
     esac
 }
 
-build_with() { # TAG DOCKERFILE CONTEXT
-    local of_ours=() labels=()
-    if [ "$3" = "$checkout" ]; then
-        of_ours=(--build-arg "VERSION=$version" --build-arg "REVISION=$revision")
-        # From its cache buildah takes a label that names an argument whatever the argument says.
-        labels=(--label "org.opencontainers.image.version=$version" --label "org.opencontainers.image.revision=$revision")
-    fi
-    case $builder in
-        # The folder: a command that reaches a package registry does it as this machine would. It is in no layer.
-        buildah) "$here/buildah.sh" bud --quiet --layers --isolation chroot --pull=never \
-            --volume /etc/ssl/certs:/etc/ssl/certs:ro "${of_ours[@]}" "${labels[@]}" --tag "$1" --file "$2" "$3" ;;
-        docker) docker build --quiet "${of_ours[@]}" --tag "$1" --file "$2" "$3" ;;
-    esac
+with_buildah() { # TAG DOCKERFILE CONTEXT
+    # The folder: a command that reaches a package registry does it as this machine would. It is in no layer.
+    "$here/buildah.sh" bud --quiet --layers --isolation chroot --pull=never \
+        --volume /etc/ssl/certs:/etc/ssl/certs:ro --tag "$1" --file "$2" "$3"
+}
+
+with_docker() { # TAG DOCKERFILE
+    local revision
+    revision=$(git -C "$checkout" rev-parse HEAD 2>/dev/null || echo unknown)
+    docker build --quiet --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --tag "$1" --file "$2" "$checkout"
+}
+
+with_buildkit() { # NAME TAG
+    local archive=$cache/images/$1.tar id
+    VERSION=$version "$here/with-buildkit.sh" "$checkout/deploy/delivery/build.sh" "$1" "$archive" &&
+        id=$("$here/buildah.sh" pull --quiet "oci-archive:$archive") &&
+        "$here/buildah.sh" tag "$id" "$2" &&
+        forget "$1"
+}
+
+# Removes what earlier builds of the image left in the store without a tag.
+forget() { # NAME
+    "$here/buildah.sh" images --quiet --no-trunc --filter dangling=true --filter "label=org.opencontainers.image.title=$1" |
+        xargs --no-run-if-empty "$here/buildah.sh" rmi
 }
 
 # archive NAME FILE: the image as `docker save` writes it.
@@ -59,7 +72,7 @@ archive() {
     local tag
     tag=$(tag_of "$1")
     case $builder in
-        buildah) "$here/buildah.sh" push --quiet "$tag" "docker-archive:$2:$tag" >&2 ;;
+        buildkit) "$here/buildah.sh" push --quiet "$tag" "docker-archive:$2:$tag" >&2 ;;
         docker) docker save --output "$2" "$tag" ;;
     esac
 }
@@ -77,7 +90,7 @@ inspect() {
 size_of() {
     local sizes
     case $builder in
-        buildah) sizes=$("$here/buildah.sh" images --noheading --format '{{.Size}}' "$(tag_of "$1")") ;;
+        buildkit) sizes=$("$here/buildah.sh" images --noheading --format '{{.Size}}' "$(tag_of "$1")") ;;
         docker) sizes=$(docker images --format '{{.Size}}' "$(tag_of "$1")") ;;
     esac
     # A line for each other name that the image has.
@@ -96,9 +109,9 @@ build_all() {
 }
 
 case $builder in
-    buildah) ;;
+    buildkit) ;;
     docker) docker info >/dev/null 2>&1 || fail "docker info: no daemon answers; start it, or leave IMAGE_BUILDER out" ;;
-    *) fail "IMAGE_BUILDER: $builder: must be buildah or docker" ;;
+    *) fail "IMAGE_BUILDER: $builder: must be buildkit or docker" ;;
 esac
 if [ "${1:-}" = --inspect ]; then
     inspect "${2:?the name of an image}"
@@ -106,5 +119,5 @@ if [ "${1:-}" = --inspect ]; then
 fi
 if [ $# = 0 ]; then set -- routing routing-operator litellm; fi
 for name; do tag_of "$name" >/dev/null; done
-if [ "$builder" = buildah ]; then "$here/base-images.sh"; fi
+if [ "$builder" = buildkit ]; then "$here/base-images.sh"; fi
 build_all "$@"

@@ -6,8 +6,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 names=docker.io/library
-case ${IMAGE_BUILDER:-buildah} in
-    buildah) "$here/buildah.sh" tag "$names/routing:$1" "$names/routing:next" ;;
+case ${IMAGE_BUILDER:-buildkit} in
+    buildkit) "$here/buildah.sh" tag "$names/routing:$1" "$names/routing:next" ;;
     docker) docker tag "$names/routing:$1" "$names/routing:next" ;;
 esac
 # Of several words, when it has arguments.

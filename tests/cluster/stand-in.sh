@@ -22,7 +22,7 @@ USER 65532:65532
 ENTRYPOINT ["/stand-in-models"]
 END
 tag=docker.io/library/stand-in-models:test
-case ${IMAGE_BUILDER:-buildah} in
-    buildah) "$here/buildah.sh" bud --quiet --layers --tag "$tag" --file "$folder/Dockerfile" "$folder" >/dev/null ;;
+case ${IMAGE_BUILDER:-buildkit} in
+    buildkit) "$here/buildah.sh" bud --quiet --layers --tag "$tag" --file "$folder/Dockerfile" "$folder" >/dev/null ;;
     docker) docker build --quiet --tag "$tag" --file "$folder/Dockerfile" "$folder" >/dev/null ;;
 esac

@@ -4,7 +4,8 @@
 #        tools.sh apt-line                           prints the one line that installs all that is missing; nothing when nothing is
 set -euo pipefail
 
-tests=$(cd "$(dirname "$0")/.." && pwd)
+# Of programs only the shell itself may be taken for granted here.
+tests=$(cd "${0%/*}/.." && pwd)
 
 # tool=package: what each target needs, and where Debian and Ubuntu have it.
 run_tools="cc=build-essential make=make"
@@ -52,10 +53,23 @@ go_needed_by() {
         e2e) modules=("$tests"/cluster "$tests"/cluster/{flux,buildkit}) ;;
         *) return ;;
     esac
-    sed -n 's/^go //p' "${modules[@]/%//go.mod}" | sort -V | tail -n 1
+    local module word version newest=0
+    for module in "${modules[@]}"; do
+        while read -r word version; do
+            if [ "$word" = go ] && ! at_least "$newest" "$version"; then newest=$version; fi
+        done <"$module/go.mod"
+    done
+    echo "$newest"
 }
 
-at_least() { [ "$(printf '%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]; } # VERSION NEEDED
+# A version as a number: 1.26.8 is 1026008. What is no digit behind a part is left out, as in 1.27rc1.
+number() {
+    local parts
+    IFS=. read -ra parts <<<"$1.0.0"
+    echo $((parts[0] * 1000000 + ${parts[1]%%[!0-9]*} * 1000 + ${parts[2]%%[!0-9]*}))
+}
+
+at_least() { [ "$(number "$1")" -ge "$(number "$2")" ]; } # VERSION NEEDED
 
 # Since 1.21 Go fetches the version that a module asks for, unless it is told not to; Debian's is.
 go_is_new_enough() {

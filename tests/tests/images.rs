@@ -49,6 +49,22 @@ fn both_dockerfiles_share_one_builder_stage() {
     }
 }
 
+/// A mount of a stage that another one can take the place of; and no line that has BuildKit pull another reader of the file.
+#[test]
+fn crates_that_are_given_to_the_builder_are_there_wherever_cargo_runs_and_nothing_else_is_pulled() {
+    let stages = builder("Dockerfile.routing");
+    assert!(stages.contains("\nFROM scratch AS vendor\n"), "empty, unless another context takes its place");
+    let commands = instructions(&stages);
+    let of_cargo: Vec<&str> = all(&commands, "RUN").into_iter().filter(|run| run.contains("cargo ")).collect();
+    assert_eq!(of_cargo.len(), 2, "dependencies, programs: {of_cargo:?}");
+    for run in of_cargo {
+        assert!(run.starts_with("--mount=type=bind,from=vendor,target=/build/.cargo "), "{run}");
+    }
+    for file in BOTH {
+        assert!(!read(file).to_lowercase().replace(' ', "").contains("#syntax="), "{file}");
+    }
+}
+
 #[test]
 fn contract_8_image_of_the_data_plane() {
     let stage = last_stage("Dockerfile.routing");

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tests::{checkout, http, mcp::Mcp, policies::Policies};
 
 use self::{
+    pipeline::Of,
     repository::Repository,
     site::{Site, run, site},
 };
@@ -29,8 +30,15 @@ use crate::{
     setup::{self, cluster},
 };
 
+/// A skill that the API server takes and the operator does not: its template is none.
+const NO_TEMPLATE: &str =
+    "{name: x, description: d, inputSchema: {type: object}, stages: [{system: {text: s}, user: \"{{ oops\"}]}";
 /// The repository's first token of callers.
 const TOKEN: &str = "first-token-of-callers-in-git";
+/// What `kubectl rollout restart` leaves in a Deployment.
+const RESTARTED_AT: &str = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
+/// Flux waits so long for a policy that nobody says is stuck; it takes no less.
+const PATIENCE: &str = "30s";
 /// The policy of the example.
 const POLICY_NAME: &str = "homelab";
 const POLICY: &str = "routing/policies/policy.yaml";
@@ -40,7 +48,7 @@ const SECRET: &str = "routing/policies/secrets.enc.yaml";
 struct GitOps {
     repository: Repository,
     policies: Policies,
-    _told: flux::Told,
+    told: Option<flux::Told>,
 }
 
 impl GitOps {
@@ -49,7 +57,7 @@ impl GitOps {
     async fn begin(name: &str) -> Option<Self> {
         let site = own_site().await?;
         let repository = prepared(site, name).await;
-        pipeline::deliver(site, &repository, true);
+        pipeline::pushed(site, Of::Workspace).await.release(site, &repository);
         Some(Self::delivered(site, repository).await)
     }
 
@@ -58,12 +66,20 @@ impl GitOps {
         copy_example(&repository);
         encrypt(site, &repository.folder().join(SECRET), TOKEN);
         let revision = repository.push("Routing, by Git");
-        let _told = flux::tell(site, &flux::objects(&repository.url));
+        let told = Some(flux::tell(site, &flux::objects(&repository.url)));
         for kustomization in flux::KUSTOMIZATIONS {
             flux::applied(kustomization, &revision).await;
         }
         setup::port_open(&routing_policy::url().await).await;
-        Self { repository, policies: Policies::in_namespace(cluster(), NAME).await, _told }
+        Self { repository, policies: Policies::in_namespace(cluster(), NAME).await, told }
+    }
+}
+
+impl Drop for GitOps {
+    fn drop(&mut self) {
+        // Flux first, or it would make anew what is let go.
+        self.told.take();
+        setup::let_go(NAME);
     }
 }
 
@@ -94,7 +110,7 @@ fn copy_example(repository: &Repository) {
 fn encrypt(site: &Site, file: &Path, token: &str) {
     let script = checkout().join("deploy/flux/secret.sh").display().to_string();
     let mut command = site.command(&script);
-    run(command.arg(file).env("LITELLM_API_KEY", "sk-test-master-key").env("ROUTING_MCP_TOKEN", token));
+    run(command.arg(file).env("LITELLM_API_KEY", tests::litellm::KEY).env("ROUTING_MCP_TOKEN", token));
 }
 
 /// A call with this token, from outside of the cluster: the status, and the decision that was taken.
@@ -114,4 +130,11 @@ async fn routed(token: &str) {
     assert_eq!((status, decision), (200, json!("local")));
     let health = routing_policy::url().await.replace("/mcp", "/healthz");
     assert_eq!(http().get(health).send().await.expect("an answer").status(), 200);
+}
+
+/// What the operator's program says of its version.
+fn operator_version() -> String {
+    let exec = ["--namespace", "routing-system", "exec", "deployment/routing-operator", "--"];
+    let program = ["/usr/local/bin/routing-operator", "--version"];
+    cluster().kubectl(&[&exec[..], &program].concat()).expect_worked().trim().replace("routing-operator ", "")
 }

@@ -102,7 +102,7 @@ fn accepted(observed: &Observed<'_>) -> Finding {
 fn unknown_message(paths: &[String]) -> String {
     let paths = printable(&paths.join(", "), PATHS_SHOWN);
     format!(
-        "the policy is valid; operator {} does not know these fields and leaves them to the pods: {paths}",
+        "the policy is valid; operator {} does not know these fields: {paths}",
         crds::VERSION
     )
 }

@@ -4,8 +4,8 @@ use serde_json::json;
 use tests::{checkout, policies::condition};
 
 use super::{
-    GitOps, POLICY, POLICY_NAME, TOKEN, flux, own_site, prepared, repository, routed,
-    site::{GIT_PASSWORD, run},
+    GitOps, NO_TEMPLATE, PATIENCE, POLICY, POLICY_NAME, TOKEN, flux, own_site, prepared, repository, routed,
+    site::{GIT_CREDENTIALS, run},
 };
 use crate::{
     documented::{self, Documented},
@@ -14,11 +14,10 @@ use crate::{
     setup,
 };
 
+/// The repository of the page and of `deploy/flux`.
+const EXAMPLE_URL: &str = "https://git.example/home/gitops.git";
 /// What stands before a command's number, in a line of its own.
 const MARK: &str = "@@@@ command ";
-
-/// Flux waits so long for a policy that nobody says is stuck.
-const PATIENCE: &str = "30s";
 
 /// The commands of the page as one script; the output of each begins with its number.
 fn script(commands: &[Documented], clone: &str) -> String {
@@ -29,20 +28,18 @@ fn script(commands: &[Documented], clone: &str) -> String {
     format!("set -eo pipefail\nexec 2>&1\n{}", numbered.collect::<String>())
 }
 
-/// What an owner's editor does in step 3: the sample's endpoint and models are those of the tests.
+/// What an owner's editor does in step 3; without a space in what it is told.
 fn editor(url: &str) -> String {
-    format!("sed --in-place 's,url: https://git.example.*,url: {url},'")
+    format!("sed --in-place s,{EXAMPLE_URL},{url},")
 }
 
 #[tokio::test]
 async fn the_seven_steps_of_the_page_lead_from_a_checkout_to_a_routed_call() {
     let Some(site) = own_site().await else { return };
     let repository = prepared(site, "seven-steps").await;
-    let _told = flux::nothing();
+    let told = flux::nothing();
     let mut commands = documented::commands("docs/flux.md", "## Seven steps");
-    for (example, ours) in
-        [("https://git.example/home/gitops.git", &repository.url), ("registry.example/home", &site.registry())]
-    {
+    for (example, ours) in [(EXAMPLE_URL, &repository.url), ("registry.example/home", &site.registry())] {
         assert!(commands[0].command.contains(example), "{}", commands[0].command);
         commands[0].command = commands[0].command.replace(example, ours);
     }
@@ -51,8 +48,8 @@ async fn the_seven_steps_of_the_page_lead_from_a_checkout_to_a_routed_call() {
     let with_buildkit = checkout().join("tests/cluster/with-buildkit.sh").display().to_string();
     let mut shell = site.command(&with_buildkit);
     shell.args(["bash", "-c", &script(&commands, &clone)]).current_dir(checkout());
-    shell.env("EDITOR", editor(&repository.url)).env("LITELLM_API_KEY", "sk-test-master-key").envs(repository::owner());
-    shell.env("GITOPS_USER", "git").env("GITOPS_PASSWORD", GIT_PASSWORD);
+    shell.env("EDITOR", editor(&repository.url)).env("LITELLM_API_KEY", tests::litellm::KEY).envs(repository::owner());
+    shell.envs(GIT_CREDENTIALS);
     let printed = run(&mut shell);
     let outputs: Vec<&str> = printed.split(MARK).skip(1).collect();
     assert_eq!(outputs.len(), commands.len());
@@ -60,6 +57,7 @@ async fn the_seven_steps_of_the_page_lead_from_a_checkout_to_a_routed_call() {
         documented.expect_printed(output.split_once('\n').map_or("", |(_, rest)| rest));
     }
     println!("{}", printed.lines().last().unwrap_or_default());
+    drop(told);
     setup::let_go(NAME);
 }
 
@@ -74,21 +72,19 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
     assert!(condition(&status, "Ready").is_some_and(|ready| ready.status == "True"), "{status:?}");
     routed(TOKEN).await;
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
-    let good = repository.git(&["rev-parse", "HEAD"]);
+    let good = repository.head();
     flux::patch("Kustomization", "routing-policies", json!({"spec": {"timeout": PATIENCE}})).await;
     flux::reconciled("routing-policies").await;
 
     // What the API server refuses: its words, which are ours, are Flux's.
-    repository.replace(POLICY, "  service:\n", "  thresholds: {floor: \"0.70\", ceil: \"0.90\"}\n  service:\n");
+    repository.add_to_spec("thresholds: {floor: \"0.70\", ceil: \"0.90\"}");
     let said = flux::refused("routing-policies", &repository.push("Ceil above floor")).await;
     assert!(said.message.contains("must not be above floor"), "{said:?}");
     println!("refused by the API server: {}: {}", said.reason, said.message);
 
     // What only the operator sees: Flux names the policy, and the policy says why.
-    repository.git(&["checkout", "--quiet", good.trim(), "--", POLICY]);
-    let skill =
-        "{name: x, description: d, inputSchema: {type: object}, stages: [{system: {text: s}, user: \"{{ oops\"}]}";
-    repository.replace(POLICY, "  service:\n", &format!("  skills: [{skill}]\n  service:\n"));
+    repository.back_to(&good, &[POLICY]);
+    repository.add_to_spec(&format!("skills: [{NO_TEMPLATE}]"));
     let said = flux::refused("routing-policies", &repository.push("A template that is none")).await;
     assert!(said.message.contains(&format!("RoutingPolicy/{NAME}/{POLICY_NAME} status: 'Failed'")), "{said:?}");
     let status = gitops.policies.get(POLICY_NAME).await.status.expect("a status");
@@ -100,8 +96,8 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
     );
 
     // What never gets ready, though nothing is wrong with the policy: an image that is not there.
-    repository.git(&["checkout", "--quiet", good.trim(), "--", POLICY]);
-    repository.replace(POLICY, "  service:\n", "  dataPlane: {image: \"127.0.0.1:1/nothing:1\"}\n  service:\n");
+    repository.back_to(&good, &[POLICY]);
+    repository.add_to_spec("dataPlane: {image: \"127.0.0.1:1/nothing:1\"}");
     let said = flux::refused("routing-policies", &repository.push("An image that is not there")).await;
     assert!(said.message.contains(&format!("RoutingPolicy/{NAME}/{POLICY_NAME} status: 'InProgress'")), "{said:?}");
     println!("not live in time: {}: {}", said.reason, said.message);
@@ -110,7 +106,7 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
     routed(TOKEN).await;
     let now = pods::generation(&gitops.policies, POLICY_NAME).await;
     assert!(before.iter().all(|(pod, of_before)| now.get(pod) == Some(of_before)), "{before:?} {now:?}");
-    repository.git(&["checkout", "--quiet", good.trim(), "--", POLICY]);
+    repository.back_to(&good, &[POLICY]);
     flux::applied("routing-policies", &repository.push("As it was")).await;
     routed(TOKEN).await;
 }

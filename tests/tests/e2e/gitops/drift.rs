@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use serde_json::{Value, json};
 use tests::{policies::condition, waiting};
 
-use super::{GitOps, POLICY, POLICY_NAME, TOKEN, flux, routed};
+use super::{GitOps, NO_TEMPLATE, PATIENCE, POLICY, POLICY_NAME, RESTARTED_AT, TOKEN, flux, routed};
 use crate::{
     pods,
     routing_policy::NAME,
@@ -13,7 +13,6 @@ use crate::{
     tunnel::Tunnel,
 };
 
-const RESTARTED_AT: &str = "kubectl.kubernetes.io/restartedAt";
 /// Three of Flux's intervals, and the work of each.
 const THREE_INTERVALS: Duration = Duration::from_secs(180);
 
@@ -44,9 +43,7 @@ async fn until_changed(tunnel: &Tunnel, from: &Value) -> Value {
 
 /// Waits until the operator has worked on what happened until now: it says what is wrong with a policy that is made last.
 async fn operator_has_looked(gitops: &GitOps) {
-    let wrong =
-        "{name: x, description: d, inputSchema: {type: object}, stages: [{system: {text: s}, user: \"{{ oops\"}]}";
-    gitops.policies.apply("witness", &setup::spec(&format!(", skills: [{wrong}]")));
+    gitops.policies.apply("witness", &setup::spec(&format!(", skills: [{NO_TEMPLATE}]")));
     gitops
         .policies
         .wait_for("witness", "not accepted", |status| {
@@ -91,59 +88,67 @@ async fn a_restart_by_hand_of_the_operators_deployment_survives_three_intervals(
     })
     .await;
     let deployment = gitops.policies.object("Deployment", POLICY_NAME).await.expect("the Deployment");
-    let annotation = &deployment["spec"]["template"]["metadata"]["annotations"][RESTARTED_AT];
-    assert!(annotation.is_string(), "the restart is undone: {deployment}");
+    assert!(deployment.pointer(RESTARTED_AT).is_some(), "the restart is undone: {deployment}");
     let after = pods::generation(&gitops.policies, POLICY_NAME).await;
     assert!(after.keys().all(|pod| !before.contains_key(pod)) && !after.is_empty(), "{before:?} {after:?}");
     routed(TOKEN).await;
 }
 
 #[tokio::test]
-async fn what_is_suspended_is_left_alone_by_flux_and_by_the_operator() {
-    let Some(gitops) = GitOps::begin("suspended").await else { return };
-    let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
-    gitops.repository.replace(POLICY, "  service:\n", "  thresholds: {floor: \"0.90\", ceil: \"0.70\"}\n  service:\n");
-    flux::applied("routing-policies", &gitops.repository.push("Thresholds in Git")).await;
-    let before = floor(&gitops).await;
-    // Flux: an edit stays, and a commit does not come, while the other Kustomizations go on.
+async fn flux_leaves_alone_what_is_suspended() {
+    let Some(gitops) = GitOps::begin("flux-suspended").await else { return };
+    gitops.repository.add_to_spec("thresholds: {floor: \"0.90\", ceil: \"0.70\"}");
+    let before = gitops.repository.push("Thresholds in Git");
+    flux::applied("routing-policies", &before).await;
     flux::patch("Kustomization", "routing-policies", json!({"spec": {"suspend": true}})).await;
     edit(r#"s/floor: "0.90"/floor: "0.80"/"#);
-    let edited = floor(&gitops).await;
     gitops.repository.replace(POLICY, r#"floor: "0.90""#, r#"floor: "0.95""#);
     let revision = gitops.repository.push("Another floor");
     flux::request("Kustomization", "routing-policies").await;
+    // The others go on.
     flux::applied("routing-operator", &revision).await;
-    assert_eq!((floor(&gitops).await, edited != before), (edited.clone(), true), "suspended");
+    assert_eq!(floor(&gitops).await, json!("0.80"), "neither reverted nor replaced");
+    let suspended = flux::object("Kustomization", "routing-policies").await;
+    assert_eq!(suspended["status"]["lastAppliedRevision"], json!(before));
     flux::patch("Kustomization", "routing-policies", json!({"spec": {"suspend": false}})).await;
     flux::applied("routing-policies", &revision).await;
     assert_eq!(floor(&gitops).await, json!("0.95"), "resumed");
+}
 
-    // The operator: what is changed in the policy, or by hand in what it made, stays as it is.
-    let runs = hash(&tunnel).await;
-    gitops.repository.replace(POLICY, "spec:\n", "spec:\n  suspend: true\n");
-    gitops.repository.replace(POLICY, r#"floor: "0.95""#, r#"floor: "0.85""#);
+#[tokio::test]
+async fn the_operator_leaves_alone_what_is_suspended_in_git() {
+    let Some(gitops) = GitOps::begin("policy-suspended").await else { return };
+    // A suspended policy is in progress for Flux, which would wait for it.
+    flux::patch("Kustomization", "routing-policies", json!({"spec": {"timeout": PATIENCE}})).await;
+    let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
+    let (runs, config) = (hash(&tunnel).await, config(&gitops).await);
+    let before = pods::generation(&gitops.policies, POLICY_NAME).await;
+    gitops.repository.add_to_spec("thresholds: {floor: \"0.85\", ceil: \"0.70\"}");
+    gitops.repository.add_to_spec("suspend: true");
     let revision = gitops.repository.push("Suspended, with another floor");
-    flux::fetched(&revision).await;
-    waiting::until("the policy to be suspended", || async {
-        (gitops.policies.get(POLICY_NAME).await.spec.suspend && floor(&gitops).await == json!("0.85")).then_some(())
-    })
-    .await;
-    gitops.policies.kubectl(&[
-        "label",
-        "service",
-        "homelab-nodeport",
-        "app.kubernetes.io/managed-by=by-hand",
-        "--overwrite",
-    ]);
+    let said = flux::refused("routing-policies", &revision).await;
+    assert!(said.message.contains("status: 'InProgress'"), "{said:?}");
+    let policy = gitops.policies.get(POLICY_NAME).await;
+    assert!(policy.spec.suspend && floor(&gitops).await == json!("0.85"), "{policy:?}");
+    let by_hand = ["label", "service", "homelab-nodeport", "app.kubernetes.io/managed-by=by-hand", "--overwrite"];
+    gitops.policies.kubectl(&by_hand);
     operator_has_looked(&gitops).await;
-    let service = gitops.policies.object("Service", "homelab-nodeport").await.expect("the Service");
-    assert_eq!(service["metadata"]["labels"]["app.kubernetes.io/managed-by"], json!("by-hand"));
-    assert_eq!(hash(&tunnel).await, runs, "the pod runs what it ran");
+    let label = || async {
+        let service = gitops.policies.object("Service", "homelab-nodeport").await.expect("the Service");
+        service["metadata"]["labels"]["app.kubernetes.io/managed-by"].clone()
+    };
+    assert_eq!(label().await, json!("by-hand"));
+    assert_eq!(self::config(&gitops).await, config, "the pods' config is the one of before");
+    assert_eq!(pods::generation(&gitops.policies, POLICY_NAME).await, before);
     routed(TOKEN).await;
 
     gitops.repository.replace(POLICY, "  suspend: true\n", "");
     flux::applied("routing-policies", &gitops.repository.push("Resumed")).await;
     assert_ne!(hash(&tunnel).await, runs);
-    let service = gitops.policies.object("Service", "homelab-nodeport").await.expect("the Service");
-    assert_ne!(service["metadata"]["labels"]["app.kubernetes.io/managed-by"], json!("by-hand"));
+    assert_ne!(label().await, json!("by-hand"));
+}
+
+/// What the operator wrote for the pods.
+async fn config(gitops: &GitOps) -> Value {
+    gitops.policies.object("ConfigMap", POLICY_NAME).await.expect("the config")["data"]["policy.yaml"].clone()
 }

@@ -11,6 +11,7 @@ use std::{
 
 use serde_json::Value;
 use tests::checkout;
+use tokio::sync::OnceCell;
 
 use super::{
     repository::Repository,
@@ -20,30 +21,67 @@ use super::{
 const WORKFLOW: &str = ".gitea/workflows/cd.yml";
 /// What a step of the delivery calls.
 const SCRIPTS: &str = "deploy/delivery/";
+const VERSION: &str = "deploy/delivery/version.sh";
 const BUILD: &str = "deploy/delivery/build.sh";
 const BUMP: &str = "deploy/delivery/bump.sh";
 
-/// Runs the delivery into a repository: both images are built and pushed, and the release is committed. The version is that
-/// of the workspace, which is also that of the images of the other tests, or what the workflow calls this checkout.
-/// Returns the version.
-pub fn deliver(site: &Site, repository: &Repository, of_workspace: bool) -> String {
-    let work = site.folder.join(if of_workspace { "runner-workspace" } else { "runner-checkout" });
-    fs::create_dir_all(&work).expect("a folder");
-    let was_pushed = work.join("routing-operator.reference").exists();
-    for step in steps() {
-        let script = step["run"].as_str().expect("a script");
-        if was_pushed && !script.contains(BUMP) {
-            continue;
-        }
+/// A version whose images are in the registry.
+pub struct Pushed {
+    /// The version.
+    pub version: String,
+    /// Where its steps keep their files.
+    work: PathBuf,
+}
+
+/// Of which version images are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// The workspace: also the images of the other tests.
+    Workspace,
+    /// The checkout, as the workflow names it.
+    Checkout,
+}
+
+/// Builds both images and pushes them, once in a run.
+pub async fn pushed(site: &Site, of: Of) -> &'static Pushed {
+    static PUSHED: [OnceCell<Pushed>; 2] = [OnceCell::const_new(), OnceCell::const_new()];
+    PUSHED[of as usize].get_or_init(|| async { push(site, of) }).await
+}
+
+fn push(site: &Site, of: Of) -> Pushed {
+    let work = site.folder.join(format!("runner-{}", of as usize));
+    fs::create_dir(&work).expect("a folder");
+    for step in steps().iter().filter(|step| !script(step).contains(BUMP)) {
         let began = Instant::now();
-        run(step_command(site, &work, script, &environment(&step["env"], repository)).current_dir(checkout()));
+        run(step_command(site, &work, script(step), &[]).current_dir(checkout()));
         println!("  {}: {:.0} s", step["name"].as_str().unwrap_or_default(), began.elapsed().as_secs_f64());
-        if script.contains("version.sh") && of_workspace {
+        if script(step).contains(VERSION) && of == Of::Workspace {
             fs::write(work.join("env"), concat!("VERSION=", env!("CARGO_PKG_VERSION"), "\n")).expect("written");
         }
     }
-    repository.pull();
-    handed_on(&work).remove("VERSION").expect("the workflow names the version")
+    let version = handed_on(&work).remove("VERSION").expect("the workflow names the version");
+    Pushed { version, work }
+}
+
+impl Pushed {
+    /// Commits the release to a repository.
+    pub fn release(&self, site: &Site, repository: &Repository) {
+        for step in steps().iter().filter(|step| script(step).contains(BUMP)) {
+            let environment = environment(&step["env"], repository);
+            run(step_command(site, &self.work, script(step), &environment).current_dir(checkout()));
+        }
+        repository.pull();
+    }
+
+    /// The reference of an image, as it was pushed.
+    pub fn reference(&self, image: &str) -> String {
+        let file = self.work.join(format!("{image}.reference"));
+        fs::read_to_string(file).expect("pushed before").trim().to_string()
+    }
+}
+
+fn script(step: &Value) -> &str {
+    step["run"].as_str().unwrap_or_default()
 }
 
 /// The steps that call a script of the delivery.
@@ -51,7 +89,7 @@ fn steps() -> Vec<Value> {
     let text = fs::read_to_string(checkout().join(WORKFLOW)).expect("the workflow");
     let workflow: Value = serde_saphyr::from_str(&text).expect("YAML");
     let steps = workflow["jobs"]["deliver"]["steps"].as_array().expect("steps");
-    let ours = |step: &&Value| step["run"].as_str().is_some_and(|script| script.contains(SCRIPTS));
+    let ours = |step: &&Value| script(step).contains(SCRIPTS);
     steps.iter().filter(ours).cloned().collect()
 }
 
@@ -92,10 +130,4 @@ fn handed_on(work: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(work.join("env")).unwrap_or_default();
     let variables = text.lines().filter_map(|line| line.split_once('='));
     variables.map(|(name, value)| (name.to_string(), value.to_string())).collect()
-}
-
-/// The reference of an image of the checkout's own version, as it was pushed.
-pub fn reference(site: &Site, image: &str) -> String {
-    let file: PathBuf = site.folder.join("runner-checkout").join(format!("{image}.reference"));
-    fs::read_to_string(file).expect("pushed before").trim().to_string()
 }

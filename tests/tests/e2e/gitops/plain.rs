@@ -7,7 +7,13 @@ use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::{Value, json};
 use tests::{checkout, policies::Policies};
 
-use super::{TOKEN, encrypt, flux, own_site, pipeline, prepared, repository::Repository, site::NAMESPACE};
+use super::{
+    RESTARTED_AT, TOKEN, encrypt, flux, own_site,
+    pipeline::{self, Of},
+    prepared,
+    repository::Repository,
+    site::NAMESPACE,
+};
 use crate::{
     documented,
     routing_policy::{self, NAME},
@@ -17,7 +23,6 @@ use crate::{
 
 const SECTION: &str = "## The plain manifests";
 const FOLDER: &str = "routing/standalone";
-const RESTARTED_AT: &str = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
 
 /// Writes the two files of the page; each begins with its name.
 fn write_page_files(repository: &Repository) {
@@ -67,22 +72,22 @@ async fn deployment(policies: &Policies) -> Value {
 async fn contract_8_the_plain_manifests_by_flux_serve_and_a_restart_annotation_is_stripped() {
     let Some(site) = own_site().await else { return };
     let repository = prepared(site, "plain").await;
-    let version = pipeline::deliver(site, &repository, true);
+    let pushed = pipeline::pushed(site, Of::Workspace).await;
+    pushed.release(site, &repository);
     write_page_files(&repository);
     let file = format!("{FOLDER}/kustomization.yaml");
     let text = fs::read_to_string(repository.folder().join(&file)).expect("the file");
     repository.write(&file, &(text + &patches().await));
     encrypt(site, &repository.folder().join(FOLDER).join("secrets.enc.yaml"), TOKEN);
     let revision = repository.push("The plain manifests");
-    let _told = flux::tell(site, &objects(&repository.url));
+    let told = flux::tell(site, &objects(&repository.url));
     flux::applied("standalone", &revision).await;
     setup::port_open(&routing_policy::url().await).await;
 
     let policies = Policies::in_namespace(cluster(), NAME).await;
     let spec = contract_8_holds(&policies, TOKEN).await;
     assert_eq!(spec["imagePullSecrets"], json!([{"name": "gitea-registry"}]), "as the manifests have it");
-    let image = spec["containers"][0]["image"].as_str().expect("an image").to_string();
-    assert!(image.contains(&format!("/routing:{version}@sha256:")), "{image}");
+    assert_eq!(spec["containers"][0]["image"], json!(pushed.reference("routing")));
 
     // The control of the operator's own Deployment: what kubectl wrote goes, and the pod of before comes back.
     policies.kubectl(&["rollout", "restart", "deployment/routing"]);
@@ -94,5 +99,6 @@ async fn contract_8_the_plain_manifests_by_flux_serve_and_a_restart_annotation_i
     setup::rolled_out(NAME, "routing");
     let objects = ["--namespace", NAMESPACE, "get", "kustomization", "standalone"];
     println!("{}", cluster().kubectl(&objects).expect_worked().trim());
+    drop(told);
     setup::let_go(NAME);
 }

@@ -1,9 +1,9 @@
 //! What goes, and what stays, when something is removed from Git.
 
 use serde_json::json;
-use tests::{policies::CHILD_KINDS, waiting};
+use tests::{cluster::deploy, policies::CHILD_KINDS, waiting};
 
-use super::{GitOps, POLICY, POLICY_NAME, TOKEN, flux, routed, site::NAMESPACE};
+use super::{GitOps, POLICY, POLICY_NAME, TOKEN, flux, routed};
 use crate::setup::cluster;
 
 const DEFINITION: &str = "crd/routingpolicies.routing.hyperguild.io";
@@ -45,9 +45,7 @@ async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlive
         "{all:?}"
     );
 
-    repository.git(&["revert", "--no-edit", "HEAD"]);
-    repository.git(&["push", "--quiet", "origin", "main"]);
-    flux::applied("routing-policies", &repository.revision()).await;
+    flux::applied("routing-policies", &repository.revert("HEAD")).await;
     waiting::until("the second policy's children to be gone", || async {
         children(&gitops, "spare").await.is_empty().then_some(())
     })
@@ -60,11 +58,8 @@ async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlive
     let uid = definition_uid();
     flux::patch("Kustomization", "routing-crds", json!({"spec": {"prune": true}})).await;
     flux::reconciled("routing-crds").await;
-    for name in flux::KUSTOMIZATIONS.iter().rev() {
-        cluster()
-            .kubectl(&["--namespace", NAMESPACE, "delete", "kustomization", name, "--timeout=120s"])
-            .expect_worked();
-    }
+    // As the page says, all at once.
+    cluster().kubectl(&["delete", "-k", &deploy("flux"), "--timeout=240s"]).expect_worked();
     assert_eq!(definition_uid(), uid, "the definition is the one of before");
     waiting::until("operator and policies to be gone", || async {
         let operator = cluster()

@@ -4,7 +4,10 @@ use std::{fs, path::Path, process::Command};
 
 use tempfile::TempDir;
 
-use super::site::{GIT_PASSWORD, Site, run};
+use super::{
+    POLICY,
+    site::{GIT_PASSWORD, Site, run},
+};
 
 /// A repository of the server, and the owner's clone of it.
 pub struct Repository {
@@ -53,6 +56,28 @@ impl Repository {
         self.write(path, &text.replace(from, to));
     }
 
+    /// Adds a field to the spec of the example's policy, in flow style.
+    pub fn add_to_spec(&self, field: &str) {
+        self.replace(POLICY, "  service:\n", &format!("  {field}\n  service:\n"));
+    }
+
+    /// Puts files back to what they were in a commit; [`Self::push`] commits that.
+    pub fn back_to(&self, commit: &str, paths: &[&str]) {
+        self.git(&[&["checkout", "--quiet", commit, "--"], paths].concat());
+    }
+
+    /// Reverts a commit and pushes that. Returns the revision as Flux calls it.
+    pub fn revert(&self, commit: &str) -> String {
+        self.git(&["revert", "--no-edit", commit]);
+        self.git(&["push", "--quiet", "origin", "main"]);
+        self.revision()
+    }
+
+    /// The id of the last commit.
+    pub fn head(&self) -> String {
+        self.git(&["rev-parse", "HEAD"]).trim().to_string()
+    }
+
     /// Commits all that changed and pushes it. Returns the revision as Flux calls it.
     pub fn push(&self, message: &str) -> String {
         self.git(&["add", "--all"]);
@@ -63,7 +88,7 @@ impl Repository {
 
     /// The last commit, as Flux calls it.
     pub fn revision(&self) -> String {
-        format!("main@sha1:{}", self.git(&["rev-parse", "HEAD"]).trim())
+        format!("main@sha1:{}", self.head())
     }
 }
 

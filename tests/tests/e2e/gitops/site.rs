@@ -14,6 +14,8 @@ use crate::setup::cluster;
 
 /// Of the user `git`, who may push. Of this run's server on loopback alone.
 pub const GIT_PASSWORD: &str = "password-of-git-in-a-test";
+/// Who pushes, as the delivery's scripts are told.
+pub const GIT_CREDENTIALS: [(&str, &str); 2] = [("GITOPS_USER", "git"), ("GITOPS_PASSWORD", GIT_PASSWORD)];
 /// Where Flux's objects are.
 pub const NAMESPACE: &str = "flux-system";
 
