@@ -101,10 +101,7 @@ fn accepted(observed: &Observed<'_>) -> Finding {
 /// The CustomResourceDefinition is newer than this operator: no error, and not to be overlooked.
 fn unknown_message(paths: &[String]) -> String {
     let paths = printable(&paths.join(", "), PATHS_SHOWN);
-    format!(
-        "the policy is valid; operator {} does not know these fields: {paths}",
-        crds::VERSION
-    )
+    format!("the policy is valid; operator {} does not know these fields: {paths}", crds::VERSION)
 }
 
 fn resolved_refs(observed: &Observed<'_>) -> Finding {

@@ -212,9 +212,6 @@ fn fields_that_the_operator_does_not_know_are_named_and_nothing_stalls() {
     let status = status(&observed);
     let accepted = status.conditions.iter().find(|c| c.type_ == condition::ACCEPTED).expect("Accepted");
     assert_eq!((accepted.status.as_str(), accepted.reason.as_str()), ("True", reason::ACCEPTED));
-    assert!(
-        accepted.message.ends_with("does not know these fields: spec.evidence.newer"),
-        "{accepted:?}"
-    );
+    assert!(accepted.message.ends_with("does not know these fields: spec.evidence.newer"), "{accepted:?}");
     assert!(said(&status).0.contains("Ready=True/Ready"), "{status:?}");
 }
