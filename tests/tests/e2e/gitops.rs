@@ -15,7 +15,7 @@ mod secrets;
 mod site;
 mod upgrade;
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
 use serde_json::{Value, json};
 use tests::{checkout, http, mcp::Mcp, policies::Policies};
@@ -103,14 +103,19 @@ async fn own_site() -> Option<&'static Site> {
 /// Copies the example into the owner's clone.
 fn copy_example(repository: &Repository) {
     let example = checkout().join("deploy/flux/repository/.");
-    run(std::process::Command::new("cp").arg("--recursive").arg(example).arg(repository.folder()));
+    run(Command::new("cp").arg("--recursive").arg(example).arg(repository.folder()));
 }
 
 /// Writes the encrypted Secret, as its owner does.
 fn encrypt(site: &Site, file: &Path, token: &str) {
-    let script = checkout().join("deploy/flux/secret.sh").display().to_string();
-    let mut command = site.command(&script);
-    run(command.arg(file).env("LITELLM_API_KEY", tests::litellm::KEY).env("ROUTING_MCP_TOKEN", token));
+    run(secret_script(site, file).env("LITELLM_API_KEY", tests::litellm::KEY).env("ROUTING_MCP_TOKEN", token));
+}
+
+/// The owner's script, to be given values.
+fn secret_script(site: &Site, file: &Path) -> Command {
+    let mut command = site.command(&checkout().join("deploy/flux/secret.sh").display().to_string());
+    command.arg(file);
+    command
 }
 
 /// A call with this token, from outside of the cluster: the status, and the decision that was taken.

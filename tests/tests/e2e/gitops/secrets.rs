@@ -1,11 +1,17 @@
 //! Secrets in Git, encrypted for the cluster's key.
 
-use std::time::{Duration, Instant};
+use std::{
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 use tests::waiting;
 
-use super::{GitOps, POLICY, POLICY_NAME, SECRET, TOKEN, called, encrypt, flux, routed, site::site};
+use super::{
+    GitOps, POLICY, POLICY_NAME, SECRET, TOKEN, called, encrypt, flux, own_site, repository::Repository, routed,
+    secret_script, site::site,
+};
 use crate::{pods, routing_policy::NAME};
 
 /// A kubelet looks at mounted files by itself once in about a minute and a half.
@@ -24,7 +30,8 @@ async fn a_secret_is_decrypted_and_a_rotated_one_is_in_force_without_a_restart()
     routed(TOKEN).await;
 
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
-    encrypt(site, &file, "second-token");
+    // What is not given stays, the key of the gateway here: without it no call is answered.
+    super::run(secret_script(site, &file).env("ROUTING_MCP_TOKEN", "second-token"));
     let revision = gitops.repository.push("Another token");
     flux::applied("routing-policies", &revision).await;
     let began = Instant::now();
@@ -37,7 +44,7 @@ async fn a_secret_is_decrypted_and_a_rotated_one_is_in_force_without_a_restart()
     assert_eq!(pods::generation(&gitops.policies, POLICY_NAME).await, before, "nothing was restarted");
 
     // In a hurry: the same, and an annotation of the policy, in one commit.
-    encrypt(site, &file, "third-token");
+    super::run(secret_script(site, &file).env("ROUTING_MCP_TOKEN", "third-token"));
     gitops.repository.replace(
         POLICY,
         "metadata:\n",
@@ -62,8 +69,8 @@ async fn a_file_that_can_not_be_decrypted_is_named_and_what_ran_keeps_running() 
     // For a key that the cluster has not.
     let folder = tempfile::tempdir().expect("a folder");
     let key = folder.path().join("other.agekey");
-    super::run(std::process::Command::new("age-keygen").arg("--output").arg(&key));
-    let others = super::run(std::process::Command::new("age-keygen").arg("-y").arg(&key));
+    super::run(Command::new("age-keygen").arg("--output").arg(&key));
+    let others = super::run(Command::new("age-keygen").arg("-y").arg(&key));
     let plain = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "routing-secrets", "namespace": NAME},
         "stringData": {"ROUTING_MCP_TOKEN": "nobody-reads-this"}});
     let file = folder.path().join("secret.yaml");
@@ -83,4 +90,34 @@ async fn a_file_that_can_not_be_decrypted_is_named_and_what_ran_keeps_running() 
 
     flux::applied("routing-policies", &gitops.repository.revert("HEAD")).await;
     routed(TOKEN).await;
+}
+
+/// What the script says when it refuses.
+fn refusal(command: &mut Command) -> String {
+    let output = command.env("LITELLM_API_KEY", "k").output().expect("the script runs");
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[tokio::test]
+async fn the_script_names_what_is_wrong_and_leaves_the_file_as_it_was() {
+    let Some(site) = own_site().await else { return };
+    let repository = Repository::new(site, "refusals");
+    let file = repository.folder().join("secrets.enc.yaml");
+    encrypt(site, &file, TOKEN);
+    let before = std::fs::read_to_string(&file).expect("the file");
+    let outside = tempfile::tempdir().expect("a folder");
+    let said = refusal(&mut secret_script(site, &outside.path().join("secrets.enc.yaml")));
+    assert!(said.contains("is in no Git repository"), "{said}");
+    let inside = repository.folder().join("age.agekey");
+    let said = refusal(secret_script(site, &file).env("SOPS_AGE_KEY_FILE", &inside));
+    assert!(said.contains("is in the repository, where it would be committed"), "{said}");
+    let others = outside.path().join("others.agekey");
+    super::run(Command::new("age-keygen").arg("--output").arg(&others));
+    let said = refusal(secret_script(site, &file).env("SOPS_AGE_KEY_FILE", &others));
+    assert!(said.contains("has no such key"), "{said}");
+    let said = refusal(secret_script(site, &file).arg("NO_SUCH_VALUE"));
+    assert!(said.contains("NO_SUCH_VALUE") && said.contains("is missing; set the variable"), "{said}");
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), before);
+    assert!(!inside.exists(), "no key was made where it may not be");
 }

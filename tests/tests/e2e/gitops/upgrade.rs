@@ -2,6 +2,7 @@
 
 use std::{path::Path, process::Command, time::Duration};
 
+use k8s_openapi::api::core::v1::Pod;
 use serde_json::{Value, json};
 use tests::{checkout, policies::Policies, required, waiting};
 
@@ -26,8 +27,15 @@ const REPLICAS: usize = 2;
 /// Old pods answer their last calls before they end.
 const ROLLED: Duration = Duration::from_secs(300);
 
-/// Commits the earlier version as a release: its images and its own files, by today's scripts.
-fn release_earlier(site: &Site, repository: &Repository) {
+/// A version, and the image of its data plane.
+struct Version {
+    name: String,
+    image: String,
+}
+
+/// Commits the earlier version as a release: its images and its own files, by today's scripts. Returns the image of the data
+/// plane.
+fn release_earlier(site: &Site, repository: &Repository) -> String {
     let earlier = required("ROUTING_TEST_EARLIER");
     let push = checkout().join("deploy/delivery/push.sh").display().to_string();
     let references = ["routing", "routing-operator"].map(|name| {
@@ -44,27 +52,27 @@ fn release_earlier(site: &Site, repository: &Repository) {
     let bump = folder.path().join("deploy/delivery/bump.sh").display().to_string();
     run(site.command(&bump).args(&references).env("GITOPS_URL", &repository.url).envs(GIT_CREDENTIALS));
     repository.pull();
+    let [image, _] = references;
+    image
 }
 
-/// The version of each pod that is ready.
-async fn versions(policies: &Policies) -> Vec<Value> {
-    let mut found = vec![];
-    for tunnel in pods::tunnels(policies, POLICY_NAME).await {
-        found.push(tunnel.status().await["version"].clone());
-    }
-    found
+fn image(pod: &Pod) -> Option<&str> {
+    pod.spec.as_ref()?.containers.first()?.image.as_deref()
 }
 
 /// Waits until all pods and the operator are of a version; Flux may be ready a moment before the operator has begun.
-async fn until_all_are(policies: &Policies, version: &str) {
-    waiting::until_within(ROLLED, &format!("operator and pods to be {version}"), || async {
+async fn until_all_are(policies: &Policies, version: &Version) {
+    waiting::until_within(ROLLED, &format!("operator and pods to be {}", version.name), || async {
         let pods = pods::of(policies, POLICY_NAME).await;
-        let ready = pods.len() == REPLICAS && pods.iter().all(pods::is_ready);
-        (ready && versions(policies).await == vec![json!(version); REPLICAS]).then_some(())
+        let is_new = |pod: &Pod| pods::is_ready(pod) && image(pod) == Some(version.image.as_str());
+        (pods.len() == REPLICAS && pods.iter().all(is_new)).then_some(())
     })
     .await;
     policies.wait_until_ready(POLICY_NAME).await;
-    assert_eq!(operator_version(), version);
+    for tunnel in pods::tunnels(policies, POLICY_NAME).await {
+        assert_eq!(tunnel.status().await["version"], json!(version.name));
+    }
+    assert_eq!(operator_version(), version.name);
 }
 
 /// What the operator says of the policy.
@@ -108,14 +116,15 @@ async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
         return;
     }
     let Some(site) = own_site().await else { return };
-    let current = pipeline::pushed(site, Of::Workspace).await;
+    let pushed = pipeline::pushed(site, Of::Workspace).await;
+    let current = Version { name: pushed.version.clone(), image: pushed.reference("routing") };
     let repository = prepared(site, "upgrade").await;
-    release_earlier(site, &repository);
+    let image = release_earlier(site, &repository);
     let gitops = GitOps::delivered(site, repository).await;
     let (repository, policies) = (&gitops.repository, &gitops.policies);
     repository.add_to_spec(&format!("dataPlane: {{replicas: {REPLICAS}}}"));
     flux::applied("routing-policies", &repository.push("Two replicas")).await;
-    let earlier = operator_version();
+    let earlier = Version { name: operator_version(), image };
     until_all_are(policies, &earlier).await;
     let (before, uid) = (repository.head(), policies.get(POLICY_NAME).await.metadata.uid);
 
@@ -129,11 +138,11 @@ async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
     let said = |what: &str| println!("  {what}: {} failed so far", load.failures());
 
     // Up, in one commit; then a field of a newer definition.
-    current.release(site, repository);
+    pushed.release(site, repository);
     let release = repository.head();
     flux::applied("routing-policies", &repository.revision()).await;
-    until_all_are(policies, &current.version).await;
-    said(&format!("from {earlier} to {}", current.version));
+    until_all_are(policies, &current).await;
+    said(&format!("from {} to {}", earlier.name, current.name));
     add_newer_field(repository);
     flux::applied("routing-policies", &repository.push("A field that only a newer definition has")).await;
     assert!(accepted(policies).await.contains(&format!("spec.{NEWER}")), "{}", accepted(policies).await);
@@ -145,7 +154,7 @@ async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
     flux::applied("routing-policies", &repository.push("Images and manifests of before")).await;
     until_all_are(policies, &earlier).await;
     assert_eq!(newer_field(policies), json!("kept"));
-    said(&format!("back to {earlier}, with the newer definition and the field"));
+    said(&format!("back to {}, with the newer definition and the field", earlier.name));
 
     // The definition, too: Flux names the field, and what ran goes on.
     repository.back_to(&before, &[DEFINITION]);
@@ -161,7 +170,7 @@ async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
     // And as the page says: once more up, and back by reverting the release.
     repository.back_to(&release, &["routing/release"]);
     flux::applied("routing-policies", &repository.push("Up again")).await;
-    until_all_are(policies, &current.version).await;
+    until_all_are(policies, &current).await;
     flux::applied("routing-policies", &repository.revert("HEAD")).await;
     until_all_are(policies, &earlier).await;
     assert_eq!(policies.get(POLICY_NAME).await.metadata.uid, uid, "the same policy");
