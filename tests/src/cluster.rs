@@ -102,6 +102,19 @@ impl Cluster {
         }
     }
 
+    /// Waits until the API server serves a kind. `kubectl wait` would fail on a definition that is so new that it has no
+    /// conditions.
+    ///
+    /// # Panics
+    /// It does not come to that.
+    pub async fn serves(&self, definition: &str) {
+        let condition = r#"--output=jsonpath={.status.conditions[?(@.type=="Established")].status}"#;
+        crate::waiting::until(&format!("{definition} to be served"), || async {
+            (self.kubectl(&["get", "crd", definition, condition]).out == "True").then_some(())
+        })
+        .await;
+    }
+
     /// Applies a document as `kubectl apply` does.
     ///
     /// # Panics

@@ -67,9 +67,7 @@ impl ControlPlane {
         plane.start_etcd();
         plane.start_api_server().await;
         plane.kubectl(&["apply", "-k", &deploy("../crds")]).expect_worked();
-        plane
-            .kubectl(&["wait", "--for=condition=Established", "crd/routingpolicies.routing.hyperguild.io"])
-            .expect_worked();
+        plane.serves("routingpolicies.routing.hyperguild.io").await;
         // What kubectl explains is published a moment later.
         waiting::until("the CRD's fields to be published", || async {
             plane.kubectl(&["explain", "rp.spec.upstream"]).worked.then_some(())

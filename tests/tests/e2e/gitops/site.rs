@@ -44,7 +44,7 @@ impl Site {
         let folder = tempfile::Builder::new().prefix("routing-gitops-").tempdir().expect("a folder").keep();
         let (git, registry) = (ports::free(), ports::free());
         let mut programs = vec![start_git_server(&folder, git), start_registry(&folder, registry)];
-        install_definitions();
+        install_definitions().await;
         programs.extend(start_controllers(&folder).await);
         answers(&format!("http://127.0.0.1:{registry}/v2/")).await;
         Self { folder, git, registry, _programs: programs }
@@ -125,14 +125,13 @@ fn start_registry(folder: &Path, port: u16) -> Supervised {
 }
 
 /// Flux's own CustomResourceDefinitions, and its namespace.
-fn install_definitions() {
+async fn install_definitions() {
     let definitions = flux().join("crds").display().to_string();
     cluster().kubectl(&["apply", "--server-side", "--filename", &definitions]).expect_worked();
     let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}");
     cluster().apply("default", &namespace);
     for kind in ["gitrepositories.source", "kustomizations.kustomize"] {
-        let definition = format!("crd/{kind}.toolkit.fluxcd.io");
-        cluster().kubectl(&["wait", "--for=condition=Established", "--timeout=60s", &definition]).expect_worked();
+        cluster().serves(&format!("{kind}.toolkit.fluxcd.io")).await;
     }
 }
 
