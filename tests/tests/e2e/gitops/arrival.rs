@@ -21,9 +21,13 @@ const MARK: &str = "@@@@ command ";
 
 /// The commands of the page as one script; the output of each begins with its number.
 fn script(commands: &[Documented], clone: &str) -> String {
+    let archives = format!("{clone}-routing");
     let numbered = commands.iter().enumerate().map(|(n, documented)| {
-        // The page has the clone beside the checkout.
-        format!("echo '{MARK}{n}'\n{}\n", documented.command.replace("../gitops", clone))
+        // The page has the clone beside the checkout, and archives in a folder of everybody.
+        format!(
+            "echo '{MARK}{n}'\n{}\n",
+            documented.command.replace("../gitops", clone).replace("/tmp/routing", &archives)
+        )
     });
     format!("set -eo pipefail\nexec 2>&1\n{}", numbered.collect::<String>())
 }
