@@ -12,7 +12,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
-cache=${ROUTING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routing}
+. "$here/../setup/once.sh"
 builder=${IMAGE_BUILDER:-buildkit}
 version=${VERSION:-$(sed -n 's/^version = "\(.*\)"$/\1/p' "$checkout/Cargo.toml" | head -n 1)}
 

@@ -16,7 +16,7 @@ use crate::{
 /// From `kubectl apply` to in force on all pods, and after a request for new Secrets: the 99th percentile, the longest.
 const GOAL: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(10));
 /// Far from the goal, and far from what the kubelet alone takes: beyond it pods were not told at all.
-const TOLD: Duration = Duration::from_secs(20);
+pub const TOLD: Duration = Duration::from_secs(20);
 /// Without being told, pods get new files when the kubelet looks by itself.
 const UNTOLD_MAX: Duration = Duration::from_secs(180);
 
@@ -28,10 +28,6 @@ async fn until_all(tunnels: &[Tunnel], limit: Duration, what: &str, holds: impl 
         waiting::until_within(left, what, || async { holds(&tunnel.status().await).then_some(()) }).await;
     }
     began.elapsed()
-}
-
-async fn hash(tunnel: &Tunnel) -> Value {
-    tunnel.status().await["configHash"].clone()
 }
 
 /// Where every pod sends the skill's calls.
@@ -108,7 +104,7 @@ async fn changes_reach_all_replicas_within_seconds() {
     let tunnels = pods::tunnels(&policies, "edge").await;
     let mut told = Times::default();
     for n in 0..count(10, 50) {
-        let (old, began) = (hash(&tunnels[0]).await, Instant::now());
+        let (old, began) = (tunnels[0].config_hash().await, Instant::now());
         policies.apply("edge", &change(100 + n));
         until_all(&tunnels, waiting::LIMIT, "the change", |status| status["configHash"] != old).await;
         told.add(began.elapsed());
@@ -126,7 +122,7 @@ async fn changes_reach_all_replicas_within_seconds() {
         let (_, rest) = text.split_once("inFlight: ").expect("the limit");
         let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
         let text = text.replace(&format!("inFlight: {number}"), &format!("inFlight: {}", 500 + n));
-        let (old, began) = (hash(&tunnels[0]).await, Instant::now());
+        let (old, began) = (tunnels[0].config_hash().await, Instant::now());
         let patch = json!({"data": {"policy.yaml": text}}).to_string();
         policies.kubectl(&["patch", "configmap", "edge", "--type=merge", "--patch", &patch]);
         until_all(&tunnels, UNTOLD_MAX, "the untold change", |status| status["configHash"] != old).await;

@@ -53,6 +53,11 @@ impl Tunnel {
         format!("http://127.0.0.1:{}/mcp", self.mcp)
     }
 
+    /// Which config the pod runs.
+    pub async fn config_hash(&self) -> Value {
+        self.status().await["configHash"].clone()
+    }
+
     /// What the pod says about itself.
     pub async fn status(&self) -> Value {
         let answer = http().get(format!("http://127.0.0.1:{}/status", self.admin)).send().await.expect("an answer");

@@ -29,13 +29,9 @@ async fn floor(gitops: &GitOps) -> Value {
     policy["spec"]["thresholds"]["floor"].clone()
 }
 
-async fn hash(tunnel: &Tunnel) -> Value {
-    tunnel.status().await["configHash"].clone()
-}
-
 async fn until_changed(tunnel: &Tunnel, from: &Value) -> Value {
     waiting::until("another config on the pod", || async {
-        let now = hash(tunnel).await;
+        let now = tunnel.config_hash().await;
         (now != *from).then_some(now)
     })
     .await
@@ -57,15 +53,17 @@ async fn operator_has_looked(gitops: &GitOps) {
 async fn an_edit_by_hand_is_reverted_and_the_data_plane_follows_both_ways() {
     let Some(gitops) = GitOps::begin("edit").await else { return };
     let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
-    let (in_git, before) = (hash(&tunnel).await, floor(&gitops).await);
+    let (in_git, before) = (tunnel.config_hash().await, floor(&gitops).await);
     // A field that is in Git, and one that is not.
     edit(r#"s/name: qwen35/name: another/; s/floor: "0.90"/floor: "0.80"/"#);
     assert_ne!(floor(&gitops).await, before);
     until_changed(&tunnel, &in_git).await;
     flux::reconciled("routing-policies").await;
     assert_eq!(floor(&gitops).await, before, "Flux has reverted it");
-    waiting::until("the pod to run what is in Git again", || async { (hash(&tunnel).await == in_git).then_some(()) })
-        .await;
+    waiting::until("the pod to run what is in Git again", || async {
+        (tunnel.config_hash().await == in_git).then_some(())
+    })
+    .await;
     routed(TOKEN).await;
 }
 
@@ -121,7 +119,7 @@ async fn the_operator_leaves_alone_what_is_suspended_in_git() {
     // A suspended policy is in progress for Flux, which would wait for it.
     flux::patch("Kustomization", "routing-policies", json!({"spec": {"timeout": PATIENCE}})).await;
     let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
-    let (runs, config) = (hash(&tunnel).await, config(&gitops).await);
+    let (runs, config) = (tunnel.config_hash().await, config(&gitops).await);
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
     gitops.repository.add_to_spec("thresholds: {floor: \"0.85\", ceil: \"0.70\"}");
     gitops.repository.add_to_spec("suspend: true");
@@ -144,7 +142,7 @@ async fn the_operator_leaves_alone_what_is_suspended_in_git() {
 
     gitops.repository.replace(POLICY, "  suspend: true\n", "");
     flux::applied("routing-policies", &gitops.repository.push("Resumed")).await;
-    assert_ne!(hash(&tunnel).await, runs);
+    assert_ne!(tunnel.config_hash().await, runs);
     assert_ne!(label().await, json!("by-hand"));
 }
 
