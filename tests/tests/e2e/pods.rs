@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt, api::ListParams};
-use tests::policies::Policies;
+use tests::{policies::Policies, waiting};
 
-use crate::tunnel::Tunnel;
+use crate::{setup::PODS_LIMIT, tunnel::Tunnel};
 
 /// Name, UID and restarts of each pod that is not ending: equal before and after, nothing was restarted.
 pub type Generation = BTreeMap<String, (String, i32)>;
@@ -33,6 +33,15 @@ pub async fn generation(policies: &Policies, policy: &str) -> Generation {
 pub fn is_ready(pod: &Pod) -> bool {
     let conditions = pod.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// Waits until one pod is left in the policy's namespace, those that are ending counted.
+pub async fn alone(policies: &Policies) {
+    let api: Api<Pod> = Api::namespaced(policies.client.clone(), &policies.namespace);
+    waiting::until_within(PODS_LIMIT, "old pods to end", || async {
+        (api.list(&ListParams::default()).await.expect("pods").items.len() <= 1).then_some(())
+    })
+    .await;
 }
 
 /// A way to each pod.

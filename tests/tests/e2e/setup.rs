@@ -7,6 +7,7 @@ use std::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use kube::{Api, api::ListParams};
@@ -130,22 +131,29 @@ pub async fn brain() {
 
 /// Waits until a Deployment is rolled out.
 pub fn rolled_out(namespace: &str, name: &str) {
-    let deployment = format!("deployment/{name}");
-    let status = cluster().kubectl(&["--namespace", namespace, "rollout", "status", &deployment, "--timeout=180s"]);
+    let (deployment, timeout) = (format!("deployment/{name}"), format!("--timeout={}s", PODS_LIMIT.as_secs()));
+    let status = cluster().kubectl(&["--namespace", namespace, "rollout", "status", &deployment, &timeout]);
     if !status.worked {
         let pods = cluster().kubectl(&["--namespace", namespace, "describe", "pods"]).out;
         panic!("{name} in {namespace}: {}{}\n{pods}", status.out, status.err);
     }
 }
 
-/// Scales a Deployment and waits until its pods are there or gone.
-pub async fn scaled(namespace: &str, name: &str, replicas: u32) {
+fn scale(namespace: &str, name: &str, replicas: u32) {
     let count = format!("--replicas={replicas}");
     cluster().kubectl(&["--namespace", namespace, "scale", "deployment", name, &count]).expect_worked();
+}
+
+/// How long pods may take to start, or to answer their last calls and end. It is longer after an outage of the API
+/// server: its clients come back one after the other.
+pub const PODS_LIMIT: Duration = Duration::from_secs(200);
+
+/// Waits until the pods of a Deployment that was scaled are there, or gone.
+async fn settled(namespace: &str, name: &str, replicas: u32) {
     rolled_out(namespace, name);
     let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(cluster().client().await, namespace);
     let labels = [format!("app={name}"), format!("app.kubernetes.io/name={name}")];
-    waiting::until("the pods to be as many", || async {
+    waiting::until_within(PODS_LIMIT, "the pods to be as many", || async {
         let mut found = 0;
         for label in &labels {
             found += pods.list(&ListParams::default().labels(label)).await.expect("a list").items.len();
@@ -162,16 +170,23 @@ pub struct Away {
 }
 
 impl Away {
-    /// Takes it away.
+    /// Takes it away, and waits until it is gone.
     pub async fn take(namespace: &'static str, name: &'static str) -> Self {
-        let away = Self { namespace, name };
-        scaled(namespace, name, 0).await;
+        let away = Self::leave(namespace, name);
+        settled(namespace, name, 0).await;
         away
+    }
+
+    /// Begins to take it away: it answers until its pod has ended.
+    pub fn leave(namespace: &'static str, name: &'static str) -> Self {
+        scale(namespace, name, 0);
+        Self { namespace, name }
     }
 
     /// Brings it back and waits until it runs.
     pub async fn back(self) {
-        scaled(self.namespace, self.name, 1).await;
+        scale(self.namespace, self.name, 1);
+        settled(self.namespace, self.name, 1).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, EvictParams, ListParams},
+    api::{DeleteParams, EvictParams},
 };
 use serde_json::{Value, json};
 use tests::{policies::Policies, waiting};
@@ -19,8 +19,6 @@ use crate::{
 /// Its port on every node: one that no Service is given by chance.
 const NODE_PORT: u16 = 30350;
 const PER_SECOND: u32 = 200;
-/// A pod ends when it has answered its last call.
-const LONGEST_END: Duration = Duration::from_secs(200);
 
 /// The policy under load; `n` is what changes in its config.
 fn policy(replicas: u32, image: &str, n: u32) -> String {
@@ -62,14 +60,6 @@ async fn replaced(policies: &Policies, pod: &str, replicas: usize) {
     policies.wait_until_ready("edge").await;
 }
 
-/// Waits until one pod is left, those that are ending counted.
-async fn alone(api: &Api<Pod>) {
-    waiting::until_within(LONGEST_END, "old pods to end", || async {
-        (api.list(&ListParams::default()).await.expect("pods").items.len() <= 1).then_some(())
-    })
-    .await;
-}
-
 #[tokio::test]
 async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted() {
     let policies = setup::prepared("e2e-load").await;
@@ -106,7 +96,7 @@ async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted
     replaced(&policies, &deleted, 3).await;
     said(&load, "a pod deleted");
     settle(&policies, 1, IMAGES[1], changes).await;
-    alone(&api).await;
+    pods::alone(&policies).await;
     said(&load, "scaled from 3 to 1, and the pods that were replaced are gone");
     let report = load.end();
     println!("{}", report.line());
@@ -117,7 +107,7 @@ async fn no_call_fails_while_the_data_plane_is_changed_rolled_scaled_and_evicted
     let only = pods::of(&policies, "edge").await.first().map(ResourceExt::name_any).expect("a pod");
     api.delete(&only, &DeleteParams::default()).await.expect("deleted");
     replaced(&policies, &only, 1).await;
-    alone(&api).await;
+    pods::alone(&policies).await;
     let report = load.end();
     println!("the only pod deleted (no goal): {}", report.line());
     report.failures.iter().take(3).for_each(|failure| println!("  {failure}"));
