@@ -70,7 +70,7 @@ async fn there_is_no_shell_and_the_version_is_shown_by_program_and_metric() {
     let shown =
         cluster().kubectl(&[&operator[..], &["/usr/local/bin/routing-operator", "--version"]].concat()).expect_worked();
     assert_eq!(shown.trim(), format!("routing-operator {version}"));
-    let tunnel = pods::tunnels(&policies, NAME).await.remove(0);
+    let tunnel = pods::tunnel(&policies, NAME).await;
     waiting::until("the version among the metrics", || async {
         let metric = format!("routing_build_info{{version=\"{version}\"}} 1");
         tunnel.admin_page("/metrics").await.contains(&metric).then_some(())

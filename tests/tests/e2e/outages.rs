@@ -115,7 +115,7 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
     )));
     setup::served(&policies, "edge").await;
     setup::report(&skill, "fail").await;
-    let tunnel = pods::tunnels(&policies, "edge").await.remove(0);
+    let tunnel = pods::tunnel(&policies, "edge").await;
     let decided = || async {
         let result = Mcp::new(&tunnel.mcp()).result(&skill, json!({})).await;
         assert!(!result.is_error(), "{result:?}");
@@ -154,7 +154,7 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
         "{url: \"http://litellm.models:4000\", apiKeySecretRef: {name: keys, key: KEY}}, models: {local: {name: qwen35}, claude: {name: claude-sonnet-4-6}}",
     ));
     setup::served(&policies, "edge").await;
-    let tunnel = pods::tunnels(&policies, "edge").await.remove(0);
+    let tunnel = pods::tunnel(&policies, "edge").await;
     let url = tunnel.mcp();
     answered(&url).await;
     let litellm = Away::take("models", "litellm").await;
@@ -189,7 +189,7 @@ async fn without_the_local_model_alone_calls_fall_back_to_claude() {
     let away = "{name: local, upstream: {url: \"http://away.e2e-local-away:4000\"}}";
     policies.apply("edge", &spec("").replace("{name: local}", away));
     setup::served(&policies, "edge").await;
-    let result = answered(&pods::tunnels(&policies, "edge").await[0].mcp()).await;
+    let result = answered(&pods::tunnel(&policies, "edge").await.mcp()).await;
     assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);
     assert_eq!(result.decisions("model"), [json!("local"), json!("claude")]);
     setup::let_go("e2e-local-away");

@@ -44,6 +44,12 @@ pub async fn alone(policies: &Policies) {
     .await;
 }
 
+/// A way to one pod.
+pub async fn tunnel(policies: &Policies, policy: &str) -> Tunnel {
+    let pods = of(policies, policy).await;
+    Tunnel::to_pod(&policies.namespace, &pods.first().expect("a pod").name_any())
+}
+
 /// A way to each pod.
 pub async fn tunnels(policies: &Policies, policy: &str) -> Vec<Tunnel> {
     let pods = of(policies, policy).await;

@@ -22,6 +22,10 @@ use tests::{
 };
 use tokio::sync::OnceCell;
 
+/// How long pods may take to start, or to answer their last calls and end. It is longer after an outage of the API
+/// server: its clients come back one after the other.
+pub const PODS_LIMIT: Duration = Duration::from_secs(200);
+
 /// The brain's token, of this run's cluster alone.
 pub const BRAIN_TOKEN: &str = "brain-token-of-a-test";
 /// Where the brain is on every node.
@@ -143,10 +147,6 @@ fn scale(namespace: &str, name: &str, replicas: u32) {
     let count = format!("--replicas={replicas}");
     cluster().kubectl(&["--namespace", namespace, "scale", "deployment", name, &count]).expect_worked();
 }
-
-/// How long pods may take to start, or to answer their last calls and end. It is longer after an outage of the API
-/// server: its clients come back one after the other.
-pub const PODS_LIMIT: Duration = Duration::from_secs(200);
 
 /// Waits until the pods of a Deployment that was scaled are there, or gone.
 async fn settled(namespace: &str, name: &str, replicas: u32) {

@@ -52,7 +52,7 @@ async fn operator_has_looked(gitops: &GitOps) {
 #[tokio::test]
 async fn an_edit_by_hand_is_reverted_and_the_data_plane_follows_both_ways() {
     let Some(gitops) = GitOps::begin("edit").await else { return };
-    let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
+    let tunnel = pods::tunnel(&gitops.policies, POLICY_NAME).await;
     let (in_git, before) = (tunnel.config_hash().await, floor(&gitops).await);
     // A field that is in Git, and one that is not.
     edit(r#"s/name: qwen35/name: another/; s/floor: "0.90"/floor: "0.80"/"#);
@@ -118,7 +118,7 @@ async fn the_operator_leaves_alone_what_is_suspended_in_git() {
     let Some(gitops) = GitOps::begin("policy-suspended").await else { return };
     // A suspended policy is in progress for Flux, which would wait for it.
     flux::patch("Kustomization", "routing-policies", json!({"spec": {"timeout": PATIENCE}})).await;
-    let tunnel = pods::tunnels(&gitops.policies, POLICY_NAME).await.remove(0);
+    let tunnel = pods::tunnel(&gitops.policies, POLICY_NAME).await;
     let (runs, config) = (tunnel.config_hash().await, config(&gitops).await);
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
     gitops.repository.add_to_spec("thresholds: {floor: \"0.85\", ceil: \"0.70\"}");
