@@ -8,7 +8,7 @@ Usage: tests/smoke.sh [--output text|json]
 
 Lists the tools, calls each once, and sees that the brain counted the decisions.
 Prints one line a step, then PASS, "FAIL: <what>" (exit 1), or "SKIP: <reason>"
-(exit 0) when LiteLLM or the brain can not be reached. Needs curl and python3.
+(exit 0) when LiteLLM or the brain cannot be reached. Needs curl and python3.
 
   ROUTING_URL        data plane to test, with or without /mcp; unset: starts one
   ROUTING_BIN        binary to start; unset: routing on PATH

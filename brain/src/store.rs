@@ -39,11 +39,11 @@ const PASS_RATE: &str = "SELECT CAST(COALESCE(SUM(pass), 0) AS BIGINT), CAST(COA
        WHERE skill = $1 AND width_ms = $4 AND start_ms >= $5 AND start_ms < $3 \
      ) AS counts";
 
-/// The store can not do what it was asked to.
+/// The store cannot do what it was asked to.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database can not be opened.
-    #[error("can not open the database {}; make its folder writable, or set BRAIN_DATABASE_URL to another file", path.display())]
+    /// The database cannot be opened.
+    #[error("cannot open the database {}; make its folder writable, or set BRAIN_DATABASE_URL to another file", path.display())]
     Open {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition: what the types give, and what they can not say.
+//! The CustomResourceDefinition: what the types give, and what they cannot say.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;

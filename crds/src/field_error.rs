@@ -18,7 +18,7 @@ pub struct FieldError {
 }
 
 impl FieldError {
-    /// An error about a value. Control characters are escaped, so that a value can not forge a log line.
+    /// An error about a value. Control characters are escaped, so that a value cannot forge a log line.
     pub fn new(path: impl Into<String>, value: impl fmt::Display, message: impl Into<String>) -> Self {
         let value = value.to_string();
         let mut shown: String = value.chars().take(SHOWN_VALUE_MAX).flat_map(escape).collect();

@@ -1,7 +1,7 @@
 //! The `RoutingPolicy` resource: its types, defaults, validation, and compilation into a routing table.
 //!
 //! The same YAML document is applied to a cluster, rendered into a ConfigMap, and read from a laptop's disk.
-//! Everything here is a plain function over plain values, so that the three can not disagree: no client, no
+//! Everything here is a plain function over plain values, so that the three cannot disagree: no client, no
 //! runtime, no file access.
 //!
 //! ```text

@@ -71,7 +71,7 @@ pub struct EvidenceRules {
     pub ttl: Duration,
     /// Fewer samples count as no pass rate.
     pub min_samples: u64,
-    /// How long the last known rate is kept while the brain can not be reached.
+    /// How long the last known rate is kept while the brain cannot be reached.
     pub hold_for: Duration,
 }
 

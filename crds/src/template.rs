@@ -52,7 +52,7 @@ pub struct FileMaterial {
     pub error: Option<String>,
 }
 
-/// A template that can not be parsed or rendered. Never shows a value of the arguments.
+/// A template that cannot be parsed or rendered. Never shows a value of the arguments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// The text is no template.
@@ -158,7 +158,7 @@ fn reason(kind: ErrorKind) -> &'static str {
         ErrorKind::OutOfFuel => "the template does too much work",
         ErrorKind::WriteFailure => "the prompt is longer than 4 MiB",
         ErrorKind::InvalidOperation => "an operation does not fit its value",
-        _ => "the template can not be rendered with these arguments",
+        _ => "the template cannot be rendered with these arguments",
     }
 }
 

@@ -45,7 +45,7 @@ const SESSION_ENTRIES_MAX: usize = 200;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrainError {
     /// No connection, or none of an answer in time.
-    #[error("can not be reached in time")]
+    #[error("cannot be reached in time")]
     Unreachable,
     /// Not 200.
     #[error("answered {0}")]
@@ -126,7 +126,7 @@ impl BrainClient {
         }
     }
 
-    /// Whether the brain's `session_log` declares the argument `decision`. A brain that can not be asked does not.
+    /// Whether the brain's `session_log` declares the argument `decision`. A brain that cannot be asked does not.
     pub async fn takes_decisions(&self) -> bool {
         if let Some(known) = self.known_schema() {
             return known;

@@ -139,7 +139,7 @@ enum Output {
 /// A command that did not do what it was asked to. Printed once, as it is.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
-    /// The settings can not be used.
+    /// The settings cannot be used.
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// Neither the policy nor the last good one can run.
@@ -148,7 +148,7 @@ pub enum CliError {
     /// The server could not start or broke.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The brain's store can not be opened.
+    /// The brain's store cannot be opened.
     #[error("{error}: {}", std::error::Error::source(error).map(ToString::to_string).unwrap_or_default())]
     Store {
         /// What could not be opened.
@@ -223,7 +223,7 @@ const OURS: [&str; 6] = ["ROUTING_", "BRAIN_", "HYPERGUILD_", "LITELLM_", "SUPER
 fn http_client() -> Result<reqwest::Client, CliError> {
     let described = |e: reqwest::Error| {
         let cause = std::error::Error::source(&e).map(|source| format!(": {source}")).unwrap_or_default();
-        CliError::Message(format!("the HTTP client can not be built: {e}{cause}"))
+        CliError::Message(format!("the HTTP client cannot be built: {e}{cause}"))
     };
     crate::http_client::build(vec![]).map_err(described)
 }

@@ -14,7 +14,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 /// A system without any is no reason not to start: plain HTTP needs none, and HTTPS may have its own in `extra`.
 ///
 /// # Errors
-/// A given certificate can not be used.
+/// A given certificate cannot be used.
 pub fn build(extra: Vec<Certificate>) -> Result<Client, reqwest::Error> {
     builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
         let without_the_systems = builder().tls_certs_only(extra).build();

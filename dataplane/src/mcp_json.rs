@@ -29,10 +29,10 @@ pub struct Servers<'a> {
     pub brain_token_env: Option<&'a str>,
 }
 
-/// A file that can not be written.
+/// A file that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum McpJsonError {
-    /// The file is there and can not be taken over.
+    /// The file is there and cannot be taken over.
     #[error("{path}: {reason}; nothing was changed")]
     Unusable {
         /// The file.
@@ -44,7 +44,7 @@ pub enum McpJsonError {
     #[error("{0}")]
     Argument(String),
     /// Writing failed.
-    #[error("{path}: can not be written: {reason}; nothing was changed")]
+    #[error("{path}: cannot be written: {reason}; nothing was changed")]
     Write {
         /// The file.
         path: String,
@@ -56,7 +56,7 @@ pub enum McpJsonError {
 /// Writes the servers into the file, keeping its other servers and unknown keys, in one step. Returns the servers' names.
 ///
 /// # Errors
-/// The file is no JSON object, or can not be written; it is then unchanged.
+/// The file is no JSON object, or cannot be written; it is then unchanged.
 pub fn write(path: &Path, servers: &Servers<'_>) -> Result<Vec<String>, McpJsonError> {
     let entries = entries(servers)?;
     let names = entries.iter().map(|(name, _)| name.clone()).collect();
@@ -108,12 +108,12 @@ fn read(path: &Path) -> Result<Map<String, Value>, McpJsonError> {
     let metadata = match std::fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Map::new()),
-        Err(e) => return Err(unusable(path, format!("can not be read: {e}"))),
+        Err(e) => return Err(unusable(path, format!("cannot be read: {e}"))),
     };
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
         return Err(unusable(path, "is no file of a usable size".into()));
     }
-    let text = std::fs::read_to_string(path).map_err(|e| unusable(path, format!("can not be read: {e}")))?;
+    let text = std::fs::read_to_string(path).map_err(|e| unusable(path, format!("cannot be read: {e}")))?;
     if text.trim().is_empty() {
         return Ok(Map::new());
     }

@@ -132,7 +132,7 @@ impl Metrics {
     pub fn text(&self) -> String {
         self.log_lines_dropped.inner().store(telemetry::dropped_lines(), Ordering::Relaxed);
         let mut text = String::new();
-        // Writing to a string can not fail.
+        // Writing to a string cannot fail.
         let _ = encode(&mut text, &self.registry);
         text
     }

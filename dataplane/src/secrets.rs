@@ -40,7 +40,7 @@ impl FromIterator<(String, String)> for SecretVariables {
     }
 }
 
-/// A secret that is referred to and can not be used.
+/// A secret that is referred to and cannot be used.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct MissingSecret {
     /// Name of the Secret.

@@ -20,11 +20,11 @@ const RECORDS_GRACE: Duration = Duration::from_secs(2);
 /// How long a request or an answer that is on its way may take when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(1);
 
-/// A port that can not be listened on, or a server that broke.
+/// A port that cannot be listened on, or a server that broke.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The port is taken or not allowed.
-    #[error("can not listen on {address}: {reason}; free the port, or set {variable} to another")]
+    #[error("cannot listen on {address}: {reason}; free the port, or set {variable} to another")]
     Listen {
         /// The address.
         address: SocketAddr,

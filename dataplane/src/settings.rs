@@ -44,7 +44,7 @@ pub struct Settings {
     pub policy_variables: Vec<String>,
 }
 
-/// Settings that can not be used: one line each.
+/// Settings that cannot be used: one line each.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct SettingsError(pub Vec<String>);

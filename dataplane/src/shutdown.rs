@@ -29,7 +29,7 @@ impl Shutdown {
     /// when it begins: the config may have changed since the start.
     ///
     /// # Errors
-    /// Signals can not be handled here.
+    /// Signals cannot be handled here.
     pub async fn on_signals(self, in_flight_grace: impl Fn() -> Duration) -> std::io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let drain = tokio::select! {

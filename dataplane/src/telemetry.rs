@@ -21,7 +21,7 @@ pub fn dropped_lines() -> u64 {
 /// Starts logging to standard error.
 ///
 /// # Errors
-/// A line for each variable that can not be used, with its value and what is allowed.
+/// A line for each variable that cannot be used, with its value and what is allowed.
 pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<LogGuard, Vec<String>> {
     let filter_text = filter.unwrap_or(DEFAULT_FILTER);
     let filter = EnvFilter::try_new(filter_text).map_err(|e| format!("RUST_LOG: {filter_text}: {e}"));

@@ -36,19 +36,19 @@ pub struct Model {
     client: Client,
 }
 
-/// A model that can not be called.
+/// A model that cannot be called.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
     /// The CA bundle is no PEM.
     #[error("holds no certificate that TLS can use; it must be PEM: -----BEGIN CERTIFICATE----- and so on")]
     CaBundle,
-    /// The client can not be built.
-    #[error("the HTTP client can not be built")]
+    /// The client cannot be built.
+    #[error("the HTTP client cannot be built")]
     Client(#[source] reqwest::Error),
 }
 
 impl Model {
-    /// Prepares a model for calls. A key that can not stand in a header counts as none: `secrets` reports it.
+    /// Prepares a model for calls. A key that cannot stand in a header counts as none: `secrets` reports it.
     ///
     /// # Errors
     /// The CA bundle is unusable.
@@ -98,7 +98,7 @@ impl Model {
 /// Checks that a CA bundle can be used.
 ///
 /// # Errors
-/// It can not.
+/// It cannot.
 pub fn check_ca_bundle(pem: &str) -> Result<(), ModelError> {
     client(Some(pem)).map(drop)
 }

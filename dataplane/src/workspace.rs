@@ -1,7 +1,7 @@
 //! Reads the files that a caller names, below the configured roots and nowhere else.
 //!
-//! Opening goes through a directory handle that can not be left, neither by `..` nor by a symbolic link, whatever is
-//! swapped underneath meanwhile. A file that can not be read is named in the prompt with the reason; it is no error.
+//! Opening goes through a directory handle that cannot be left, neither by `..` nor by a symbolic link, whatever is
+//! swapped underneath meanwhile. A file that cannot be read is named in the prompt with the reason; it is no error.
 
 use std::{
     io::Read,
@@ -88,7 +88,7 @@ fn read_below(root: &Path, below: &Path) -> Result<String, String> {
         std::io::ErrorKind::PermissionDenied => {
             "the server may not read it, or a link leads out of the workspace".to_string()
         }
-        _ => "it can not be read".to_string(),
+        _ => "it cannot be read".to_string(),
     };
     let root = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;
     // Before opening: a pipe or a device would block or never end.

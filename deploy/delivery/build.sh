@@ -3,7 +3,7 @@
 # that nothing of the build itself needs a network. From one commit and one base image it is the same every time, byte for byte.
 # usage: build.sh routing|routing-operator FILE
 #   VERSION         of the programs, else that of version.sh
-#   BASE_IMAGES     a folder with the images of FROM lines that can not be pulled: OCI layouts, each in a folder named like
+#   BASE_IMAGES     a folder with the images of FROM lines that cannot be pulled: OCI layouts, each in a folder named like
 #                   the image is for short, such as rust:1.95-bookworm
 #   BUILDKIT_HOST   of buildctl: where the daemon listens
 #   ROUTING_CACHE   where the crates are kept, else ~/.cache/routing

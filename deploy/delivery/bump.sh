@@ -20,7 +20,7 @@ fail() {
     exit 1
 }
 
-# The folder is deleted in the commit before it is written, so it can not be the whole repository.
+# The folder is deleted in the commit before it is written, so it cannot be the whole repository.
 check_settings() {
     type -P git >/dev/null || fail "git is missing: install it"
     [ -n "$url" ] || fail "GITOPS_URL: is missing; it is the address of the GitOps repository"
@@ -60,7 +60,7 @@ prepare() {
 # Prints the branch's newest commit, or nothing when the repository is empty.
 tip() {
     local heads found names
-    heads=$(in_work ls-remote --heads origin) || fail "$url: can not be read; Git said why"
+    heads=$(in_work ls-remote --heads origin) || fail "$url: cannot be read; Git said why"
     found=$(awk -v "branch=refs/heads/$branch" '$2 == branch {print $1}' <<<"$heads")
     if [ -z "$found" ] && [ -n "$heads" ]; then
         names=$(awk 'NR < 10 {sub("refs/heads/", " ", $2); printf "%s", $2}' <<<"$heads")

@@ -51,7 +51,7 @@ own_recipients() {
 
 make_key() {
     local said
-    (umask 077 && mkdir -p "$(dirname "$key_file")") || fail "$key_file: its folder can not be made"
+    (umask 077 && mkdir -p "$(dirname "$key_file")") || fail "$key_file: its folder cannot be made"
     said=$(age-keygen -o "$key_file" 2>&1) || fail "$said"
     say "made the key $key_file: keep a copy in a safe place; without it nobody reads the secrets"
 }
@@ -75,7 +75,7 @@ encrypt() { sops --config "$rules" encrypt --encrypted-regex "$encrypted" --file
 
 recipients() {
     echo 'stringData: {probe: nothing}' | encrypt | sed -n 's/^ *-* *recipient: *//p' ||
-        fail "$rules: sops can not encrypt $file by it; it needs a rule with path_regex: secrets\\.enc\\.yaml\$, and age: your recipient"
+        fail "$rules: sops cannot encrypt $file by it; it needs a rule with path_regex: secrets\\.enc\\.yaml\$, and age: your recipient"
 }
 
 # Else the key that is handed to the cluster would be of no use there.
@@ -110,7 +110,7 @@ otherwise() {
 
 not_given() {
     case $2 in
-        'as before') value_in_file "$1" || fail "$1: can not be decrypted in $file" ;;
+        'as before') value_in_file "$1" || fail "$1: cannot be decrypted in $file" ;;
         made) od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' ;;
         *) fail "$1: is missing; set the variable, or run this where it can be typed" ;;
     esac

@@ -77,7 +77,7 @@ def report(hook, outcome):
             )
         except OSError as error:
             state["reported"].pop()
-            raise SystemExit(f"{binary} can not be run ({error.strerror}); set ROUTING_BIN. Nothing was reported")
+            raise SystemExit(f"{binary} cannot be run ({error.strerror}); set ROUTING_BIN. Nothing was reported")
     if done.returncode != 0:
         raise SystemExit(done.stderr.strip() + "\nTo try again: " + shlex.join(command))
     print("Outcome reported to routing: {} {}, decision {}".format(last["skill"], outcome, last["decision"]))

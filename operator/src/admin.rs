@@ -33,7 +33,7 @@ impl Readiness {
         self.set(Ok(what));
     }
 
-    /// It can not, for this reason.
+    /// It cannot, for this reason.
     pub fn not_ready(&self, why: String) {
         self.set(Err(why));
     }

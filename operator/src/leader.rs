@@ -64,8 +64,8 @@ async fn lease(settings: &Settings, client: &Client, readiness: &Readiness) -> L
             Ok(manager) => return manager,
             Err(error) => {
                 let namespace = &settings.pod_namespace;
-                tracing::warn!(lease = LEASE, %namespace, %error, "the lease can not be read");
-                readiness.not_ready(format!("the lease {namespace}/{LEASE} can not be read: {error}"));
+                tracing::warn!(lease = LEASE, %namespace, %error, "the lease cannot be read");
+                readiness.not_ready(format!("the lease {namespace}/{LEASE} cannot be read: {error}"));
             }
         }
         tokio::time::sleep(RETRY).await;

@@ -34,11 +34,11 @@ use crate::{admin::Readiness, metrics::Metrics};
 /// Why the operator ended.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The settings of the cluster's client can not be used.
+    /// The settings of the cluster's client cannot be used.
     #[error("no way to reach the cluster: {0}; run it in a pod, or set KUBECONFIG")]
     Cluster(String),
-    /// The admin port can not be listened on.
-    #[error("can not listen on {address}: {reason}; free the port, or choose another with --admin-address")]
+    /// The admin port cannot be listened on.
+    #[error("cannot listen on {address}: {reason}; free the port, or choose another with --admin-address")]
     Listen {
         /// The address.
         address: std::net::SocketAddr,
@@ -53,7 +53,7 @@ pub enum OperatorError {
 /// Runs until the token is cancelled: the admin port at once, the controller whenever this replica holds the lease.
 ///
 /// # Errors
-/// The admin port can not be served.
+/// The admin port cannot be served.
 pub async fn run(settings: Settings, clients: Clients, stop: CancellationToken) -> Result<(), OperatorError> {
     let address = settings.admin_address;
     let listener = TcpListener::bind(address).await.map_err(|reason| OperatorError::Listen { address, reason })?;

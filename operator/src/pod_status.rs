@@ -74,7 +74,7 @@ pub struct SkillReport {
 /// The client for pods: short time-outs, no proxy, no redirects, no TLS.
 ///
 /// # Errors
-/// The client can not be built.
+/// The client cannot be built.
 pub fn client() -> reqwest::Result<Client> {
     Client::builder()
         .timeout(TIMEOUT)
@@ -108,7 +108,7 @@ pub async fn ask(client: &Client, ip: IpAddr) -> Result<PodStatus, String> {
     Ok(shown(status))
 }
 
-/// What is repeated of a pod's answer is bounded, and can not forge a line.
+/// What is repeated of a pod's answer is bounded, and cannot forge a line.
 fn shown(mut status: PodStatus) -> PodStatus {
     if let Some(refused) = &mut status.refused {
         refused.reason = printable(refused.reason.trim(), REASON_MAX);

@@ -10,7 +10,7 @@ const DEFAULT_FILTER: &str = "info,kube_client=off,kube_runtime=error,kube_lease
 /// Starts logging to standard error.
 ///
 /// # Errors
-/// A line for each variable that can not be used, with its value and what is allowed.
+/// A line for each variable that cannot be used, with its value and what is allowed.
 pub fn start() -> Result<(), Vec<String>> {
     let set = |name: &str| std::env::var(name).ok().filter(|text| !text.is_empty());
     let filter_text = set("RUST_LOG").unwrap_or_else(|| DEFAULT_FILTER.into());

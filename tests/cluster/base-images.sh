@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes, in the store of buildah.sh, the images that the Dockerfiles begin with, for a machine that can not pull them: from
+# Makes, in the store of buildah.sh, the images that the Dockerfiles begin with, for a machine that cannot pull them: from
 # Debian's packages and, for the one of Rust, this machine's toolchain. An image of that name is kept, unless it was made
 # here from something else. The one of Rust is also put where BuildKit gets it, as an OCI layout in images/base of the cache
 # folder.

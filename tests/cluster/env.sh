@@ -16,7 +16,7 @@ node=node1
 node_address=172.30.255.1
 pod_range=10.244.0.0/16
 service_range=10.96.0.0/16
-# The first 76 of them are given only to Services that name one: the ports that tests name can not be another's by chance.
+# The first 76 of them are given only to Services that name one: the ports that tests name cannot be another's by chance.
 node_ports=30310-32767
 api_service=10.96.0.1 # the first address of the range is the API server's
 dns_service=10.96.0.10

@@ -21,7 +21,7 @@ fail() {
     exit 1
 }
 
-# The full name: the one that a cluster sees, whatever the builder makes of a short one. A tag can not have a +.
+# The full name: the one that a cluster sees, whatever the builder makes of a short one. A tag cannot have a +.
 tag_of() {
     case $1 in
         routing | routing-operator) echo "docker.io/library/$1:${version//+/_}" ;;

@@ -57,7 +57,7 @@ remove_files() {
 
 pods_down() {
     within 20 kill_pods || { echo "processes of pods that do not end: $(pod_processes | tr '\n' ' ')" >&2; return 1; }
-    within 20 remove_groups || { echo "control groups that can not be removed: $(pod_groups | tr '\n' ' ')" >&2; return 1; }
+    within 20 remove_groups || { echo "control groups that cannot be removed: $(pod_groups | tr '\n' ' ')" >&2; return 1; }
     unmount
     remove_files
 }

@@ -88,7 +88,7 @@ machine_faults() {
     if [ "$(id -u)" != 0 ]; then
         echo "root: the cluster sets up a network and mounts; run this as root"
     elif [ ! -w $groups ]; then
-        echo "control groups: $groups can not be written to; a container that is to run a cluster has to be privileged"
+        echo "control groups: $groups cannot be written to; a container that is to run a cluster has to be privileged"
     fi
     for controller in cpu cpuset memory pids; do
         if [ -e $groups/$controller ] || grep --quiet --word-regexp $controller $groups/cgroup.controllers 2>/dev/null; then continue; fi

@@ -40,7 +40,7 @@ impl Cluster {
     /// The administrator's client, for the runtime of this test.
     ///
     /// # Panics
-    /// It can not be made.
+    /// It cannot be made.
     pub async fn client(&self) -> Client {
         Client::try_from(self.admin_config().await).expect("a client")
     }
@@ -48,7 +48,7 @@ impl Cluster {
     /// What a client of the administrator is made from.
     ///
     /// # Panics
-    /// It can not be made.
+    /// It cannot be made.
     pub async fn admin_config(&self) -> Config {
         let _ = crate::http();
         let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
@@ -71,7 +71,7 @@ impl Cluster {
     /// Runs kubectl as the administrator.
     ///
     /// # Panics
-    /// It can not be run.
+    /// It cannot be run.
     pub fn kubectl(&self, arguments: &[&str]) -> Kubectl {
         self.kubectl_with(arguments, "")
     }
@@ -79,7 +79,7 @@ impl Cluster {
     /// Runs kubectl as the administrator, with something on its standard input.
     ///
     /// # Panics
-    /// It can not be run.
+    /// It cannot be run.
     pub fn kubectl_with(&self, arguments: &[&str], input: &str) -> Kubectl {
         let mut child = self
             .kubectl_command(arguments)
@@ -126,7 +126,7 @@ impl Cluster {
     /// Makes a namespace of its own for a test; its pods must be as restricted as the standard asks.
     ///
     /// # Panics
-    /// It can not be made.
+    /// It cannot be made.
     #[must_use]
     pub fn namespace(&self, name: &str) -> String {
         let document = format!(

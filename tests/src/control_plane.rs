@@ -177,7 +177,7 @@ impl ControlPlane {
     /// What the API server recorded of requests by the operator's namespace.
     ///
     /// # Panics
-    /// The record can not be read.
+    /// The record cannot be read.
     #[must_use]
     pub fn audit(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.join("audit.log")).unwrap_or_default();

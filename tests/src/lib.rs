@@ -63,7 +63,7 @@ pub fn required(variable: &str) -> PathBuf {
 /// An HTTP client that waits long enough for a busy machine.
 ///
 /// # Panics
-/// The client can not be built.
+/// The client cannot be built.
 #[must_use]
 pub fn http() -> reqwest::Client {
     static PROVIDER: Once = Once::new();

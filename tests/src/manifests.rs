@@ -9,7 +9,7 @@ use crate::{cluster::deploy, required};
 /// The objects of a kustomization below `deploy`, by kind and name.
 ///
 /// # Panics
-/// It can not be built.
+/// It cannot be built.
 #[must_use]
 pub fn built(folder: &str) -> BTreeMap<String, Value> {
     let output = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"))

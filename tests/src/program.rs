@@ -20,7 +20,7 @@ pub fn binary() -> PathBuf {
 /// Runs the binary to its end with these variables and no others.
 ///
 /// # Panics
-/// It can not be run.
+/// It cannot be run.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Output {
     command(arguments, folder).envs(variables.iter().copied()).output().expect("the binary runs")
 }
@@ -67,7 +67,7 @@ impl Program {
     /// `routing serve --policy policy.yaml` in its own folder.
     ///
     /// # Panics
-    /// The file can not be written.
+    /// The file cannot be written.
     #[must_use]
     pub fn serve_policy(policy: &str) -> Self {
         let mut program = Self::serve();
@@ -240,7 +240,7 @@ impl Running {
     /// Sends a signal, by name.
     ///
     /// # Panics
-    /// It can not be sent.
+    /// It cannot be sent.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill runs");
         assert!(status.success());

@@ -55,7 +55,7 @@ fn check_answers_scripts_too_and_takes_several_files() {
     assert_eq!(valid, [&json!(true), &json!(false), &json!(false)]);
     assert_eq!(report[0]["skills"], json!(["code_review", "debug", "retrospective", "trainer"]));
     assert_eq!(report[1]["problems"][0]["position"], json!({"line": 5, "column": 14}));
-    assert!(report[2]["problems"][0]["message"].as_str().is_some_and(|message| message.contains("can not be read")));
+    assert!(report[2]["problems"][0]["message"].as_str().is_some_and(|message| message.contains("cannot be read")));
     assert!(program::run(&["check", "good.yaml"], &[], folder.path()).status.success());
     assert_eq!(program::run(&["check"], &[], folder.path()).status.code(), Some(2), "no file is a usage error");
 }
@@ -73,7 +73,7 @@ fn a_config_map_reference_needs_its_folder() {
         "{printed}"
     );
     let (valid, printed) = check(&policy("http://a", "l", "c", stages), &["--configmaps", "maps"]);
-    assert!(!valid && printed.contains("prompts/debug.md") && printed.contains("can not be read"), "{printed}");
+    assert!(!valid && printed.contains("prompts/debug.md") && printed.contains("cannot be read"), "{printed}");
     let both = format!("{stages}\n  limits: {{inFlight: 0}}");
     let (_, printed) = check(&policy("http://a", "l", "c", &both), &["--configmaps", "maps"]);
     assert!(
@@ -111,7 +111,7 @@ fn a_refused_policy_refuses_the_start() {
     }
     let output = program::run(&["--policy", "none.yaml"], &[], folder.path());
     assert!(
-        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("none.yaml: can not be read"),
+        !output.status.success() && String::from_utf8_lossy(&output.stderr).contains("none.yaml: cannot be read"),
         "{output:?}"
     );
 }
@@ -257,7 +257,7 @@ async fn files_are_read_below_the_workspaces_only_and_others_are_named_in_the_pr
     let routing = program.start().await;
     let files = ["main.rs", "../../etc/passwd", "/etc/passwd", "escape", "missing.rs", "bidi\u{202e}.rs"];
     let result = routing.mcp().result("code_review", json!({"project_root": root, "files": files})).await;
-    assert!(!result.is_error(), "a file that can not be read is no error");
+    assert!(!result.is_error(), "a file that cannot be read is no error");
     let prompt = models.received()[0].message(1).to_string();
     assert!(prompt.contains("fn main() { answer() }"), "{prompt}");
     for named in ["../../etc/passwd", "/etc/passwd", "escape", "missing.rs", "bidi\\u{202e}.rs"] {

@@ -128,7 +128,7 @@ async fn wrong_entries_are_refused_by_name_and_nothing_is_kept_of_them() {
     }
     let foreign =
         brain.mcp().post().header("origin", "http://evil.example").body("{}").send().await.expect("an answer");
-    assert_eq!(foreign.status(), 403, "a page can not report outcomes");
+    assert_eq!(foreign.status(), 403, "a page cannot report outcomes");
     let sessions = format!("{}/sessions/s", brain.base_url());
     for (site, status) in [("same-origin", 403), ("cross-site", 403), ("none", 200)] {
         let response = http().get(&sessions).header("sec-fetch-site", site).send().await.expect("an answer");

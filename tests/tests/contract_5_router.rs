@@ -161,7 +161,7 @@ async fn a_private_authority_is_honoured_and_an_unknown_one_is_not() {
     let (_server, ca) = tls_model(port, folder.path()).await;
     let url = format!("https://127.0.0.1:{port}");
     let unknown = Program::serve_policy(&policy(&url, "l", "c", "skills: [{name: debug, route: Local}]")).start().await;
-    assert!(unknown.mcp().debug("x").await.text(0).contains("the endpoint can not be reached"));
+    assert!(unknown.mcp().debug("x").await.text(0).contains("the endpoint cannot be reached"));
 
     let indented = ca.lines().map(|line| format!("        {line}\n")).collect::<String>();
     let with_ca = format!("upstream:\n    url: {url}\n    caBundle:\n      text: |\n{indented}");

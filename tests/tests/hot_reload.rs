@@ -218,7 +218,7 @@ async fn an_invalid_file_and_a_removed_one_change_nothing_and_are_reported() {
         accepted(&routing).await;
     }
     fs::remove_file(&path).expect("removed");
-    refused(&routing, "can not be read").await;
+    refused(&routing, "cannot be read").await;
     assert_eq!(routing.mcp().debug("x").await.text(0), "answer of one");
     fs::write(&path, with("two", "")).expect("written");
     answered_by(&routing, "two").await;

@@ -74,7 +74,7 @@ fn every_script_that_a_step_calls_is_there_and_can_be_run() {
         for script in scripts(&run) {
             let file =
                 fs::metadata(checkout().join(script)).unwrap_or_else(|error| panic!("{name}: {script}: {error}"));
-            assert!(file.is_file() && file.permissions().mode() & 0o111 == 0o111, "{name}: {script} can not be run");
+            assert!(file.is_file() && file.permissions().mode() & 0o111 == 0o111, "{name}: {script} cannot be run");
             called += 1;
         }
     }

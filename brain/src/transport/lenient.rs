@@ -30,7 +30,7 @@ pub(super) async fn lenient(mut request: Request, next: Next) -> Response {
     json_rpc(next.run(request).await).await
 }
 
-/// Fills in what bare clients leave out, and refuses what can not be answered.
+/// Fills in what bare clients leave out, and refuses what cannot be answered.
 // The error is the response itself, built once for a refused request.
 #[allow(clippy::result_large_err)]
 fn admit(request: &mut Request) -> Result<(), Response> {

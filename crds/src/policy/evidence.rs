@@ -55,7 +55,7 @@ pub struct Evidence {
     /// With fewer outcomes than this a skill counts as not measured.
     #[schemars(range(min = 1, max = 1_000_000), extend("format" = "int32"))]
     pub min_samples: u32,
-    /// While the brain can not be reached, the last known pass rate is kept this long; then the skill counts as
+    /// While the brain cannot be reached, the last known pass rate is kept this long; then the skill counts as
     /// not measured. "0s": never kept.
     #[schemars(with = "crate::period::PeriodOrZero")]
     pub hold_for: Period,

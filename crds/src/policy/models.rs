@@ -25,7 +25,7 @@ pub struct Model {
     pub name: String,
 
     /// Merged into every request to this model, for example `max_tokens` or `temperature`.
-    /// `model`, `messages` and `stream` can not be set.
+    /// `model`, `messages` and `stream` cannot be set.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schemars(schema_with = "super::skill::free_form_object")]
     pub parameters: Map<String, Value>,

@@ -81,7 +81,7 @@ pub enum OnLocalError {
     Fail,
 }
 
-/// Schema of an object whose content Kubernetes does not look into. Atomic: two writers can not mix halves of it.
+/// Schema of an object whose content Kubernetes does not look into. Atomic: two writers cannot mix halves of it.
 pub(super) fn free_form_object(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({
         "type": "object",

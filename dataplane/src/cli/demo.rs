@@ -107,7 +107,7 @@ async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> R
         return Ok(None);
     }
     let failed =
-        |e: std::io::Error| CliError::Message(format!("the stand-in models can not listen on {LOOPBACK}: {e}"));
+        |e: std::io::Error| CliError::Message(format!("the stand-in models cannot listen on {LOOPBACK}: {e}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     variables.insert("LITELLM_BASE_URL".into(), format!("http://{address}"));

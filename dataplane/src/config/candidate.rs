@@ -228,12 +228,12 @@ fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String,
 }
 
 fn read_bounded(path: &Path) -> Result<String, String> {
-    let metadata = fs::metadata(path).map_err(|e| format!("can not be read: {e}"))?;
+    let metadata = fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?;
     if !metadata.is_file() {
         return Err("is not a file".into());
     }
     if metadata.len() > MAX_BYTES as u64 {
         return Err(format!("is larger than {MAX_BYTES} bytes"));
     }
-    fs::read_to_string(path).map_err(|e| format!("can not be read: {e}"))
+    fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))
 }

@@ -1,4 +1,4 @@
-//! Starts a config, and replaces it when what it was made from changes. A config that can not run never replaces one
+//! Starts a config, and replaces it when what it was made from changes. A config that cannot run never replaces one
 //! that does.
 
 use std::sync::{
@@ -35,9 +35,9 @@ pub struct Refused {
 #[derive(Debug, thiserror::Error)]
 #[error("{policy}{}", last_good.as_ref().map(|r| format!("\nnor can the last good one run:\n{r}")).unwrap_or_default())]
 pub struct StartError {
-    /// Why the policy can not.
+    /// Why the policy cannot.
     pub policy: Refusal,
-    /// Why the last good one can not, if there is one.
+    /// Why the last good one cannot, if there is one.
     pub last_good: Option<Refusal>,
 }
 

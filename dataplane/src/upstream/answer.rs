@@ -62,7 +62,7 @@ pub(super) fn parse(body: &[u8], gateway: &Gateway) -> Result<Answer, AttemptErr
     })
 }
 
-/// The `error.type` of a body, when it is a plain lower-case word: an endpoint can not make us repeat a prompt or a key.
+/// The `error.type` of a body, when it is a plain lower-case word: an endpoint cannot make us repeat a prompt or a key.
 pub(super) fn error_type(body: &[u8]) -> Option<String> {
     serde_json::from_slice(body).ok().as_ref().and_then(type_of)
 }

@@ -12,7 +12,7 @@ pub enum AttemptError {
         after: Duration,
     },
     /// No connection.
-    #[error("the endpoint can not be reached")]
+    #[error("the endpoint cannot be reached")]
     Unreachable,
     /// The connection broke before the answer was complete.
     #[error("the connection broke before the answer was complete")]

@@ -44,7 +44,7 @@ pub struct Memory {
     pub unsettled_since: Option<(Option<String>, Instant)>,
     /// When pass rates were last written.
     pub skills_written: Option<Instant>,
-    /// What was last said about a policy that can not be read.
+    /// What was last said about a policy that cannot be read.
     pub undecodable: Option<String>,
 }
 

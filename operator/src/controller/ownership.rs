@@ -30,7 +30,7 @@ pub fn owner(object: &ObjectMeta, policy: &str, policy_uid: &str) -> Owner {
     match references.iter().find(|reference| reference.controller == Some(true)) {
         Some(other) if other.kind == "RoutingPolicy" && other.name == policy => Owner::PreviousPolicy,
         Some(other) => Owner::Other(format!("{} {}", other.kind, other.name)),
-        // Who has a controller can not be handed over: the two would fight for it.
+        // Who has a controller cannot be handed over: the two would fight for it.
         None if is_handed_over => Owner::ThisPolicy,
         None if annotation(object, labels::POLICY_UID) == Some(policy_uid) => Owner::ThisPolicy,
         None => Owner::Other("nobody that it names".into()),

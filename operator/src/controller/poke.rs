@@ -60,7 +60,7 @@ pub async fn poke(
         if annotations.is_empty() {
             continue;
         }
-        // A pod that can not be told must not keep the rest from being reported.
+        // A pod that cannot be told must not keep the rest from being reported.
         match annotate(namespace, pod, &annotations).await {
             Ok(()) => context.metrics.poked(),
             Err(error) => tracing::warn!(namespace = %namespace.name, %error, "a pod is not told of its config"),

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 type Guarded = DeserializeGuard<RoutingPolicy>;
 
-/// A policy, or why it can not be read, and what this version does not know of it.
+/// A policy, or why it cannot be read, and what this version does not know of it.
 #[derive(Clone, Debug)]
 pub struct Policy {
     /// What this version knows.

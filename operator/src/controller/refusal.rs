@@ -7,7 +7,7 @@ use kube::{Error, core::Status};
 
 use super::{MESSAGE_MAX, child::ChildKey, pace, status::reason};
 
-/// A child that can not be made what it is to be. Trying at once again does not help.
+/// A child that cannot be made what it is to be. Trying at once again does not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// The child.
@@ -61,7 +61,7 @@ fn refusal(status: &Status) -> Option<(&'static str, &'static str)> {
         403 if says("exceeded quota") => Some((reason::QUOTA_EXCEEDED, "raise the namespace's ResourceQuota")),
         403 => Some((reason::FORBIDDEN, "see the operator's ClusterRole, and what admission allows")),
         422 if says("field is immutable") => {
-            Some((reason::CHILD_INVALID, "it can not become what it is to be: delete it, and it is made anew"))
+            Some((reason::CHILD_INVALID, "it cannot become what it is to be: delete it, and it is made anew"))
         }
         400 | 422 => Some((reason::CHILD_INVALID, "correct the field of spec that it comes from")),
         _ => None,

@@ -39,7 +39,7 @@ pub fn render(name: &str, spec: &RoutingPolicySpec, unknown: &[UnknownField]) ->
             text.len()
         ));
     }
-    let hash = Document::parse(&text).map_err(|e| format!("spec: can not be read back by a pod: {e}"))?.hash;
+    let hash = Document::parse(&text).map_err(|e| format!("spec: cannot be read back by a pod: {e}"))?.hash;
     Ok(Rendered { text, hash })
 }
 

@@ -26,7 +26,7 @@ pub struct Valid {
     pub unknown_fields: Vec<String>,
 }
 
-/// A policy that can not be run: somebody must change it.
+/// A policy that cannot be run: somebody must change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     /// The reason of the conditions.

@@ -52,7 +52,7 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
     let pods = match pod_status::client() {
         Ok(pods) => pods,
         Err(error) => {
-            tracing::error!(%error, "the client for pods can not be built");
+            tracing::error!(%error, "the client for pods cannot be built");
             return;
         }
     };
@@ -104,7 +104,7 @@ async fn until_the_crd_is_there(settings: &Settings, client: &Client, readiness:
         let why = if missing {
             "the CustomResourceDefinition of RoutingPolicy is not installed: kubectl apply -k crds".to_string()
         } else {
-            format!("RoutingPolicies can not be listed: {error}")
+            format!("RoutingPolicies cannot be listed: {error}")
         };
         tracing::warn!(%why, "not watching yet");
         readiness.not_ready(why);

@@ -36,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// Where pods have their config.
 const CONFIG_FOLDER: &str = "/var/run/routing";
-/// Pods whose image has this in its name can not be started.
+/// Pods whose image has this in its name cannot be started.
 pub const NO_SUCH_IMAGE: &str = "no-such-image";
 
 /// The stand-in for one namespace; pods end with it.
@@ -75,7 +75,7 @@ impl Kubelet {
     /// Starts it for the pods of a namespace, on a node of its own.
     ///
     /// # Panics
-    /// The node can not be made.
+    /// The node cannot be made.
     pub async fn start(plane: &ControlPlane, namespace: &str) -> Self {
         let node = format!("node-of-{namespace}");
         plane.kubectl_with(&["apply", "--filename", "-"], &node_document(&node)).expect_worked();
@@ -113,7 +113,7 @@ impl Kubelet {
     }
 
     /// From the next time on that a pod's files are looked at, its `policy.yaml` is this instead of what the ConfigMap has:
-    /// as if the pod were of a version that can not run it.
+    /// as if the pod were of a version that cannot run it.
     ///
     /// # Panics
     /// Another test panicked with it.

@@ -20,7 +20,7 @@ fn what_a_release_can_not_be_made_of_is_refused_with_the_cure() {
     for (name, value, expected) in [
         ("GITOPS_URL", "", "GITOPS_URL: is missing"),
         ("GITOPS_URL", "https://me:secret@gitea.example/gitops.git", "GITOPS_USER and GITOPS_PASSWORD"),
-        ("GITOPS_URL", "/nowhere/at/all", "/nowhere/at/all: can not be read"),
+        ("GITOPS_URL", "/nowhere/at/all", "/nowhere/at/all: cannot be read"),
         ("GITOPS_USER", "me", "GITOPS_PASSWORD: is missing"),
         ("GITOPS_BRANCH", "production", "no branch production; it has main"),
         ("GITOPS_FOLDER", ".", "GITOPS_FOLDER: .: must be a folder"),

@@ -91,7 +91,7 @@ async fn prepared(site: &Site, name: &str) -> Repository {
 }
 
 /// What stands beside the cluster; none, and says so, where the cluster is not the one of `make cluster`: another's nodes
-/// can not pull from this machine, and may have a Flux of their own.
+/// cannot pull from this machine, and may have a Flux of their own.
 async fn own_site() -> Option<&'static Site> {
     if !setup::is_own_cluster() {
         println!("left out: Flux and the registry run beside the cluster of `make cluster` only");

@@ -156,7 +156,7 @@ fn programmed(observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
         return Finding::stalled(if quota { reason::QUOTA_EXCEEDED } else { reason::PODS_REFUSED }, message);
     }
     if let Some((pod, why)) = pods.iter().filter(|pod| pod.ready).find_map(unreachable) {
-        return Finding::new("Unknown", reason::POD_UNREACHABLE, format!("pod {pod} can not be asked: {why}"));
+        return Finding::new("Unknown", reason::POD_UNREACHABLE, format!("pod {pod} cannot be asked: {why}"));
     }
     if pods.iter().any(|pod| other_config(&pod)) {
         return Finding::new("False", reason::CONFIG_PENDING, progress(observed, counts));

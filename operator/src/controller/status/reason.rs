@@ -2,7 +2,7 @@
 
 /// Accepted: the policy is valid.
 pub const ACCEPTED: &str = "Accepted";
-/// The policy can not be run as it is: the message names path and value.
+/// The policy cannot be run as it is: the message names path and value.
 pub const INVALID: &str = "Invalid";
 /// The config is larger than a ConfigMap holds.
 pub const TOO_LARGE: &str = "TooLarge";

@@ -23,7 +23,7 @@ pub(super) fn counts(observed: &Observed<'_>) -> ReplicaCounts {
 /// How far the Deployment is.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rollout {
-    /// Why it makes no pods, if it can not.
+    /// Why it makes no pods, if it cannot.
     pub refused: Option<String>,
     /// What it still waits for, if anything.
     pub waiting: Option<String>,

@@ -58,7 +58,7 @@ fn summary(status: &RoutingPolicyStatus) -> String {
     ready.map(|ready| format!("{} {}", ready.status, ready.reason)).unwrap_or_default()
 }
 
-/// Says on a policy that can not even be read what is wrong with it. Once: its time would differ at every look.
+/// Says on a policy that cannot even be read what is wrong with it. Once: its time would differ at every look.
 ///
 /// # Errors
 /// The API server did not take it.
@@ -73,7 +73,7 @@ pub async fn report_undecodable(context: &Context, invalid: &InvalidObject) -> R
         type_: kind.into(),
         status: status.into(),
         reason: reason::INVALID.into(),
-        message: format!("can not be read: {}", without_values(&invalid.error)),
+        message: format!("cannot be read: {}", without_values(&invalid.error)),
         last_transition_time: Time(whole_seconds(Timestamp::now())),
         observed_generation: generation,
     };

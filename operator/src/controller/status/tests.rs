@@ -90,7 +90,7 @@ fn each_finding_is_one_chain_of_conditions() {
         (two, rolled_out(2), vec![running("p1")], format!("{accepted}Programmed=False/Progressing Ready=False/Progressing Reconciling=True/Progressing"), "1 of 2 pods run config new"),
         (two, rolled_out(2), vec![other(), running("p2")], format!("{accepted}Programmed=False/ConfigPending Ready=False/ConfigPending Reconciling=True/ConfigPending"), "1 of 2 pods run config new"),
         (two, rolled_out(2), vec![refusing(), running("p2")], format!("{accepted}Programmed=False/ConfigRefused Ready=False/ConfigRefused Reconciling=True/ConfigRefused"), "pod p1 refuses the config: policy.yaml: no"),
-        (two, rolled_out(2), vec![running("p1"), pod("p2", Err("no route"))], format!("{accepted}Programmed=Unknown/PodUnreachable Ready=Unknown/PodUnreachable Reconciling=True/PodUnreachable"), "pod p2 can not be asked: no route"),
+        (two, rolled_out(2), vec![running("p1"), pod("p2", Err("no route"))], format!("{accepted}Programmed=Unknown/PodUnreachable Ready=Unknown/PodUnreachable Reconciling=True/PodUnreachable"), "pod p2 cannot be asked: no route"),
         (two, rolled_out(2), vec![running("p1"), pulling()], format!("{accepted}Programmed=False/PodNotRunning Ready=False/PodNotRunning Reconciling=True/PodNotRunning"), "pod p2: ErrImagePull: no"),
         ("", failed, vec![], format!("{accepted}Programmed=False/QuotaExceeded Ready=False/QuotaExceeded Stalled=True/QuotaExceeded"), "forbidden: exceeded quota: few"),
         ("", problem(reason::NOT_OWNED), vec![running("p1")], format!("{accepted}Programmed=False/NotOwned Ready=False/NotOwned Stalled=True/NotOwned"), "why"),

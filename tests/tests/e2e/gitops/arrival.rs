@@ -1,4 +1,4 @@
-//! From a commit to a routed call, by Flux alone; and what Flux says when that can not be.
+//! From a commit to a routed call, by Flux alone; and what Flux says when that cannot be.
 
 use serde_json::json;
 use tests::{checkout, policies::condition};

@@ -87,7 +87,7 @@ pub async fn applied(name: &str, revision: &str) {
     assert_eq!(last.status, "True", "{name} at {revision}: {last:?}");
 }
 
-/// Waits until a Kustomization says that a commit can not be applied, or is not healthy.
+/// Waits until a Kustomization says that a commit cannot be applied, or is not healthy.
 pub async fn refused(name: &str, revision: &str) -> Ready {
     fetched(revision).await;
     let last = settled(name, revision).await;

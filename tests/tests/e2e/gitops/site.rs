@@ -135,7 +135,7 @@ async fn install_definitions() {
     }
 }
 
-/// As processes of this machine: their images can not be pulled here.
+/// As processes of this machine: their images cannot be pulled here.
 async fn start_controllers(folder: &Path) -> Vec<Supervised> {
     let kubeconfig = std::env::var("E2E_KUBECONFIG").expect("checked before");
     let variables = [
