@@ -1,22 +1,26 @@
 //! The resource as its users write it.
 
 pub mod access;
+pub mod condition;
 pub mod data_plane;
 pub mod evidence;
 pub mod limits;
 pub mod models;
 pub mod quantity;
+pub mod reason;
 pub mod service;
 pub mod skill;
 pub mod status;
 pub mod upstream;
 
 pub use access::{Access, AccessToken};
+pub use condition::ConditionStatus;
 pub use data_plane::{DataPlane, ImagePullPolicy, Resources, SecretName, Workspace};
 pub use evidence::{Brain, Evidence, Thresholds};
 pub use limits::{Limits, Timeouts};
 pub use models::{Model, Models};
 pub use quantity::Quantity;
+pub use reason::{EventType, Reason};
 pub use service::{Service, ServiceType};
 pub use skill::{OnLocalError, RouteMode, SkillSpec, StageSpec};
 pub use status::{Endpoint, ReplicaCounts, RouteStatus, RoutingPolicyStatus, SkillStatus};
@@ -26,7 +30,7 @@ pub use upstream::{ConfigMapKeyRef, SecretKeyRef, TextSource, Upstream};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-/// Which skills are served, by which models, and how well a skill must do on the local model to stay there.
+/// The skills to serve, the two models that answer them, and the pass rates that decide which model a call goes to.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "routing.hyperguild.io",
@@ -37,7 +41,7 @@ use serde::{Deserialize, Serialize};
     derive = "PartialEq",
     shortname = "rp",
     category = "routing",
-    // Flux never deletes the definition, and with it every policy, because a file is gone from Git.
+    // Without this, Flux would delete the definition, and with it every policy, once its file is gone from Git.
     annotation("kustomize.toolkit.fluxcd.io/prune", "disabled"),
     scale(
         spec_replicas_path = ".spec.dataPlane.replicas",
@@ -45,91 +49,92 @@ use serde::{Deserialize, Serialize};
         label_selector_path = ".status.selector"
     ),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].status",
-        description = "Whether the last change runs on every replica and is served"),
+        description = "Whether every replica runs and serves the last change"),
     printcolumn(name = "Replicas", type_ = "integer", json_path = ".status.replicas.desired",
-        description = "Pods asked for"),
+        description = "Pods that should run"),
     printcolumn(name = "Programmed", type_ = "integer", json_path = ".status.replicas.programmed",
         description = "Pods that run the last change"),
     printcolumn(name = "NodePort", type_ = "integer", json_path = ".status.endpoint.nodePort",
-        description = "Port on every node"),
+        description = "Port on every node under which callers reach the data plane"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type=='Ready')].reason",
-        description = "Why it is ready or not", priority = 1),
+        description = "Why the policy is ready or not", priority = 1),
     printcolumn(name = "Floor", type_ = "string", json_path = ".spec.thresholds.floor",
-        description = "From this pass rate up a skill's calls go local", priority = 1),
+        description = "At or above this pass rate a skill's calls go to the local model", priority = 1),
     printcolumn(name = "Ceil", type_ = "string", json_path = ".spec.thresholds.ceil",
         description = "Below this pass rate a skill's calls go to Claude", priority = 1),
     printcolumn(name = "Suspended", type_ = "boolean", json_path = ".spec.suspend",
-        description = "Whether the operator leaves everything as it is", priority = 1),
+        description = "Whether the operator leaves the policy's objects and status unchanged", priority = 1),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
-        .message("metadata.name must be a lower-case letter and then up to 51 of a-z, 0-9 and '-', ending with a letter or digit"),
-    doc = "Serves MCP skills and routes every call to a local model or to Claude by the skill's measured pass rate."
+        .message("metadata.name must be 1 to 52 of a-z, 0-9 and '-', starting with a letter and ending with a letter or digit"),
+    doc = "Serves skills as MCP tools, and routes each call to a local model or to Claude by the skill's pass rate."
 )]
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
 pub struct RoutingPolicySpec {
-    /// The OpenAI-compatible endpoint, for example a LiteLLM proxy, that serves both models.
+    /// The OpenAI-compatible endpoint that serves both models, for example a LiteLLM proxy. A model can have its own.
     pub upstream: Upstream,
 
-    /// The two models that a call can go to.
+    /// The two models that a call can go to: a local one and Claude.
     pub models: Models,
 
-    /// Where pass rates come from and decisions are logged. Absent: no pass rates, so every call goes local.
+    /// The brain: the service that provides pass rates and logs decisions. If absent, there are no pass rates, so every
+    /// call goes to the local model unless its skill is pinned to Claude.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brain: Option<Brain>,
 
-    /// Pass rates that decide the route; a skill may override both.
+    /// The two pass rates that decide the route. A skill can override both.
     #[serde(default)]
     pub thresholds: Thresholds,
 
-    /// How pass rates are asked for, cached and held.
+    /// How pass rates are measured and cached, and how long the last one is used while the brain is unreachable.
     #[serde(default)]
     pub evidence: Evidence,
 
-    /// The skills to serve. Absent: the four built-in ones (code_review, debug, retrospective, trainer).
-    /// Present: exactly these.
+    /// The skills to serve. If absent, the four built-in ones: code_review, debug, retrospective and trainer.
+    /// If present, exactly the skills listed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub skills: Option<Vec<SkillSpec>>,
 
-    /// Who may call, from which browsers' origins and under which host names.
+    /// Who may call: bearer tokens, browser origins and host names.
     #[serde(default)]
     pub access: Access,
 
-    /// How long model calls may take.
+    /// How long a call, and its attempt on the local model, may take.
     #[serde(default)]
     pub timeouts: Timeouts,
 
-    /// How much may happen at once.
+    /// How many calls are worked on at the same time.
     #[serde(default)]
     pub limits: Limits,
 
-    /// Whether an answer carries a second, one-line block with the decision's id, which a model can quote
-    /// when it reports the outcome.
+    /// Whether each answer carries a second content block: one line with the decision's id, which the calling model
+    /// can quote when it reports the outcome.
     #[serde(default)]
     pub decision_line: DecisionLine,
 
-    /// The operator leaves everything as it is while this is true: pods, Services, this status.
+    /// While this is true, the operator changes nothing: no pods, no Services, no status. The pods keep serving.
     #[serde(default)]
     pub suspend: bool,
 
-    /// How callers reach the data plane.
+    /// How callers reach the data plane, which is the pods that serve the skills.
     #[serde(default)]
     pub service: Service,
 
-    /// How the pods run.
+    /// How the pods of the data plane run: number, image, nodes, resources, volumes.
     #[serde(default)]
     pub data_plane: DataPlane,
 }
 
-/// Whether answers carry the decision line.
+/// Whether answers carry the line with the decision's id.
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DecisionLine {
-    /// Every answer carries it.
+    /// Every answer carries the line.
     #[default]
     Show,
-    /// No answer carries it; `_meta` still has the decisions.
+    /// No answer carries the line. Its `_meta` still holds the decisions.
     Hide,
 }
 

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use crds::RoutingPolicy;
+use crds::{RoutingPolicy, policy::Reason};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     ResourceExt,
@@ -22,7 +22,6 @@ use super::{
     memory::{Memory, Sent},
     ownership::{self, Owner},
     refusal::{Meaning, Problem, Refused, meaning},
-    status::reason,
 };
 
 /// Looks that may fail in a row before the status says so.
@@ -101,7 +100,7 @@ fn foreign(policy: &RoutingPolicy, children: &[Child], existing: &BTreeMap<Child
             Owner::PreviousPolicy => {
                 let message =
                     format!("{key} of the deleted policy of this name is still there; the cluster removes it");
-                Some(Problem { key, reason: reason::PREVIOUS_POLICY, message })
+                Some(Problem { key, reason: Reason::PreviousPolicy, message })
             }
             Owner::Other(who) => {
                 let adopt = ownership::ADOPT;
@@ -109,7 +108,7 @@ fn foreign(policy: &RoutingPolicy, children: &[Child], existing: &BTreeMap<Child
                     "{key} belongs to {who} and is left alone, like everything else until this is resolved; remove it, \
                      or hand it over with the annotation {adopt}: {name}"
                 );
-                Some(Problem { key, reason: reason::NOT_OWNED, message })
+                Some(Problem { key, reason: Reason::NotOwned, message })
             }
         }
     };
@@ -150,7 +149,7 @@ async fn apply_one(
         }
         Err(error) => match meaning(&key, error) {
             Meaning::Refused(problem) => {
-                tracing::warn!(namespace = %namespace.name, child = %key, reason = problem.reason, "refused by the API server");
+                tracing::warn!(namespace = %namespace.name, child = %key, reason = problem.reason.as_str(), "refused by the API server");
                 let refused = Refused::after(memory.refused.get(&key), sent, problem.clone());
                 memory.refused.insert(key.clone(), refused);
                 applied.problems.push(problem);
@@ -164,7 +163,7 @@ async fn apply_one(
                     return Err(failed);
                 }
                 applied.problems.push(Problem {
-                    reason: reason::API_ERROR,
+                    reason: Reason::ApiError,
                     message: failed.to_string(),
                     key: key.clone(),
                 });

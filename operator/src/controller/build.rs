@@ -10,7 +10,7 @@ pub mod service;
 
 use std::{collections::BTreeMap, iter};
 
-use crds::{Document, RoutingPolicy, RoutingTable, builtin::BuiltinPrompts, compile, policy::RoutingPolicyStatus};
+use crds::{Document, RoutingPolicy, RoutingTable, builtin::BuiltinPrompts, compile, policy::{RoutingPolicyStatus, condition}};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Service, ServiceAccount},
@@ -22,7 +22,6 @@ use serde::Serialize;
 
 use super::{
     child::{Child, ChildKey, ChildKind},
-    status,
     validate::Valid,
 };
 
@@ -82,7 +81,7 @@ pub fn last_good(existing: &BTreeMap<ChildKey, DynamicObject>, status: Option<&R
     let text = |key: &str| config_map.data.get("data")?.get(key)?.as_str();
     let (current, kept) = (text(config_map::POLICY), text(config_map::LAST_GOOD));
     let ran_everywhere = |status: &RoutingPolicyStatus| {
-        status::is_true(status, status::condition::PROGRAMMED)
+        status.is_true(condition::PROGRAMMED)
             && status.replicas.is_some_and(|replicas| replicas.programmed > 0)
             && status.config_hash == current.and_then(|text| Some(Document::parse(text).ok()?.hash))
     };

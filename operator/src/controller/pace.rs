@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crds::policy::RoutingPolicyStatus;
+use crds::policy::{RoutingPolicyStatus, condition};
 use kube::runtime::controller::Action;
 
 use super::{
     apply::Applied,
     memory::Memory,
-    status::{condition, is_true},
 };
 
 /// The longest wait after failed looks.
@@ -41,7 +40,7 @@ fn doubled(first: Duration, times: u32, most: Duration) -> Duration {
 
 /// When to look again, though nothing changed meanwhile.
 pub fn next_look(status: &RoutingPolicyStatus, applied: &Applied, resync: Duration, memory: &mut Memory) -> Action {
-    if is_true(status, condition::READY) {
+    if status.is_true(condition::READY) {
         memory.unsettled_since = None;
         return Action::requeue(resync);
     }
@@ -52,7 +51,7 @@ pub fn next_look(status: &RoutingPolicyStatus, applied: &Applied, resync: Durati
     }
     let age = memory.unsettled_since.as_ref().map_or(Duration::ZERO, |(_, since)| since.elapsed());
     let mut wait = [FRESH, YOUNG].into_iter().find(|(until, _)| age < *until).map_or(OLD_EVERY, |(_, every)| every);
-    if is_true(status, condition::STALLED) {
+    if status.is_true(condition::STALLED) {
         wait = resync;
     }
     // A refused child is sent again when its time has come.

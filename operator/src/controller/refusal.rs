@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crds::field_error::printable;
+use crds::{field_error::printable, policy::Reason};
 use kube::{Error, core::Status};
 
-use super::{MESSAGE_MAX, child::ChildKey, pace, status::reason};
+use super::{MESSAGE_MAX, child::ChildKey, pace};
 
 /// A child that cannot be made what it is to be. Trying at once again does not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,17 +13,9 @@ pub struct Problem {
     /// The child.
     pub key: ChildKey,
     /// The reason of the conditions.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// What is wrong, and what to do.
     pub message: String,
-}
-
-impl Problem {
-    /// Whether somebody must act, rather than wait.
-    #[must_use]
-    pub fn is_stalled(&self) -> bool {
-        ![reason::PREVIOUS_POLICY, reason::API_ERROR].contains(&self.reason)
-    }
 }
 
 /// What an error of a write means.
@@ -48,22 +40,22 @@ pub fn meaning(key: &ChildKey, error: Error) -> Meaning {
     Meaning::Refused(Problem { key: key.clone(), reason, message })
 }
 
-fn refusal(status: &Status) -> Option<(&'static str, &'static str)> {
+fn refusal(status: &Status) -> Option<(Reason, &'static str)> {
     let says = |text: &str| status.message.contains(text);
     let of_node_port = says("nodePort");
     match status.code {
         422 if of_node_port && says("already allocated") => {
-            Some((reason::NODE_PORT_TAKEN, "free it, or choose another spec.service.nodePort"))
+            Some((Reason::NodePortTaken, "free it, or choose another spec.service.nodePort"))
         }
         422 if of_node_port && says("valid range") => {
-            Some((reason::NODE_PORT_OUT_OF_RANGE, "choose a spec.service.nodePort in that range"))
+            Some((Reason::NodePortOutOfRange, "choose a spec.service.nodePort in that range"))
         }
-        403 if says("exceeded quota") => Some((reason::QUOTA_EXCEEDED, "raise the namespace's ResourceQuota")),
-        403 => Some((reason::FORBIDDEN, "see the operator's ClusterRole, and what admission allows")),
+        403 if says("exceeded quota") => Some((Reason::QuotaExceeded, "raise the namespace's ResourceQuota")),
+        403 => Some((Reason::Forbidden, "see the operator's ClusterRole, and what admission allows")),
         422 if says("field is immutable") => {
-            Some((reason::CHILD_INVALID, "it cannot become what it is to be: delete it, and it is made anew"))
+            Some((Reason::ChildInvalid, "it cannot become what it is to be: delete it, and it is made anew"))
         }
-        400 | 422 => Some((reason::CHILD_INVALID, "correct the field of spec that it comes from")),
+        400 | 422 => Some((Reason::ChildInvalid, "correct the field of spec that it comes from")),
         _ => None,
     }
 }
@@ -108,7 +100,7 @@ mod tests {
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message, "reason": "x", "details": {"causes": causes}});
         let status: Status = serde_json::from_value(status).expect("a status");
         match meaning(&ChildKey::new(ChildKind::Service, "edge"), Error::Api(Box::new(status))) {
-            Meaning::Refused(problem) => Some(problem.reason),
+            Meaning::Refused(problem) => Some(problem.reason.as_str()),
             Meaning::NamespaceIsEnding => Some("ending"),
             Meaning::Transient(_) => None,
         }
@@ -122,16 +114,16 @@ mod tests {
         let ending =
             "configmaps \"a\" is forbidden: unable to create new content in namespace a because it is being terminated";
         let rows = [
-            (422, taken, json!([]), Some(reason::NODE_PORT_TAKEN)),
-            (422, range, json!([]), Some(reason::NODE_PORT_OUT_OF_RANGE)),
+            (422, taken, json!([]), Some("NodePortTaken")),
+            (422, range, json!([]), Some("NodePortOutOfRange")),
             (
                 422,
                 "Deployment \"a\" is invalid: spec.selector: field is immutable",
                 json!([]),
-                Some(reason::CHILD_INVALID),
+                Some("ChildInvalid"),
             ),
-            (403, quota, json!([]), Some(reason::QUOTA_EXCEEDED)),
-            (403, "deployments.apps is forbidden: User \"x\" cannot patch", json!([]), Some(reason::FORBIDDEN)),
+            (403, quota, json!([]), Some("QuotaExceeded")),
+            (403, "deployments.apps is forbidden: User \"x\" cannot patch", json!([]), Some("Forbidden")),
             (403, ending, json!([{"reason": "NamespaceTerminating"}]), Some("ending")),
             (404, "namespaces \"a\" not found", json!([]), Some("ending")),
             (409, "the object has been modified", json!([]), None),

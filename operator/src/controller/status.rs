@@ -1,9 +1,7 @@
 //! Step 5, pure until it is patched: what the look found, in the form that people, kubectl and Flux read.
 
-pub mod condition;
 mod conditions;
 mod endpoint;
-pub mod reason;
 mod replicas;
 mod report;
 mod skills;
@@ -20,7 +18,6 @@ use super::{
     validate::{Invalid, Valid},
 };
 
-pub use conditions::is_true;
 pub use report::{report, report_undecodable};
 
 /// Everything that a status is made of.

@@ -1,13 +1,14 @@
 //! Step 2, pure: whether the policy, with the texts it refers to, can be run, and the config that it becomes.
 
-use crds::{FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, references};
+use crds::{
+    FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, policy::Reason, references,
+};
 use kube::ResourceExt;
 
 use super::{
     dereference::Texts,
     policy::UnknownField,
     render::{Rendered, render},
-    status::reason,
 };
 
 /// Longest message of a refused policy, in characters.
@@ -30,7 +31,7 @@ pub struct Valid {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
     /// The reason of the conditions.
-    pub reason: &'static str,
+    pub reason: Reason,
     /// What is wrong, with path and value.
     pub message: String,
     /// What is wrong with its references to ConfigMaps; none: they are not what is wrong.
@@ -53,7 +54,7 @@ pub fn validate(policy: &RoutingPolicy, unknown: &[UnknownField], texts: &Texts)
         Err(errors) => return Err(refused(&unresolved, &errors.0)),
     };
     let rendered = render(&policy.name_any(), &spec, unknown).map_err(|message| Invalid {
-        reason: reason::TOO_LARGE,
+        reason: Reason::TooLarge,
         message,
         references: None,
     })?;
@@ -66,7 +67,7 @@ fn refused(unresolved: &[FieldError], errors: &[FieldError]) -> Invalid {
     let is_new = |error: &&FieldError| !unresolved.iter().any(|other| other.path == error.path);
     let all = unresolved.iter().chain(errors.iter().filter(is_new));
     let references = (!unresolved.is_empty()).then(|| message(unresolved.iter()));
-    Invalid { reason: reason::INVALID, message: message(all), references }
+    Invalid { reason: Reason::Invalid, message: message(all), references }
 }
 
 fn message<'a>(errors: impl Iterator<Item = &'a FieldError>) -> String {

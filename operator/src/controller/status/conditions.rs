@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crds::{
     field_error::printable,
-    policy::{ReplicaCounts, RoutingPolicyStatus},
+    policy::{ConditionStatus, Reason, ReplicaCounts, condition},
 };
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
 };
 
-use super::{Observed, condition, reason, replicas};
+use super::{Observed, replicas};
 use crate::{
     controller::{ask::PodView, refusal::Problem},
     pod_status::MissingSecret,
@@ -28,27 +28,32 @@ const PATHS_SHOWN: usize = 1_000;
 /// What a condition says, before it is dated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
-    status: &'static str,
-    reason: &'static str,
+    status: ConditionStatus,
+    reason: Reason,
     message: String,
-    /// Somebody must act.
-    stalled: bool,
 }
 
 impl Finding {
-    fn new(status: &'static str, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { status, reason, message: message.into(), stalled: false }
+    fn holds(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: ConditionStatus::True, reason, message: message.into() }
     }
 
-    fn stalled(reason: &'static str, message: impl Into<String>) -> Self {
-        Self { stalled: true, ..Self::new("False", reason, message) }
+    fn fails(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: ConditionStatus::False, reason, message: message.into() }
     }
-}
 
-/// Whether a condition is there and true.
-#[must_use]
-pub fn is_true(status: &RoutingPolicyStatus, kind: &str) -> bool {
-    status.conditions.iter().any(|condition| condition.type_ == kind && condition.status == "True")
+    fn unknown(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: ConditionStatus::Unknown, reason, message: message.into() }
+    }
+
+    fn is(&self, status: ConditionStatus) -> bool {
+        self.status == status
+    }
+
+    /// As an abnormal condition, which is true while this finding is not.
+    fn abnormal(&self) -> Self {
+        Self { status: ConditionStatus::True, ..self.clone() }
+    }
 }
 
 pub(super) fn conditions(observed: &Observed<'_>, counts: ReplicaCounts) -> Vec<Condition> {
@@ -56,49 +61,52 @@ pub(super) fn conditions(observed: &Observed<'_>, counts: ReplicaCounts) -> Vec<
     let resolved = resolved_refs(observed);
     let programmed = programmed(observed, counts);
     let ready = ready([&accepted, &resolved, &programmed], observed, counts);
-    let under_way = (ready.status != "True" && !ready.stalled).then(|| Finding { status: "True", ..ready.clone() });
-    let stalled = ready.stalled.then(|| Finding { status: "True", ..ready.clone() });
+    let not_ready = (!ready.is(ConditionStatus::True)).then(|| ready.abnormal());
+    let (stalled, reconciling) = match not_ready {
+        Some(finding) if finding.reason.stalls() => (Some(finding), None),
+        finding => (None, finding),
+    };
     let all = [
         (condition::ACCEPTED, Some(accepted)),
         (condition::RESOLVED_REFS, Some(resolved)),
         (condition::PROGRAMMED, Some(programmed)),
         (condition::READY, Some(ready)),
-        (condition::RECONCILING, under_way),
+        (condition::RECONCILING, reconciling),
         (condition::STALLED, stalled),
         (condition::INSECURE, insecure(observed)),
     ];
     all.into_iter().filter_map(|(kind, finding)| Some(dated(kind, finding?, observed))).collect()
 }
 
-/// The time of a condition is when its status last changed, not when it was last looked at.
+/// The time of a condition is when its status last changed, not when it was last computed.
 fn dated(kind: &str, finding: Finding, observed: &Observed<'_>) -> Condition {
-    let Finding { status, reason, message, stalled: _ } = finding;
+    let Finding { status, reason, message } = finding;
     let previous = observed.policy.status.iter().flat_map(|status| &status.conditions);
-    let unchanged = previous.into_iter().find(|previous| previous.type_ == kind && previous.status == status);
+    let unchanged = previous.into_iter().find(|previous| previous.type_ == kind && previous.status == status.as_str());
     Condition {
         type_: kind.into(),
-        status: status.into(),
-        reason: reason.into(),
+        status: status.as_str().into(),
+        reason: reason.as_str().into(),
         message: message.chars().take(MESSAGE_MAX).collect(),
         last_transition_time: unchanged.map_or(Time(whole_seconds(observed.now)), |c| c.last_transition_time.clone()),
         observed_generation: observed.policy.metadata.generation,
     }
 }
 
-/// As the API server keeps it.
+/// In the precision that the API server keeps.
 pub(super) fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }
 
 fn accepted(observed: &Observed<'_>) -> Finding {
     match observed.valid {
-        Ok(valid) if valid.unknown_fields.is_empty() => Finding::new("True", reason::ACCEPTED, "the policy is valid"),
-        Ok(valid) => Finding::new("True", reason::ACCEPTED, unknown_message(&valid.unknown_fields)),
-        Err(invalid) => Finding::stalled(invalid.reason, &invalid.message),
+        Ok(valid) if valid.unknown_fields.is_empty() => Finding::holds(Reason::Accepted, "the policy is valid"),
+        Ok(valid) => Finding::holds(Reason::Accepted, unknown_message(&valid.unknown_fields)),
+        Err(invalid) => Finding::fails(invalid.reason, &invalid.message),
     }
 }
 
-/// The CustomResourceDefinition is newer than this operator: no error, and not to be overlooked.
+/// The CustomResourceDefinition is newer than this operator: not an error, but worth telling.
 fn unknown_message(paths: &[String]) -> String {
     let paths = printable(&paths.join(", "), PATHS_SHOWN);
     format!("the policy is valid; operator {} does not know these fields: {paths}", crds::VERSION)
@@ -106,7 +114,7 @@ fn unknown_message(paths: &[String]) -> String {
 
 fn resolved_refs(observed: &Observed<'_>) -> Finding {
     if let Some(message) = observed.valid.err().and_then(|invalid| invalid.references.as_ref()) {
-        return Finding::stalled(reason::CONFIG_MAP_MISSING, message);
+        return Finding::fails(Reason::ConfigMapMissing, message);
     }
     let missing: BTreeSet<(&MissingSecret, &str)> = observed
         .pods
@@ -114,21 +122,21 @@ fn resolved_refs(observed: &Observed<'_>) -> Finding {
         .flat_map(|pod| pod.status().into_iter().flat_map(|s| s.missing_secrets.iter().map(|m| (m, pod.name.as_str()))))
         .collect();
     if !missing.is_empty() {
-        return Finding::new("False", reason::SECRET_MISSING, missing_message(&missing));
+        return Finding::fails(Reason::SecretMissing, missing_message(&missing));
     }
     let refers = observed.valid.is_ok_and(|valid| valid.table.secrets().next().is_some());
     if refers && !observed.pods.iter().any(|pod| pod.runs(observed.wanted)) && wants_pods(observed) {
-        let message = "no pod runs the config yet, so none has said whether its Secrets are there";
-        return Finding::new("Unknown", reason::NO_POD_ASKED, message);
+        let message = "waiting for a pod to report whether its Secrets exist";
+        return Finding::unknown(Reason::NoPodAsked, message);
     }
-    Finding::new("True", reason::RESOLVED, "what the policy refers to is there")
+    Finding::holds(Reason::ResolvedRefs, "everything the policy refers to exists")
 }
 
 fn wants_pods(observed: &Observed<'_>) -> bool {
     observed.policy.spec.data_plane.replicas > 0
 }
 
-/// Each Secret key once, with one pod that misses it.
+/// Each Secret key once, with one pod that lacks it.
 fn missing_message(missing: &BTreeSet<(&MissingSecret, &str)>) -> String {
     let mut said = BTreeSet::new();
     let new = missing.iter().filter(|(secret, _)| said.insert((&secret.name, &secret.key)));
@@ -137,7 +145,7 @@ fn missing_message(missing: &BTreeSet<(&MissingSecret, &str)>) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-/// The first that holds, from what somebody must mend to what only takes time.
+/// The first that holds, from what someone must fix to what only takes time.
 fn programmed(observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
     let pods = observed.pods;
     let rollout = replicas::rollout(observed).unwrap_or_default();
@@ -146,38 +154,38 @@ fn programmed(observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
         return problems;
     }
     if observed.valid.is_err() {
-        return Finding::stalled(reason::NOT_ACCEPTED, kept_running(observed, counts));
+        return Finding::fails(Reason::NotAccepted, kept_running(observed, counts));
     }
     if let Some(refused) = pods.iter().filter(other_config).find_map(refusal) {
-        return Finding::new("False", reason::CONFIG_REFUSED, refused);
+        return Finding::fails(Reason::ConfigRefused, refused);
     }
     if let Some(message) = rollout.refused {
         let quota = message.contains("exceeded quota");
-        return Finding::stalled(if quota { reason::QUOTA_EXCEEDED } else { reason::PODS_REFUSED }, message);
+        return Finding::fails(if quota { Reason::QuotaExceeded } else { Reason::PodsRefused }, message);
     }
     if let Some((pod, why)) = pods.iter().filter(|pod| pod.ready).find_map(unreachable) {
-        return Finding::new("Unknown", reason::POD_UNREACHABLE, format!("pod {pod} cannot be asked: {why}"));
+        return Finding::unknown(Reason::PodUnreachable, format!("pod {pod} does not answer: {why}"));
     }
     if pods.iter().any(|pod| other_config(&pod)) {
-        return Finding::new("False", reason::CONFIG_PENDING, progress(observed, counts));
+        return Finding::fails(Reason::ConfigPending, progress("run", observed, counts));
     }
     if let Some((pod, why)) = pods.iter().find_map(|pod| Some((&pod.name, pod.waiting.as_ref()?))) {
-        return Finding::new("False", reason::POD_NOT_RUNNING, format!("pod {pod}: {why}"));
+        return Finding::fails(Reason::PodNotRunning, format!("pod {pod}: {why}"));
     }
     if counts.programmed < counts.current || counts.current < counts.desired {
-        return Finding::new("False", reason::PROGRESSING, progress(observed, counts));
+        return Finding::fails(Reason::Progressing, progress("run", observed, counts));
     }
     if counts.current == 0 {
-        return Finding::new("True", reason::SCALED_TO_ZERO, "no pod is asked for");
+        return Finding::holds(Reason::ScaledToZero, "scaled to zero");
     }
-    Finding::new("True", reason::PROGRAMMED, progress(observed, counts))
+    Finding::holds(Reason::Programmed, progress("run", observed, counts))
 }
 
-/// All of them in one message, under the reason of the first that somebody must mend.
+/// All of them in one message, under the reason of the first that someone must fix.
 fn problems(problems: &[Problem]) -> Option<Finding> {
-    let first = problems.iter().find(|problem| problem.is_stalled()).or(problems.first())?;
+    let first = problems.iter().find(|problem| problem.reason.stalls()).or(problems.first())?;
     let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
-    Some(Finding { stalled: first.is_stalled(), ..Finding::new("False", first.reason, messages.join("; ")) })
+    Some(Finding::fails(first.reason, messages.join("; ")))
 }
 
 fn refusal(pod: &PodView) -> Option<String> {
@@ -194,14 +202,14 @@ fn short(hash: Option<&str>) -> &str {
     hash.map_or("none", |hash| hash.get(..HASH_SHOWN).unwrap_or(hash))
 }
 
-fn progress(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
+fn progress(verb: &str, observed: &Observed<'_>, counts: ReplicaCounts) -> String {
     let of = counts.desired.max(counts.current);
-    format!("{} of {of} pods run config {}", counts.programmed, short(observed.wanted))
+    format!("{} of {of} pods {verb} config {}", counts.programmed, short(observed.wanted))
 }
 
 fn kept_running(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
     if counts.current == 0 {
-        return "the policy is not accepted, so no pod was made for it".into();
+        return "the policy is not accepted, so no pod was created for it".into();
     }
     let ReplicaCounts { programmed, current, .. } = counts;
     format!(
@@ -211,24 +219,25 @@ fn kept_running(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
 }
 
 fn ready(chain: [&Finding; 3], observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
-    // What somebody must mend comes before what is wrong, and that before what is not known yet.
-    let wrong = |finding: &&Finding| finding.status == "False";
-    let first = chain.into_iter().find(|finding| finding.stalled).or_else(|| chain.into_iter().find(wrong));
-    if let Some(first) = first.or_else(|| chain.into_iter().find(|finding| finding.status != "True")) {
+    // What someone must fix comes before what is wrong, and that before what is not known yet.
+    let stalled = |finding: &&Finding| !finding.is(ConditionStatus::True) && finding.reason.stalls();
+    let first = chain.into_iter().find(stalled);
+    let first = first.or_else(|| chain.into_iter().find(|finding| finding.is(ConditionStatus::False)));
+    if let Some(first) = first.or_else(|| chain.into_iter().find(|finding| finding.is(ConditionStatus::Unknown))) {
         return first.clone();
     }
     let rollout = replicas::rollout(observed);
     match rollout.unwrap_or_default().waiting {
-        Some(message) => Finding::new("False", reason::PROGRESSING, message),
+        Some(message) => Finding::fails(Reason::Progressing, message),
         None if counts.desired == 0 => {
-            Finding::new("True", reason::SCALED_TO_ZERO, "no pod is asked for, nothing is served")
+            Finding::holds(Reason::ScaledToZero, "scaled to zero: nothing is served")
         }
-        None => Finding::new("True", reason::READY, format!("{}, and serve", progress(observed, counts))),
+        None => Finding::holds(Reason::Ready, progress("are serving", observed, counts)),
     }
 }
 
 fn insecure(observed: &Observed<'_>) -> Option<Finding> {
     let open = observed.policy.spec.access.tokens.is_empty();
-    let message = "whoever reaches the endpoint can call it; set spec.access.tokens";
-    open.then(|| Finding::new("True", reason::NO_TOKEN, message))
+    let message = "anyone who reaches the endpoint can call it; set spec.access.tokens";
+    open.then(|| Finding::holds(Reason::NoToken, message))
 }

@@ -1,6 +1,10 @@
 //! Writes the status, when it differs, and tells what changed in an event.
 
-use crds::{RoutingPolicy, field_error::printable, policy::RoutingPolicyStatus};
+use crds::{
+    RoutingPolicy,
+    field_error::printable,
+    policy::{ConditionStatus, Reason, RoutingPolicyStatus, condition},
+};
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
     jiff::Timestamp,
@@ -12,7 +16,7 @@ use kube::{
 };
 use serde_json::{Value, json};
 
-use super::{condition, conditions::whole_seconds, reason};
+use super::conditions::whole_seconds;
 use crate::controller::{Context, Error, FIELD_MANAGER, MESSAGE_MAX, child::Namespace, events, memory::Memory};
 
 /// Writes a status that differs from the one that was read, then tells what changed. In this order: an event that is
@@ -54,7 +58,7 @@ async fn publish(
 }
 
 fn summary(status: &RoutingPolicyStatus) -> String {
-    let ready = status.conditions.iter().find(|condition| condition.type_ == condition::READY);
+    let ready = status.condition(condition::READY);
     ready.map(|ready| format!("{} {}", ready.status, ready.reason)).unwrap_or_default()
 }
 
@@ -69,15 +73,19 @@ pub async fn report_undecodable(context: &Context, invalid: &InvalidObject) -> R
     if memory.undecodable.as_ref() == Some(&said) {
         return Ok(());
     }
-    let condition = |kind: &str, status: &str| Condition {
+    let condition = |kind: &str, status: ConditionStatus| Condition {
         type_: kind.into(),
-        status: status.into(),
-        reason: reason::INVALID.into(),
+        status: status.as_str().into(),
+        reason: Reason::Invalid.as_str().into(),
         message: format!("cannot be read: {}", without_values(&invalid.error)),
         last_transition_time: Time(whole_seconds(Timestamp::now())),
         observed_generation: generation,
     };
-    let kinds = [(condition::ACCEPTED, "False"), (condition::READY, "False"), (condition::STALLED, "True")];
+    let kinds = [
+        (condition::ACCEPTED, ConditionStatus::False),
+        (condition::READY, ConditionStatus::False),
+        (condition::STALLED, ConditionStatus::True),
+    ];
     let conditions: Vec<Condition> = kinds.map(|(kind, status)| condition(kind, status)).into();
     let metadata = invalid.metadata.clone();
     let (namespace, name) = (metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default());

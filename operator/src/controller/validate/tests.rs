@@ -29,7 +29,7 @@ fn texts_are_filled_in_and_count_for_the_hash() {
 fn a_reference_without_a_text_is_named_once_and_as_a_reference() {
     let invalid = validate(&policy(WITH_PROMPT), &[], &texts(Err("there is no such ConfigMap"))).expect_err("invalid");
     let message = "spec.skills[0].stages[0].system.configMapKeyRef: p/k: there is no such ConfigMap";
-    assert_eq!((invalid.reason, invalid.message.as_str()), (reason::INVALID, message));
+    assert_eq!((invalid.reason, invalid.message.as_str()), (Reason::Invalid, message));
     assert_eq!(invalid.references.as_deref(), Some(message));
 }
 
