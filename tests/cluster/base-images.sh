@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Makes, in the store of buildah.sh, the images that the Dockerfiles begin with, for a machine that cannot pull them: from
-# Debian's packages and, for the one of Rust, this machine's toolchain. An image of that name is kept, unless it was made
-# here from something else. The one of Rust is also put where BuildKit gets it, as an OCI layout in images/base of the cache
-# folder.
+# Makes, in the store of buildah.sh, the images that the Dockerfiles begin with, for a machine that cannot pull them:
+# from Debian's packages and, for the one of Rust, this machine's toolchain. An image of that name is kept, unless it
+# was made here from something else. The one of Rust is also put where BuildKit gets it, as an OCI layout in images/base
+# of the cache folder.
 # usage: base-images.sh   APT_SOURCES: a file of Debian's package sources, else those of this machine if it is a Debian
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 checkout=$(cd "$here/../.." && pwd)
-cache=${ROUTING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routing}
+. "$here/../setup/once.sh"
 label=routing.base-image.made-of
 container=
 
@@ -29,10 +29,10 @@ is_kept() {
     [ -z "$made_of" ] || [ "$made_of" = "$2" ]
 }
 
-# once IMAGE KEY FUNCTION: makes the image, in whose root folder the function puts what it wants.
-once() {
+# make_image IMAGE KEY FUNCTION: makes the image, unless it is kept; the function fills its root folder.
+make_image() {
     local image=$1 key began=$SECONDS root
-    key=$({ cat "$0"; echo "$2"; } | sha256sum | cut -c1-16)
+    key=$(hash_of "$0" - <<<"$2")
     if is_kept "$image" "$key"; then return; fi
     echo "making $image …"
     container=$(store from scratch)
@@ -123,6 +123,6 @@ rust=$(base_of "$checkout/Dockerfile.routing")
 python=$(base_of "$litellm")
 python_version=$(version_of "$python")
 sysroot=$(sysroot_of "$(version_of "$rust")")
-once "$rust" "$("$sysroot/bin/rustc" -vV)" make_rust
-once "$python" "" make_python
+make_image "$rust" "$("$sysroot/bin/rustc" -vV)" make_rust
+make_image "$python" "" make_python
 lay_out "$rust"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Builds what the cluster runs, from Go modules and once: Kubernetes, and the images of its DNS and of the pods' first process.
-# Prints two lines, the folder of the programs and that of the images; everything else goes to stderr.
+# Builds what the cluster runs, from Go modules and once: Kubernetes, and the images of its DNS and of the pods' first
+# process. Prints two lines, the folder of the programs and that of the images; everything else goes to stderr.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-. "$here/../setup/once.sh"
+# shellcheck source-path=SCRIPTDIR/../setup # go.sh sources once.sh, beside it
 . "$here/../setup/go.sh"
 
 # pack FOLDER NAME: makes NAME.tar of the program NAME: an image of that one file, in the form of `docker save`.

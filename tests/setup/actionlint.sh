@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
-# Builds actionlint, which checks the workflows, from its Go module. Prints one line, the program's path; everything else
-# goes to stderr.
+# Builds actionlint, which checks the workflows, from its Go module. Prints one line, the program's path; everything
+# else goes to stderr.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/once.sh"
-. "$here/go.sh"
-module=$(cd "$here/../lint" && pwd)
+. "$(dirname "$0")/go.sh"
+module=$setup/../lint
 
 make_actionlint() {
     echo "building actionlint from its Go module …"
@@ -14,6 +12,6 @@ make_actionlint() {
     go_build -ldflags '-s -w' -o "$1/" tool
 }
 
-folder="$cache/actionlint-$(hash_of "$here/actionlint.sh" "$module/go.mod" "$module/go.sum")"
+folder="$cache/actionlint-$(hash_of "$setup/actionlint.sh" "$module/go.mod" "$module/go.sum")"
 once "$folder" make_actionlint
 echo "$folder/actionlint"

@@ -1,12 +1,10 @@
 #!/usr/bin/env bash
-# Builds BuildKit's daemon and its client, buildkitd and buildctl, from their Go module, for `make images` and the tests on the
-# cluster. Prints one line, the folder of the two; everything else goes to stderr.
+# Builds BuildKit's daemon and its client, buildkitd and buildctl, from their Go module, for `make images` and the tests
+# on the cluster. Prints one line, the folder of the two; everything else goes to stderr.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/once.sh"
-. "$here/go.sh"
-buildkit=$(cd "$here/../cluster/buildkit" && pwd)
+. "$(dirname "$0")/go.sh"
+buildkit=$setup/../cluster/buildkit
 
 make_buildkit() {
     local module=github.com/moby/buildkit version
@@ -17,6 +15,6 @@ make_buildkit() {
     go_build -ldflags "-s -w -X $module/version.Version=$version" -o "$1/" tool
 }
 
-folder="$cache/buildkit-$(hash_of "$here/buildkit.sh" "$buildkit/go.mod" "$buildkit/go.sum")"
+folder="$cache/buildkit-$(hash_of "$setup/buildkit.sh" "$buildkit/go.mod" "$buildkit/go.sum")"
 once "$folder" make_buildkit
 echo "$folder"

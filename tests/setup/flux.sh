@@ -1,13 +1,11 @@
 #!/usr/bin/env bash
-# Builds Flux's source-controller and kustomize-controller, sops, and a server for Git repositories from their Go modules, for
-# the tests on the cluster. Prints one line, the folder of the programs and of the controllers' CRDs (crds/); everything else
-# goes to stderr.
+# Builds Flux's source-controller and kustomize-controller, sops, and a server for Git repositories from their Go
+# modules, for the tests on the cluster. Prints one line, the folder of the programs and of the controllers' CRDs
+# (crds/); everything else goes to stderr.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/once.sh"
-. "$here/go.sh"
-flux=$(cd "$here/../cluster/flux" && pwd)
+. "$(dirname "$0")/go.sh"
+flux=$setup/../cluster/flux
 
 # In one call, so that what the programs share is compiled once; much of it is Kubernetes' and compiled already.
 make_flux() {
@@ -22,6 +20,6 @@ make_flux() {
     done
 }
 
-folder="$cache/flux-$(hash_of "$here/flux.sh" "$flux/go.mod" "$flux/go.sum" "$flux/git-server/main.go")"
+folder="$cache/flux-$(hash_of "$setup/flux.sh" "$flux/go.mod" "$flux/go.sum" "$flux/git-server/main.go")"
 once "$folder" make_flux
 echo "$folder"

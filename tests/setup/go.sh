@@ -1,5 +1,9 @@
-# How Go programs are built here: sourced by the scripts that build some.
+# How Go programs are built here: sourced by the scripts that build some. It sources once.sh, and sets `setup`, the
+# folder of these scripts.
 # shellcheck shell=bash
+
+setup=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+. "$setup/once.sh"
 
 # Without ",direct": a module that the proxy does not have would be asked of its Git host for minutes.
 proxy=$(go env GOPROXY)

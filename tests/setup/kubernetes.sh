@@ -4,10 +4,8 @@
 # kube-apiserver are taken from there and not built.
 set -euo pipefail
 
-here=$(cd "$(dirname "$0")" && pwd)
-. "$here/once.sh"
-. "$here/go.sh"
-cluster=$(cd "$here/../cluster" && pwd)
+. "$(dirname "$0")/go.sh"
+cluster=$setup/../cluster
 programs=(k8s.io/kubernetes/cmd/{kube-controller-manager,kube-proxy,kube-scheduler,kubectl,kubelet})
 if [ -z "${KUBEBUILDER_ASSETS:-}" ]; then
     programs+=(go.etcd.io/etcd/server/v3 k8s.io/kubernetes/cmd/kube-apiserver)

@@ -2,14 +2,15 @@
 # named by the hash of what it is made from.
 # shellcheck shell=bash
 
+# The cache folder, for all scripts. The Makefile has the same rule.
 # shellcheck disable=SC2034 # used by those that source this
 cache=${ROUTING_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routing}
 
 # hash_of FILE…: of the files; - is stdin.
 hash_of() { cat "$@" | sha256sum | cut -c1-16; }
 
-# once FOLDER COMMAND…: runs the command, which fills the folder given as its last argument, unless that was done before.
-# A folder without `.complete` is of an interrupted run and made anew; the lock keeps two runs from making it at once.
+# once FOLDER COMMAND…: runs the command, which fills the folder given as its last argument, unless it is full already.
+# A folder without `.complete` is of an interrupted run and recreated. The lock keeps two runs from filling it at once.
 once() {
     local folder=$1 began=$SECONDS
     shift

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Prepares the real programs that tests talk to: a Python environment with LiteLLM and the MCP client, Claude Code, and
-# Kubernetes with kubectl. They live in the cache folder, each in a folder named by the hash of what it is made from, so that
-# they are made once.
-# Prints three lines, the folder of the Python environment, the Claude Code program and the folder of Kubernetes; everything
-# else goes to stderr. With KUBEBUILDER_ASSETS set, etcd and kube-apiserver are taken from there.
+# Kubernetes with kubectl. They live in the cache folder, each in a folder named by the hash of what it is made from, so
+# that they are made once. With KUBEBUILDER_ASSETS set, etcd and kube-apiserver are taken from there.
+# Prints three lines for the shell, which a caller evaluates; everything else goes to stderr:
+#   export ROUTING_TEST_VENV=…         the folder of the Python environment
+#   export ROUTING_TEST_CLAUDE=…       the Claude Code program
+#   export ROUTING_TEST_KUBERNETES=…   the folder of Kubernetes
 set -euo pipefail
 
 setup=$(cd "$(dirname "$0")" && pwd)
@@ -31,11 +33,11 @@ once "$venv" make_venv
 once "$claude" make_claude
 kubernetes=$("$setup/kubernetes.sh")
 
-program=$(find "$claude/node_modules/@anthropic-ai" -maxdepth 2 -type f -name claude -path '*claude-code-linux*' | head -n 1)
+program=$(find "$claude/node_modules/@anthropic-ai" -maxdepth 2 -type f -name claude -path '*claude-code-linux*' |
+    head -n 1)
 if [ ! -x "$program" ]; then
-    echo "Claude Code has no program for this machine ($(uname -sm)); it is an optional package of @anthropic-ai/claude-code" >&2
+    echo "Claude Code has no program for this machine ($(uname -sm));" \
+        "it is an optional package of @anthropic-ai/claude-code" >&2
     exit 1
 fi
-echo "$venv"
-echo "$program"
-echo "$kubernetes"
+printf 'export %s=%q\n' ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$program" ROUTING_TEST_KUBERNETES "$kubernetes"
