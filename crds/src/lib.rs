@@ -1,8 +1,8 @@
 //! The `RoutingPolicy` resource: its types, defaults, validation, and compilation into a routing table.
 //!
 //! The same YAML document is applied to a cluster, rendered into a ConfigMap, and read from a laptop's disk.
-//! Everything here is a plain function over plain values, so that the three cannot disagree: no client, no
-//! runtime, no file access.
+//! Everything here is a plain function over plain values (no client, no runtime, no file access), so that the three
+//! cannot disagree.
 //!
 //! ```text
 //! text ─▶ document ─▶ policy ─▶ references ─▶ compile (validates) ─▶ table
@@ -19,6 +19,7 @@ pub mod document;
 pub mod field_error;
 pub mod hash;
 pub mod period;
+pub mod pod;
 pub mod policy;
 pub mod redact;
 pub mod references;

@@ -1,18 +1,22 @@
-//! One look at a policy: reads, then pure steps, then writes.
+//! Reconciles policies: a pipeline of steps, a module each. A step imports those before it and none after it; a test holds
+//! that, and CONTRIBUTING.md has the picture.
 
 pub mod apply;
-pub mod ask;
+pub mod backoff;
 pub mod build;
 pub mod child;
 pub mod dereference;
+pub mod error;
 pub mod events;
-pub mod memory;
+pub mod labels;
+pub mod nudge;
 pub mod ownership;
-pub mod pace;
-pub mod poke;
+pub mod pods;
 pub mod policy;
-pub mod refusal;
 pub mod render;
+pub mod report;
+pub mod requeue;
+pub mod states;
 pub mod status;
 pub mod validate;
 pub mod watch;
@@ -23,7 +27,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::{RoutingPolicy, field_error::printable};
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -32,172 +35,112 @@ use kube::{
 };
 
 use self::{
-    apply::Applied,
-    child::{ChildKey, ChildKind, Namespace},
-    dereference::{Seen, dereference},
-    memory::{Memories, Memory},
-    policy::{Policy, UnknownField},
-    status::Observed,
+    apply::{Applied, apply},
+    build::{Installation, build, last_good},
+    child::Namespace,
+    dereference::dereference,
+    error::{Error, RECONCILE_MAX},
+    nudge::nudge,
+    policy::Policy,
+    report::{report, report_undecodable},
+    states::{PolicyState, States},
+    status::{Observed, status},
     validate::validate,
 };
 use crate::metrics::Metrics;
 
-pub use watch::run;
-
-/// Who set a field: server-side apply keeps the operator's apart from everybody else's.
-pub const FIELD_MANAGER: &str = "routing-operator";
-/// Longest message of the API server that is repeated, in characters.
-const MESSAGE_MAX: usize = 1_000;
-/// Longest look at one policy: a request that hangs must not hold a place for ever.
-const LOOK_MAX: Duration = Duration::from_secs(60);
-
-/// What every look needs.
+/// What the driver needs; each step gets only what it uses of it.
 pub struct Context {
-    /// The API server.
+    /// For the API server.
     pub client: Client,
-    /// The pods' admin ports.
+    /// For the pods' admin ports.
     pub pods: reqwest::Client,
     /// Publishes events.
     pub recorder: Recorder,
-    /// Counts.
+    /// What is counted.
     pub metrics: Arc<Metrics>,
     /// What the operator was installed with.
-    pub installation: build::Installation,
-    /// How often a settled policy is looked at.
+    pub installation: Installation,
+    /// How often a settled policy is reconciled.
     pub resync: Duration,
-    /// What is remembered between looks.
-    pub memories: Memories,
+    /// What is remembered between reconciliations.
+    pub states: States,
 }
 
-/// A look that failed and is tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A request to the API server failed.
-    #[error("{what}: {}", described(error))]
-    Api {
-        /// What was asked for.
-        what: String,
-        /// Why it failed.
-        error: Box<kube::Error>,
-    },
-    /// The look took too long.
-    #[error("not done within {} s", LOOK_MAX.as_secs())]
-    TimedOut,
-    /// A bug: this policy's look panicked, other policies go on.
-    #[error("panicked; please report this")]
-    Panicked,
-}
-
-impl Error {
-    fn api(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
-        let what = what.into();
-        |error| Self::Api { what, error: Box::new(error) }
-    }
-
-    /// One of a few words, for metrics.
-    #[must_use]
-    pub fn category(&self) -> &'static str {
-        match self {
-            Self::Api { .. } => "api",
-            Self::TimedOut => "timed_out",
-            Self::Panicked => "panicked",
-        }
-    }
-}
-
-/// The API server's own sentence, without the whole answer around it.
-fn described(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => format!("{} ({})", printable(&status.message, MESSAGE_MAX), status.code),
-        other => other.to_string(),
-    }
-}
-
-/// One look at a policy, bounded in time; a panic in it ends no other.
-async fn reconcile(policy: Arc<Policy>, context: Arc<Context>) -> Result<Action, Error> {
-    let began = Instant::now();
-    let look = AssertUnwindSafe(look(&policy, &context)).catch_unwind();
-    let looked = match tokio::time::timeout(LOOK_MAX, look).await {
-        Ok(Ok(looked)) => looked,
-        Ok(Err(_)) => Err(Error::Panicked),
-        Err(_) => Err(Error::TimedOut),
-    };
-    context.metrics.reconciled(began.elapsed());
-    looked
-}
-
-async fn look(policy: &Policy, context: &Context) -> Result<Action, Error> {
+async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) -> Result<Action, Error> {
+    let namespace = Namespace::of(policy.meta(), &context.client);
     let Policy { read, unknown } = policy;
     let policy = match &read.0 {
         Ok(policy) => policy,
         Err(invalid) => {
-            status::report_undecodable(context, invalid).await?;
+            report_undecodable(&namespace, invalid, &mut state.reported).await?; // writes
             return Ok(Action::await_change());
         }
     };
-    // Children go with their owner; a suspended policy and all that is its stays as it is.
+    // Children go with their owner; a suspended policy and all that is its own stay as they are.
     if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
-    let mut memory = context.memories.recall(&policy.metadata);
-    let looked = look_with(policy, unknown, context, &mut memory).await;
-    if looked.is_ok() {
-        memory.failures = 0;
-    }
-    context.memories.put(&policy.metadata, memory);
-    looked
-}
-
-async fn look_with(
-    policy: &RoutingPolicy,
-    unknown: &[UnknownField],
-    context: &Context,
-    memory: &mut Memory,
-) -> Result<Action, Error> {
-    let namespace = Namespace::of(policy, &context.client);
-    let seen = dereference(policy, &namespace).await?;
-    let valid = validate(policy, unknown, &seen.texts);
-    let Seen { children: existing, pods, .. } = seen;
+    let found = dereference(policy, &namespace).await?; // reads
+    let valid = validate(policy, unknown, &found.texts); // pure
     let applied = match &valid {
         Ok(valid) => {
-            let last_good = build::last_good(&existing, policy.status.as_ref());
-            let built = build::build(policy, valid, last_good, &context.installation);
-            apply::apply(&namespace, policy, built, existing, memory).await?
+            let last_good = last_good(&found.children, policy.status.as_ref()); // pure
+            let children = build(policy, valid, last_good, &context.installation); // pure
+            apply(&namespace, policy, children, found.children, &mut state.children, state.failures).await? // writes
         }
-        Err(_) => Applied::nothing(policy, existing),
+        Err(_) => Applied::nothing(policy, found.children),
     };
     if applied.namespace_is_ending {
         return Ok(Action::await_change());
     }
-    let wanted = status::wanted_hash(policy, valid.as_ref().ok(), &applied);
-    // Without a Deployment of its own, pods under its labels are somebody else's.
-    let name = policy.name_any();
-    let has_pods = applied.objects.contains_key(&ChildKey::new(ChildKind::Deployment, &name));
-    let pods = ask::ask(context, &name, if has_pods { pods } else { vec![] }).await;
-    poke::poke(context, &namespace, policy, wanted.as_deref(), &pods, memory).await;
-    let observed = Observed {
+    let target = applied.target_hash(policy, valid.as_ref().ok()); // pure
+    let pods = if applied.has_deployment(policy) { found.pods } else { vec![] };
+    let pods = pods::query(&context.pods, &policy.name_any(), pods).await; // reads
+    let nudged = nudge(&namespace, policy, target.as_deref(), &pods, &mut state.nudges).await; // writes
+    context.metrics.unreachable(pods::unreachable(&pods));
+    context.metrics.nudged(nudged);
+    let status = status(&Observed {
         policy,
         valid: valid.as_ref(),
         applied: &applied,
-        wanted: wanted.as_deref(),
+        target: target.as_deref(),
         pods: &pods,
-        skills_are_due: memory.skills_are_due(),
+        skills_are_due: state.reported.skills_are_due(),
         now: Timestamp::now(),
-    };
-    let status = status::status(&observed);
-    status::report(context, &namespace, policy, &status, memory).await?;
-    match applied.failed {
-        Some(failed) => Err(failed),
-        None => Ok(pace::next_look(&status, &applied, context.resync, memory)),
-    }
+    }); // pure
+    report(&namespace, &context.recorder, policy, &status, &mut state.reported).await?; // writes
+    let wait = requeue::after(&status, applied.retry_at, context.resync, &mut state.unsettled, Instant::now()); // pure
+    applied.failed.map_or(Ok(Action::requeue(wait)), Err)
 }
 
-/// How long until a failed look is tried again: longer each time, for this policy alone.
+/// Reconciles a policy within a limit of time; a panic ends no other reconciliation. Only the driver opens the state, and
+/// what was cut off leaves it as it was.
+async fn reconcile_within_limits(policy: Arc<Policy>, context: Arc<Context>) -> Result<Action, Error> {
+    let began = Instant::now();
+    let mut state = context.states.get(policy.meta());
+    let reconciled = AssertUnwindSafe(reconcile(&policy, &context, &mut state)).catch_unwind();
+    let result = match tokio::time::timeout(RECONCILE_MAX, reconciled).await {
+        Ok(Ok(result)) => {
+            if result.is_ok() {
+                state.failures = 0;
+            }
+            context.states.insert(policy.meta(), state);
+            result
+        }
+        Ok(Err(_)) => Err(Error::Panicked),
+        Err(_) => Err(Error::TimedOut),
+    };
+    context.metrics.reconciled(began.elapsed());
+    result
+}
+
+/// How long until a failed reconciliation is retried: longer each time, for this policy alone.
 fn error_policy(policy: Arc<Policy>, error: &Error, context: Arc<Context>) -> Action {
     context.metrics.failed(error.category());
     let namespace = policy.namespace().unwrap_or_default();
-    let failures = context.memories.failed(policy.meta());
-    let delay = pace::backoff(failures);
-    tracing::warn!(%namespace, name = policy.name_any(), %error, failures, retry_in = ?delay, "look failed");
-    Action::requeue(delay)
+    let failures = context.states.failed(policy.meta());
+    let retry_in = requeue::after_failures(failures);
+    tracing::warn!(%namespace, name = policy.name_any(), %error, failures, ?retry_in, "reconcile failed");
+    Action::requeue(retry_in)
 }

@@ -10,10 +10,14 @@ use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Settings, admin::Readiness, metrics::Metrics};
+use crate::{
+    admin::Readiness,
+    metrics::Metrics,
+    settings::{self, Settings},
+};
 
 /// Name of the Lease in the operator's namespace.
-pub const LEASE: &str = "routing-operator";
+pub const LEASE: &str = settings::NAME;
 /// A replica that is gone is replaced after this long, in seconds.
 const LEASE_SECONDS: u64 = 15;
 /// The lease is renewed this long before it ends, in seconds.

@@ -2,12 +2,12 @@
 //! config each replica runs and where calls go.
 //!
 //! ```text
-//! RoutingPolicy ─▶ dereference (reads) ─▶ validate (pure) ─▶ build (pure) ─▶ apply (server-side apply)
-//!                                                                                │
-//!      events ◀── status (pure, patched when it differs) ◀── pods' own /status ◀─┘
+//! RoutingPolicy ─▶ dereference (reads) ─▶ validate (pure) ─▶ build (pure) ─▶ apply (writes) ─▶ pods (reads)
+//!                                                                                                  │
+//!       requeue (pure) ◀── report (writes status and events) ◀── status (pure) ◀── nudge (writes) ◀┘
 //! ```
 //!
-//! It owns the fields that it sets and no others, has no finalizer (everything it makes is in the cluster and goes with
+//! It owns the fields that it sets and no others, has no finalizer (everything it creates is in the cluster and goes with
 //! its policy), and reads no Secret.
 
 #![forbid(unsafe_code)]
@@ -35,17 +35,17 @@ use crate::{admin::Readiness, metrics::Metrics};
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
     /// The settings of the cluster's client cannot be used.
-    #[error("no way to reach the cluster: {0}; run it in a pod, or set KUBECONFIG")]
+    #[error("cannot connect to the cluster: {0}; run in a pod, or set KUBECONFIG")]
     Cluster(String),
-    /// The admin port cannot be listened on.
+    /// The admin port is taken or not allowed.
     #[error("cannot listen on {address}: {reason}; free the port, or choose another with --admin-address")]
     Listen {
-        /// The address.
+        /// As `--admin-address` has it.
         address: std::net::SocketAddr,
-        /// Why.
+        /// What the system says.
         reason: std::io::Error,
     },
-    /// The admin server broke.
+    /// The admin server failed.
     #[error("the admin server ended: {0}")]
     Admin(std::io::Error),
 }
@@ -60,7 +60,7 @@ pub async fn run(settings: Settings, clients: Clients, stop: CancellationToken) 
     let (metrics, readiness) = (Arc::new(Metrics::default()), Arc::new(Readiness::default()));
     let admin = admin::serve(listener, Arc::clone(&metrics), Arc::clone(&readiness), stop.clone());
     let controller = leader::while_leading(&settings, clients.lease, &metrics, &readiness, stop.clone(), || {
-        controller::run(&settings, clients.api.clone(), &metrics, &readiness)
+        controller::watch::run(&settings, clients.api.clone(), &metrics, &readiness)
     });
     let (served, ()) = tokio::join!(admin, controller);
     served.map_err(OperatorError::Admin)

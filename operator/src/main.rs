@@ -35,7 +35,7 @@ async fn operate(settings: Settings) -> Result<(), OperatorError> {
 async fn cancel_on_signal(stop: CancellationToken) {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        tracing::error!("signals cannot be listened for: only SIGKILL ends this process");
+        tracing::error!("cannot install signal handlers: only SIGKILL ends this process");
         return;
     };
     tokio::select! {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::Registry,
+    registry::{Metric, Registry},
 };
 
 /// Upper bounds of reconcile times, in seconds.
@@ -17,9 +17,9 @@ pub struct Metrics {
     reconciles: Counter,
     errors: Family<ErrorLabel, Counter>,
     seconds: Histogram,
-    pokes: Counter,
+    nudges: Counter,
     unreachable_pods: Counter,
-    /// Whether this replica holds the lease.
+    /// 1 while this replica holds the lease.
     pub leader: Gauge,
 }
 
@@ -30,29 +30,32 @@ struct ErrorLabel {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut metrics = Self {
-            registry: Registry::default(),
-            reconciles: Counter::default(),
-            errors: Family::default(),
-            seconds: Histogram::new(SECONDS),
-            pokes: Counter::default(),
-            unreachable_pods: Counter::default(),
-            leader: Gauge::default(),
-        };
         let mut registry = Registry::with_prefix("routing_operator");
         registry.register("build", "Version of this program", Info::new([("version", crds::VERSION)]));
-        registry.register("reconciles", "Looks at a policy", metrics.reconciles.clone());
-        registry.register("reconcile_errors", "Looks that failed and are tried again", metrics.errors.clone());
-        registry.register("reconcile_duration_seconds", "Time of a look at a policy", metrics.seconds.clone());
-        registry.register("pod_pokes", "Pods annotated so that their files are refreshed", metrics.pokes.clone());
-        registry.register(
-            "pods_unreachable",
-            "Pods that were asked and did not answer",
-            metrics.unreachable_pods.clone(),
-        );
-        registry.register("leader", "Whether this replica holds the lease", metrics.leader.clone());
-        metrics.registry = registry;
-        metrics
+        let mut new = Registered(&mut registry);
+        Self {
+            reconciles: new.metric("reconciles", "Reconciliations of policies"),
+            errors: new.metric("reconcile_errors", "Reconciliations that failed and are retried, by step"),
+            seconds: new.with("reconcile_duration_seconds", "Duration of a reconciliation", Histogram::new(SECONDS)),
+            nudges: new.metric("pod_nudges", "Pods annotated so that the kubelet refreshes their files"),
+            unreachable_pods: new.metric("pods_unreachable", "Pods that were queried and did not answer"),
+            leader: new.metric("leader", "Whether this replica holds the lease"),
+            registry,
+        }
+    }
+}
+
+/// Registers each metric where it is made.
+struct Registered<'a>(&'a mut Registry);
+
+impl Registered<'_> {
+    fn metric<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        self.with(name, help, M::default())
+    }
+
+    fn with<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
     }
 }
 
@@ -66,25 +69,25 @@ impl Metrics {
         text
     }
 
-    /// A policy was looked at.
+    /// A reconciliation ended.
     pub fn reconciled(&self, took: Duration) {
         self.reconciles.inc();
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// A look failed; `category` is one of a few.
+    /// A reconciliation failed; `category` is one of a few.
     pub fn failed(&self, category: &'static str) {
         self.errors.get_or_create(&ErrorLabel { error: category }).inc();
     }
 
-    /// A pod was annotated.
-    pub fn poked(&self) {
-        self.pokes.inc();
+    /// This many pods did not answer.
+    pub fn unreachable(&self, pods: u64) {
+        self.unreachable_pods.inc_by(pods);
     }
 
-    /// A pod did not answer.
-    pub fn pod_unreachable(&self) {
-        self.unreachable_pods.inc();
+    /// This many pods were annotated.
+    pub fn nudged(&self, pods: u64) {
+        self.nudges.inc_by(pods);
     }
 }
 
@@ -96,16 +99,16 @@ mod tests {
     fn metrics_are_named_as_documented() {
         let metrics = Metrics::default();
         metrics.reconciled(Duration::from_millis(20));
-        metrics.failed("api");
+        metrics.failed("apply");
         let text = metrics.text();
         let build = format!("routing_operator_build_info{{version=\"{}\"}} 1", crds::VERSION);
         for line in [
             build.as_str(),
             "routing_operator_reconciles_total 1",
-            "routing_operator_reconcile_errors_total{error=\"api\"} 1",
+            "routing_operator_reconcile_errors_total{error=\"apply\"} 1",
             "routing_operator_reconcile_duration_seconds_count 1",
             "routing_operator_leader 0",
-            "routing_operator_pod_pokes_total 0",
+            "routing_operator_pod_nudges_total 0",
             "routing_operator_pods_unreachable_total 0",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

@@ -5,15 +5,18 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Parser;
 use crds::period::Period;
 
+/// What the operator is called: by its command, its lease, the fields and objects that it manages.
+pub const NAME: &str = "routing-operator";
+
 /// Turns RoutingPolicies into running, exposed, always-current data planes.
 #[derive(Parser, Clone, Debug)]
-#[command(name = "routing-operator", version = crds::VERSION)]
+#[command(name = NAME, version = crds::VERSION)]
 pub struct Settings {
-    /// Look at this namespace only, with rights in it alone; without it at all of them
+    /// Watch only this namespace (default: all)
     #[arg(long, value_name = "NAMESPACE")]
     pub namespace: Option<String>,
 
-    /// How often a policy is looked at although nothing changed, for example 30s
+    /// How often to reconcile even when nothing changed, for example 30s
     #[arg(long, value_name = "PERIOD", default_value = "30s", value_parser = period)]
     pub resync: Duration,
 
@@ -21,7 +24,7 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:3211")]
     pub admin_address: SocketAddr,
 
-    /// Image of the data planes whose policy names none
+    /// Image of data planes whose policy does not name one
     #[arg(long, env = "ROUTING_IMAGE", value_name = "IMAGE")]
     pub image: String,
 

@@ -1,42 +1,44 @@
-//! Step 4, writes: server-side apply of what is built, and deletion of what no longer is.
+//! Step 4, writes: server-side apply of what is built, and deletion of what is no longer built.
+//!
+//! What to do with a child is decided first, purely (`decide`); only then is it sent (`send`).
 
-use std::{
-    collections::{BTreeMap, hash_map::DefaultHasher},
-    hash::{Hash, Hasher},
-    time::Instant,
+mod decide;
+pub mod refusal;
+mod send;
+
+use std::{collections::BTreeMap, time::Instant};
+
+use crds::{RoutingPolicy, pod, policy::Reason};
+use kube::{ResourceExt, api::DynamicObject};
+
+pub use self::decide::ChildStates;
+use self::{
+    decide::{ChildState, Step, decide, fingerprint},
+    refusal::{Problem, Refused, WriteError},
 };
-
-use crds::{RoutingPolicy, policy::Reason};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
-use kube::{
-    ResourceExt,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
-    core::Status,
-};
-use serde_json::{Value, json};
-
 use super::{
-    Error, FIELD_MANAGER,
     build::Children,
     child::{Child, ChildKey, ChildKind, Namespace},
-    memory::{Memory, Sent},
+    error::{Error, RequestError},
     ownership::{self, Owner},
-    refusal::{Meaning, Problem, Refused, meaning},
+    validate::Valid,
 };
 
-/// Looks that may fail in a row before the status says so.
-const FAILURES_UNSAID: u32 = 2;
+/// Failed reconciliations in a row before the status reports it.
+const FAILURES_UNREPORTED: u32 = 2;
 
-/// The children after this look.
+/// The children after this step.
 #[derive(Default)]
 pub struct Applied {
-    /// Those of the policy that are there.
+    /// Those of the policy that exist.
     pub objects: BTreeMap<ChildKey, DynamicObject>,
-    /// Those that are not as they are to be.
+    /// Why some are not as built.
     pub problems: Vec<Problem>,
-    /// What failed again and again and may yet pass: the look is to be tried again.
+    /// When the first of the refused ones may be sent again.
+    pub retry_at: Option<Instant>,
+    /// What failed again and again and may yet pass: the reconciliation is to be retried.
     pub failed: Option<Error>,
-    /// Everything goes anyway.
+    /// Everything is about to be deleted anyway.
     pub namespace_is_ending: bool,
 }
 
@@ -47,9 +49,41 @@ impl Applied {
         let ours = existing.into_iter().filter(|(_, object)| is_ours(policy, object));
         Self { objects: ours.collect(), ..Self::default() }
     }
+
+    /// The hash of the config that the pods should run: the newest that reached the ConfigMap.
+    #[must_use]
+    pub fn target_hash(&self, policy: &RoutingPolicy, valid: Option<&Valid>) -> Option<String> {
+        let config_map = self.objects.get(&ChildKey::new(ChildKind::ConfigMap, policy.name_any()));
+        let written = config_map.and_then(|object| object.data.get("data")?.get(pod::POLICY_FILE)?.as_str());
+        match valid {
+            Some(valid) if written == Some(valid.rendered.text.as_str()) => Some(valid.rendered.hash.clone()),
+            _ => policy.status.as_ref().and_then(|status| status.config_hash.clone()),
+        }
+    }
+
+    /// Whether the policy has a Deployment: without one, pods with its labels belong to something else.
+    #[must_use]
+    pub fn has_deployment(&self, policy: &RoutingPolicy) -> bool {
+        self.objects.contains_key(&ChildKey::new(ChildKind::Deployment, policy.name_any()))
+    }
+
+    /// A child that stays as it was, for a reason.
+    fn hold(&mut self, existing: Option<&DynamicObject>, problem: Problem) {
+        self.objects.extend(existing.map(|object| (problem.key.clone(), object.clone())));
+        self.problems.push(problem);
+    }
+
+    /// A child that was refused, now or earlier.
+    fn hold_refused(&mut self, existing: Option<&DynamicObject>, refused: &Refused) {
+        self.hold(existing, refused.problem.clone());
+        self.retry_at = self.retry_at.into_iter().chain([refused.again_at]).min();
+    }
 }
 
-/// Makes the children what they are to be. When one of them is somebody else's, none is touched.
+/// Makes the children what is built. When one of them belongs to something else, none is touched.
+///
+/// `failures` is how many reconciliations of this policy failed in a row: at first a failed request ends the
+/// step, later it must neither hide the rest nor stay unreported.
 ///
 /// # Errors
 /// A request failed that may work the next time.
@@ -58,7 +92,8 @@ pub async fn apply(
     policy: &RoutingPolicy,
     children: Children,
     existing: BTreeMap<ChildKey, DynamicObject>,
-    memory: &mut Memory,
+    states: &mut ChildStates,
+    failures: u32,
 ) -> Result<Applied, Error> {
     let children = children.into_list();
     let problems = foreign(policy, &children, &existing);
@@ -66,24 +101,81 @@ pub async fn apply(
         return Ok(Applied { problems, ..Applied::nothing(policy, existing) });
     }
     let built: Vec<ChildKey> = children.iter().map(|child| child.key.clone()).collect();
-    // What was refused once and is no longer built is nothing to wait for.
-    memory.refused.retain(|key, _| built.contains(key));
+    states.keep_only(&built);
     let mut applied = Applied::default();
     for child in children {
-        let found = existing.get(&child.key);
-        apply_one(namespace, child, found, &mut applied, memory).await?;
+        let (found, state) = (existing.get(&child.key), states.of(&child.key));
+        if let Err(error) = apply_child(namespace, child, found, state, &mut applied).await {
+            if failures < FAILURES_UNREPORTED {
+                return Err(error);
+            }
+            applied.failed = applied.failed.take().or(Some(error));
+        }
         if applied.namespace_is_ending {
             return Ok(applied);
         }
     }
+    delete_orphans(namespace, policy, &built, &existing).await?;
+    Ok(applied)
+}
+
+async fn apply_child(
+    namespace: &Namespace,
+    child: Child,
+    existing: Option<&DynamicObject>,
+    state: &mut ChildState,
+    applied: &mut Applied,
+) -> Result<(), Error> {
+    let (key, sent) = (child.key.clone(), fingerprint(&child.body));
+    let body = match decide(child, existing, state, Instant::now()) {
+        Step::Keep => {
+            state.refused = None;
+            applied.objects.extend(existing.map(|object| (key, object.clone())));
+            return Ok(());
+        }
+        Step::Wait(refused) => {
+            applied.hold_refused(existing, refused);
+            return Ok(());
+        }
+        Step::Send(body) => body,
+    };
+    let error = match send::send(namespace, &key, &body, existing).await {
+        Ok(object) => {
+            state.applied(sent, &object);
+            applied.objects.insert(key, object);
+            return Ok(());
+        }
+        Err(error) => error,
+    };
+    match refusal::classify(&key, error) {
+        WriteError::NamespaceIsEnding => applied.namespace_is_ending = true,
+        WriteError::Refused(problem) => {
+            let reason = problem.reason.as_str();
+            tracing::warn!(namespace = %namespace.name, child = %key, reason, "refused by the API server");
+            applied.hold_refused(existing, state.refused(sent, problem, Instant::now()));
+        }
+        WriteError::Transient(error) => {
+            let error = Error::Apply(RequestError::new(format!("applying {key}"))(error));
+            applied.hold(existing, Problem { key, reason: Reason::ApiError, message: error.to_string() });
+            return Err(error);
+        }
+    }
+    Ok(())
+}
+
+async fn delete_orphans(
+    namespace: &Namespace,
+    policy: &RoutingPolicy,
+    built: &[ChildKey],
+    existing: &BTreeMap<ChildKey, DynamicObject>,
+) -> Result<(), Error> {
     let is_orphan = |key: &ChildKey, object: &DynamicObject| {
         !built.contains(key) && is_ours(policy, object) && object.metadata.deletion_timestamp.is_none()
     };
     for (key, object) in existing.iter().filter(|(key, object)| is_orphan(key, object)) {
-        delete(namespace, key, object).await?;
-        memory.applied.remove(key);
+        send::delete(namespace, key, object).await.map_err(Error::Apply)?;
     }
-    Ok(applied)
+    Ok(())
 }
 
 fn is_ours(policy: &RoutingPolicy, object: &DynamicObject) -> bool {
@@ -95,154 +187,28 @@ fn foreign(policy: &RoutingPolicy, children: &[Child], existing: &BTreeMap<Child
     let (name, uid) = (policy.name_any(), policy.metadata.uid.as_deref().unwrap_or_default());
     let problem = |child: &Child| {
         let key = child.key.clone();
-        match ownership::owner(&existing.get(&key)?.metadata, &name, uid) {
-            Owner::ThisPolicy => None,
-            Owner::PreviousPolicy => {
-                let message =
-                    format!("{key} of the deleted policy of this name is still there; the cluster removes it");
-                Some(Problem { key, reason: Reason::PreviousPolicy, message })
-            }
-            Owner::Other(who) => {
-                let adopt = ownership::ADOPT;
-                let message = format!(
-                    "{key} belongs to {who} and is left alone, like everything else until this is resolved; remove it, \
-                     or hand it over with the annotation {adopt}: {name}"
-                );
-                Some(Problem { key, reason: Reason::NotOwned, message })
-            }
-        }
+        let (reason, message) = match ownership::owner(&existing.get(&key)?.metadata, &name, uid) {
+            Owner::ThisPolicy => return None,
+            Owner::PreviousPolicy => (
+                Reason::PreviousPolicy,
+                format!("{key} of a deleted policy with the same name is still being garbage-collected"),
+            ),
+            Owner::Other(owner) => (
+                Reason::NotOwned,
+                format!(
+                    "{key} already exists and is controlled by {owner}; the operator changes nothing until it is removed"
+                ),
+            ),
+            Owner::Nobody => (
+                Reason::NotOwned,
+                format!(
+                    "{key} already exists and has no owner; the operator changes nothing until it is removed or adopted \
+                     (annotation {}: {name})",
+                    ownership::ADOPT
+                ),
+            ),
+        };
+        Some(Problem { key, reason, message })
     };
     children.iter().filter_map(problem).collect()
-}
-
-async fn apply_one(
-    namespace: &Namespace,
-    child: Child,
-    existing: Option<&DynamicObject>,
-    applied: &mut Applied,
-    memory: &mut Memory,
-) -> Result<(), Error> {
-    let Child { key, mut body } = child;
-    let sent = fingerprint(&body);
-    if let Some(object) = existing {
-        let version = object.resource_version().unwrap_or_default();
-        if memory.applied.get(&key).is_some_and(|last| last.body == sent && last.version == version) {
-            memory.refused.remove(&key);
-            applied.objects.insert(key, object.clone());
-            return Ok(());
-        }
-        // Refused when it was deleted and made anew meanwhile: then it may be somebody else's.
-        body["metadata"]["uid"] = Value::from(object.uid());
-    }
-    let refused = memory.refused.get(&key).filter(|refused| refused.body == sent);
-    if let Some(refused) = refused.filter(|refused| Instant::now() < refused.again_at) {
-        applied.problems.push(refused.problem.clone());
-        applied.objects.extend(existing.map(|object| (key, object.clone())));
-        return Ok(());
-    }
-    match send(namespace, &key, &body, existing).await {
-        Ok(object) => {
-            let version = object.resource_version().unwrap_or_default();
-            memory.refused.remove(&key);
-            memory.applied.insert(key.clone(), Sent { body: sent, version });
-            applied.objects.insert(key, object);
-        }
-        Err(error) => match meaning(&key, error) {
-            Meaning::Refused(problem) => {
-                tracing::warn!(namespace = %namespace.name, child = %key, reason = problem.reason.as_str(), "refused by the API server");
-                let refused = Refused::after(memory.refused.get(&key), sent, problem.clone());
-                memory.refused.insert(key.clone(), refused);
-                applied.problems.push(problem);
-                applied.objects.extend(existing.map(|object| (key, object.clone())));
-            }
-            Meaning::NamespaceIsEnding => applied.namespace_is_ending = true,
-            Meaning::Transient(error) => {
-                let failed = Error::api(format!("applying {key}"))(error);
-                // It may pass. When it does not, it must not hide the rest, nor stay unsaid.
-                if memory.failures < FAILURES_UNSAID {
-                    return Err(failed);
-                }
-                applied.problems.push(Problem {
-                    reason: Reason::ApiError,
-                    message: failed.to_string(),
-                    key: key.clone(),
-                });
-                applied.failed = applied.failed.take().or(Some(failed));
-                applied.objects.extend(existing.map(|object| (key, object.clone())));
-            }
-        },
-    }
-    Ok(())
-}
-
-/// Applies a child. A port that was renumbered by hand stands beside ours once ours is back, under the same name, which is
-/// invalid: then ours replace the list of ports.
-async fn send(
-    namespace: &Namespace,
-    key: &ChildKey,
-    body: &Value,
-    existing: Option<&DynamicObject>,
-) -> kube::Result<DynamicObject> {
-    let api = namespace.children(key.kind);
-    let apply = PatchParams::apply(FIELD_MANAGER).force();
-    let status = match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
-        Err(kube::Error::Api(status)) if is_invalid(&status) => status,
-        answer => return answer,
-    };
-    let ports = existing.and_then(|object| serde_json::from_value(ports(key.kind, object, body)?).ok());
-    let Some(ports) = ports else {
-        return Err(kube::Error::Api(status));
-    };
-    let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-    let replaced = api.patch(&key.name, &update, &Patch::Json::<()>(ports)).await;
-    let replaced = replaced.map_err(|_| kube::Error::Api(status))?;
-    // An update owns what it sets beside the apply, for ever: a field given up later would stay.
-    let version = replaced.resource_version();
-    let managers = json!({"metadata": {"resourceVersion": version, "managedFields": without_updates(&replaced)}});
-    api.patch(&key.name, &update, &Patch::Merge(managers)).await?;
-    api.patch(&key.name, &apply, &Patch::Apply(body)).await
-}
-
-/// The patch that makes the ports of an object ours alone; none for kinds without ports.
-fn ports(kind: ChildKind, object: &DynamicObject, body: &Value) -> Option<Value> {
-    let (at, ours) = match kind {
-        ChildKind::Service => ("/spec/ports".to_string(), body.pointer("/spec/ports")?),
-        ChildKind::Deployment => {
-            let containers = object.data.pointer("/spec/template/spec/containers")?.as_array()?;
-            let ours = body.pointer("/spec/template/spec/containers/0")?;
-            let index = containers.iter().position(|container| container["name"] == ours["name"])?;
-            (format!("/spec/template/spec/containers/{index}/ports"), ours.get("ports")?)
-        }
-        _ => return None,
-    };
-    Some(json!([{"op": "replace", "path": at, "value": ours}]))
-}
-
-/// Two ports with one nodePort are answered with 500.
-fn is_invalid(status: &Status) -> bool {
-    status.code == 422 || (status.code == 500 && status.message.starts_with("duplicate nodePort"))
-}
-
-fn without_updates(object: &DynamicObject) -> Vec<ManagedFieldsEntry> {
-    let ours = |entry: &&ManagedFieldsEntry| {
-        entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Update")
-    };
-    object.managed_fields().iter().filter(|entry| !ours(entry)).cloned().collect()
-}
-
-fn fingerprint(body: &Value) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    body.to_string().hash(&mut hasher);
-    hasher.finish()
-}
-
-async fn delete(namespace: &Namespace, key: &ChildKey, object: &DynamicObject) -> Result<(), Error> {
-    let this_one = Preconditions { uid: object.uid(), resource_version: None };
-    let parameters = DeleteParams { preconditions: Some(this_one), ..DeleteParams::background() };
-    match namespace.children(key.kind).delete(&key.name, &parameters).await {
-        Ok(_) => Ok(()),
-        // Gone, or another one by now.
-        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
-        Err(error) => Err(Error::api(format!("deleting {key}"))(error)),
-    }
 }

@@ -3,14 +3,18 @@
 pub mod config_map;
 pub mod deployment;
 pub mod disruption_budget;
-pub mod labels;
 pub mod network_policy;
 pub mod pod;
 pub mod service;
 
 use std::{collections::BTreeMap, iter};
 
-use crds::{Document, RoutingPolicy, RoutingTable, builtin::BuiltinPrompts, compile, policy::{RoutingPolicyStatus, condition}};
+use crds::{
+    Document, RoutingPolicy, RoutingTable,
+    builtin::BuiltinPrompts,
+    compile, pod as pod_contract,
+    policy::{RoutingPolicyStatus, condition},
+};
 use k8s_openapi::api::{
     apps::v1::Deployment,
     core::v1::{ConfigMap, Service, ServiceAccount},
@@ -28,9 +32,9 @@ use super::{
 /// What the operator was installed with.
 #[derive(Clone, Debug)]
 pub struct Installation {
-    /// Image of data planes whose policy names none.
+    /// Image of data planes whose policy does not name one.
     pub image: String,
-    /// Where the operator's own pods are.
+    /// Namespace of the operator's own pods.
     pub namespace: String,
 }
 
@@ -67,19 +71,19 @@ pub fn build(
     }
 }
 
-/// What a config compiles to; none: it is one of another version.
+/// What a config compiles to; none: it is from another version.
 fn compiled(config: &str) -> Option<RoutingTable> {
     let spec = Document::parse(config).ok()?.policy.spec;
     compile(&spec, &BuiltinPrompts::default()).ok()
 }
 
 /// The config that pods fall back to when they must refuse the newest: the last one that all of them ran. That is the
-/// one in the ConfigMap when the status says so, else the one that was kept before.
+/// one in the ConfigMap if the status says so, otherwise the one that was kept before.
 #[must_use]
 pub fn last_good(existing: &BTreeMap<ChildKey, DynamicObject>, status: Option<&RoutingPolicyStatus>) -> Option<String> {
     let config_map = existing.iter().find(|(key, _)| key.kind == ChildKind::ConfigMap)?.1;
     let text = |key: &str| config_map.data.get("data")?.get(key)?.as_str();
-    let (current, kept) = (text(config_map::POLICY), text(config_map::LAST_GOOD));
+    let (current, kept) = (text(pod_contract::POLICY_FILE), text(pod_contract::LAST_GOOD_FILE));
     let ran_everywhere = |status: &RoutingPolicyStatus| {
         status.is_true(condition::PROGRAMMED)
             && status.replicas.is_some_and(|replicas| replicas.programmed > 0)

@@ -1,4 +1,4 @@
-//! The objects that a policy is turned into.
+//! The objects that a policy becomes, and where they are.
 
 use crds::RoutingPolicy;
 use k8s_openapi::api::{
@@ -8,8 +8,8 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
-    Api, Client, ResourceExt,
-    api::{ApiResource, DynamicObject},
+    Api, Client,
+    api::{ApiResource, DynamicObject, ObjectMeta},
 };
 use serde_json::Value;
 
@@ -26,12 +26,12 @@ pub enum ChildKind {
     Service,
     /// How many may be away at once.
     PodDisruptionBudget,
-    /// Who may talk to them, and to whom they may talk.
+    /// Which connections they may have.
     NetworkPolicy,
 }
 
 impl ChildKind {
-    /// As the API server knows it.
+    /// Group, version and plural, as the API server knows it.
     #[must_use]
     pub fn api_resource(self) -> ApiResource {
         match self {
@@ -48,9 +48,9 @@ impl ChildKind {
 /// Which child.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChildKey {
-    /// Its kind.
+    /// One of the kinds that a policy becomes.
     pub kind: ChildKind,
-    /// Its name.
+    /// In the policy's namespace.
     pub name: String,
 }
 
@@ -67,10 +67,10 @@ impl std::fmt::Display for ChildKey {
     }
 }
 
-/// A child as it is to be.
+/// A child as it is built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Child {
-    /// Which.
+    /// Kind and name.
     pub key: ChildKey,
     /// The fields that the operator sets, and no others.
     pub body: Value,
@@ -107,15 +107,15 @@ pub fn every_child(policy: &str) -> Vec<ChildKey> {
 #[derive(Clone)]
 pub struct Namespace {
     client: Client,
-    /// Its name.
+    /// As in `metadata.namespace` of the policy.
     pub name: String,
 }
 
 impl Namespace {
     /// The namespace of a policy.
     #[must_use]
-    pub fn of(policy: &RoutingPolicy, client: &Client) -> Self {
-        Self { client: client.clone(), name: policy.namespace().unwrap_or_default() }
+    pub fn of(policy: &ObjectMeta, client: &Client) -> Self {
+        Self { client: client.clone(), name: policy.namespace.clone().unwrap_or_default() }
     }
 
     /// Its objects of a kind.
@@ -136,9 +136,10 @@ impl Namespace {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// Its policies.
+    /// Its policies, untyped: an object of another version of the definition might not be readable as a policy.
     #[must_use]
-    pub fn policies(&self) -> Api<RoutingPolicy> {
-        Api::namespaced(self.client.clone(), &self.name)
+    pub fn policies(&self) -> Api<DynamicObject> {
+        let resource = ApiResource::erase::<RoutingPolicy>(&());
+        Api::namespaced_with(self.client.clone(), &self.name, &resource)
     }
 }

@@ -11,50 +11,51 @@ use kube::{
 };
 
 use super::{
-    Error,
-    build::labels,
     child::{ChildKey, Namespace, every_child},
+    error::{Error, RequestError},
+    labels,
 };
 
-/// Requests that one look has under way at a time.
+/// Requests that one reconciliation has in flight at a time.
 const REQUESTS_AT_ONCE: usize = 8;
-/// Most pods of one policy that are looked at: twice the replicas allowed, for a rolling update.
+/// Most pods of one policy that are read: twice the replicas allowed, for a rolling update.
 const PODS_MAX: u32 = 200;
 
-/// Pods that were evicted pile up.
+/// Evicted pods pile up.
 const NOT_ENDED: &str = "status.phase!=Failed,status.phase!=Succeeded";
 
 /// A text, or why there is none.
 pub type Texts = BTreeMap<ConfigMapKeyRef, Result<String, String>>;
 
-/// What a look found.
-pub struct Seen {
+/// What was found.
+pub struct Dereferenced {
     /// The texts that the policy refers to.
     pub texts: Texts,
-    /// Objects under the names of the policy's children, whoever owns them.
+    /// Objects with the names of the policy's children, whatever owns them.
     pub children: BTreeMap<ChildKey, DynamicObject>,
-    /// The pods under the policy's selector.
+    /// The pods that the policy's selector matches.
     pub pods: Vec<Pod>,
 }
 
-/// Reads all of it.
+/// Reads all of it, at the same time.
 ///
 /// # Errors
 /// The API server did not answer, or refused.
-pub async fn dereference(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Seen, Error> {
-    let (texts, children, pods) =
-        futures::try_join!(texts(policy, namespace), children(policy, namespace), pods(policy, namespace))?;
-    Ok(Seen { texts, children, pods })
+pub async fn dereference(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Dereferenced, Error> {
+    let reads =
+        async { futures::try_join!(texts(policy, namespace), children(policy, namespace), pods(policy, namespace)) };
+    let (texts, children, pods) = reads.await.map_err(Error::Dereference)?;
+    Ok(Dereferenced { texts, children, pods })
 }
 
-async fn texts(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Texts, Error> {
+async fn texts(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Texts, RequestError> {
     let references = references::config_map_keys(&policy.spec);
     let names: BTreeSet<String> = references.iter().map(|reference| reference.name.clone()).collect();
     let found: BTreeMap<String, Option<ConfigMap>> = stream::iter(names)
         .map(|name| async move {
             let read = namespace.config_maps().get_opt(&name).await;
-            let config_map = read.map_err(Error::api(format!("reading ConfigMap {name}")))?;
-            Ok::<_, Error>((name, config_map))
+            let config_map = read.map_err(RequestError::new(format!("reading ConfigMap {name}")))?;
+            Ok::<_, RequestError>((name, config_map))
         })
         .buffer_unordered(REQUESTS_AT_ONCE)
         .try_collect()
@@ -75,12 +76,15 @@ fn text(reference: &ConfigMapKeyRef, config_map: Option<&ConfigMap>) -> Result<S
     })
 }
 
-async fn children(policy: &RoutingPolicy, namespace: &Namespace) -> Result<BTreeMap<ChildKey, DynamicObject>, Error> {
+async fn children(
+    policy: &RoutingPolicy,
+    namespace: &Namespace,
+) -> Result<BTreeMap<ChildKey, DynamicObject>, RequestError> {
     let found: Vec<Option<(ChildKey, DynamicObject)>> = stream::iter(every_child(&policy.name_any()))
         .map(|key| async move {
             let read = namespace.children(key.kind).get_opt(&key.name).await;
-            let object = read.map_err(Error::api(format!("reading {key}")))?;
-            Ok::<_, Error>(object.map(|object| (key, object)))
+            let object = read.map_err(RequestError::new(format!("reading {key}")))?;
+            Ok::<_, RequestError>(object.map(|object| (key, object)))
         })
         .buffer_unordered(REQUESTS_AT_ONCE)
         .try_collect()
@@ -88,10 +92,10 @@ async fn children(policy: &RoutingPolicy, namespace: &Namespace) -> Result<BTree
     Ok(found.into_iter().flatten().collect())
 }
 
-async fn pods(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Vec<Pod>, Error> {
+async fn pods(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Vec<Pod>, RequestError> {
     let these =
         ListParams::default().labels(&labels::selector_text(&policy.name_any())).fields(NOT_ENDED).limit(PODS_MAX);
-    let list = namespace.pods().list(&these).await.map_err(Error::api("listing pods"))?;
+    let list = namespace.pods().list(&these).await.map_err(RequestError::new("listing pods"))?;
     Ok(list.items)
 }
 
@@ -100,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_is_not_there_is_described_by_what_is() {
+    fn a_missing_text_is_reported_with_the_keys_that_exist() {
         let reference = ConfigMapKeyRef { name: "prompts".into(), key: "p.md".into() };
         let with = |keys: &[&str]| ConfigMap {
             data: Some(keys.iter().map(|key| ((*key).to_string(), "text".to_string())).collect()),

@@ -42,9 +42,7 @@ mod tests {
     use super::*;
 
     fn status(conditions: &[(&str, &str, &str)]) -> RoutingPolicyStatus {
-        let condition = |(kind, status, reason): &(&str, &str, &str)| {
-            json!({"type": kind, "status": status, "reason": reason, "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"})
-        };
+        let condition = |(kind, status, reason): &(&str, &str, &str)| json!({"type": kind, "status": status, "reason": reason, "message": "m", "lastTransitionTime": "2026-01-01T00:00:00Z"});
         let all: Vec<_> = conditions.iter().map(condition).collect();
         serde_json::from_value(json!({"conditions": all})).expect("a status")
     }

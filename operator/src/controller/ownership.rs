@@ -1,25 +1,27 @@
-//! Whose an object is. What a policy does not control is never touched.
+//! Who owns an object. What a policy does not control is never touched.
 
 use kube::api::ObjectMeta;
 
-use super::build::labels;
+use super::labels;
 
-/// On an object of somebody else: hands it over to the policy of this name.
+/// Annotation of an object without an owner: hands it over to the policy with this name.
 pub const ADOPT: &str = "routing.hyperguild.io/adopt";
 
-/// Whose an object is, as a policy sees it.
+/// Who owns an object, as a policy sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
     /// The policy's own, or handed over to it.
     ThisPolicy,
-    /// Of a deleted policy of the same name: the cluster is about to collect it.
+    /// A deleted policy with the same name: the cluster is about to garbage-collect it.
     PreviousPolicy,
-    /// Somebody else's, in words.
+    /// Another controller: its kind and name.
     Other(String),
+    /// No controller; it may be adopted.
+    Nobody,
 }
 
-/// Whose the object is. A controller decides; where there is none, what the operator wrote onto it does, so that an
-/// owner reference that somebody removed is repaired.
+/// Who owns the object. A controller decides; where there is none, what the operator wrote on it does, so that an owner
+/// reference that somebody removed is repaired.
 #[must_use]
 pub fn owner(object: &ObjectMeta, policy: &str, policy_uid: &str) -> Owner {
     let references = object.owner_references.as_deref().unwrap_or_default();
@@ -30,10 +32,10 @@ pub fn owner(object: &ObjectMeta, policy: &str, policy_uid: &str) -> Owner {
     match references.iter().find(|reference| reference.controller == Some(true)) {
         Some(other) if other.kind == "RoutingPolicy" && other.name == policy => Owner::PreviousPolicy,
         Some(other) => Owner::Other(format!("{} {}", other.kind, other.name)),
-        // Who has a controller cannot be handed over: the two would fight for it.
+        // An object with a controller cannot be handed over: the two would fight for it.
         None if is_handed_over => Owner::ThisPolicy,
         None if annotation(object, labels::POLICY_UID) == Some(policy_uid) => Owner::ThisPolicy,
-        None => Owner::Other("nobody that it names".into()),
+        None => Owner::Nobody,
     }
 }
 
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_belongs_to_who_controls_it() {
+    fn an_object_belongs_to_its_controller() {
         let owned = |kind: &str, name: &str, uid: &str, controller: bool| json!({"ownerReferences": [{"apiVersion": "v1", "kind": kind, "name": name, "uid": uid, "controller": controller}]});
         let other = |what: &str| Owner::Other(what.into());
         let rows: [(Value, Owner); 9] = [
@@ -57,9 +59,9 @@ mod tests {
             (owned("RoutingPolicy", "edge", "u0", true), Owner::PreviousPolicy),
             (owned("RoutingPolicy", "core", "u2", true), other("RoutingPolicy core")),
             (owned("Helm", "edge", "u3", true), other("Helm edge")),
-            (json!({}), other("nobody that it names")),
+            (json!({}), Owner::Nobody),
             (json!({"annotations": {"routing.hyperguild.io/policy-uid": "u1"}}), Owner::ThisPolicy),
-            (json!({"annotations": {"routing.hyperguild.io/policy-uid": "u0"}}), other("nobody that it names")),
+            (json!({"annotations": {"routing.hyperguild.io/policy-uid": "u0"}}), Owner::Nobody),
             (json!({"annotations": {"routing.hyperguild.io/adopt": "edge"}}), Owner::ThisPolicy),
         ];
         for (meta, expected) in rows {
@@ -68,6 +70,6 @@ mod tests {
         }
         let meta = json!({"annotations": {"routing.hyperguild.io/adopt": "core"}});
         let object: ObjectMeta = serde_json::from_value(meta).expect("metadata");
-        assert_eq!(owner(&object, "edge", "u1"), other("nobody that it names"));
+        assert_eq!(owner(&object, "edge", "u1"), Owner::Nobody);
     }
 }

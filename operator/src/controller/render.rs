@@ -1,14 +1,12 @@
 //! The config as the pods read it: the policy itself, with its references resolved and without what is only for the
 //! cluster.
 
-use crds::{Document, RoutingPolicy, RoutingPolicySpec};
+use crds::{Document, RoutingPolicy, RoutingPolicySpec, pod::RENDERED};
 use kube::Resource;
 use serde_json::{Value, json};
 
 use super::policy::UnknownField;
 
-/// Marks a policy as rendered: a pod of another version then warns of fields that it does not know, instead of refusing.
-const RENDERED: &str = "routing.hyperguild.io/rendered";
 /// Largest config, in bytes. The ConfigMap holds two of them, and Kubernetes allows it 1 MiB.
 pub const CONFIG_MAX_BYTES: usize = 500 * 1024;
 

@@ -1,7 +1,8 @@
 //! Step 2, pure: whether the policy, with the texts it refers to, can be run, and the config that it becomes.
 
 use crds::{
-    FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, policy::Reason, references,
+    FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, policy::Reason,
+    references,
 };
 use kube::ResourceExt;
 

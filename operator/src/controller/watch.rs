@@ -1,4 +1,4 @@
-//! What makes a policy be looked at: changes of the policy, of its children and pods, of ConfigMaps it refers to.
+//! What triggers a reconciliation: changes of a policy, of its children and pods, of ConfigMaps that it refers to.
 //!
 //! ```text
 //! [RoutingPolicy] ◀── label, owner ── [ServiceAccount, ConfigMap, Deployment, Service, PDB, NetworkPolicy, Pod]
@@ -29,21 +29,22 @@ use kube::{
 };
 
 use super::{
-    Context, FIELD_MANAGER,
-    build::{Installation, labels},
+    Context,
+    build::Installation,
     error_policy,
-    memory::Memories,
+    labels::{self, FIELD_MANAGER},
     policy::Policy,
-    reconcile,
+    reconcile_within_limits,
+    states::States,
 };
 use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 
-/// Policies that are looked at at the same time.
+/// Policies that are reconciled at the same time.
 const AT_ONCE: u16 = 8;
 /// The first and the longest wait after a watch failed. One wait holds up all watches, and after a restart of the API
 /// server each of the eight fails once: with kube's own 30 s it would be minutes until the last one goes on.
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-/// How long until the CRD is looked for again.
+/// How long until the CRD is checked for again.
 const CRD_RETRY: Duration = Duration::from_secs(2);
 
 /// Watches and reconciles until it is dropped.
@@ -72,9 +73,9 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         metrics: Arc::clone(metrics),
         installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
         resync: settings.resync,
-        memories: Memories::default(),
+        states: States::default(),
     });
-    let results = with_children(controller, settings, &client).run(reconcile, error_policy, context);
+    let results = with_children(controller, settings, &client).run(reconcile_within_limits, error_policy, context);
     let watching = async {
         if store.wait_until_ready().await.is_ok() {
             readiness.ready("watching");
@@ -87,7 +88,7 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
     }
 }
 
-/// A look that failed is logged where its next time is found; a watch that failed is tried again by itself.
+/// A failed reconciliation is logged where its retry is scheduled; a failed watch is retried by itself.
 fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(result: Result<T, ControllerError<E, Q>>) {
     match result {
         Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
@@ -141,7 +142,7 @@ fn with_children(controller: Controller<Policy>, settings: &Settings, client: &C
         })
 }
 
-/// By label and by owner: whoever changes one of them does not hide the object.
+/// By label and by owner: changing one of them does not hide the object.
 fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<Policy>> {
     let by_label = object.labels().get(labels::INSTANCE).filter(|_| object.labels().contains_key(labels::MANAGED_BY));
     let owners =

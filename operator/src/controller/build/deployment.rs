@@ -10,10 +10,10 @@ use k8s_openapi::{
 };
 use kube::{ResourceExt, api::ObjectMeta};
 
-use super::{labels, pod};
-use crate::controller::validate::Valid;
+use super::pod;
+use crate::controller::{labels, validate::Valid};
 
-/// Old ReplicaSets that are kept, to be looked at: what `kubectl rollout undo` brings back is put right again.
+/// Old ReplicaSets that are kept for inspection; what `kubectl rollout undo` brings back is corrected again.
 const HISTORY: i32 = 3;
 
 /// The Deployment. Its replicas are always set: `kubectl scale rp` is the way to change them.

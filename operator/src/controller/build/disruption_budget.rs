@@ -7,7 +7,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use super::labels;
+use crate::controller::labels;
 
 /// With several pods, one may be away. With one there is none: it would forbid every drain.
 #[must_use]

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use crds::{RoutingPolicy, RoutingTable};
+use crds::{
+    RoutingPolicy, RoutingTable,
+    pod::{ADMIN_PORT, MCP_PORT},
+};
 use k8s_openapi::{
     api::networking::v1::{
         NetworkPolicy, NetworkPolicyEgressRule, NetworkPolicyIngressRule, NetworkPolicyPeer, NetworkPolicyPort,
@@ -12,8 +15,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use super::{labels, pod::MCP_PORT};
-use crate::pod_status::ADMIN_PORT;
+use crate::controller::labels;
 
 const DNS_PORT: u16 = 53;
 /// Label that every namespace has, with its name.
@@ -47,7 +49,7 @@ fn operator(namespace: &str) -> NetworkPolicyIngressRule {
     };
     let peer = NetworkPolicyPeer {
         namespace_selector: Some(labelled(NAMESPACE_NAME, namespace)),
-        pod_selector: Some(labelled(labels::NAME, labels::OPERATOR)),
+        pod_selector: Some(labelled(labels::APPLICATION, labels::OPERATOR)),
         ..NetworkPolicyPeer::default()
     };
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }

@@ -7,7 +7,8 @@ use std::{
 
 use crds::{
     RoutingPolicy, RoutingTable,
-    policy::{DataPlane, Resources, SecretKeyRef, Workspace, service::DEFAULT_PORT},
+    pod::{ADMIN_PORT, CONFIG_FOLDER, LIVE_PATH, MCP_PORT, POLICY_FILE, READY_PATH, SECRETS, SECRETS_FOLDER, variable},
+    policy::{DataPlane, Resources, SecretKeyRef, Workspace},
 };
 use k8s_openapi::{
     api::core::v1::{
@@ -20,21 +21,16 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use super::{config_map, labels};
-use crate::{controller::validate::Valid, pod_status::ADMIN_PORT};
+use crate::controller::{labels, validate::Valid};
 
 /// Name of the container and of its port for callers.
 pub const MCP_PORT_NAME: &str = "mcp";
 const CONTAINER: &str = "routing";
 const ADMIN_PORT_NAME: &str = "admin";
-/// Port of `/mcp` in the pod, whatever port the Services have: changing theirs restarts nothing.
-pub const MCP_PORT: u16 = DEFAULT_PORT;
 /// One volume for the config and all secrets, mounted as a whole: a file mounted by `subPath` would never change.
 const CONFIG_VOLUME: &str = "config";
-const CONFIG_FOLDER: &str = "/var/run/routing";
-const SECRETS_FOLDER: &str = "secrets";
 const WORKSPACES_FOLDER: &str = "/workspaces";
-/// Readable, and nothing else, for everybody in the pod: there is nobody else.
+/// Readable for every process of the pod, and nothing else.
 const FILE_MODE: i32 = 0o444;
 /// The image's user.
 const USER: i64 = 65_532;
@@ -107,8 +103,8 @@ fn container() -> Container {
     Container {
         name: CONTAINER.into(),
         ports: Some(vec![port(MCP_PORT_NAME, MCP_PORT), port(ADMIN_PORT_NAME, ADMIN_PORT)]),
-        readiness_probe: Some(Probe { period_seconds: Some(5), ..probe("/readyz") }),
-        liveness_probe: Some(Probe { period_seconds: Some(10), failure_threshold: Some(6), ..probe("/livez") }),
+        readiness_probe: Some(Probe { period_seconds: Some(5), ..probe(READY_PATH) }),
+        liveness_probe: Some(Probe { period_seconds: Some(10), failure_threshold: Some(6), ..probe(LIVE_PATH) }),
         security_context: Some(container_security()),
         ..Container::default()
     }
@@ -124,17 +120,17 @@ fn probe(path: &str) -> Probe {
 }
 
 fn environment(workspaces: &[Workspace]) -> Vec<EnvVar> {
-    let variable = |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..EnvVar::default() };
+    let set = |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..EnvVar::default() };
     let mut all = vec![
-        variable("ROUTING_POLICY_FILE", format!("{CONFIG_FOLDER}/{}", config_map::POLICY)),
-        variable("ROUTING_SECRETS_DIR", format!("{CONFIG_FOLDER}/{SECRETS_FOLDER}")),
-        variable("ROUTING_PORT", MCP_PORT.to_string()),
-        variable("ROUTING_ADMIN_PORT", ADMIN_PORT.to_string()),
-        variable("ROUTING_LOG_FORMAT", "json".into()),
+        set(variable::POLICY_FILE, format!("{CONFIG_FOLDER}/{POLICY_FILE}")),
+        set(variable::SECRETS_FOLDER, SECRETS_FOLDER.into()),
+        set(variable::PORT, MCP_PORT.to_string()),
+        set(variable::ADMIN_PORT, ADMIN_PORT.to_string()),
+        set(variable::LOG_FORMAT, "json".into()),
     ];
     if !workspaces.is_empty() {
         let roots: Vec<String> = workspaces.iter().map(workspace_folder).collect();
-        all.push(variable("ROUTING_WORKSPACE_ROOTS", roots.join(":")));
+        all.push(set(variable::WORKSPACE_ROOTS, roots.join(":")));
     }
     all
 }
@@ -195,13 +191,10 @@ fn keys_by_secret(table: &RoutingTable) -> BTreeMap<&str, BTreeSet<&str>> {
     secrets
 }
 
-/// Optional, so that pods start without it: the pod that misses it says so, and the operator need not read Secrets.
+/// Optional, so that pods start without it: a pod that lacks it reports so, and the operator need not read Secrets.
 fn secret_projection(name: &str, keys: BTreeSet<&str>) -> VolumeProjection {
-    let item = |key: &str| KeyToPath {
-        key: key.into(),
-        path: format!("{SECRETS_FOLDER}/{name}/{key}"),
-        ..KeyToPath::default()
-    };
+    let item =
+        |key: &str| KeyToPath { key: key.into(), path: format!("{SECRETS}/{name}/{key}"), ..KeyToPath::default() };
     VolumeProjection {
         secret: Some(SecretProjection {
             name: name.into(),

@@ -9,8 +9,11 @@ use k8s_openapi::{
 };
 use kube::{ResourceExt, api::ObjectMeta};
 
-use super::{labels, pod::MCP_PORT_NAME};
-use crate::controller::child::{load_balancer_service, node_port_service};
+use super::pod::MCP_PORT_NAME;
+use crate::controller::{
+    child::{load_balancer_service, node_port_service},
+    labels,
+};
 
 /// The Service inside the cluster, always there.
 #[must_use]

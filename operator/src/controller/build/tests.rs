@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::controller::{dereference::Texts, validate::validate};
+use crate::controller::{dereference::Texts, labels, validate::validate};
 
 fn policy(more: &str) -> RoutingPolicy {
     let spec =

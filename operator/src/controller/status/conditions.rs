@@ -4,18 +4,13 @@ use std::collections::BTreeSet;
 
 use crds::{
     field_error::printable,
+    pod::MissingSecret,
     policy::{ConditionStatus, Reason, ReplicaCounts, condition},
 };
-use k8s_openapi::{
-    apimachinery::pkg::apis::meta::v1::{Condition, Time},
-    jiff::Timestamp,
-};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::{Observed, replicas};
-use crate::{
-    controller::{ask::PodView, refusal::Problem},
-    pod_status::MissingSecret,
-};
+use super::{Observed, replicas::Rollout, whole_seconds};
+use crate::controller::{apply::refusal::Problem, pods::PodView};
 
 /// Enough of a hash to tell configs apart, in characters.
 const HASH_SHOWN: usize = 8;
@@ -56,11 +51,11 @@ impl Finding {
     }
 }
 
-pub(super) fn conditions(observed: &Observed<'_>, counts: ReplicaCounts) -> Vec<Condition> {
+pub(super) fn conditions(observed: &Observed<'_>, counts: ReplicaCounts, rollout: &Rollout) -> Vec<Condition> {
     let accepted = accepted(observed);
     let resolved = resolved_refs(observed);
-    let programmed = programmed(observed, counts);
-    let ready = ready([&accepted, &resolved, &programmed], observed, counts);
+    let programmed = programmed(observed, counts, rollout);
+    let ready = ready([&accepted, &resolved, &programmed], observed, counts, rollout);
     let not_ready = (!ready.is(ConditionStatus::True)).then(|| ready.abnormal());
     let (stalled, reconciling) = match not_ready {
         Some(finding) if finding.reason.stalls() => (Some(finding), None),
@@ -93,11 +88,6 @@ fn dated(kind: &str, finding: Finding, observed: &Observed<'_>) -> Condition {
     }
 }
 
-/// In the precision that the API server keeps.
-pub(super) fn whole_seconds(now: Timestamp) -> Timestamp {
-    Timestamp::from_second(now.as_second()).unwrap_or(now)
-}
-
 fn accepted(observed: &Observed<'_>) -> Finding {
     match observed.valid {
         Ok(valid) if valid.unknown_fields.is_empty() => Finding::holds(Reason::Accepted, "the policy is valid"),
@@ -125,7 +115,7 @@ fn resolved_refs(observed: &Observed<'_>) -> Finding {
         return Finding::fails(Reason::SecretMissing, missing_message(&missing));
     }
     let refers = observed.valid.is_ok_and(|valid| valid.table.secrets().next().is_some());
-    if refers && !observed.pods.iter().any(|pod| pod.runs(observed.wanted)) && wants_pods(observed) {
+    if refers && !observed.pods.iter().any(|pod| pod.runs(observed.target)) && wants_pods(observed) {
         let message = "waiting for a pod to report whether its Secrets exist";
         return Finding::unknown(Reason::NoPodAsked, message);
     }
@@ -146,10 +136,9 @@ fn missing_message(missing: &BTreeSet<(&MissingSecret, &str)>) -> String {
 }
 
 /// The first that holds, from what someone must fix to what only takes time.
-fn programmed(observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
+fn programmed(observed: &Observed<'_>, counts: ReplicaCounts, rollout: &Rollout) -> Finding {
     let pods = observed.pods;
-    let rollout = replicas::rollout(observed).unwrap_or_default();
-    let other_config = |pod: &&PodView| pod.status().is_some() && !pod.runs(observed.wanted);
+    let other_config = |pod: &&PodView| pod.status().is_some() && !pod.runs(observed.target);
     if let Some(problems) = problems(&observed.applied.problems) {
         return problems;
     }
@@ -159,7 +148,7 @@ fn programmed(observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
     if let Some(refused) = pods.iter().filter(other_config).find_map(refusal) {
         return Finding::fails(Reason::ConfigRefused, refused);
     }
-    if let Some(message) = rollout.refused {
+    if let Some(message) = &rollout.refused {
         let quota = message.contains("exceeded quota");
         return Finding::fails(if quota { Reason::QuotaExceeded } else { Reason::PodsRefused }, message);
     }
@@ -194,8 +183,7 @@ fn refusal(pod: &PodView) -> Option<String> {
 }
 
 fn unreachable(pod: &PodView) -> Option<(&str, &str)> {
-    let why = pod.answer.as_ref()?.as_ref().err()?;
-    Some((&pod.name, why))
+    Some((&pod.name, pod.unreachable()?))
 }
 
 fn short(hash: Option<&str>) -> &str {
@@ -204,7 +192,7 @@ fn short(hash: Option<&str>) -> &str {
 
 fn progress(verb: &str, observed: &Observed<'_>, counts: ReplicaCounts) -> String {
     let of = counts.desired.max(counts.current);
-    format!("{} of {of} pods {verb} config {}", counts.programmed, short(observed.wanted))
+    format!("{} of {of} pods {verb} config {}", counts.programmed, short(observed.target))
 }
 
 fn kept_running(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
@@ -214,11 +202,11 @@ fn kept_running(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
     let ReplicaCounts { programmed, current, .. } = counts;
     format!(
         "the last change is not accepted; {programmed} of {current} pods keep running config {}",
-        short(observed.wanted)
+        short(observed.target)
     )
 }
 
-fn ready(chain: [&Finding; 3], observed: &Observed<'_>, counts: ReplicaCounts) -> Finding {
+fn ready(chain: [&Finding; 3], observed: &Observed<'_>, counts: ReplicaCounts, rollout: &Rollout) -> Finding {
     // What someone must fix comes before what is wrong, and that before what is not known yet.
     let stalled = |finding: &&Finding| !finding.is(ConditionStatus::True) && finding.reason.stalls();
     let first = chain.into_iter().find(stalled);
@@ -226,12 +214,9 @@ fn ready(chain: [&Finding; 3], observed: &Observed<'_>, counts: ReplicaCounts) -
     if let Some(first) = first.or_else(|| chain.into_iter().find(|finding| finding.is(ConditionStatus::Unknown))) {
         return first.clone();
     }
-    let rollout = replicas::rollout(observed);
-    match rollout.unwrap_or_default().waiting {
+    match &rollout.waiting {
         Some(message) => Finding::fails(Reason::Progressing, message),
-        None if counts.desired == 0 => {
-            Finding::holds(Reason::ScaledToZero, "scaled to zero: nothing is served")
-        }
+        None if counts.desired == 0 => Finding::holds(Reason::ScaledToZero, "scaled to zero: nothing is served"),
         None => Finding::holds(Reason::Ready, progress("are serving", observed, counts)),
     }
 }

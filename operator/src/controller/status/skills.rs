@@ -2,17 +2,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crds::policy::{RouteStatus, SkillStatus};
+use crds::{
+    pod::SkillReport,
+    policy::{RouteStatus, SkillStatus},
+};
 
 use super::Observed;
-use crate::pod_status::SkillReport;
 
 /// Longest name of a skill, as the CRD has it.
 const NAME_MAX: usize = 48;
-/// Reports of all pods together that are looked at: of each of 200 pods at most 64 skills.
+/// Most reports that are read of all pods together: 64 skills of each of 200 pods.
 const REPORTS_MAX: usize = 200 * 64;
 
-/// The skills by name. Between updates the last ones stand, unless the skills are others.
+/// The skills by name. Between updates the last report stays, unless the set of skills changed.
 pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
     let last = observed.policy.status.as_ref().map(|status| status.skills.clone()).unwrap_or_default();
     let reported: Vec<SkillStatus> = newest(observed).into_values().filter_map(shown).collect();
@@ -24,7 +26,7 @@ pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
 
 /// Of what pods that run the config say about a skill, the youngest.
 fn newest<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, &'a SkillReport> {
-    let current = observed.pods.iter().filter(|pod| pod.runs(observed.wanted));
+    let current = observed.pods.iter().filter(|pod| pod.runs(observed.target));
     let reports = current.filter_map(|pod| pod.status()).flat_map(|status| &status.skills);
     // A pod that makes skills up must not make the status invalid.
     let is_served = |name: &str| observed.valid.map_or(true, |valid| valid.table.skills.contains_key(name));

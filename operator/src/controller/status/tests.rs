@@ -5,9 +5,12 @@ use kube::api::DynamicObject;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{
-    controller::{dereference::Texts, refusal::Problem, validate::validate},
-    pod_status::PodStatus,
+use crate::controller::{
+    apply::refusal::Problem,
+    child::{ChildKey, ChildKind},
+    dereference::Texts,
+    pods::PodReport,
+    validate::validate,
 };
 
 const NOW: &str = "2026-01-02T03:04:05Z";
@@ -21,8 +24,11 @@ fn policy(more: &str) -> RoutingPolicy {
 }
 
 fn pod(name: &str, answer: Result<Value, &str>) -> PodView {
-    let answer = answer.map(|json| serde_json::from_value::<PodStatus>(json).expect("a status")).map_err(Into::into);
-    PodView { name: name.into(), ready: true, answer: Some(answer), ..PodView::default() }
+    let report = match answer {
+        Ok(status) => PodReport::Says(serde_json::from_value(status).expect("a status")),
+        Err(why) => PodReport::Unreachable(why.into()),
+    };
+    PodView { name: name.into(), ready: true, report, ..PodView::default() }
 }
 
 fn running(name: &str) -> PodView {
@@ -45,7 +51,7 @@ fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> Rou
         policy,
         valid: valid.as_ref(),
         applied,
-        wanted: Some("new"),
+        target: Some("new"),
         pods,
         skills_are_due: true,
         now: NOW.parse().expect("a time"),
@@ -123,7 +129,7 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
         policy: &policy,
         valid: valid.as_ref(),
         applied: &applied,
-        wanted: Some("new"),
+        target: Some("new"),
         pods: &pods,
         skills_are_due: true,
         now: later,
@@ -136,8 +142,7 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
 
 #[test]
 fn without_tokens_it_is_called_insecure() {
-    let insecure =
-        |more: &str| status_of(&policy(more), &rolled_out(1), &[running("p1")]).is_true(condition::INSECURE);
+    let insecure = |more: &str| status_of(&policy(more), &rolled_out(1), &[running("p1")]).is_true(condition::INSECURE);
     assert!(insecure(""));
     assert!(!insecure("access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"));
 }
@@ -161,7 +166,7 @@ fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_
         policy: &policy,
         valid: valid.as_ref(),
         applied: &applied,
-        wanted: Some("new"),
+        target: Some("new"),
         pods: &newer,
         skills_are_due: false,
         now: NOW.parse().expect("a time"),
@@ -205,7 +210,7 @@ fn fields_that_the_operator_does_not_know_are_named_and_nothing_stalls() {
         policy: &policy,
         valid: Ok(&valid),
         applied: &rolled_out(1),
-        wanted: Some("new"),
+        target: Some("new"),
         pods: &[running("p1")],
         skills_are_due: true,
         now: NOW.parse().expect("a time"),

@@ -1,46 +1,63 @@
-//! What the pods say: the cluster about them, and each about itself.
+//! What is known of the pods: what the cluster says of them, and what each reports itself.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use crds::field_error::printable;
+use crds::{field_error::printable, pod::PodStatus};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus as ClusterStatus};
 use kube::ResourceExt;
 
-use super::Context;
-use crate::pod_status::{self, PodStatus};
+use crate::pod_status;
 
-/// Pods that are asked at the same time.
+/// Pods that are queried at the same time.
 const AT_ONCE: usize = 16;
-/// What every pod goes through.
+/// What every pod goes through on its way.
 const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 /// Longest message about a pod that is repeated, in characters.
 const MESSAGE_MAX: usize = 300;
 
-/// A pod that is not ending.
+/// A pod that is not terminating.
 #[derive(Clone, Debug, Default)]
 pub struct PodView {
-    /// Its name.
+    /// As in `kubectl get pods`.
     pub name: String,
-    /// Its UID.
+    /// Tells it from an earlier pod of the same name.
     pub uid: String,
-    /// Its annotations.
+    /// As the cluster has them.
     pub annotations: BTreeMap<String, String>,
-    /// Its node's address.
+    /// The address of its node, once it has one.
     pub host_ip: Option<IpAddr>,
-    /// Whether the cluster says that it is ready.
+    /// Its condition `Ready`.
     pub ready: bool,
-    /// What it waits for, if the cluster says so.
+    /// What it waits for, if the cluster says: a node, an image, the next start.
     pub waiting: Option<String>,
-    /// What it says about itself, or why it does not; none: it does not run yet.
-    pub answer: Option<Result<PodStatus, String>>,
+    /// What it reports itself.
+    pub report: PodReport,
+}
+
+/// What a pod reports itself.
+#[derive(Clone, Debug, Default)]
+pub enum PodReport {
+    /// It does not run yet, so it was not queried.
+    #[default]
+    NotRunning,
+    /// It runs and did not answer; why.
+    Unreachable(String),
+    /// It answered.
+    Says(PodStatus),
 }
 
 impl PodView {
-    /// What it says about itself.
+    /// Its own `/status`, if it answered.
     #[must_use]
     pub fn status(&self) -> Option<&PodStatus> {
-        self.answer.as_ref()?.as_ref().ok()
+        if let PodReport::Says(status) = &self.report { Some(status) } else { None }
+    }
+
+    /// Why it does not answer, if it runs and does not.
+    #[must_use]
+    pub fn unreachable(&self) -> Option<&str> {
+        if let PodReport::Unreachable(why) = &self.report { Some(why) } else { None }
     }
 
     /// Whether it runs this config.
@@ -50,25 +67,27 @@ impl PodView {
     }
 }
 
-/// Asks every pod that is not ending.
-pub async fn ask(context: &Context, policy: &str, pods: Vec<Pod>) -> Vec<PodView> {
-    let asked = pods.into_iter().filter(|pod| is_wanted(policy, pod)).map(|pod| async move {
+/// Queries every pod of the policy's Deployment that is not terminating; in the order of their names.
+pub async fn query(client: &reqwest::Client, policy: &str, pods: Vec<Pod>) -> Vec<PodView> {
+    let queried = pods.into_iter().filter(|pod| is_wanted(policy, pod)).map(|pod| async move {
         let mut view = view(&pod);
         if let Some(ip) = running_at(&pod) {
-            let answer = pod_status::ask(&context.pods, ip).await;
-            if answer.is_err() {
-                context.metrics.pod_unreachable();
-            }
-            view.answer = Some(answer);
+            view.report = pod_status::get(client, ip).await.map_or_else(PodReport::Unreachable, PodReport::Says);
         }
         view
     });
-    let mut views: Vec<PodView> = stream::iter(asked).buffer_unordered(AT_ONCE).collect().await;
+    let mut views: Vec<PodView> = stream::iter(queried).buffer_unordered(AT_ONCE).collect().await;
     views.sort_by(|a, b| a.name.cmp(&b.name));
     views
 }
 
-/// Not ending, and of the policy's Deployment: labels alone can be anybody's.
+/// How many of them run and do not answer.
+#[must_use]
+pub fn unreachable(pods: &[PodView]) -> u64 {
+    pods.iter().filter(|pod| pod.unreachable().is_some()).count() as u64
+}
+
+/// Not terminating, and of the policy's Deployment: anything can have its labels.
 fn is_wanted(policy: &str, pod: &Pod) -> bool {
     let replica_set = pod.labels().get("pod-template-hash").map(|hash| format!("{policy}-{hash}"));
     let controller = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
@@ -91,7 +110,7 @@ fn view(pod: &Pod) -> PodView {
         host_ip: status.host_ip.as_ref().and_then(|ip| ip.parse().ok()),
         ready: has_condition(&status, "Ready", "True"),
         waiting: waiting(&status).map(|why| printable(&why, MESSAGE_MAX)),
-        answer: None,
+        report: PodReport::NotRunning,
     }
 }
 
@@ -99,7 +118,7 @@ fn has_condition(status: &ClusterStatus, kind: &str, value: &str) -> bool {
     status.conditions.iter().flatten().any(|condition| condition.type_ == kind && condition.status == value)
 }
 
-/// Why a pod does not run: no node takes it, an image is not there, the program ends again and again.
+/// Why a pod does not run: no node fits, an image does not exist, the program ends again and again.
 fn waiting(status: &ClusterStatus) -> Option<String> {
     let of_container = status.container_statuses.iter().flatten().find_map(container_waits);
     of_container.or_else(|| {
@@ -132,23 +151,23 @@ mod tests {
 
     use super::*;
 
-    fn seen(status: Value) -> PodView {
+    fn view_of(status: Value) -> PodView {
         let pod = json!({"metadata": {"name": "p", "uid": "u"}, "status": status});
         view(&serde_json::from_value(pod).expect("a pod"))
     }
 
     #[test]
-    fn a_pod_says_what_it_waits_for() {
+    fn what_a_pod_waits_for_is_named() {
         let unschedulable = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}]});
-        assert_eq!(seen(unschedulable).waiting.as_deref(), Some("Unschedulable: 0/1 nodes are available"));
+        assert_eq!(view_of(unschedulable).waiting.as_deref(), Some("Unschedulable: 0/1 nodes are available"));
         let container = |state: Value, last: Value| json!({"phase": "Pending", "containerStatuses": [{"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state, "lastState": last}]});
         let pull = container(json!({"waiting": {"reason": "ErrImagePull", "message": "not found"}}), json!({}));
-        assert_eq!(seen(pull).waiting.as_deref(), Some("ErrImagePull: not found"));
+        assert_eq!(view_of(pull).waiting.as_deref(), Some("ErrImagePull: not found"));
         let crash =
             container(json!({"waiting": {"reason": "CrashLoopBackOff"}}), json!({"terminated": {"exitCode": 1}}));
-        assert_eq!(seen(crash).waiting.as_deref(), Some("CrashLoopBackOff: exit code 1"));
-        assert_eq!(seen(json!({"phase": "Running"})).waiting, None);
+        assert_eq!(view_of(crash).waiting.as_deref(), Some("CrashLoopBackOff: exit code 1"));
+        assert_eq!(view_of(json!({"phase": "Running"})).waiting, None);
         let starts = container(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}));
-        assert_eq!(seen(starts).waiting, None, "every pod does");
+        assert_eq!(view_of(starts).waiting, None, "every pod does");
     }
 }

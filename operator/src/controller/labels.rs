@@ -1,4 +1,5 @@
-//! Names that tie objects to their policy. The selector is for ever: Kubernetes lets nobody change it.
+//! Names that tie objects to their policy, and the operator to what it writes. The selector never changes: Kubernetes does
+//! not allow it.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +7,23 @@ use crds::RoutingPolicy;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{Resource, ResourceExt, api::ObjectMeta};
 
+use crate::settings;
+
 /// Label: which application.
-pub const NAME: &str = "app.kubernetes.io/name";
+pub const APPLICATION: &str = "app.kubernetes.io/name";
 /// Label: of which policy.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
-/// Label: who made it.
+/// Label: what created it.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 /// Label of pods as in the plain manifests.
 const APP: &str = "app";
 /// What the data plane is called.
 const DATA_PLANE: &str = "routing";
-/// What the operator is called; its own pods have it as their name label.
-pub const OPERATOR: &str = "routing-operator";
-/// Annotation: which policy made it, so that an object whose owner reference was removed is still known.
+/// The operator, as the label of what it manages and of its own pods has it.
+pub const OPERATOR: &str = settings::NAME;
+/// Who set a field: server-side apply keeps the operator's apart from everyone else's.
+pub const FIELD_MANAGER: &str = settings::NAME;
+/// Annotation: which policy created it, so that an object whose owner reference was removed is still recognized.
 pub const POLICY_UID: &str = "routing.hyperguild.io/policy-uid";
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -28,10 +33,10 @@ fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 /// The labels that pods are selected by.
 #[must_use]
 pub fn selector(policy: &str) -> BTreeMap<String, String> {
-    labels(&[(NAME, DATA_PLANE), (INSTANCE, policy)])
+    labels(&[(APPLICATION, DATA_PLANE), (INSTANCE, policy)])
 }
 
-/// The selector as a Deployment wants it.
+/// The selector in the form of a Deployment's.
 #[must_use]
 pub fn label_selector(policy: &str) -> LabelSelector {
     LabelSelector { match_labels: Some(selector(policy)), ..LabelSelector::default() }
@@ -40,7 +45,7 @@ pub fn label_selector(policy: &str) -> LabelSelector {
 /// The selector in one line.
 #[must_use]
 pub fn selector_text(policy: &str) -> String {
-    format!("{NAME}={DATA_PLANE},{INSTANCE}={policy}")
+    format!("{APPLICATION}={DATA_PLANE},{INSTANCE}={policy}")
 }
 
 /// What the operator watches.

@@ -1,43 +1,46 @@
-//! Why a child is not as it is to be: the API server's refusals, sorted into reasons, apart from what may pass by itself.
+//! Why a child is not as built: the API server's refusals, sorted into reasons, apart from what may pass by itself.
 
 use std::time::{Duration, Instant};
 
 use crds::{field_error::printable, policy::Reason};
 use kube::{Error, core::Status};
 
-use super::{MESSAGE_MAX, child::ChildKey, pace};
+use crate::controller::{backoff::doubled, child::ChildKey, error::MESSAGE_MAX};
 
-/// A child that cannot be made what it is to be. Trying at once again does not help.
+/// The first and the longest wait before a refused child is sent again: 5 s, 10 s, 20 s, … 5 min.
+const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
+
+/// A child that is not as built. Trying again at once does not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The child.
+    /// Which child.
     pub key: ChildKey,
-    /// The reason of the conditions.
+    /// The reason that the conditions give.
     pub reason: Reason,
-    /// What is wrong, and what to do.
+    /// What is wrong, and what to do about it.
     pub message: String,
 }
 
-/// What an error of a write means.
-pub enum Meaning {
-    /// It is refused for this reason.
+/// What the failure of a write means.
+pub enum WriteError {
+    /// The API server refused it, and will again until something changes.
     Refused(Problem),
-    /// The namespace is being deleted: nothing can be made in it, and nothing need be.
+    /// The namespace is being deleted: nothing can be created in it, and nothing needs to be.
     NamespaceIsEnding,
     /// It may pass.
     Transient(Error),
 }
 
-/// Sorts an error of a write.
+/// Sorts the failure of a write.
 #[must_use]
-pub fn meaning(key: &ChildKey, error: Error) -> Meaning {
-    let Error::Api(status) = &error else { return Meaning::Transient(error) };
+pub fn classify(key: &ChildKey, error: Error) -> WriteError {
+    let Error::Api(status) = &error else { return WriteError::Transient(error) };
     if is_namespace_ending(status) {
-        return Meaning::NamespaceIsEnding;
+        return WriteError::NamespaceIsEnding;
     }
-    let Some((reason, cure)) = refusal(status) else { return Meaning::Transient(error) };
+    let Some((reason, cure)) = refusal(status) else { return WriteError::Transient(error) };
     let message = format!("{key}: {}; {cure}", printable(status.message.trim(), MESSAGE_MAX));
-    Meaning::Refused(Problem { key: key.clone(), reason, message })
+    WriteError::Refused(Problem { key: key.clone(), reason, message })
 }
 
 fn refusal(status: &Status) -> Option<(Reason, &'static str)> {
@@ -53,7 +56,7 @@ fn refusal(status: &Status) -> Option<(Reason, &'static str)> {
         403 if says("exceeded quota") => Some((Reason::QuotaExceeded, "raise the namespace's ResourceQuota")),
         403 => Some((Reason::Forbidden, "see the operator's ClusterRole, and what admission allows")),
         422 if says("field is immutable") => {
-            Some((Reason::ChildInvalid, "it cannot become what it is to be: delete it, and it is made anew"))
+            Some((Reason::ChildInvalid, "it cannot be changed in place: delete it and the operator recreates it"))
         }
         400 | 422 => Some((Reason::ChildInvalid, "correct the field of spec that it comes from")),
         _ => None,
@@ -67,11 +70,11 @@ fn is_namespace_ending(status: &Status) -> bool {
 }
 
 /// A child that was refused: not sent again as it is until its time has come.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
-    /// What was sent.
+    /// Fingerprint of what was sent.
     pub body: u64,
-    /// Why it was refused.
+    /// What the API server said.
     pub problem: Problem,
     /// How often in a row.
     pub times: u32,
@@ -82,10 +85,11 @@ pub struct Refused {
 impl Refused {
     /// A refusal of the same child again, or of a new one.
     #[must_use]
-    pub fn after(previous: Option<&Self>, body: u64, problem: Problem) -> Self {
-        let times = previous.filter(|earlier| earlier.body == body).map_or(1, |earlier| earlier.times + 1);
-        let wait: Duration = pace::refusal_backoff(times);
-        Self { body, problem, times, again_at: Instant::now() + wait }
+    pub fn after(previous: Option<&Self>, body: u64, problem: Problem, now: Instant) -> Self {
+        let times =
+            previous.filter(|earlier| earlier.body == body).map_or(1, |earlier| earlier.times.saturating_add(1));
+        let (first, max) = RETRY;
+        Self { body, problem, times, again_at: now + doubled(first, times, max) }
     }
 }
 
@@ -99,10 +103,10 @@ mod tests {
     fn reason_of(code: u16, message: &str, causes: serde_json::Value) -> Option<&'static str> {
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message, "reason": "x", "details": {"causes": causes}});
         let status: Status = serde_json::from_value(status).expect("a status");
-        match meaning(&ChildKey::new(ChildKind::Service, "edge"), Error::Api(Box::new(status))) {
-            Meaning::Refused(problem) => Some(problem.reason.as_str()),
-            Meaning::NamespaceIsEnding => Some("ending"),
-            Meaning::Transient(_) => None,
+        match classify(&ChildKey::new(ChildKind::Service, "edge"), Error::Api(Box::new(status))) {
+            WriteError::Refused(problem) => Some(problem.reason.as_str()),
+            WriteError::NamespaceIsEnding => Some("ending"),
+            WriteError::Transient(_) => None,
         }
     }
 
@@ -116,12 +120,7 @@ mod tests {
         let rows = [
             (422, taken, json!([]), Some("NodePortTaken")),
             (422, range, json!([]), Some("NodePortOutOfRange")),
-            (
-                422,
-                "Deployment \"a\" is invalid: spec.selector: field is immutable",
-                json!([]),
-                Some("ChildInvalid"),
-            ),
+            (422, "Deployment \"a\" is invalid: spec.selector: field is immutable", json!([]), Some("ChildInvalid")),
             (403, quota, json!([]), Some("QuotaExceeded")),
             (403, "deployments.apps is forbidden: User \"x\" cannot patch", json!([]), Some("Forbidden")),
             (403, ending, json!([{"reason": "NamespaceTerminating"}]), Some("ending")),

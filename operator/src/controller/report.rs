@@ -1,4 +1,6 @@
-//! Writes the status, when it differs, and tells what changed in an event.
+//! Step 6, writes: the status, when it differs, and an event for what changed.
+
+use std::time::{Duration, Instant};
 
 use crds::{
     RoutingPolicy,
@@ -10,48 +12,72 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{
-    Api, Resource, ResourceExt,
-    api::{ApiResource, DynamicObject, Patch, PatchParams},
+    Resource, ResourceExt,
+    api::{Patch, PatchParams},
     core::error_boundary::InvalidObject,
+    runtime::events::Recorder,
 };
 use serde_json::{Value, json};
 
-use super::conditions::whole_seconds;
-use crate::controller::{Context, Error, FIELD_MANAGER, MESSAGE_MAX, child::Namespace, events, memory::Memory};
+use super::{
+    child::Namespace,
+    error::{Error, MESSAGE_MAX, RequestError},
+    events,
+    labels::FIELD_MANAGER,
+    status::whole_seconds,
+};
 
-/// Writes a status that differs from the one that was read, then tells what changed. In this order: an event that is
-/// lost is less of a nuisance than one that comes at every try to write.
+/// Pass rates are written at most this often.
+const SKILLS_EVERY: Duration = Duration::from_secs(60);
+
+/// What was last reported of a policy.
+#[derive(Clone, Default, Debug)]
+pub struct Reported {
+    skills_at: Option<Instant>,
+    undecodable: Option<String>,
+}
+
+impl Reported {
+    /// Whether pass rates may be written again.
+    #[must_use]
+    pub fn skills_are_due(&self) -> bool {
+        self.skills_at.is_none_or(|at| at.elapsed() >= SKILLS_EVERY)
+    }
+}
+
+/// Writes a status that differs from the one that was read, then publishes what changed. In this order: a lost event is
+/// less of a nuisance than one at every attempt to write.
 ///
 /// # Errors
 /// The API server did not take it.
 pub async fn report(
-    context: &Context,
     namespace: &Namespace,
+    recorder: &Recorder,
     policy: &RoutingPolicy,
     status: &RoutingPolicyStatus,
-    memory: &mut Memory,
+    reported: &mut Reported,
 ) -> Result<(), Error> {
     let previous = policy.status.clone().unwrap_or_default();
     if previous == *status {
         return Ok(());
     }
-    patch(&namespace.name, &policy.name_any(), context, json!(status)).await?;
+    patch(namespace, &policy.name_any(), json!(status)).await?;
     if previous.skills != status.skills {
-        memory.skills_written = Some(std::time::Instant::now());
+        reported.skills_at = Some(Instant::now());
     }
-    publish(context, policy, &previous, status).await;
+    publish(recorder, policy, &previous, status).await;
     tracing::info!(namespace = %namespace.name, name = %policy.name_any(), ready = %summary(status), "status written");
     Ok(())
 }
 
 async fn publish(
-    context: &Context,
+    recorder: &Recorder,
     policy: &RoutingPolicy,
     previous: &RoutingPolicyStatus,
     status: &RoutingPolicyStatus,
 ) {
     for event in events::transitions(previous, status) {
-        if let Err(error) = context.recorder.publish(&event, &policy.object_ref(&())).await {
+        if let Err(error) = recorder.publish(&event, &policy.object_ref(&())).await {
             tracing::warn!(name = %policy.name_any(), reason = %event.reason, %error, "an event is lost");
         }
     }
@@ -62,18 +88,21 @@ fn summary(status: &RoutingPolicyStatus) -> String {
     ready.map(|ready| format!("{} {}", ready.status, ready.reason)).unwrap_or_default()
 }
 
-/// Says on a policy that cannot even be read what is wrong with it. Once: its time would differ at every look.
+/// Reports on a policy that cannot even be read what is wrong with it. Once: its time would differ every time.
 ///
 /// # Errors
 /// The API server did not take it.
-pub async fn report_undecodable(context: &Context, invalid: &InvalidObject) -> Result<(), Error> {
+pub async fn report_undecodable(
+    namespace: &Namespace,
+    invalid: &InvalidObject,
+    reported: &mut Reported,
+) -> Result<(), Error> {
     let generation = invalid.metadata.generation;
-    let said = format!("{generation:?} {}", invalid.error);
-    let mut memory = context.memories.recall(&invalid.metadata);
-    if memory.undecodable.as_ref() == Some(&said) {
+    let problem = format!("{generation:?} {}", invalid.error);
+    if reported.undecodable.as_ref() == Some(&problem) {
         return Ok(());
     }
-    let condition = |kind: &str, status: ConditionStatus| Condition {
+    let condition = |(kind, status): (&str, ConditionStatus)| Condition {
         type_: kind.into(),
         status: status.as_str().into(),
         reason: Reason::Invalid.as_str().into(),
@@ -81,17 +110,15 @@ pub async fn report_undecodable(context: &Context, invalid: &InvalidObject) -> R
         last_transition_time: Time(whole_seconds(Timestamp::now())),
         observed_generation: generation,
     };
-    let kinds = [
+    let conditions = [
         (condition::ACCEPTED, ConditionStatus::False),
         (condition::READY, ConditionStatus::False),
         (condition::STALLED, ConditionStatus::True),
     ];
-    let conditions: Vec<Condition> = kinds.map(|(kind, status)| condition(kind, status)).into();
-    let metadata = invalid.metadata.clone();
-    let (namespace, name) = (metadata.namespace.unwrap_or_default(), metadata.name.unwrap_or_default());
-    patch(&namespace, &name, context, json!({"observedGeneration": generation, "conditions": conditions})).await?;
-    memory.undecodable = Some(said);
-    context.memories.put(&invalid.metadata, memory);
+    let name = invalid.metadata.name.clone().unwrap_or_default();
+    let status = json!({"observedGeneration": generation, "conditions": conditions.map(condition)});
+    patch(namespace, &name, status).await?;
+    reported.undecodable = Some(problem);
     Ok(())
 }
 
@@ -102,20 +129,17 @@ fn without_values(error: &str) -> String {
     printable(&shown.collect::<Vec<_>>().join("\""), MESSAGE_MAX)
 }
 
-/// The answer is not read as a policy: an object of another version might not be one.
-async fn patch(namespace: &str, name: &str, context: &Context, status: Value) -> Result<(), Error> {
-    let resource = ApiResource::erase::<RoutingPolicy>(&());
-    let policies: Api<DynamicObject> = Api::namespaced_with(context.client.clone(), namespace, &resource);
+async fn patch(namespace: &Namespace, name: &str, status: Value) -> Result<(), Error> {
     let body = json!({
         "apiVersion": RoutingPolicy::api_version(&()),
         "kind": RoutingPolicy::kind(&()),
         "status": status,
     });
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    match policies.patch_status(name, &parameters, &Patch::Apply(body)).await {
+    match namespace.policies().patch_status(name, &parameters, &Patch::Apply(body)).await {
         Ok(_) => Ok(()),
         // Deleted meanwhile.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
-        Err(error) => Err(Error::api("writing the status")(error)),
+        Err(error) => Err(Error::Report(RequestError::new("writing the status")(error))),
     }
 }

@@ -1,0 +1,145 @@
+//! The contract between the operator and the pods that it runs: what the operator mounts and sets, and what a pod reports
+//! on its admin port. Both programs take it from here.
+//!
+//! During an upgrade pods of several versions report: absent fields are empty, unknown ones are ignored, and what may
+//! grow is text instead of an enum.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::policy::service::DEFAULT_PORT;
+
+/// Port of `/mcp` in a pod, whatever port the Services have: changing theirs restarts nothing.
+pub const MCP_PORT: u16 = DEFAULT_PORT;
+/// Port of `/status`, `/readyz`, `/livez` and `/metrics`, unless `ROUTING_ADMIN_PORT` says otherwise.
+pub const ADMIN_PORT: u16 = 3211;
+/// Path of [`PodStatus`] on the admin port.
+pub const STATUS_PATH: &str = "/status";
+/// Path that says whether callers may be sent to a pod.
+pub const READY_PATH: &str = "/readyz";
+/// Path that says whether a pod is alive.
+pub const LIVE_PATH: &str = "/livez";
+
+/// Folder of the config in a pod.
+pub const CONFIG_FOLDER: &str = "/var/run/routing";
+/// Folder below [`CONFIG_FOLDER`] with the Secrets: `<name>/<key>`.
+pub const SECRETS: &str = "secrets";
+/// The Secrets' folder, unless `ROUTING_SECRETS_DIR` says otherwise.
+pub const SECRETS_FOLDER: &str = "/var/run/routing/secrets";
+/// File, and key of the ConfigMap, with the config.
+pub const POLICY_FILE: &str = "policy.yaml";
+/// File, and key of the ConfigMap, with the last config that all pods ran: for pods that must refuse the newest.
+pub const LAST_GOOD_FILE: &str = "last-good.yaml";
+/// Annotation of a policy that the operator rendered: a pod of another version then warns of fields that it does not
+/// know, instead of refusing the policy.
+pub const RENDERED: &str = "routing.hyperguild.io/rendered";
+
+/// Names of the variables that the operator sets.
+pub mod variable {
+    /// Path of the policy file.
+    pub const POLICY_FILE: &str = "ROUTING_POLICY_FILE";
+    /// Folder of the Secrets.
+    pub const SECRETS_FOLDER: &str = "ROUTING_SECRETS_DIR";
+    /// Port of `/mcp` and `/healthz`.
+    pub const PORT: &str = "ROUTING_PORT";
+    /// Port of the admin endpoint.
+    pub const ADMIN_PORT: &str = "ROUTING_ADMIN_PORT";
+    /// `text` or `json`.
+    pub const LOG_FORMAT: &str = "ROUTING_LOG_FORMAT";
+    /// Folders below which files may be read, separated by `:`.
+    pub const WORKSPACE_ROOTS: &str = "ROUTING_WORKSPACE_ROOTS";
+}
+
+/// What a pod reports about itself.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct PodStatus {
+    /// Version of the program.
+    pub version: String,
+    /// Hash of the config that it runs; see [`crate::hash::config_hash`].
+    pub config_hash: String,
+    /// Where that config came from: `environment`, `policy` or `last_good`.
+    pub origin: String,
+    /// The config that it does not run, if the newest one was refused.
+    pub refused: Option<RefusedConfig>,
+    /// Secrets that its config refers to and that do not exist.
+    pub missing_secrets: Vec<MissingSecret>,
+    /// Secrets without which it does not run the newest config yet.
+    pub awaited_secrets: Vec<MissingSecret>,
+    /// Paths of fields of the config that its version does not know.
+    pub unknown_fields: Vec<String>,
+    /// Whether callers need no token.
+    pub open: bool,
+    /// Whether it was told to end, and sends callers elsewhere.
+    pub draining: bool,
+    /// Where the calls of each skill go.
+    pub skills: Vec<SkillReport>,
+}
+
+/// A config that a pod does not run.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(default)]
+pub struct RefusedConfig {
+    /// What is wrong with it, one line a problem.
+    pub reason: String,
+    /// Since when, in milliseconds since 1970.
+    pub since_ms: u64,
+}
+
+/// A Secret's key that a config refers to and that cannot be used.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(default)]
+pub struct MissingSecret {
+    /// Name of the Secret.
+    pub name: String,
+    /// Key in it.
+    pub key: String,
+    /// Why: it does not exist, is empty, or cannot stand in an HTTP header. Never the value.
+    pub reason: String,
+}
+
+impl fmt::Display for MissingSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret {} key {}: {}", self.name, self.key, self.reason)
+    }
+}
+
+/// Where a skill's calls go.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SkillReport {
+    /// Name of the skill.
+    pub name: String,
+    /// The pass rate that counts, from 0 to 1; none: not measured, or by too few samples.
+    pub pass_rate: Option<f64>,
+    /// Outcomes behind the pass rate, if the brain says.
+    pub samples: Option<u64>,
+    /// `local`, `claude` or `split`.
+    pub route: String,
+    /// Why, as in a decision record.
+    pub reason: String,
+    /// How old the pass rate is, in milliseconds; none: it was never fetched.
+    pub evidence_age_ms: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_report_of_another_version_is_read_as_far_as_it_is_known() {
+        let newer = json!({"configHash": "h", "newer": 1, "refused": {"reason": "r", "newer": 1}, "skills": [{"name": "debug", "route": "orbital"}]});
+        let status: PodStatus = serde_json::from_value(newer).expect("a status");
+        assert_eq!((status.config_hash.as_str(), status.skills[0].route.as_str()), ("h", "orbital"));
+        assert_eq!(status.refused.map(|refused| refused.reason).as_deref(), Some("r"));
+        assert_eq!(serde_json::from_value::<PodStatus>(json!({})).expect("an empty one"), PodStatus::default());
+    }
+
+    #[test]
+    fn the_secrets_are_below_the_config() {
+        assert_eq!(SECRETS_FOLDER, format!("{CONFIG_FOLDER}/{SECRETS}"));
+    }
+}

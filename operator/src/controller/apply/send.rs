@@ -1,0 +1,82 @@
+//! Sends one child to the API server, or deletes it there.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use kube::{
+    ResourceExt,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
+    core::Status,
+};
+use serde_json::{Value, json};
+
+use crate::controller::{
+    child::{ChildKey, ChildKind, Namespace},
+    error::RequestError,
+    labels::FIELD_MANAGER,
+};
+
+/// Applies a child. A port that was renumbered by hand ends up next to ours once ours is back, with the same name, which is
+/// invalid: then ours replace the whole list of ports.
+pub(super) async fn send(
+    namespace: &Namespace,
+    key: &ChildKey,
+    body: &Value,
+    existing: Option<&DynamicObject>,
+) -> kube::Result<DynamicObject> {
+    let api = namespace.children(key.kind);
+    let apply = PatchParams::apply(FIELD_MANAGER).force();
+    let status = match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
+        Err(kube::Error::Api(status)) if is_invalid(&status) => status,
+        answer => return answer,
+    };
+    let ports = existing.and_then(|object| serde_json::from_value(ports(key.kind, object, body)?).ok());
+    let Some(ports) = ports else {
+        return Err(kube::Error::Api(status));
+    };
+    let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    let replaced = api.patch(&key.name, &update, &Patch::Json::<()>(ports)).await;
+    let replaced = replaced.map_err(|_| kube::Error::Api(status))?;
+    // An update owns what it sets in addition to the apply, forever: a field given up later would stay.
+    let version = replaced.resource_version();
+    let managers = json!({"metadata": {"resourceVersion": version, "managedFields": without_updates(&replaced)}});
+    api.patch(&key.name, &update, &Patch::Merge(managers)).await?;
+    api.patch(&key.name, &apply, &Patch::Apply(body)).await
+}
+
+/// The patch that makes the ports of an object ours alone; none for kinds without ports.
+fn ports(kind: ChildKind, object: &DynamicObject, body: &Value) -> Option<Value> {
+    let (at, ours) = match kind {
+        ChildKind::Service => ("/spec/ports".to_string(), body.pointer("/spec/ports")?),
+        ChildKind::Deployment => {
+            let containers = object.data.pointer("/spec/template/spec/containers")?.as_array()?;
+            let ours = body.pointer("/spec/template/spec/containers/0")?;
+            let index = containers.iter().position(|container| container["name"] == ours["name"])?;
+            (format!("/spec/template/spec/containers/{index}/ports"), ours.get("ports")?)
+        }
+        _ => return None,
+    };
+    Some(json!([{"op": "replace", "path": at, "value": ours}]))
+}
+
+/// Two ports with one nodePort are answered with 500.
+fn is_invalid(status: &Status) -> bool {
+    status.code == 422 || (status.code == 500 && status.message.starts_with("duplicate nodePort"))
+}
+
+fn without_updates(object: &DynamicObject) -> Vec<ManagedFieldsEntry> {
+    let ours = |entry: &&ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(FIELD_MANAGER) && entry.operation.as_deref() == Some("Update")
+    };
+    object.managed_fields().iter().filter(|entry| !ours(entry)).cloned().collect()
+}
+
+/// Deletes a child that is no longer built, and no other that has its name by now.
+pub(super) async fn delete(namespace: &Namespace, key: &ChildKey, object: &DynamicObject) -> Result<(), RequestError> {
+    let this_one = Preconditions { uid: object.uid(), resource_version: None };
+    let parameters = DeleteParams { preconditions: Some(this_one), ..DeleteParams::background() };
+    match namespace.children(key.kind).delete(&key.name, &parameters).await {
+        Ok(_) => Ok(()),
+        // Gone, or another one by now.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
+        Err(error) => Err(RequestError::new(format!("deleting {key}"))(error)),
+    }
+}

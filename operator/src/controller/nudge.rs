@@ -1,0 +1,178 @@
+//! Nudges pods whose files changed: an annotation makes the kubelet refresh them at once, which it otherwise does once a
+//! minute.
+//!
+//! The pod's update can reach the kubelet before the ConfigMap's does. So a pod that still runs another config is nudged
+//! again, less and less often, with a new value each time.
+
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use crds::RoutingPolicy;
+use kube::api::{Patch, PatchParams};
+use serde_json::json;
+
+use super::{
+    backoff::doubled,
+    child::Namespace,
+    error::RequestError,
+    labels::FIELD_MANAGER,
+    pods::{PodReport, PodView},
+};
+
+/// Annotation of a pod: the config that it should run, and how often it was nudged towards it.
+pub const CONFIG: &str = "routing.hyperguild.io/config";
+/// Annotation of a policy, copied onto its pods: set to anything new, it makes a changed Secret take effect at once.
+pub const REQUESTED_AT: &str = "routing.hyperguild.io/requestedAt";
+/// The waits between nudges: 3 s, 6 s, 12 s, … 60 s.
+const FIRST: Duration = Duration::from_secs(3);
+const MAX: Duration = Duration::from_secs(60);
+/// Enough of a hash to tell configs apart, in characters.
+const HASH_SHOWN: usize = 16;
+/// The largest count that is believed of a pod's annotation.
+const TIMES_MAX: u32 = 1_000_000;
+/// Longest `requestedAt` that is copied, in characters.
+const REQUESTED_AT_MAX: usize = 64;
+
+/// The last nudge of each pod, by pod UID.
+#[derive(Clone, Default, Debug)]
+pub struct Nudges(BTreeMap<String, Nudge>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Nudge {
+    hash: String,
+    times: u32,
+    again_at: Instant,
+}
+
+/// Nudges the pods that need it; returns how many were.
+pub async fn nudge(
+    namespace: &Namespace,
+    policy: &RoutingPolicy,
+    target: Option<&str>,
+    pods: &[PodView],
+    Nudges(nudges): &mut Nudges,
+) -> u64 {
+    nudges.retain(|uid, _| pods.iter().any(|pod| pod.uid == *uid));
+    let requested = policy.metadata.annotations.as_ref().and_then(|annotations| annotations.get(REQUESTED_AT));
+    let mut nudged = 0;
+    for pod in pods {
+        let due = target.and_then(|hash| due(pod, hash, nudges.get(&pod.uid), Instant::now()));
+        let annotations = annotations(pod, due.as_ref(), requested.map(String::as_str));
+        if annotations.is_empty() {
+            continue;
+        }
+        // One pod's failure must not keep the rest from being reported.
+        match annotate(namespace, pod, &annotations).await {
+            Ok(()) => nudged += 1,
+            Err(error) => tracing::warn!(namespace = %namespace.name, %error, "a pod is not notified of its config"),
+        }
+        nudges.extend(due.map(|nudge| (pod.uid.clone(), nudge)));
+    }
+    nudged
+}
+
+fn annotations(pod: &PodView, due: Option<&Nudge>, requested: Option<&str>) -> BTreeMap<&'static str, String> {
+    let config =
+        due.map(|Nudge { hash, times, .. }| (CONFIG, format!("{}-{times}", hash.get(..HASH_SHOWN).unwrap_or(hash))));
+    let requested = requested.and_then(|requested| Some((REQUESTED_AT, newly_requested(pod, requested)?)));
+    config.into_iter().chain(requested).collect()
+}
+
+/// The nudge that a pod needs now, if it answers and runs another config.
+fn due(pod: &PodView, hash: &str, last: Option<&Nudge>, now: Instant) -> Option<Nudge> {
+    if pod.status().is_none_or(|status| status.config_hash == hash) {
+        return None;
+    }
+    let times = match last.filter(|last| last.hash == hash) {
+        Some(last) if now < last.again_at => return None,
+        Some(last) => last.times + 1,
+        // Nudged by an operator before this one: the value must be a new one.
+        None => nudged_before(pod, hash) + 1,
+    };
+    Some(Nudge { hash: hash.into(), times, again_at: now + doubled(FIRST, times, MAX) })
+}
+
+fn nudged_before(pod: &PodView, hash: &str) -> u32 {
+    let nudged = pod.annotations.get(CONFIG).and_then(|value| value.rsplit_once('-'));
+    let same = nudged.filter(|(short, _)| !short.is_empty() && hash.starts_with(short));
+    same.and_then(|(_, times)| times.parse().ok()).unwrap_or(0).min(TIMES_MAX)
+}
+
+fn newly_requested(pod: &PodView, requested: &str) -> Option<String> {
+    let value: String = requested.chars().take(REQUESTED_AT_MAX).collect();
+    (!matches!(pod.report, PodReport::NotRunning) && pod.annotations.get(REQUESTED_AT) != Some(&value)).then_some(value)
+}
+
+async fn annotate(
+    namespace: &Namespace,
+    pod: &PodView,
+    annotations: &BTreeMap<&str, String>,
+) -> Result<(), RequestError> {
+    let patch = Patch::Merge(json!({"metadata": {"uid": pod.uid, "annotations": annotations}}));
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    match namespace.pods().patch(&pod.name, &parameters, &patch).await {
+        Ok(_) => Ok(()),
+        // It is gone, or it is another one by now.
+        Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(()),
+        Err(error) => Err(RequestError::new(format!("annotating pod {}", pod.name))(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::pod::PodStatus;
+
+    use super::*;
+
+    fn pod(hash: &str) -> PodView {
+        let status = PodStatus { config_hash: hash.into(), ..PodStatus::default() };
+        PodView { report: PodReport::Says(status), ..PodView::default() }
+    }
+
+    #[test]
+    fn a_pod_is_nudged_at_once_and_then_after_3_6_12_up_to_60_seconds() {
+        let start = Instant::now();
+        let (mut last, mut nudged_at) = (None, vec![]);
+        for second in 0..200 {
+            if let Some(nudge) = due(&pod("old"), "new", last.as_ref(), start + Duration::from_secs(second)) {
+                nudged_at.push(second);
+                last = Some(nudge);
+            }
+        }
+        assert_eq!(nudged_at, [0, 3, 9, 21, 45, 93, 153]);
+    }
+
+    #[test]
+    fn a_pod_that_runs_the_config_or_does_not_answer_is_left_alone() {
+        let now = Instant::now();
+        assert_eq!(due(&pod("new"), "new", None, now), None);
+        let unreachable = PodView { report: PodReport::Unreachable("refused".into()), ..PodView::default() };
+        assert_eq!(due(&unreachable, "new", None, now), None);
+        assert_eq!(due(&PodView::default(), "new", None, now), None);
+    }
+
+    #[test]
+    fn another_config_starts_anew() {
+        let now = Instant::now();
+        let first = due(&pod("old"), "new", None, now);
+        assert_eq!(first.as_ref().map(|nudge| nudge.times), Some(1));
+        assert_eq!(due(&pod("old"), "newer", first.as_ref(), now).map(|nudge| nudge.times), Some(1));
+    }
+
+    #[test]
+    fn after_a_restart_of_the_operator_the_value_is_a_new_one() {
+        let annotations = [(CONFIG.to_string(), "new-4".to_string())].into();
+        let nudge = PodView { annotations, ..pod("old") };
+        assert_eq!(due(&nudge, "new", None, Instant::now()).map(|nudge| nudge.times), Some(5));
+        assert_eq!(due(&nudge, "other", None, Instant::now()).map(|nudge| nudge.times), Some(1));
+    }
+
+    #[test]
+    fn a_request_reaches_each_pod_once() {
+        assert_eq!(newly_requested(&pod("x"), "now").as_deref(), Some("now"));
+        let nudge = PodView { annotations: [(REQUESTED_AT.to_string(), "now".to_string())].into(), ..pod("x") };
+        assert_eq!(newly_requested(&nudge, "now"), None);
+    }
+}
