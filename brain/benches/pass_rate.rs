@@ -1,8 +1,8 @@
-//! How long a pass rate takes in a brain with 10 million entries, beside the same in an almost empty one.
+//! How long a pass rate takes in a brain with 10 million entries, compared with an almost empty one.
 //!
-//! The entries are written by SQL in the form that the store writes them; the rates are asked for through the store.
+//! The entries are written by SQL in the form that the store writes them; the rates are read through the store.
 //! Prints the raw times' minimum, median, 99th percentile and maximum, and the goal (single-digit milliseconds) as met or
-//! missed. `ENTRIES` changes the number.
+//! missed. `ENTRIES` changes the number of entries.
 
 use std::time::{Duration, Instant};
 

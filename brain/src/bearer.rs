@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-/// The SHA-256 of a token: comparing two says nothing about how much of a guess was right, nor how long it is.
+/// The SHA-256 of a token. Comparing two reveals neither how much of a guess is right nor how long the token is.
 #[derive(Clone)]
 pub struct TokenDigest([u8; 32]);
 

@@ -1,4 +1,4 @@
-//! What is logged, and the limits of each field.
+//! An entry of the log, and the limits of its fields.
 
 use std::sync::LazyLock;
 
@@ -17,23 +17,23 @@ const MESSAGE_MAX: usize = 4096;
 const PATH_MAX: usize = 1024;
 /// Largest decision record, in bytes of JSON.
 const DECISION_MAX_BYTES: usize = 16 * 1024;
-/// Longest duration: a year.
+/// Longest duration, in milliseconds: 366 days.
 const DURATION_MAX_MS: i64 = 366 * 24 * 3_600_000;
 
-/// How something ended.
+/// How a skill call turned out.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum FinalStatus {
-    /// It did what it should: counts for the skill.
+    /// The answer was right and useful: counts for the skill.
     Pass,
-    /// It did not: counts against the skill.
+    /// The answer was wrong or of no use: counts against the skill.
     Fail,
-    /// Says nothing about quality.
+    /// The entry says nothing about quality: does not count.
     Skip,
 }
 
 impl FinalStatus {
-    /// As stored and as written on the wire.
+    /// The text that is stored and sent: `pass`, `fail` or `skip`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,29 +48,29 @@ impl FinalStatus {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Entry {
-    /// The caller's session.
+    /// Id of the caller's session; empty: none.
     #[serde(default)]
     pub session_id: String,
-    /// The skill that the entry is about.
+    /// Name of the skill that the entry is about, for example `code_review`.
     pub skill: String,
-    /// For example `outcome` or `decide`.
+    /// What the entry reports, for example `outcome` or `decide`.
     #[serde(default)]
     pub phase: String,
-    /// How it ended.
+    /// How the call turned out.
     pub final_status: FinalStatus,
-    /// One line for a reader.
+    /// One line for a human reader, at most 4096 characters.
     #[serde(default)]
     pub message: String,
-    /// How long it took.
+    /// How long the call took, in milliseconds.
     #[serde(default)]
     pub duration_ms: i64,
-    /// The project that it was about.
+    /// Path of the project that the call was about; empty: none.
     #[serde(default)]
     pub project_root: String,
-    /// The decision that the entry judges.
+    /// Id of the decision whose outcome the entry reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<String>,
-    /// A decision record.
+    /// The record of a decision, sent by the data plane; at most 16 KiB of JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<serde_json::Map<String, Value>>,
 }
@@ -79,11 +79,10 @@ impl Entry {
     /// Reads the arguments of a `session_log` call.
     ///
     /// # Errors
-    /// A sentence for each argument that is wrong, naming it.
+    /// One sentence per wrong argument, naming it.
     pub fn from_arguments(arguments: JsonObject) -> Result<Self, Vec<String>> {
         static SCHEMA: LazyLock<ArgumentSchema> = LazyLock::new(|| {
-            ArgumentSchema::compile(&Entry::schema())
-                .expect("the schema is compiled in, and the tests below compile it")
+            ArgumentSchema::compile(&Entry::schema()).expect("the schema is compiled in, and the tests compile it")
         });
         let mut arguments = SCHEMA.check(arguments)?;
         let bytes = arguments.get("decision").map_or(0, |decision| decision.to_string().len());

@@ -1,4 +1,4 @@
-//! The brain over HTTP.
+//! The HTTP routes of the brain.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -23,12 +23,13 @@ use crate::{
     transport::{self, INVALID_REQUEST, origin, rpc_error},
 };
 
-/// Window of a pass rate when none is asked for.
+/// Window of a pass rate when the request has none.
 const DEFAULT_WINDOW: &str = "7d";
 /// Longest query value that an error repeats, in characters.
 const SHOWN: usize = 64;
 
-/// The brain's routes: `/pass-rate` and `/healthz` for everyone, `/mcp` and `/sessions/{id}` behind the token if there is one.
+/// The brain's routes: `/pass-rate` and `/healthz` for everyone; `/mcp` and `/sessions/{id}` need the token, if one is
+/// set.
 pub fn app(store: Store, token: Option<&SecretString>, hard_stop: CancellationToken) -> Router {
     let guard = Guard(token.map(TokenDigest::of).map(Arc::new));
     let guarded = Router::new()
@@ -49,7 +50,7 @@ struct Guard(Option<Arc<TokenDigest>>);
 
 async fn admit(State(Guard(expected)): State<Guard>, request: Request, next: Next) -> Response {
     if let Err(origin) = origin::check(request.headers(), &[]) {
-        let message = format!("forbidden: pages of {origin} may not call the brain");
+        let message = format!("forbidden: web pages of {origin} may not call the brain");
         return rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message);
     }
     let presented = bearer::presented(request.headers());
@@ -61,7 +62,7 @@ async fn admit(State(Guard(expected)): State<Guard>, request: Request, next: Nex
 
 async fn pass_rate(State(store): State<Store>, Query(query): Query<BTreeMap<String, String>>) -> Response {
     let Some(skill) = query.get("skill").filter(|skill| !skill.is_empty()) else {
-        return bad_request("skill is missing: /pass-rate?skill=code_review&window=7d".into());
+        return bad_request("skill is missing; for example /pass-rate?skill=code_review&window=7d".into());
     };
     let window = query.get("window").map_or(DEFAULT_WINDOW, String::as_str);
     let Ok(length) = Period::from_text(window).duration() else {
@@ -83,7 +84,8 @@ async fn pass_rate(State(store): State<Store>, Query(query): Query<BTreeMap<Stri
     }
 }
 
-/// Entries may be private, so no page reads them: one whose name was rebound to this address counts as of the same origin.
+/// Entries may be private, so no web page may read them. Checking `Origin` is not enough: a page whose host name was
+/// rebound to this address counts as same-origin.
 fn is_asked_by_a_page(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_some_and(|site| site != "none")
 }
@@ -95,7 +97,7 @@ async fn session(
     headers: HeaderMap,
 ) -> Response {
     if is_asked_by_a_page(&headers) {
-        return rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, "forbidden: pages may not read sessions");
+        return rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, "forbidden: web pages may not read sessions");
     }
     let limit = query.get("limit").map_or(Ok(SESSION_ENTRIES_MAX), |limit| limit.parse());
     let Some(limit) = limit.ok().filter(|limit| (1..=SESSION_ENTRIES_MAX).contains(limit)) else {

@@ -1,4 +1,4 @@
-//! The brain: keeps outcomes and serves pass rates.
+//! The brain: stores the outcomes of skill calls and provides pass rates.
 //!
 //! ```text
 //! POST /mcp session_log ─▶ entry (limits) ─▶ store/writer (one commit for many) ─▶ entries + outcome_counts
@@ -6,7 +6,7 @@
 //! GET /sessions/{id} ─▶ store: the session's entries
 //! ```
 //!
-//! `transport` is the MCP endpoint over HTTP that the data plane serves its skills with, too.
+//! `transport` is the MCP endpoint over HTTP. The data plane serves its skills with it, too.
 
 #![forbid(unsafe_code)]
 

@@ -1,4 +1,4 @@
-//! `session_log` as an MCP tool.
+//! The MCP tool `session_log`.
 
 use std::sync::Arc;
 
@@ -15,11 +15,10 @@ use serde_json::json;
 
 use crate::{entry::Entry, store::Store, transport};
 
-/// The tool's name.
 const SESSION_LOG: &str = "session_log";
 const DESCRIPTION: &str = "Reports how a skill's answer turned out. Call it with phase \"outcome\" once you know: \
 final_status \"pass\" when the answer was right and useful, \"fail\" when it was not, with the decision_id from the answer's \
-routing line. These reports are what routes the skill's next calls.";
+routing line. These reports decide where the skill's next calls go.";
 
 #[derive(Clone)]
 pub(crate) struct BrainTools {
@@ -41,7 +40,7 @@ impl ServerHandler for BrainTools {
     fn get_info(&self) -> ServerConfig {
         ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
             .with_server_info(Implementation::new("routing-brain", crds::VERSION))
-            .with_instructions("Keeps outcomes of skills; report them with session_log.")
+            .with_instructions("Stores the outcomes of skill calls; report them with session_log.")
     }
 
     async fn list_tools(

@@ -4,25 +4,25 @@ use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
 
 use secrecy::SecretString;
 
-/// Port unless `BRAIN_PORT` says another.
+/// Default of `BRAIN_PORT`.
 pub const DEFAULT_PORT: u16 = 3300;
-/// Database unless `BRAIN_DATABASE_URL` says another.
+/// Default of `BRAIN_DATABASE_URL`: a file below the working directory.
 pub const DEFAULT_DATABASE_URL: &str = "sqlite:.routing/brain.db";
 
-/// How the brain runs.
+/// The brain's settings.
 #[derive(Debug)]
 pub struct Settings {
     /// Address to listen on.
     pub bind: IpAddr,
     /// Port to listen on.
     pub port: u16,
-    /// Where entries are kept.
+    /// Where entries are stored.
     pub database: DatabaseUrl,
-    /// The token that guards `/mcp` and `/sessions`; none: open.
+    /// The bearer token that callers of `/mcp` and `/sessions` need; none: callers need no token.
     pub token: Option<SecretString>,
 }
 
-/// A SQLite file.
+/// The path of a SQLite file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatabaseUrl(pub PathBuf);
 
@@ -30,7 +30,7 @@ impl DatabaseUrl {
     /// Reads `sqlite:PATH` or `sqlite://PATH`.
     ///
     /// # Errors
-    /// What is allowed.
+    /// The form that the URL must have.
     pub fn parse(text: &str) -> Result<Self, String> {
         let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
         match path {
@@ -43,7 +43,7 @@ impl DatabaseUrl {
 /// Reads the settings; an empty variable counts as unset.
 ///
 /// # Errors
-/// One line a bad variable, naming it and its value.
+/// One line per bad variable, with its name and its value without secrets.
 pub fn from_environment(variables: &BTreeMap<String, String>) -> Result<Settings, Vec<String>> {
     let set = |name: &str| variables.get(name).filter(|value| !value.is_empty());
     let mut errors = vec![];

@@ -1,4 +1,4 @@
-//! Entries on disk.
+//! The entries on disk, in SQLite.
 
 mod writer;
 
@@ -29,8 +29,8 @@ pub const SESSION_ENTRIES_MAX: i64 = 500;
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
-/// Sums the full hours of a window, and the minutes before the first of them. $1 skill, $2 hour, $3 first full hour,
-/// $4 minute, $5 start of the window.
+/// Sums the counts of the full hours of a window, and of the minutes before the first full hour. $1 skill, $2 width of
+/// an hour, $3 first full hour, $4 width of a minute, $5 start of the window.
 const PASS_RATE: &str = "SELECT CAST(COALESCE(SUM(pass), 0) AS BIGINT), CAST(COALESCE(SUM(fail), 0) AS BIGINT), \
             CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM ( \
        SELECT pass, fail, total FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3 \
@@ -39,18 +39,18 @@ const PASS_RATE: &str = "SELECT CAST(COALESCE(SUM(pass), 0) AS BIGINT), CAST(COA
        WHERE skill = $1 AND width_ms = $4 AND start_ms >= $5 AND start_ms < $3 \
      ) AS counts";
 
-/// The store cannot do what it was asked to.
+/// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened.
     #[error("cannot open the database {}; make its folder writable, or set BRAIN_DATABASE_URL to another file", path.display())]
     Open {
-        /// The file.
+        /// The database's file.
         path: PathBuf,
-        /// Why.
+        /// Why it cannot be opened.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// The database refused.
+    /// A query failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
     /// The batch that held the entry could not be committed.
@@ -62,7 +62,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// What lies below, for the log.
+    /// The underlying error, for the log.
     pub(crate) fn source_text(&self) -> String {
         std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
     }
@@ -71,29 +71,29 @@ impl StoreError {
 /// How often a skill's answers were right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PassRate {
-    /// pass / (pass + fail); none when there is neither.
+    /// pass / (pass + fail), from 0 to 1; none if both are 0.
     pub pass_rate: Option<f64>,
-    /// Entries that passed.
+    /// Number of entries with `pass`.
     pub pass: i64,
-    /// Entries that failed.
+    /// Number of entries with `fail`.
     pub fail: i64,
-    /// Every entry of the skill.
+    /// Number of all entries of the skill, `skip` included.
     pub total: i64,
 }
 
 /// An entry as it is read back.
 #[derive(Debug, Serialize)]
 pub struct StoredEntry {
-    /// Its id, in order of time.
+    /// Id of the entry, a UUID v7: ids sort by time.
     pub id: String,
     /// When it was written, in milliseconds since 1970.
     pub at: i64,
-    /// What was logged.
+    /// The fields that were logged.
     #[serde(flatten)]
     pub entry: Value,
 }
 
-/// Entries on disk. Cheap to clone.
+/// The entries on disk. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     readers: SqlitePool,
@@ -129,7 +129,7 @@ impl Store {
     /// Writes an entry and returns its id once it is on disk.
     ///
     /// # Errors
-    /// The entry is not on disk.
+    /// The entry was not written.
     pub async fn append(&self, entry: Entry) -> Result<String, StoreError> {
         self.writer.append(entry, now_ms()).await
     }
@@ -175,14 +175,15 @@ impl Store {
         Ok(entries?)
     }
 
-    /// Writes what is queued and closes the database.
+    /// Writes the queued entries and closes the database.
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
     }
 }
 
-/// Creates the file for its owner alone: messages are nobody else's. SQLite's own files beside it follow its mode.
+/// Creates the file with access for its owner only, because messages may be private. SQLite gives the files that it
+/// adds the same mode.
 fn create_private(path: &Path) -> std::io::Result<()> {
     let private = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     match private {
@@ -191,7 +192,7 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
-// Counts far below 2^53: the quotient is the nearest double, the same that a reader of "0.90" compares with.
+// Counts are far below 2^53, so the quotient is the nearest double: the same that parsing "0.90" gives.
 #[allow(clippy::cast_precision_loss)]
 fn ratio(pass: i64, fail: i64) -> Option<f64> {
     (pass + fail > 0).then(|| pass as f64 / (pass + fail) as f64)

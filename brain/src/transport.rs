@@ -29,17 +29,17 @@ pub const PATH: &str = "/mcp";
 pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// JSON-RPC code: the body is not JSON-RPC.
 pub const PARSE_ERROR: i32 = -32_700;
-/// JSON-RPC code: the request is not one that this endpoint takes.
+/// JSON-RPC code: the endpoint does not accept the request.
 pub const INVALID_REQUEST: i32 = -32_600;
 /// JSON-RPC code: the server failed.
 pub const INTERNAL_ERROR: i32 = -32_603;
-/// JSON-RPC code (of the range for servers): the caller may not do this.
+/// JSON-RPC code (in the range for servers): the caller sent no valid token.
 pub const UNAUTHORIZED: i32 = -32_001;
-/// JSON-RPC code (of the range for servers): not now.
+/// JSON-RPC code (in the range for servers): the server cannot take the request now.
 pub const UNAVAILABLE: i32 = -32_002;
 const METHODS: [&str; 4] = ["tools/call", "tools/list", "initialize", "ping"];
 
-/// The endpoint as a router with the single path `/mcp`. `hard_stop` ends calls in flight, too.
+/// The endpoint as a router with the single path `/mcp`. Cancelling `hard_stop` ends the calls in flight, too.
 pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationToken) -> Router {
     let config = StreamableHttpServerConfig::default()
         // Sessions in a process's memory break behind a Service with several replicas.
@@ -55,14 +55,14 @@ pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationTok
     Router::new().route_service(PATH, service).route_layer(middleware::from_fn(lenient::lenient))
 }
 
-/// A JSON-RPC error as an HTTP response. The id is null: HTTP refused before a request was read.
+/// A JSON-RPC error as an HTTP response. Its id is null, because the request's id was not read.
 #[must_use]
 pub fn rpc_error(status: StatusCode, code: i32, message: &str) -> Response {
     let body = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// 401 with the challenge that RFC 6750 asks for.
+/// 401 with the challenge that RFC 6750 requires.
 #[must_use]
 pub fn unauthorized() -> Response {
     let message = "unauthorized: send Authorization: Bearer with a valid token";
@@ -71,7 +71,7 @@ pub fn unauthorized() -> Response {
     response
 }
 
-/// The answer to a request that rmcp could not read as one it knows: a known method with wrong parameters, or another.
+/// The answer to a request that rmcp does not know: a known method with wrong parameters, or an unknown method.
 #[must_use]
 pub fn unknown_request(request: &CustomRequest) -> ErrorData {
     let method = crds::field_error::printable(&request.method, 64);
@@ -86,10 +86,10 @@ pub fn unknown_request(request: &CustomRequest) -> ErrorData {
 #[must_use]
 pub fn unknown_tool(name: &str, served: &str) -> ErrorData {
     let name = crds::field_error::printable(name, 64);
-    ErrorData::invalid_params(format!("unknown tool: {name}; there are: {served}"), None)
+    ErrorData::invalid_params(format!("unknown tool: {name}; available: {served}"), None)
 }
 
-/// An empty response body with a status: what is answered outside `/mcp`.
+/// A response with a status and an empty body, for requests outside `/mcp`.
 #[must_use]
 pub fn plain(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());

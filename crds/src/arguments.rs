@@ -21,17 +21,17 @@ const VIOLATION_MAX: usize = 300;
 const REFERENCES: [&str; 4] = ["$ref", "$dynamicRef", "$recursiveRef", "$schema"];
 /// The dialect that may be named; it is compiled in, nothing is fetched.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// Keywords that can let in arguments which `properties` does not list.
+/// Keywords that can allow arguments that `properties` does not list.
 const OPENERS: [&str; 7] = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "patternProperties", "if"];
 
 /// A compiled `inputSchema`.
 pub struct ArgumentSchema(Validator);
 
 impl ArgumentSchema {
-    /// Compiles a schema.
+    /// Compiles the `inputSchema` of a skill.
     ///
     /// # Errors
-    /// Everything that is wrong with it.
+    /// Everything that is wrong with the schema, one sentence each.
     pub fn compile(schema: &Map<String, Value>) -> Result<Self, Vec<String>> {
         let mut errors = form_errors(schema);
         let schema = Value::Object(schema.clone());
@@ -41,24 +41,22 @@ impl ArgumentSchema {
             Ok(validator) if errors.is_empty() => Ok(Self(validator)),
             Ok(_) => Err(errors),
             Err(e) => {
-                errors.push(printable(&format!("is no JSON Schema: {e}"), VIOLATION_MAX));
+                errors.push(printable(&format!("is not a JSON Schema: {e}"), VIOLATION_MAX));
                 Err(errors)
             }
         }
     }
 
-    /// Checks a caller's arguments and gives them back.
+    /// Checks a caller's arguments and returns them.
     ///
     /// # Errors
-    /// A sentence a violation, each naming the argument and never showing its value; at most eight.
+    /// One sentence per violation, at most eight. Each names the argument and never shows its value.
     pub fn check(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, Vec<String>> {
         let arguments = Value::Object(arguments);
-        // Counted before anything else looks: a validator collects an error for every item of a list.
+        // Counted before anything else is checked: a validator collects an error for every item of a list.
         let nodes = count_nodes(&arguments, NODES_MAX);
         if nodes > NODES_MAX {
-            return Err(vec![format!(
-                "there are more than {NODES_MAX} values in the arguments; send less, or longer texts"
-            )]);
+            return Err(vec![format!("the arguments have more than {NODES_MAX} values; send fewer, longer texts")]);
         }
         let violations = self.violations(&arguments, nodes);
         match arguments {
@@ -83,7 +81,7 @@ impl ArgumentSchema {
     }
 }
 
-/// The values in a value, itself among them; counting ends beyond `most`.
+/// The number of values in a value, itself included. Counting stops beyond `most`.
 fn count_nodes(value: &Value, most: usize) -> usize {
     let mut count = 0;
     let mut left = vec![value];
@@ -128,7 +126,7 @@ fn argument_path(pointer: &str) -> String {
     path
 }
 
-/// Arguments that contain NUL: no tokenizer and no database takes it.
+/// The paths of arguments that contain NUL, which no tokenizer and no database accepts.
 fn nul_paths(value: &Value, path: String) -> Vec<String> {
     let below = |key: &dyn fmt::Display, value| nul_paths(value, format!("{path}/{key}"));
     match value {
@@ -191,7 +189,7 @@ fn remote_references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// The arguments that a schema declares, or none when it lets in arguments that it does not list by name.
+/// The arguments that a schema declares, or none if it also allows arguments that it does not list by name.
 #[must_use]
 pub fn declared(schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
     let open = OPENERS.iter().any(|keyword| schema.contains_key(*keyword))
@@ -235,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn nul_is_refused_wherever_it_stands() {
+    fn nul_is_refused_at_every_depth() {
         let open = json!({"type": "object"});
         assert_eq!(
             violations(open.clone(), json!({"a": ["b", "c\0"]})),
@@ -259,10 +257,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_schema_is_refused_with_the_reason() {
+    fn a_wrong_schema_is_refused_with_the_reason() {
         for (schema, reason) in [
             (json!({"type": "string"}), "must have type: object"),
-            (json!({"type": "object", "properties": {"a": {"type": "strin"}}}), "is no JSON Schema"),
+            (json!({"type": "object", "properties": {"a": {"type": "strin"}}}), "is not a JSON Schema"),
             (
                 json!({"type": "object", "properties": {"a": {"$ref": "http://example.com/s.json"}}}),
                 "refers to http://example.com/s.json",
@@ -271,10 +269,10 @@ mod tests {
                 json!({"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}),
                 "refers to file:///etc/passwd",
             ),
-            (json!({"type": "object", "properties": {"a": {"pattern": "(a)\\1"}}}), "is no JSON Schema"),
+            (json!({"type": "object", "properties": {"a": {"pattern": "(a)\\1"}}}), "is not a JSON Schema"),
             (json!({"type": "object", "description": "x".repeat(SCHEMA_MAX_BYTES)}), "bytes of JSON"),
         ] {
-            let errors = compile(schema.clone()).expect_err("no schema");
+            let errors = compile(schema.clone()).expect_err("a wrong schema");
             assert!(errors.iter().any(|e| e.contains(reason)), "{schema}: {errors:?}");
         }
     }

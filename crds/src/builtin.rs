@@ -1,10 +1,10 @@
-//! The four built-in skills. They are data in the form of a user's own skill; only their prompts can be replaced by files.
+//! The four built-in skills. They have the same form as a user's own skills. Files can replace their prompts.
 
 use std::collections::BTreeMap;
 
 use crate::policy::{ConfigMapKeyRef, SkillSpec};
 
-/// The name under which built-in skills refer to their prompts, in place of a ConfigMap's.
+/// The ConfigMap name by which built-in skills refer to their prompts. No such ConfigMap is read.
 pub const PROMPTS: &str = "builtin-prompts";
 
 const SKILLS: [(&str, &str); 4] = [
@@ -14,7 +14,7 @@ const SKILLS: [(&str, &str); 4] = [
     ("trainer", include_str!("../skills/trainer.yaml")),
 ];
 
-/// The prompt files that can replace the compiled-in texts, and those texts.
+/// Each prompt file that can replace a compiled-in prompt, and that prompt.
 pub const PROMPT_FILES: [(&str, &str); 5] = [
     ("review.md", include_str!("../skills/prompts/review.md")),
     ("debug.md", include_str!("../skills/prompts/debug.md")),
@@ -34,7 +34,7 @@ impl Default for BuiltinPrompts {
 }
 
 impl BuiltinPrompts {
-    /// Prompts that were read from files; a file that is not given keeps its compiled-in text.
+    /// The compiled-in prompts, replaced by those of `files`: pairs of a file name and its text.
     #[must_use]
     pub fn with_files(files: impl IntoIterator<Item = (String, String)>) -> Self {
         let mut prompts = Self::default();
@@ -42,21 +42,21 @@ impl BuiltinPrompts {
         prompts
     }
 
-    /// The text that a built-in skill refers to.
+    /// The prompt that a built-in skill refers to; none if the reference is to a ConfigMap.
     #[must_use]
     pub fn get(&self, reference: &ConfigMapKeyRef) -> Option<&str> {
         if reference.name == PROMPTS { self.0.get(&reference.key).map(String::as_str) } else { None }
     }
 }
 
-/// The built-in skills, their prompts filled in, by name.
+/// The built-in skills in the order of their names, with their prompts filled in.
 #[must_use]
 pub fn skills(prompts: &BuiltinPrompts) -> Vec<SkillSpec> {
     SKILLS.iter().map(|(_, yaml)| with_prompts(parse(yaml), prompts)).collect()
 }
 
 fn parse(yaml: &str) -> SkillSpec {
-    serde_saphyr::from_str(yaml).expect("every built-in skill is compiled in and parsed by the tests below")
+    serde_saphyr::from_str(yaml).expect("every built-in skill is compiled in, and the tests parse it")
 }
 
 fn with_prompts(mut skill: SkillSpec, prompts: &BuiltinPrompts) -> SkillSpec {
@@ -70,7 +70,7 @@ fn with_prompts(mut skill: SkillSpec, prompts: &BuiltinPrompts) -> SkillSpec {
     skill
 }
 
-/// A skill as it is served: of a built-in one, the fields given replace those built in.
+/// A skill as it is served: the fields of `given`, and for a built-in name the built-in fields that `given` leaves out.
 #[must_use]
 pub fn complete(given: &SkillSpec, builtins: &[SkillSpec]) -> SkillSpec {
     let Some(builtin) = builtins.iter().find(|builtin| builtin.name == given.name) else { return given.clone() };
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_builtin_only_the_given_fields_are_overridden() {
+    fn only_the_given_fields_of_a_builtin_are_overridden() {
         let builtins = skills(&BuiltinPrompts::default());
         let given: SkillSpec = serde_saphyr::from_str("name: debug\ndescription: mine\n").expect("parses");
         let skill = complete(&given, &builtins);

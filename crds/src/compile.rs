@@ -1,6 +1,6 @@
-//! Turns a policy into a routing table, or into everything that is wrong with it.
+//! Turns a policy into a routing table, or into a list of everything that is wrong with it.
 //!
-//! Validation and compilation are one pass: a rule that is checked here is checked nowhere else.
+//! Validation and compilation are one pass, so that no rule is checked in a second place.
 
 mod access;
 mod data_plane;
@@ -21,9 +21,9 @@ use crate::{
 
 /// Most skills in one policy.
 pub const SKILLS_MAX: usize = 64;
-/// Most outcomes that `minSamples` can ask for.
+/// Largest `minSamples`.
 const MIN_SAMPLES_MAX: u32 = 1_000_000;
-/// Most calls that one replica can be told to work on at the same time.
+/// Largest `inFlight`.
 const IN_FLIGHT_MAX: u32 = 10_000;
 
 /// Compiles a policy whose ConfigMap references have been resolved.
@@ -41,7 +41,7 @@ pub fn compile(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<Rou
 /// Checks a policy whose ConfigMap references have been resolved.
 ///
 /// # Errors
-/// As [`compile`].
+/// The same as [`compile`].
 pub fn validate(spec: &RoutingPolicySpec) -> Result<(), FieldErrors> {
     compile(spec, &BuiltinPrompts::default()).map(drop)
 }
@@ -166,7 +166,7 @@ fn compile_skills(
             format!("{path}.name"),
             &spec.name,
             !duplicate,
-            "a skill of this name stands further up; merge the two or rename one",
+            "a skill with this name is already defined above; merge the two or rename one",
         );
         let complete = builtin::complete(spec, &builtins);
         if let Some(skill) = skill::compile(&path, spec, &complete, thresholds, errors) {

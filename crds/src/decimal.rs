@@ -10,7 +10,7 @@ pub const PATTERN: &str = r"^(0(\.\d{1,4})?|1(\.0{1,4})?)$";
 
 /// A number between 0 and 1.
 ///
-/// Any scalar is taken in, so that a wrong one is reported with its field's path beside all other errors, and not
+/// Any scalar is read, so that a wrong one is reported with its field's path, together with all other errors, and not
 /// as the parser's first failure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decimal {
@@ -22,7 +22,7 @@ pub struct Decimal {
 enum Origin {
     Quoted,
     Unquoted,
-    /// Checked by its own rules (`contract` part 1), which allow more digits.
+    /// Checked by the rules for environment variables (`contract` part 1), which allow more digits.
     Environment,
 }
 
@@ -45,7 +45,7 @@ impl Decimal {
         &self.text
     }
 
-    /// The number.
+    /// The number, from 0 to 1.
     ///
     /// # Errors
     /// What is wrong with the text and how to write it.
@@ -54,7 +54,7 @@ impl Decimal {
         match self.text.parse::<f64>() {
             Ok(_) if self.origin == Origin::Unquoted => Err(format!("quote it: \"{}\"", self.text)),
             Ok(value) if well_formed => Ok(value),
-            _ => Err("must be a decimal from 0 to 1 with at most four places and a point, for example \"0.90\"".into()),
+            _ => Err("must be a decimal from 0 to 1 with at most four decimal places, for example \"0.90\"".into()),
         }
     }
 }
@@ -131,8 +131,8 @@ mod tests {
     }
 
     #[test]
-    fn an_unquoted_number_is_answered_with_the_quoted_one() {
-        let decimal: Decimal = serde_json::from_str("0.9").expect("any scalar is taken in");
+    fn the_error_about_an_unquoted_number_shows_it_quoted() {
+        let decimal: Decimal = serde_json::from_str("0.9").expect("any scalar is read");
         assert_eq!(decimal.value(), Err("quote it: \"0.9\"".into()));
     }
 

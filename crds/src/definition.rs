@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition: what the types give, and what they cannot say.
+//! The CustomResourceDefinition: generated from the types, plus what types cannot express.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, JSON};
 use kube::CustomResourceExt;
@@ -8,8 +8,8 @@ use crate::RoutingPolicy;
 
 /// The CustomResourceDefinition, as `make generate` writes it.
 ///
-/// A policy that the operator has not looked at yet gets `status.observedGeneration: -1` from the API server. By kstatus,
-/// which Flux and others go by, an object without a status is ready; this one is in progress.
+/// Until the operator reports a status, the API server sets `status.observedGeneration: -1`. By the rules of kstatus,
+/// which Flux and others follow, an object without a status is ready; with -1 it is in progress.
 #[must_use]
 pub fn definition() -> CustomResourceDefinition {
     let mut definition = RoutingPolicy::crd();

@@ -1,4 +1,4 @@
-//! A policy document: parsed text, its hash, and where its fields stand.
+//! A policy document: the parsed text, its hash, and the positions of its fields.
 
 mod form;
 mod locate;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{FieldError, RoutingPolicy, field_error::printable, hash};
 
-/// Largest document, in bytes: what a ConfigMap holds.
+/// Largest document, in bytes: the limit of a ConfigMap.
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Longest parser message that is repeated, in characters.
 const MESSAGE_MAX: usize = 400;
@@ -17,7 +17,7 @@ const MESSAGE_MAX: usize = 400;
 /// A parsed policy.
 #[derive(Debug, Clone)]
 pub struct Document {
-    /// The policy.
+    /// The policy, with its defaults filled in.
     pub policy: RoutingPolicy,
     /// Identifies the config; see [`hash::config_hash`].
     pub hash: String,
@@ -26,12 +26,12 @@ pub struct Document {
     form_errors: Vec<FieldError>,
 }
 
-/// A place in a file, counted from 1.
+/// A position in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Position {
-    /// Line.
+    /// Line, counted from 1.
     pub line: u64,
-    /// Column.
+    /// Column, counted from 1.
     pub column: u64,
 }
 
@@ -41,24 +41,24 @@ impl fmt::Display for Position {
     }
 }
 
-/// A text that is no policy.
+/// Why a text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DocumentError {
-    /// Larger than any ConfigMap.
+    /// The text is larger than a ConfigMap can be.
     #[error("is {0} bytes; at most {MAX_BYTES} are allowed")]
     TooLarge(usize),
-    /// No YAML, or not of the resource's form.
+    /// The text is not YAML, or does not have the form of the resource.
     #[error("{message}")]
     Parse {
-        /// Where, if the parser knows.
+        /// Where the parser failed, if it knows.
         position: Option<Position>,
-        /// What it expected.
+        /// What the parser reports, without the position.
         message: String,
     },
-    /// Not of the resource's form, in one field or several.
+    /// One or more fields do not have the form of the resource.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
     Form(Vec<FieldError>),
-    /// Another resource.
+    /// The text is another resource.
     #[error("is {found}, not a RoutingPolicy of routing.hyperguild.io/v1alpha1")]
     OtherKind {
         /// `apiVersion` and `kind` as written.
@@ -78,7 +78,7 @@ impl Document {
     /// Parses the text of a policy.
     ///
     /// # Errors
-    /// What keeps the text from being a RoutingPolicy; what is wrong with its values is for [`crate::compile()`] to say.
+    /// Why the text is not a RoutingPolicy. Wrong values are reported by [`crate::compile()`].
     pub fn parse(text: &str) -> Result<Self, DocumentError> {
         if text.len() > MAX_BYTES {
             return Err(DocumentError::TooLarge(text.len()));
@@ -94,7 +94,7 @@ impl Document {
         Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields, form_errors })
     }
 
-    /// What the API server would refuse beside `other` errors of the same policy.
+    /// What the API server would refuse in addition to the `other` errors of the same policy.
     #[must_use]
     pub fn form_errors_beside(&self, other: &[FieldError]) -> Vec<FieldError> {
         form::not_covered(&self.form_errors, other)
@@ -118,7 +118,7 @@ pub fn unknown_fields(raw: &Value) -> Vec<String> {
     form::unknown_fields(raw)
 }
 
-/// Where a field of a document stands, or the nearest field around it that is there.
+/// The position of a field in a document, or of the nearest field around it that is there.
 #[must_use]
 pub fn position(text: &str, path: &str) -> Option<Position> {
     locate::position(text, path)
@@ -141,7 +141,7 @@ fn check_kind(raw: &Value) -> Result<(), DocumentError> {
 fn parse_error(error: &serde_saphyr::Error) -> DocumentError {
     let position = error.location().map(|at| Position { line: at.line(), column: at.column() });
     let message = error.without_snippet().to_string();
-    // The position is shown in front, and the parser's options are none of the reader's.
+    // The position is shown in front, and the parser's options mean nothing to the reader.
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
     let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
     DocumentError::Parse { position, message: printable(message, MESSAGE_MAX) }

@@ -5,7 +5,7 @@ use std::fmt;
 /// Longest piece of a value that an error repeats, in characters.
 const SHOWN_VALUE_MAX: usize = 80;
 
-/// One thing wrong with a policy.
+/// One error in a policy.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct FieldError {
     /// Path of the field, for example `spec.skills[2].thresholds.floor`.
@@ -13,7 +13,7 @@ pub struct FieldError {
     /// The value as written, shortened; empty when the field is absent.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub value: String,
-    /// What is wrong and how to mend it.
+    /// What is wrong and how to fix it.
     pub message: String,
 }
 
@@ -28,7 +28,7 @@ impl FieldError {
         Self { path: path.into(), value: shown, message: message.into() }
     }
 
-    /// An error about a field that is not there.
+    /// An error about a field that is absent, or whose value is not shown.
     pub fn absent(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), value: String::new(), message: message.into() }
     }
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_shortened_and_can_not_forge_a_line() {
+    fn a_value_is_shortened_and_cannot_forge_a_line() {
         let error = FieldError::new("spec.x", format!("a\nb\u{202e}{}", "c".repeat(200)), "is wrong");
         let line = error.to_string();
         assert!(line.starts_with("spec.x: a\\u{a}b\\u{202e}ccc"), "{line}");

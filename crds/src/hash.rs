@@ -1,10 +1,10 @@
-//! The hash that says which config a replica runs.
+//! The hash that identifies the config of a replica.
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// SHA-256 of a document as canonical JSON (keys sorted, no white space), in hex. Taken before unknown fields are
-/// dropped, so that an older and a newer version compute the same.
+/// dropped, so that an older and a newer version compute the same hash.
 #[must_use]
 pub fn config_hash(document: &Value) -> String {
     let mut canonical = String::new();

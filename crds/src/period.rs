@@ -29,17 +29,17 @@ impl Period {
     /// The length of time, more than zero.
     ///
     /// # Errors
-    /// How to write one.
+    /// How a length of time is written.
     pub fn duration(&self) -> Result<Duration, String> {
         parse(&self.0).ok_or_else(|| {
             "must be a whole number from 1 to 99999 with a unit (ms, s, m, h, d), for example \"60s\"".into()
         })
     }
 
-    /// The length of time, where `0s` is allowed too.
+    /// The length of time, where `0s` is allowed, too.
     ///
     /// # Errors
-    /// How to write one.
+    /// How a length of time is written.
     pub fn duration_or_zero(&self) -> Result<Duration, String> {
         if self.0 == "0s" { Ok(Duration::ZERO) } else { self.duration().map_err(|e| format!("{e}, or \"0s\"")) }
     }

@@ -1,6 +1,6 @@
-//! Addresses as they may be shown.
+//! URLs without the parts that may hold secrets.
 
-/// The address without its user part and its query, which may be secrets. Works on text that is no URL too: everything
+/// The URL without its user part and its query, which may be secrets. Works on text that is not a URL, too: everything
 /// between the scheme (if any) and the last `@`, and from the first `?` after it on, is dropped.
 #[must_use]
 pub fn url(text: &str) -> String {

@@ -7,10 +7,11 @@ use crate::{
     policy::{ConfigMapKeyRef, TextSource},
 };
 
-/// Replaces every ConfigMap reference by its text. The operator looks the texts up in the cluster, a laptop in a folder.
+/// Replaces every ConfigMap reference by its text. The operator reads the texts from the cluster, a program on a laptop
+/// from a folder.
 ///
 /// # Errors
-/// One error a reference that `lookup` has no text for, with the path of the reference.
+/// One error per reference for which `lookup` has no text, with the path of the reference.
 pub fn resolve(
     spec: &mut RoutingPolicySpec,
     lookup: impl Fn(&ConfigMapKeyRef) -> Result<String, String>,
@@ -19,7 +20,7 @@ pub fn resolve(
     for (path, source) in text_sources(spec) {
         let Some(reference) = &source.config_map_key_ref else { continue };
         if source.text.is_some() {
-            // Both are given: which one counts is not for us to choose, and compilation says so.
+            // Both are set, and compilation reports that.
             continue;
         }
         match lookup(reference) {

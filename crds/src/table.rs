@@ -1,4 +1,4 @@
-//! What a policy compiles to: everything a call needs, checked and parsed.
+//! What a policy is compiled into: everything that a call needs, checked and parsed.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -11,122 +11,122 @@ use crate::{
     template::Template,
 };
 
-/// A compiled policy. Immutable: a changed policy makes a new table, and calls in flight keep theirs.
+/// A compiled policy. Immutable: a changed policy becomes a new table, and calls in flight keep the old one.
 #[derive(Debug)]
 pub struct RoutingTable {
-    /// The local model.
+    /// The local model and how to reach it.
     pub local: ModelTarget,
-    /// Claude.
+    /// Claude and how to reach it.
     pub claude: ModelTarget,
-    /// The brain; none: no evidence.
+    /// The brain and how to reach it; none: there are no pass rates.
     pub brain: Option<BrainTarget>,
-    /// How evidence is asked for and kept.
+    /// How pass rates are queried, cached and held.
     pub evidence: EvidenceRules,
     /// The skills by name.
     pub skills: BTreeMap<String, Arc<Skill>>,
-    /// Who may call.
+    /// Who may call: tokens, origins, hosts.
     pub access: AccessRules,
-    /// Budget of a whole call.
+    /// Longest call: all stages, and both attempts of each stage.
     pub total_timeout: Duration,
-    /// Calls worked on at the same time.
+    /// Most calls worked on at the same time; further ones are refused.
     pub in_flight: usize,
-    /// Whether answers carry the decision line.
+    /// Whether answers carry the line with the decision's id.
     pub decision_line: DecisionLine,
-    /// Port of `/mcp`.
+    /// Port of `/mcp` and `/healthz`.
     pub port: u16,
 }
 
 /// A model and how to reach it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelTarget {
-    /// Name in the request.
+    /// The value of `model` in the request.
     pub model: String,
     /// The endpoint's `…/v1/chat/completions`.
     pub url: Url,
-    /// The key to send.
+    /// Where the API key is that is sent as bearer token; none: no key is sent.
     pub api_key: Option<SecretKeyRef>,
-    /// PEM of a private authority.
+    /// PEM certificates of a private authority, trusted in addition to the public ones.
     pub ca_bundle: Option<String>,
-    /// Merged into the request.
+    /// Fields merged into the request.
     pub parameters: Map<String, Value>,
     /// Longest attempt; none: what is left of the call's budget.
     pub timeout: Option<Duration>,
 }
 
-/// The brain's address.
+/// The brain and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrainTarget {
-    /// Base URL.
+    /// Base URL; `/pass-rate` and `/mcp` are appended.
     pub url: Url,
-    /// The token to send.
+    /// Where the bearer token is; none: no token is sent.
     pub token: Option<SecretKeyRef>,
 }
 
-/// How evidence is asked for and kept.
+/// How pass rates are queried, cached and held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceRules {
-    /// Passed to the brain as written.
+    /// The period whose outcomes count, for example `7d`; passed to the brain as written.
     pub window: String,
-    /// Cache time.
+    /// How long a pass rate is cached.
     pub ttl: Duration,
-    /// Fewer samples count as no pass rate.
+    /// With fewer samples than this a skill has no pass rate.
     pub min_samples: u64,
-    /// How long the last known rate is kept while the brain cannot be reached.
+    /// How long the last known pass rate is used while the brain cannot be reached.
     pub hold_for: Duration,
 }
 
 /// Floor and ceil as numbers, `0 <= ceil <= floor <= 1`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ThresholdValues {
-    /// At or above: local.
+    /// At or above this pass rate: local.
     pub floor: f64,
-    /// Below: Claude.
+    /// Below this pass rate: Claude.
     pub ceil: f64,
 }
 
 /// A skill, ready to serve.
 #[derive(Debug)]
 pub struct Skill {
-    /// The tool's name.
+    /// Name of the tool.
     pub name: String,
-    /// For the calling model.
+    /// What the skill does and when to use it; the calling model reads this.
     pub description: String,
-    /// As listed.
+    /// The JSON Schema of the arguments, as `tools/list` shows it.
     pub input_schema: Arc<Map<String, Value>>,
-    /// As checked.
+    /// The same schema, compiled for checking a call's arguments.
     pub arguments: ArgumentSchema,
     /// The model calls, at least one.
     pub stages: Vec<Stage>,
-    /// This skill's thresholds.
+    /// The skill's own thresholds, or else the policy's.
     pub thresholds: ThresholdValues,
-    /// By pass rate, or pinned.
+    /// By pass rate, or pinned to one model.
     pub route: RouteMode,
-    /// What follows a local error.
+    /// What happens if the local model fails.
     pub on_local_error: OnLocalError,
 }
 
 /// One model call of a skill.
 #[derive(Debug)]
 pub struct Stage {
-    /// The system prompt.
+    /// The system prompt, sent unchanged.
     pub system: String,
-    /// The user prompt.
+    /// The template of the user prompt.
     pub user: Template,
 }
 
-/// Who may call.
+/// Who may call: tokens, origins, hosts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AccessRules {
-    /// Caller names and where their tokens are; empty: open.
+    /// The callers' names and where their tokens are; empty: callers need no token.
     pub tokens: Vec<(String, SecretKeyRef)>,
-    /// Origins beside loopback, lower case.
+    /// Origins that may call in addition to loopback ones, in lower case.
     pub origins: Vec<String>,
-    /// Hosts, lower case; empty: any.
+    /// Hosts under which the endpoint may be called, in lower case; empty: any.
     pub hosts: Vec<String>,
 }
 
 impl RoutingTable {
-    /// Whether both tables show their callers the same tools.
+    /// Whether both tables list the same tools for callers: names, descriptions and schemas.
     #[must_use]
     pub fn offers_the_same_tools_as(&self, other: &Self) -> bool {
         let same = |(a, b): (&Arc<Skill>, &Arc<Skill>)| {

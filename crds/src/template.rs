@@ -15,7 +15,7 @@ const FUEL: u64 = 200_000;
 pub const OUTPUT_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Deepest nesting of blocks.
 const RECURSION_MAX: usize = 64;
-/// What a template may name beside the functions of the template language.
+/// The variables of a template, besides the functions of the template language.
 const VARIABLES: [&str; 4] = ["args", "previous", "files", "session"];
 /// Functions of the template language that read like variables.
 const FUNCTIONS: [&str; 4] = ["range", "dict", "namespace", "loop"];
@@ -27,12 +27,12 @@ pub struct Template {
     variables: BTreeSet<String>,
 }
 
-/// What a template is rendered over.
+/// The values of a template's variables.
 #[derive(Serialize)]
 pub struct TemplateInput<'a> {
     /// The caller's arguments, already checked against the skill's schema.
     pub args: &'a Map<String, Value>,
-    /// The answer of the stage before; absent in the first stage.
+    /// The answer of the previous stage; absent in the first stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<&'a str>,
     /// The files named in the arguments.
@@ -55,7 +55,7 @@ pub struct FileMaterial {
 /// A template that cannot be parsed or rendered. Never shows a value of the arguments.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
-    /// The text is no template.
+    /// The text is not a template.
     #[error("line {line}: {reason}")]
     Syntax {
         /// Line in the template, from 1.
@@ -63,12 +63,12 @@ pub enum TemplateError {
         /// What the parser expected.
         reason: String,
     },
-    /// A variable that no rendering can have.
+    /// The template reads a variable that never exists.
     #[error("unknown variable {name}; {cure}")]
     UnknownVariable {
-        /// The variable.
+        /// The variable, for example `args.problem`.
         name: String,
-        /// What there is instead.
+        /// Which variables exist instead.
         cure: String,
     },
     /// Rendering failed.
@@ -76,7 +76,7 @@ pub enum TemplateError {
     Render {
         /// Line in the template, from 1.
         line: usize,
-        /// What happened.
+        /// What failed; never a value.
         reason: &'static str,
     },
 }
@@ -85,7 +85,7 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// Where and why the text is no template.
+    /// Where and why the text is not a template.
     pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -95,7 +95,7 @@ impl Template {
         environment.set_syntax(block_lines_leave_no_trace());
         environment.add_template_owned(NAME, text.to_string()).map_err(|e| TemplateError::Syntax {
             line: e.line().unwrap_or(1),
-            reason: e.detail().unwrap_or("is no template").to_string(),
+            reason: e.detail().unwrap_or("is not a template").to_string(),
         })?;
         let variables = environment
             .get_template(NAME)
@@ -110,20 +110,20 @@ impl Template {
         self.variables.iter().any(|name| name.split('.').next() == Some(variable))
     }
 
-    /// Every variable that no rendering can have: not one of the four, `previous` in a first stage, or an argument
-    /// that the schema does not declare (`declared` = none: the schema does not list them).
+    /// An error for each variable that never exists: any but the four, `previous` in the first stage, or an argument
+    /// that the schema does not declare. `declared` is none if the schema does not list its arguments.
     #[must_use]
     pub fn unknown_variables(&self, first_stage: bool, declared: Option<&BTreeSet<String>>) -> Vec<TemplateError> {
         let cure_for = |name: &str| {
             let mut path = name.split('.');
             match (path.next().unwrap_or_default(), path.next(), declared) {
-                ("previous", ..) if first_stage => Some("the first stage has no stage before it".to_string()),
+                ("previous", ..) if first_stage => Some("the first stage has no previous answer".to_string()),
                 ("args", Some(argument), Some(declared)) if !declared.contains(argument) => {
                     let names: Vec<&str> = declared.iter().map(String::as_str).collect();
                     Some(format!("inputSchema.properties declares: {}", names.join(", ")))
                 }
                 (root, ..) if VARIABLES.contains(&root) || FUNCTIONS.contains(&root) => None,
-                _ => Some(format!("there are: {}", VARIABLES.join(", "))),
+                _ => Some(format!("available: {}", VARIABLES.join(", "))),
             }
         };
         let unknown =
@@ -134,7 +134,7 @@ impl Template {
     /// Renders the prompt.
     ///
     /// # Errors
-    /// The line and the kind of failure: an optional argument read without `is defined`, too much work, too long.
+    /// The line and the kind of failure: an undefined value, too much work, or too long a prompt.
     pub fn render(&self, input: &TemplateInput<'_>) -> Result<String, TemplateError> {
         let failed =
             |e: &minijinja::Error| TemplateError::Render { line: e.line().unwrap_or(1), reason: reason(e.kind()) };
@@ -154,7 +154,7 @@ fn block_lines_leave_no_trace() -> SyntaxConfig {
 
 fn reason(kind: ErrorKind) -> &'static str {
     match kind {
-        ErrorKind::UndefinedError => "a value is not there; guard an optional one with {% if … is defined %}",
+        ErrorKind::UndefinedError => "a value is not defined; guard an optional one with {% if … is defined %}",
         ErrorKind::OutOfFuel => "the template does too much work",
         ErrorKind::WriteFailure => "the prompt is longer than 4 MiB",
         ErrorKind::InvalidOperation => "an operation does not fit its value",

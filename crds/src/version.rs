@@ -1,12 +1,12 @@
-//! The version that the programs show: `--version`, `/status`, the metric `…_build_info`, and what they tell their peers.
+//! The version that the programs show: in `--version`, `/status`, the metric `…_build_info`, and to their peers.
 
-/// What `ROUTING_VERSION` said when this was compiled, else the package's version.
+/// The value of `ROUTING_VERSION` at compile time, otherwise the package's version.
 pub const VERSION: &str = chosen(option_env!("ROUTING_VERSION"), env!("CARGO_PKG_VERSION"));
 
-/// As long as the tag of an image may be.
+/// Longest version: the limit of an image's tag.
 const MAX_BYTES: usize = 128;
 
-/// An empty one counts as none: a build argument that nobody gave is empty.
+/// An empty value counts as unset: a build argument that was not given is empty.
 const fn chosen(given: Option<&'static str>, of_package: &'static str) -> &'static str {
     match given {
         Some(given) if !given.is_empty() => {
@@ -20,7 +20,7 @@ const fn chosen(given: Option<&'static str>, of_package: &'static str) -> &'stat
     }
 }
 
-/// It becomes a header's value, a label and a metric's label.
+/// Whether the version can be a header's value, a Kubernetes label and a metric's label.
 const fn is_plain(text: &str) -> bool {
     let (bytes, mut at) = (text.as_bytes(), 0);
     while at < bytes.len() {
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_given_version_counts_and_an_empty_one_is_none() {
+    fn the_given_version_counts_and_an_empty_one_counts_as_unset() {
         assert_eq!(chosen(Some("2.0.0-rc.1+a_b"), "0.1.0"), "2.0.0-rc.1+a_b");
         assert_eq!((chosen(Some(""), "0.1.0"), chosen(None, "0.1.0")), ("0.1.0", "0.1.0"));
     }

@@ -81,7 +81,7 @@ async fn a_pass_rate_reads_only_the_counts_and_by_their_key() {
 }
 
 #[tokio::test]
-async fn the_database_is_its_owners_alone() {
+async fn only_the_owner_can_read_the_database() {
     use std::os::unix::fs::PermissionsExt;
     let (store, folder) = store().await;
     store.append(entry("debug", FinalStatus::Pass)).await.expect("written");
@@ -92,11 +92,11 @@ async fn the_database_is_its_owners_alone() {
 }
 
 #[tokio::test]
-async fn a_folder_that_can_not_be_written_names_the_file_and_the_cure() {
+async fn the_error_about_an_unwritable_folder_names_the_file_and_the_cure() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     std::fs::write(&file, "").expect("a file");
-    let error = Store::open(&DatabaseUrl(file.join("brain.db"))).await.err().expect("a file is no folder");
+    let error = Store::open(&DatabaseUrl(file.join("brain.db"))).await.err().expect("a file is not a folder");
     let message = error.to_string();
     assert!(message.contains("file/brain.db") && message.contains("BRAIN_DATABASE_URL"), "{message}");
 }

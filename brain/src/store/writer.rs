@@ -1,5 +1,5 @@
-//! The one writer: entries that wait together are committed together, so that a disk that syncs a few hundred times
-//! a second takes thousands of entries.
+//! The only writer. Entries that wait together are committed together, so that a disk that syncs a few hundred times a
+//! second stores thousands of entries a second.
 
 use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{mpsc, oneshot};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::{HOUR_MS, MINUTE_MS, StoreError, floor_to};
 use crate::entry::{Entry, FinalStatus};
 
-/// Entries that may wait; a further caller waits for a place.
+/// Most entries that wait; a further caller waits until there is room.
 const QUEUE: usize = 1024;
 /// Most entries in one commit.
 const BATCH: usize = 256;
@@ -64,7 +64,7 @@ async fn run(pool: SqlitePool, mut queue: mpsc::Receiver<Message>) {
         commit(&pool, batch).await;
         if let Some(closed) = closing {
             pool.close().await;
-            // Whoever asked may have gone; the writer ends all the same.
+            // The caller may be gone; the writer ends anyway.
             let _ = closed.send(());
             return;
         }
@@ -85,7 +85,7 @@ async fn commit(pool: &SqlitePool, batch: Vec<Pending>) {
             Ok(ids) => Ok(ids[i].clone()),
             Err(error) => Err(StoreError::NotWritten(error.to_string())),
         };
-        // A caller that went away does not take its entry back.
+        // The entry stays, even if its caller is gone.
         let _ = waiting.send(answer);
     }
 }

@@ -1,4 +1,4 @@
-//! Takes requests as plain HTTP clients send them, and answers every HTTP error in JSON-RPC.
+//! Accepts requests as plain HTTP clients send them, and answers every HTTP error in JSON-RPC.
 
 use axum::{
     body::to_bytes,
@@ -10,7 +10,7 @@ use axum::{
 
 use super::{INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, rpc_error};
 
-/// Longest error text of rmcp that is read.
+/// Longest error text of rmcp that is read, in bytes.
 const ERROR_TEXT_MAX_BYTES: usize = 4096;
 /// Longest part of it that is passed on, in characters.
 const ERROR_SHOWN: usize = 300;
@@ -39,7 +39,7 @@ fn admit(request: &mut Request) -> Result<(), Response> {
     let nothing_usable =
         headers.contains_key(header::ACCEPT) && !stream && !accepts(headers, JSON) && !accepts_anything(headers);
     if nothing_usable {
-        let message = "not acceptable: answers are application/json (and text/event-stream when offered)";
+        let message = "not acceptable: send Accept: application/json, text/event-stream";
         return Err(rpc_error(StatusCode::NOT_ACCEPTABLE, INVALID_REQUEST, message));
     }
     let content_type = headers.get(header::CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -67,7 +67,7 @@ fn accepts_anything(headers: &HeaderMap) -> bool {
     accepts(headers, "*/*") || accepts(headers, "application/*")
 }
 
-/// rmcp answers transport errors in plain text, and calls a body that is no JSON-RPC an unsupported media type.
+/// rmcp answers transport errors in plain text, and answers a body that is not JSON-RPC with unsupported media type.
 async fn json_rpc(response: Response) -> Response {
     let status = response.status();
     let is_json =

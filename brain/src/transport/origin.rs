@@ -1,4 +1,5 @@
-//! Which web pages may call: a browser sends `Origin`, other clients do not (DNS rebinding, MCP transport rules).
+//! Which web pages may call: browsers send `Origin`, other clients do not. MCP requires this check, because of DNS
+//! rebinding.
 
 use axum::http::{HeaderMap, header};
 use crds::field_error::printable;
@@ -9,7 +10,7 @@ const SHOWN: usize = 100;
 /// Checks the `Origin` header: none, a loopback page, or one of `allowed` (lower case).
 ///
 /// # Errors
-/// The origin, as it may be shown.
+/// The refused origin, shortened and escaped, so that it can be shown.
 pub fn check(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
     for value in headers.get_all(header::ORIGIN) {
         let origin = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();

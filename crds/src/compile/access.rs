@@ -1,4 +1,4 @@
-//! Tokens, origins, hosts.
+//! The rules about tokens, origins and hosts.
 
 use url::Url;
 
@@ -12,7 +12,7 @@ use crate::{
 const TOKENS_MAX: usize = 16;
 /// Most origins, and most hosts.
 const NAMES_MAX: usize = 32;
-/// Longest caller name, as of a DNS label.
+/// Longest name of a token's holder, in characters: that of a DNS label.
 const CALLER_MAX: usize = 63;
 /// Longest host with port, in bytes.
 const HOST_MAX: usize = 256;
@@ -36,7 +36,7 @@ pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessR
     }
     for (i, origin) in allowed_origins.iter().enumerate() {
         let message =
-            "must be an origin: scheme, host and port if it is not the usual one, for example https://chat.example";
+            "must be an origin: scheme, host, and port unless it is the default, for example https://chat.example";
         errors.check(format!("{path}.allowedOrigins[{i}]"), origin, is_origin(origin), message);
     }
     for (i, host) in allowed_hosts.iter().enumerate() {
@@ -72,7 +72,7 @@ fn check_token(path: &str, token: &AccessToken, earlier: &[AccessToken], errors:
         format!("{path}.name"),
         name,
         !duplicate,
-        "a token of this name stands further up; names say who called, so each needs its own",
+        "a token with this name is already defined above; names identify callers, so each must be unique",
     );
     upstream::secret_ref(&format!("{path}.secretRef"), Some(&token.secret_ref), errors);
 }

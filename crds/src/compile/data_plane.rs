@@ -1,4 +1,4 @@
-//! How the pods run and are reached: what can be said without a cluster.
+//! How the pods run and are reached: the rules that can be checked without a cluster.
 
 use super::errors::Errors;
 use crate::policy::{
@@ -6,7 +6,7 @@ use crate::policy::{
     data_plane::{REPLICAS_MAX, SELECTOR_LABELS},
 };
 
-/// Longest name of a workspace.
+/// Longest name of a workspace, in characters.
 const WORKSPACE_NAME_MAX: usize = 50;
 
 pub(super) fn check_service(path: &str, service: &Service, errors: &mut Errors) {
@@ -19,12 +19,12 @@ pub(super) fn check_service(path: &str, service: &Service, errors: &mut Errors) 
             format!("{path}.nodePort"),
             node_port,
             fits,
-            "needs type: NodePort; leave it out, or change the type",
+            "needs type: NodePort; remove it, or change the type",
         );
     }
 }
 
-/// What is not checked here is Kubernetes' own, and its API server checks it.
+/// Fields that are not checked here are of Kubernetes' own types, and its API server checks them.
 pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
     let DataPlane { replicas, pod_labels, workspaces, .. } = data_plane;
     errors.check(
@@ -34,7 +34,7 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
         format!("must be from 0 to {REPLICAS_MAX}"),
     );
     for label in SELECTOR_LABELS.iter().filter(|label| pod_labels.contains_key(**label)) {
-        errors.check(format!("{path}.podLabels"), label, false, "ties pods to their policy; remove it");
+        errors.check(format!("{path}.podLabels"), label, false, "selects the policy's pods; remove it");
     }
     for (i, workspace) in workspaces.iter().enumerate() {
         let (path, name) = (format!("{path}.workspaces[{i}].name"), &workspace.name);
@@ -43,7 +43,7 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
         );
         errors.check(&path, name, is_workspace_name(name), message);
         let duplicate = workspaces[..i].iter().any(|earlier| earlier.name == *name);
-        errors.check(&path, name, !duplicate, "a workspace of this name stands further up");
+        errors.check(&path, name, !duplicate, "a workspace with this name is already defined above; rename one");
     }
 }
 

@@ -1,10 +1,10 @@
-//! Collects what is wrong while compilation goes on.
+//! Collects errors while compilation continues.
 
 use std::fmt::Display;
 
 use crate::{FieldError, FieldErrors};
 
-/// Most errors reported for one policy; the first ones name what to mend.
+/// Most errors reported for one policy; the first ones are enough to start fixing it.
 const ERRORS_MAX: usize = 100;
 
 #[derive(Default)]
@@ -17,7 +17,7 @@ impl Errors {
         }
     }
 
-    /// The value, or an error about the field.
+    /// Returns the value, or records an error about the field.
     pub(super) fn take<T>(
         &mut self,
         path: impl Into<String>,
@@ -27,7 +27,7 @@ impl Errors {
         result.map_err(|message| self.push(FieldError::new(path, value, message))).ok()
     }
 
-    /// An error about the field unless `holds`.
+    /// Records an error about the field unless `holds`.
     pub(super) fn check(
         &mut self,
         path: impl Into<String>,

@@ -1,4 +1,4 @@
-//! One skill: name, schema, stages.
+//! The rules about one skill: name, schema, stages.
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -20,7 +20,8 @@ const STAGES_MAX: usize = 8;
 /// Longest prompt text, in bytes.
 const TEXT_MAX_BYTES: usize = 64 * 1024;
 
-/// Compiles a skill: `given` by the policy, and `spec`, the same completed from the built-in one of its name.
+/// Compiles a skill. `given` is the skill as the policy has it; `spec` is the same, completed from the built-in skill
+/// with its name.
 pub(super) fn compile(
     path: &str,
     given: &SkillSpec,
@@ -33,7 +34,7 @@ pub(super) fn compile(
         format!("{path}.name"),
         name,
         is_name(name),
-        format!("must be a lower-case letter and then up to {} of a-z, 0-9, '_' and '-'", NAME_MAX - 1),
+        format!("must be 1 to {NAME_MAX} of a-z, 0-9, '_' and '-', starting with a letter"),
     );
     require(path, spec, errors);
     if let Some(text) = description {
@@ -53,7 +54,7 @@ pub(super) fn compile(
             })
             .ok()
     });
-    // Built-in stages guard what they read, so they go with a narrower schema; a user's are held to their own.
+    // Built-in stages guard what they read, so they work with any schema; a user's stages must fit the skill's schema.
     let own_stages = given.stages.is_some() && arguments.is_some();
     let declared = input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
     let stages = compile_stages(&format!("{path}.stages"), stages.as_deref()?, declared.as_ref(), errors);
@@ -93,7 +94,7 @@ fn require(path: &str, spec: &SkillSpec, errors: &mut Errors) {
     }
 }
 
-/// Who pins a skill to the local model means that nothing leaves the house.
+/// A skill that is pinned to the local model sends nothing to Claude unless the policy says so.
 fn default_on_local_error(route: RouteMode) -> OnLocalError {
     match route {
         RouteMode::Local => OnLocalError::Fail,

@@ -28,7 +28,7 @@ fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
     assert!(table.brain.is_none());
 }
 
-/// Each row is a rule: what is written, and how the one error about it begins.
+/// Each row tests a rule: the policy's text, and the start of the one error about it.
 fn assert_refused(rows: Vec<(String, &str)>) {
     for (more, expected) in rows {
         let errors = with(&more).expect_err(&more);
@@ -73,7 +73,7 @@ fn every_rule_of_the_policy_names_path_value_and_cure() {
         (
             "  access: {tokens: [{name: a, secretRef: {name: s, key: k}}, {name: a, secretRef: {name: s, key: l}}]}"
                 .into(),
-            "spec.access.tokens[1].name: a: a token of this name",
+            "spec.access.tokens[1].name: a: a token with this name is already defined above",
         ),
         (
             "  access: {allowedOrigins: [\"https://a.example/path\"]}".into(),
@@ -90,7 +90,7 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
         ("  skills: []".into(), "spec.skills: 0: must be 1 to 64 skills"),
         (
             "  skills: [{name: debug}, {name: debug}]".into(),
-            "spec.skills[1].name: debug: a skill of this name stands further up",
+            "spec.skills[1].name: debug: a skill with this name is already defined above",
         ),
         (
             "  skills: [{name: debug, thresholds: {floor: \"0.5\", ceil: \"0.6\"}}]".into(),
@@ -107,7 +107,7 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
         ),
         (
             "  skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: a, key: b}}, user: u}]}]".into(),
-            "spec.skills[0].stages[0].system.configMapKeyRef: a/b: there is no cluster here",
+            "spec.skills[0].stages[0].system.configMapKeyRef: a/b: there is no cluster",
         ),
         (
             format!("  skills: [{{name: notes, {skill}\"{{{{ args.b }}}}\"}}]}}]"),
@@ -121,7 +121,7 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
         (format!("  skills: [{{name: notes, {skill}\"\"}}]}}]"), "spec.skills[0].stages[0].user: must not be empty"),
         (
             format!("  skills: [{{name: _routing, {skill}u}}]}}]"),
-            "spec.skills[0].name: _routing: must be a lower-case letter",
+            "spec.skills[0].name: _routing: must be 1 to 48 of a-z",
         ),
         (format!("  skills: [{{name: {}, {skill}u}}]}}]", "a".repeat(49)), "spec.skills[0].name: aaa"),
         (
@@ -162,7 +162,7 @@ fn a_skill_that_is_not_built_in_needs_its_three_fields() {
 }
 
 #[test]
-fn a_pinned_local_skill_never_leaves_the_house_unless_told() {
+fn a_skill_pinned_to_the_local_model_sends_nothing_to_claude_unless_told() {
     let table = with("  skills: [{name: debug, route: Local}, {name: trainer, route: Local, onLocalError: Claude}, {name: code_review}]").expect("compiles");
     let on_error = |name: &str| table.skills[name].on_local_error;
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Addresses, models and references to Secrets.
+//! The rules about URLs, models and references to Secrets.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ use crate::{
 const MODEL_NAME_MAX: usize = 200;
 /// Largest `parameters`, in bytes of JSON.
 const PARAMETERS_MAX_BYTES: usize = 8 * 1024;
-/// What the data plane itself puts into a request.
+/// Fields of a request that the data plane itself sets.
 const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
-/// Longest Secret or ConfigMap name and key (Kubernetes' own limit).
+/// Longest name or key of a Secret or ConfigMap, in characters (Kubernetes' own limit).
 const REFERENCE_MAX: usize = 253;
 
 pub(super) fn target(
@@ -68,7 +68,7 @@ pub(super) fn brain(path: &str, brain: &Brain, errors: &mut Errors) -> Option<Br
     Some(BrainTarget { url: url?, token })
 }
 
-/// A base URL that is safe to append to.
+/// A base URL that a path can be appended to.
 fn base_url(path: &str, text: &str, errors: &mut Errors) -> Option<Url> {
     errors.take(path, redact::url(text), parse_base_url(text))
 }
@@ -76,13 +76,13 @@ fn base_url(path: &str, text: &str, errors: &mut Errors) -> Option<Url> {
 /// Reads a base URL: http or https, a host, neither query nor fragment.
 ///
 /// # Errors
-/// What it must be.
+/// What the URL must have, or must not have.
 pub fn parse_base_url(text: &str) -> Result<Url, String> {
     let problem = |message: &str| Err(message.to_string());
     match Url::parse(text) {
         Err(_) => problem("must be a URL, for example http://litellm:4000"),
         Ok(url) if !matches!(url.scheme(), "http" | "https") => problem("must start with http:// or https://"),
-        Ok(url) if url.host_str().is_none_or(str::is_empty) => problem("names no host"),
+        Ok(url) if url.host_str().is_none_or(str::is_empty) => problem("must have a host"),
         Ok(url) if url.query().is_some() || url.fragment().is_some() => problem("must not have a query or a fragment"),
         Ok(url) => Ok(url),
     }
@@ -130,18 +130,23 @@ pub(super) fn secret_ref(path: &str, reference: Option<&SecretKeyRef>, errors: &
     Some(reference.clone())
 }
 
-/// Whether a text can be the name or key of a Secret or ConfigMap, and so a file's name.
+/// Whether a text can be the name or key of a Secret or ConfigMap, and so the name of a file.
 #[must_use]
 pub fn is_reference(text: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     (1..=REFERENCE_MAX).contains(&text.len()) && text.chars().all(allowed) && !text.starts_with("..") && text != "."
 }
 
-/// The PEM certificates of a bundle. Whether each is one that TLS can use is found out where the client is made.
+/// The PEM certificates of a bundle. Whether TLS can use each of them is checked where the HTTP client is created.
 fn certificates(path: &str, source: &TextSource, errors: &mut Errors) -> Option<String> {
     let pem = text(path, source, errors)?;
     let is_pem = pem.contains("-----BEGIN CERTIFICATE-----") && pem.contains("-----END CERTIFICATE-----");
-    errors.check(path, format!("{} bytes", pem.len()), is_pem, "must be PEM: -----BEGIN CERTIFICATE----- and so on");
+    errors.check(
+        path,
+        format!("{} bytes", pem.len()),
+        is_pem,
+        "must be PEM: -----BEGIN CERTIFICATE----- … -----END CERTIFICATE-----",
+    );
     is_pem.then_some(pem)
 }
 
@@ -154,7 +159,7 @@ pub(super) fn text(path: &str, source: &TextSource, errors: &mut Errors) -> Opti
             errors.push(FieldError::new(
                 format!("{path}.configMapKeyRef"),
                 shown,
-                "there is no cluster here to read ConfigMaps from; give a folder of them with --configmaps DIR (DIR/<name>/<key>)",
+                "there is no cluster to read ConfigMaps from; use --configmaps DIR (DIR/<name>/<key>)",
             ));
             None
         }

@@ -1,5 +1,5 @@
-//! Whether a document has the form of the resource: types, required fields, patterns, bounds. Asked of the schema that
-//! the API server asks, so that a file and a cluster refuse the same.
+//! Whether a document has the form of the resource: types, required fields, patterns, bounds. It is checked against the
+//! schema that the API server uses, so that the program and a cluster refuse the same documents.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -15,27 +15,26 @@ use crate::{FieldError, RoutingPolicy, redact};
 
 /// Most errors reported for one document.
 const ERRORS_MAX: usize = 50;
-/// The form of a policy's name: it is the name of a Service, too, and others are made from it.
-const NAME_RULE: &str =
-    "must be a lower-case letter and then up to 51 of a-z, 0-9 and '-', ending with a letter or digit";
+/// The form of a policy's name. The name is also that of a Service, and other names are derived from it.
+const NAME_RULE: &str = "must be 1 to 52 of a-z, 0-9 and '-', starting with a letter and ending with a letter or digit";
 const NAME_MAX: usize = 52;
 
-/// Fields that every resource has beside its own.
+/// Fields that every resource has besides its own.
 const OF_EVERY_RESOURCE: [&str; 4] = ["apiVersion", "kind", "metadata", "status"];
 
 static OPEN_API: LazyLock<Value> = LazyLock::new(open_api);
 
-/// Everything in which the document has not the form of the resource.
+/// Everything in which the document differs from the form of the resource.
 pub(super) fn errors(raw: &Value) -> Vec<FieldError> {
     static SCHEMA: LazyLock<Validator> = LazyLock::new(validator);
-    // A null stands for an absent field, as it does for the API server.
+    // A null counts as an absent field, as it does for the API server.
     let is_null = |pointer: &str| raw.pointer(pointer).is_some_and(Value::is_null);
     let of_schema =
         SCHEMA.iter_errors(raw).filter(|e| !is_null(e.instance_path().as_str())).map(|e| field_error(raw, &e));
     name_error(raw).into_iter().chain(of_schema).take(ERRORS_MAX).collect()
 }
 
-/// The form errors about fields that no other error is about.
+/// The form errors about fields that no error in `other` is about.
 pub(super) fn not_covered(form: &[FieldError], other: &[FieldError]) -> Vec<FieldError> {
     let covered: HashSet<&str> = other.iter().map(|error| error.path.as_str()).collect();
     let is_new = |error: &&FieldError| !covered.iter().any(|path| path.starts_with(error.path.as_str()));
@@ -85,7 +84,7 @@ fn open_api() -> Value {
 fn validator() -> Validator {
     let options =
         jsonschema::draft202012::options().with_pattern_options(jsonschema::PatternOptions::regex()).offline();
-    options.build(&OPEN_API).expect("the generated CRD is a schema: the tests below build it")
+    options.build(&OPEN_API).expect("the generated CRD is a JSON Schema, and the tests build it")
 }
 
 fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldError {

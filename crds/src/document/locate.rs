@@ -1,4 +1,4 @@
-//! Finds where a field stands in a YAML text.
+//! Finds the position of a field in a YAML text.
 
 use std::fmt;
 
@@ -44,7 +44,7 @@ fn steps(path: &str) -> impl Iterator<Item = &str> {
     path.split(['.', '[']).map(|step| step.trim_end_matches(']'))
 }
 
-/// `spec.skills.2.name` as `spec.skills[2].name`, the way every other error writes it.
+/// `spec.skills.2.name` as `spec.skills[2].name`, the form that every other error uses.
 pub(super) fn bracketed(path: &str) -> String {
     let mut out = String::new();
     for step in path.split('.').filter(|step| *step != "?") {

@@ -18,7 +18,7 @@ spec:
 "#;
 
 fn message(text: &str) -> String {
-    let error = Document::parse(text).expect_err("no policy");
+    let error = Document::parse(text).expect_err("not a policy");
     format!("{} {error}", error.position().map(|p| p.to_string()).unwrap_or_default())
 }
 
@@ -40,7 +40,7 @@ fn unknown_fields_are_found_at_every_depth_and_are_part_of_the_hash() {
 }
 
 #[test]
-fn what_is_no_policy_is_refused_with_its_place() {
+fn a_text_that_is_not_a_policy_is_refused_with_its_position() {
     let no_yaml = POLICY.replace("kind: RoutingPolicy", "kind: [RoutingPolicy");
     assert!(message(&no_yaml).starts_with(['2', '3']), "{}", message(&no_yaml));
     let twice = POLICY.replace("kind: RoutingPolicy", "kind: RoutingPolicy\nkind: RoutingPolicy");
@@ -59,10 +59,10 @@ fn every_field_of_the_wrong_form_is_named_at_once() {
         .replace("    ceil: \"0.70\"\n", "")
         .replace("route: Local", "route: Elsewhere");
     let text = format!("{text}  evidnce: {{}}\n  limits: {{inFlight: \"5\"}}\n  service: {{port: 70000}}\n  brain:\n");
-    let DocumentError::Form(errors) = Document::parse(&text).expect_err("wrong") else { panic!("errors of form") };
+    let DocumentError::Form(errors) = Document::parse(&text).expect_err("wrong") else { panic!("not form errors") };
     let lines: Vec<String> = errors.iter().map(ToString::to_string).collect();
     for line in [
-        "metadata.name: Not_A_Name: must be a lower-case letter",
+        "metadata.name: Not_A_Name: must be 1 to 52 of a-z",
         "spec.models.local.name: 5: must be text; write it in quotes",
         "spec.thresholds.floor: true: must be text",
         "spec.thresholds.ceil: is required",
@@ -84,7 +84,7 @@ fn words_that_old_yaml_took_for_booleans_are_text() {
 }
 
 #[test]
-fn an_error_of_form_is_left_out_where_a_clearer_one_stands() {
+fn a_form_error_is_left_out_where_there_is_a_clearer_one() {
     let text = POLICY.replace("floor: \"0.90\"", "floor: 0.9");
     let document = Document::parse(&text).expect("a policy");
     let clearer = [FieldError::absent("spec.thresholds.floor", "quote it")];

@@ -12,23 +12,23 @@ pub const ACCEPTED: &str = "Accepted";
 pub const RESOLVED_REFS: &str = "ResolvedRefs";
 /// Every pod runs the config.
 pub const PROGRAMMED: &str = "Programmed";
-/// All of the above, and the wanted number of pods serves.
+/// All of the above, and the desired number of pods serves.
 pub const READY: &str = "Ready";
 /// Present only while true: a change is in progress.
 pub const RECONCILING: &str = "Reconciling";
-/// Present only while true: someone must act.
+/// Present only while true: action is needed.
 pub const STALLED: &str = "Stalled";
 /// Present only while true: callers need no token.
 pub const INSECURE: &str = "Insecure";
 
-/// Whether what a condition says holds.
+/// Whether the statement of a condition is true.
 #[derive(IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConditionStatus {
-    /// It holds.
+    /// It is true.
     True,
-    /// It does not hold.
+    /// It is not true.
     False,
-    /// It cannot be told.
+    /// Not enough is known.
     Unknown,
 }
 

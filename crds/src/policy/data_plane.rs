@@ -10,81 +10,83 @@ use serde_json::{Value, json};
 
 use super::Quantity;
 
-/// Most replicas.
+/// Largest number of pods of one policy.
 pub const REPLICAS_MAX: u16 = 100;
-/// Most entries of a map or list that Kubernetes itself does not bound.
+/// Most entries of a map or list for which Kubernetes has no limit.
 const ENTRIES_MAX: u64 = 64;
-/// Longest text that Kubernetes itself does not bound, in characters.
+/// Longest text for which Kubernetes has no limit, in characters.
 const TEXT_MAX: u64 = 4096;
-/// Labels that tie pods to their policy; the Services and the Deployment select by them.
+/// Labels by which the Services and the Deployment select the pods of their policy.
 pub const SELECTOR_LABELS: [&str; 3] = ["app", "app.kubernetes.io/instance", "app.kubernetes.io/name"];
 
-/// How the pods run. Fields of Kubernetes' own kinds mean what they mean in a pod.
+/// How the pods of the data plane run. Fields that a Kubernetes pod has, too, have the same meaning as there.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DataPlane {
-    /// Number of pods; `kubectl scale rp` and a HorizontalPodAutoscaler set it.
+    /// Number of pods. `kubectl scale rp` and a HorizontalPodAutoscaler change it.
     #[serde(default = "one")]
     #[schemars(range(min = 0, max = 100), extend("format" = "int32"))]
     pub replicas: u16,
 
-    /// Image of the data plane. Absent: the operator's own choice, which follows its version.
+    /// Image of the data plane. If absent, the operator chooses the image that belongs to its own version.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^\S+$"))]
     pub image: Option<String>,
 
-    /// When the kubelet pulls the image. Absent: Always for the tag latest, else IfNotPresent.
+    /// When the kubelet pulls the image. If absent: Always for the tag `latest`, otherwise IfNotPresent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image_pull_policy: Option<ImagePullPolicy>,
 
-    /// Secrets with the credentials of the image's registry.
+    /// Secrets with credentials for the image's registry.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub image_pull_secrets: Vec<SecretName>,
 
-    /// Labels that a node must have.
+    /// Labels that a node must have to run the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "key_values")]
     pub node_selector: BTreeMap<String, String>,
 
-    /// Taints that the pods tolerate.
+    /// Taints of nodes that the pods tolerate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "bounded::<Vec<Toleration>>")]
     pub tolerations: Vec<Toleration>,
 
-    /// On which nodes, and beside which pods, the pods run.
+    /// Which nodes the pods run on, and which other pods they run near or apart from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "bounded::<Affinity>")]
     pub affinity: Option<Affinity>,
 
-    /// How the pods are spread over nodes and zones.
+    /// How the pods are spread across nodes and zones.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "bounded::<Vec<TopologySpreadConstraint>>")]
     pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
 
-    /// The pods' PriorityClass.
+    /// Name of the PriorityClass of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 253))]
     pub priority_class_name: Option<String>,
 
-    /// What a pod asks for and may use. Absent: 50m CPU and 64Mi memory are asked for, without limits.
+    /// The CPU, memory and other resources that a pod requests and may use. If absent, a pod requests 50m CPU and 64Mi
+    /// memory, and has no limits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 
-    /// More labels of the pods.
+    /// Labels added to the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "key_values")]
     #[x_kube(validation = Rule::new("self.all(k, !(k in ['app', 'app.kubernetes.io/instance', 'app.kubernetes.io/name']))")
-        .message("must not have app, app.kubernetes.io/instance or app.kubernetes.io/name: they tie pods to their policy"))]
+        .message("must not have app, app.kubernetes.io/instance or app.kubernetes.io/name: they select the policy's pods"))]
     pub pod_labels: BTreeMap<String, String>,
 
-    /// More annotations of the pods.
+    /// Annotations added to the pods.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "key_values")]
     pub pod_annotations: BTreeMap<String, String>,
 
-    /// Volumes below which skills may read the files that a caller names, mounted read-only at `/workspaces/<name>`.
+    /// Volumes from which skills may read the files that a caller names. Each is mounted read-only at
+    /// `/workspaces/<name>`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -115,34 +117,34 @@ fn one() -> u16 {
     1
 }
 
-/// When an image is pulled.
+/// When the kubelet pulls an image.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImagePullPolicy {
-    /// At every start of a pod.
+    /// Every time a pod starts.
     Always,
-    /// When the node does not have it.
+    /// If the node does not have the image yet.
     IfNotPresent,
-    /// Never: the node must have it.
+    /// Never. The node must already have the image.
     Never,
 }
 
 /// A Secret in the policy's namespace.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 pub struct SecretName {
-    /// Its name.
+    /// Name of the Secret.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
 }
 
-/// What a pod asks for and may use.
+/// The resources that a pod requests and may use.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(default)]
 pub struct Resources {
-    /// The most that a pod may use, by resource, for example `memory: 512Mi`.
+    /// The most of each resource that a pod may use, for example `memory: 512Mi`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub limits: BTreeMap<String, Quantity>,
-    /// What is set aside for a pod, by resource, for example `cpu: 100m`.
+    /// The amount of each resource that is reserved for a pod, for example `cpu: 100m`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub requests: BTreeMap<String, Quantity>,
@@ -152,10 +154,10 @@ pub struct Resources {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
-    /// The folder's name below `/workspaces`.
+    /// Name of the folder below `/workspaces` where the volume is mounted.
     #[schemars(length(max = 50), regex(pattern = r"^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$"))]
     pub name: String,
-    /// The claim that holds the files.
+    /// The PersistentVolumeClaim that holds the files.
     pub persistent_volume_claim: WorkspaceClaim,
 }
 
@@ -163,12 +165,12 @@ pub struct Workspace {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkspaceClaim {
-    /// Its name.
+    /// Name of the PersistentVolumeClaim.
     #[schemars(length(min = 1, max = 253))]
     pub claim_name: String,
 }
 
-/// Labels or annotations.
+/// Schema of labels or annotations, bounded in number and length.
 pub(super) fn key_values(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({
         "type": "object",

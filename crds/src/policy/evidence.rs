@@ -7,34 +7,35 @@ use serde::{Deserialize, Serialize};
 use super::{HTTP_URL_RULE, SecretKeyRef};
 use crate::{decimal::Decimal, period::Period};
 
-/// The service that keeps outcomes and serves pass rates.
+/// The service that stores the outcomes of skill calls and provides pass rates.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Brain {
-    /// Base URL, http or https; `/pass-rate` and `/mcp` are below it.
+    /// Base URL, http or https. `/pass-rate` and `/mcp` are appended.
     #[schemars(length(max = 2048))]
-    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be a URL with http:// or https://, a host, and neither query nor fragment"))]
+    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
     pub url: String,
 
-    /// The bearer token that the brain asks for. Absent: none is sent.
+    /// The Secret and its key that hold the bearer token for the brain. If absent, no token is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_secret_ref: Option<SecretKeyRef>,
 }
 
-/// A text that is no decimal has an error of its own, from its pattern.
+/// A text that is not a decimal passes here: its pattern refuses it.
 const CEIL_NOT_ABOVE_FLOOR: &str = "!self.ceil.matches('^(0|1)([.][0-9]+)?$') || \
     !self.floor.matches('^(0|1)([.][0-9]+)?$') || double(self.ceil) <= double(self.floor)";
 
-/// The two pass rates that divide local, split and Claude.
+/// The two pass rates that decide the route: from `floor` up local, below `ceil` Claude, in between half and half.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[cfg_attr(test, x_kube(cel))]
 #[x_kube(validation = Rule::new(CEIL_NOT_ABOVE_FLOOR)
     .message("must not be above floor: below ceil calls go to Claude, from floor up they stay local")
     .field_path(".ceil"))]
 pub struct Thresholds {
-    /// At or above this pass rate a call goes local. A quoted decimal, for example "0.90".
+    /// At or above this pass rate calls go to the local model. A quoted decimal from 0 to 1, for example "0.90".
     pub floor: Decimal,
-    /// Below this pass rate a call goes to Claude; from here to the floor calls are split evenly by their content.
+    /// Below this pass rate calls go to Claude. From here up to `floor`, calls are split evenly between the two models,
+    /// by a hash of the prompt. A quoted decimal, not above `floor`.
     pub ceil: Decimal,
 }
 
@@ -44,19 +45,19 @@ impl Default for Thresholds {
     }
 }
 
-/// How pass rates are asked for, cached and held.
+/// How pass rates are measured and cached, and how long the last one is used while the brain is unreachable.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
-    /// How far back the brain looks; passed to it as written.
+    /// The period, up to now, whose outcomes count. Passed to the brain as written.
     pub window: Period,
-    /// How long a pass rate is cached.
+    /// How long a pass rate is cached before the brain is queried again.
     pub ttl: Period,
-    /// With fewer outcomes than this a skill counts as not measured.
+    /// A skill with fewer outcomes than this counts as not measured, so its calls go to the local model.
     #[schemars(range(min = 1, max = 1_000_000), extend("format" = "int32"))]
     pub min_samples: u32,
-    /// While the brain cannot be reached, the last known pass rate is kept this long; then the skill counts as
-    /// not measured. "0s": never kept.
+    /// How long the last known pass rate is used while the brain cannot be reached. After that the skill counts as
+    /// not measured. "0s": it is not used at all.
     #[schemars(with = "crate::period::PeriodOrZero")]
     pub hold_for: Period,
 }

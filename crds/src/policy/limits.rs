@@ -1,4 +1,4 @@
-//! Times and counts.
+//! How long calls may take, and how many are worked on at the same time.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -6,23 +6,23 @@ use serde::{Deserialize, Serialize};
 
 use crate::period::Period;
 
-/// CEL's durations know no days, and its estimate of the cost of replacing a letter is too high for a CRD.
-/// A text that is no period has an error of its own, from its pattern.
+/// CEL's durations have no unit for days, and its estimate of the cost of replacing a letter is too high for a CRD.
+/// A text that is not a period passes here: its pattern refuses it.
 const LOCAL_WITHIN_TOTAL: &str = "\
     !self.local.matches('^[1-9][0-9]*(ms|s|m|h|d)$') || !self.total.matches('^[1-9][0-9]*(ms|s|m|h|d)$') || \
     (self.local.endsWith('d') ? int(self.local.substring(0, self.local.size() - 1)) * 86400000 : duration(self.local).getMilliseconds()) <= \
     (self.total.endsWith('d') ? int(self.total.substring(0, self.total.size() - 1)) * 86400000 : duration(self.total).getMilliseconds())";
 
-/// How long model calls may take. MCP clients give up after about 300 s of silence.
+/// How long a call, and its attempt on the local model, may take. MCP clients give up after about 300 s of silence.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[x_kube(validation = Rule::new(LOCAL_WITHIN_TOTAL)
     .message("must not be longer than timeouts.total, the budget of both attempts")
     .field_path(".local"))]
 pub struct Timeouts {
-    /// Longest attempt on the local model, so that Claude has time left. A skill of several stages shares it out.
+    /// Longest attempt on the local model, so that Claude has time left. Several stages of a skill share this time.
     #[serde(default = "default_local")]
     pub local: Period,
-    /// Budget of the whole call: all stages, both attempts of each.
+    /// Longest call: all stages, and both attempts of each stage.
     #[serde(default = "default_total")]
     pub total: Period,
 }
@@ -41,11 +41,11 @@ fn default_total() -> Period {
     Period::from_text("280s")
 }
 
-/// How much may happen at once.
+/// How many calls are worked on at the same time.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
-    /// Calls that one replica works on at the same time; a further one is refused at once.
+    /// Calls that one pod works on at the same time. A further call is refused immediately.
     #[schemars(range(min = 1, max = 10_000), extend("format" = "int32"))]
     pub in_flight: u32,
 }

@@ -1,4 +1,4 @@
-//! The two models.
+//! The two models that a call can go to.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,34 +7,34 @@ use serde_json::{Map, Value};
 use super::Upstream;
 use crate::period::Period;
 
-/// The local model and Claude.
+/// The two models that a call can go to: a local one and Claude.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 pub struct Models {
-    /// The model that calls should stay on.
+    /// The local model. A skill's calls stay on it as long as its pass rate is good enough.
     pub local: Model,
-    /// The model for calls that the local one does not do well, and for local errors.
+    /// Claude: the model for skills that the local model does not do well, and for calls on which it failed.
     pub claude: Model,
 }
 
-/// One model behind the upstream.
+/// A model and how to call it.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Model {
-    /// The model's name, as the upstream knows it.
+    /// Name of the model, as the endpoint knows it.
     #[schemars(length(min = 1, max = 200))]
     pub name: String,
 
-    /// Merged into every request to this model, for example `max_tokens` or `temperature`.
-    /// `model`, `messages` and `stream` cannot be set.
+    /// Fields merged into every request to this model, for example `max_tokens` or `temperature`. At most 8 KiB of
+    /// JSON; `model`, `messages` and `stream` cannot be set.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     #[schemars(schema_with = "super::skill::free_form_object")]
     pub parameters: Map<String, Value>,
 
-    /// Another endpoint for this model; nothing is inherited from `spec.upstream`, so its key goes nowhere else.
+    /// An endpoint for this model alone. Nothing is inherited from `spec.upstream`, so its API key is not sent here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Upstream>,
 
-    /// Longest time for one attempt on this model. Absent: `timeouts.local` for the local model, what is left of
+    /// Longest attempt on this model. If absent: `timeouts.local` for the local model, and what is left of
     /// `timeouts.total` for Claude.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,

@@ -1,11 +1,11 @@
-//! Amounts of CPU, memory and the like.
+//! Amounts of CPU, memory and other resources.
 
 use std::{borrow::Cow, fmt};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Deserializer, Serialize, de::Visitor};
 
-/// An amount as Kubernetes writes it: `500m`, `64Mi`, `2`. A bare number is taken as well.
+/// An amount as Kubernetes writes it: `500m`, `64Mi`, `2`. A bare whole number is accepted, too.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 #[serde(transparent)]
 pub struct Quantity(pub String);

@@ -1,9 +1,9 @@
-//! The reasons of conditions, and what follows from each. They are documented in `docs/status.md`; a test holds the two
-//! together.
+//! The reasons of conditions, and what follows from each. They are documented in `docs/status.md`; a test compares the
+//! two.
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// Why a condition has its status. The names are API: people, alerts and scripts go by them.
+/// Why a condition has its status. The names are API: people, alerts and scripts rely on them.
 #[derive(EnumString, IntoStaticStr, VariantArray, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
     /// `Accepted`: the policy is valid.
@@ -24,7 +24,7 @@ pub enum Reason {
     Programmed,
     /// `Ready`: every pod runs the config and serves.
     Ready,
-    /// The policy asks for no pods.
+    /// The policy has no replicas.
     ScaledToZero,
     /// The last change is refused; what ran keeps running.
     NotAccepted,
@@ -60,17 +60,17 @@ pub enum Reason {
     NoToken,
 }
 
-/// The two types that Kubernetes knows of events.
+/// The two types of events in Kubernetes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EventType {
     /// All is well, or will be by itself.
     Normal,
-    /// Worth a person's attention.
+    /// Someone should read it.
     Warning,
 }
 
 impl Reason {
-    /// All of them.
+    /// Every reason.
     pub const ALL: &[Self] = Self::VARIANTS;
 
     /// As written in a condition and in an event.
@@ -144,6 +144,9 @@ mod tests {
 
     #[test]
     fn a_reason_is_written_as_it_is_named() {
-        assert_eq!((Reason::NodePortOutOfRange.as_str(), Reason::ResolvedRefs.as_str()), ("NodePortOutOfRange", "ResolvedRefs"));
+        assert_eq!(
+            (Reason::NodePortOutOfRange.as_str(), Reason::ResolvedRefs.as_str()),
+            ("NodePortOutOfRange", "ResolvedRefs")
+        );
     }
 }

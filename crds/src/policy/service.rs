@@ -8,32 +8,33 @@ use serde::{Deserialize, Serialize};
 
 use super::data_plane::key_values;
 
-/// Port of `/mcp` and `/healthz` unless something else is asked for.
+/// Default port of `/mcp` and `/healthz`.
 pub const DEFAULT_PORT: u16 = 3210;
 
-/// How callers reach the data plane. A ClusterIP Service of the policy's name is always there.
+/// How callers reach the data plane. A ClusterIP Service with the policy's name exists in any case.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.nodePort) || self.type == 'NodePort'")
-    .message("needs type: NodePort; leave it out, or change the type")
+    .message("needs type: NodePort; remove it, or change the type")
     .field_path(".nodePort"))]
 pub struct Service {
-    /// NodePort: on a port of every node. LoadBalancer: by the cluster's load balancer. ClusterIP: inside the cluster only.
+    /// From where the data plane can be reached. NodePort: on a port of every node. LoadBalancer: through the cluster's
+    /// load balancer. ClusterIP: only inside the cluster.
     #[serde(default, rename = "type")]
     pub kind: ServiceType,
 
-    /// Port of the Services, and of `/mcp` and `/healthz` where the policy is run without a cluster.
+    /// Port of the Services. Without a cluster: the port on which `/mcp` and `/healthz` are served.
     #[serde(default = "default_port")]
     #[schemars(range(min = 1, max = 65535), extend("format" = "int32"))]
     pub port: u16,
 
-    /// The port on every node. Absent: the cluster allocates one, shown in status.endpoint.nodePort. Which ports are
-    /// allowed is the cluster's choice, usually 30000 to 32767.
+    /// The port on every node, with `type: NodePort`. The cluster decides which ports are allowed, usually 30000 to
+    /// 32767. If absent, the cluster allocates a port and status.endpoint.nodePort shows it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 65535), extend("format" = "int32"))]
     pub node_port: Option<u16>,
 
-    /// Annotations of the exposed Service, for example those that a load balancer reads.
+    /// Annotations of the NodePort or LoadBalancer Service, for example those that a load balancer reads.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "key_values")]
     pub annotations: BTreeMap<String, String>,
@@ -43,15 +44,15 @@ fn default_port() -> u16 {
     DEFAULT_PORT
 }
 
-/// How far the data plane can be reached.
+/// From where the data plane can be reached.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServiceType {
     /// On a port of every node.
     #[default]
     NodePort,
-    /// Inside the cluster only.
+    /// Only inside the cluster.
     ClusterIP,
-    /// By the cluster's load balancer.
+    /// Through the cluster's load balancer.
     LoadBalancer,
 }
 

@@ -7,32 +7,32 @@ use serde_json::{Map, Value};
 
 use super::{TextSource, Thresholds};
 
-/// The built-in skills are those of `crate::builtin`; a test there holds this rule against them.
+/// The names are those of the skills in `crate::builtin`; a test compares the two.
 pub(crate) const COMPLETE_RULE: &str = "self.name in ['code_review', 'debug', 'retrospective', 'trainer'] || \
     (has(self.description) && has(self.inputSchema) && has(self.stages))";
 
-/// One skill. A built-in name needs only the fields to override; any other name needs description, inputSchema
-/// and stages.
+/// One skill, served as an MCP tool. A skill with a built-in name needs only the fields to override; any other skill
+/// needs description, inputSchema and stages.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[x_kube(validation = Rule::new(COMPLETE_RULE)
     .message("a skill that is not built in needs description, inputSchema and stages"))]
 #[serde(rename_all = "camelCase")]
 pub struct SkillSpec {
-    /// The tool's name: a lower-case letter, then up to 47 of a-z, 0-9, _ and -.
+    /// Name of the tool: 1 to 48 of a-z, 0-9, _ and -, starting with a letter.
     #[schemars(length(max = 48), regex(pattern = r"^[a-z][a-z0-9_-]{0,47}$"))]
     pub name: String,
 
-    /// What the skill does and when to use it; the calling model reads this.
+    /// What the skill does and when to use it. The calling model reads this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 4096))]
     pub description: Option<String>,
 
-    /// JSON Schema (2020-12) of the arguments, `type: object`, at most 16 KiB, no remote `$ref`.
+    /// JSON Schema (2020-12) of the tool's arguments: `type: object`, at most 16 KiB, without remote `$ref`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form_object")]
     pub input_schema: Option<Map<String, Value>>,
 
-    /// The model calls, in order; each is routed on its own.
+    /// The model calls of the skill, in order. Each is routed on its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 8))]
     pub stages: Option<Vec<StageSpec>>,
@@ -41,11 +41,12 @@ pub struct SkillSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<Thresholds>,
 
-    /// Auto: by pass rate. Local, Claude: pinned.
+    /// Auto: the pass rate decides. Local or Claude: every call goes to that model.
     #[serde(default)]
     pub route: RouteMode,
 
-    /// What follows a local error: another try on Claude, or a failed call. Default: Claude; with `route: Local`, Fail.
+    /// What happens if the local model fails. Claude: the call is retried once on Claude. Fail: the call fails. If
+    /// absent: Claude, but Fail with `route: Local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_local_error: Option<OnLocalError>,
 }
@@ -53,17 +54,18 @@ pub struct SkillSpec {
 /// One model call of a skill.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 pub struct StageSpec {
-    /// The system prompt, sent as it is.
+    /// The system prompt, sent unchanged.
     pub system: TextSource,
-    /// The user prompt: a template over `args`, `previous` (the answer of the stage before), `files` and `session`.
+    /// The user prompt: a Jinja template with the variables `args` (the caller's arguments), `previous` (the answer of
+    /// the previous stage), `files` (the files that the arguments name) and `session` (earlier entries of the session).
     #[schemars(length(min = 1, max = 65536))]
     pub user: String,
 }
 
-/// How a skill's route is found.
+/// How the model for a skill's calls is chosen.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RouteMode {
-    /// By pass rate and thresholds.
+    /// By the skill's pass rate and the thresholds.
     #[default]
     Auto,
     /// Always the local model.
@@ -72,16 +74,16 @@ pub enum RouteMode {
     Claude,
 }
 
-/// What follows when the local model errs.
+/// What happens if the local model fails.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnLocalError {
-    /// One try on Claude.
+    /// The call is retried once on Claude.
     Claude,
-    /// The call fails; nothing is sent to Claude.
+    /// The call fails. Nothing is sent to Claude.
     Fail,
 }
 
-/// Schema of an object whose content Kubernetes does not look into. Atomic: two writers cannot mix halves of it.
+/// Schema of an object whose content Kubernetes does not check. Atomic: two writers cannot each own a part of it.
 pub(super) fn free_form_object(_: &mut SchemaGenerator) -> Schema {
     schemars::json_schema!({
         "type": "object",

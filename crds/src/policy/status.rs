@@ -5,16 +5,16 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What the operator reports: whether the last change runs on every replica, and where calls go.
+/// What the operator reports: whether every replica runs the last change, and where calls go.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RoutingPolicyStatus {
-    /// The generation of the policy that this status is about. Another than metadata.generation: the operator has not
-    /// looked at the last change yet.
+    /// The generation of the policy that this status describes. If it differs from metadata.generation, the operator
+    /// has not yet observed the last change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Identifies the config that the pods are to run. A pod's own is in its `/status` on the admin port.
+    /// Hash of the config that the pods should run. `/status` on a pod's admin port shows the one that the pod runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub config_hash: Option<String>,
@@ -23,24 +23,24 @@ pub struct RoutingPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<Endpoint>,
 
-    /// The pods' labels, as a HorizontalPodAutoscaler wants them.
+    /// Label selector of the pods, in the form that a HorizontalPodAutoscaler reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 512))]
     pub selector: Option<String>,
 
-    /// How many pods there are, and how many run the config.
+    /// How many pods should run, exist, are ready, and run the config of `configHash`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<ReplicaCounts>,
 
-    /// Where the calls of each skill go, as the pods see it; brought up to date at most once a minute.
+    /// Where the calls of each skill go, as the pods report it. Updated at most once a minute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub skills: Vec<SkillStatus>,
 
-    /// Accepted: the policy is valid. ResolvedRefs: what it refers to is there. Programmed: every pod runs it. Ready:
-    /// all of that, and the wanted number of pods serves. Reconciling, Stalled (somebody must act) and Insecure
-    /// (no token is asked for) are there only while true.
+    /// Accepted: the policy is valid. ResolvedRefs: everything it refers to exists. Programmed: every pod runs it.
+    /// Ready: all of that, and the desired number of pods serves. Reconciling, Stalled (action is needed) and Insecure
+    /// (callers need no token) are present only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -51,15 +51,15 @@ pub struct RoutingPolicyStatus {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Endpoint {
-    /// The address for MCP clients; with a NodePort that of one node, and every other node's serves as well.
+    /// The URL for MCP clients. With `type: NodePort` it names one node; the same port serves on every other node, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     pub url: Option<String>,
-    /// The address inside the cluster.
+    /// The address inside the cluster, `<name>.<namespace>.svc:<port>`.
     #[serde(skip_serializing_if = "String::is_empty")]
     #[schemars(length(max = 512))]
     pub service: String,
-    /// The port on every node.
+    /// The port on every node, with `type: NodePort`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "int32"))]
     pub node_port: Option<u16>,
@@ -69,16 +69,16 @@ pub struct Endpoint {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(default)]
 pub struct ReplicaCounts {
-    /// Asked for.
+    /// Pods that should run.
     #[schemars(extend("format" = "int32"))]
     pub desired: u32,
-    /// There, without those that are ending.
+    /// Pods that exist, without those that are terminating.
     #[schemars(extend("format" = "int32"))]
     pub current: u32,
-    /// Of these, ready to serve.
+    /// Pods among `current` that are ready to serve.
     #[schemars(extend("format" = "int32"))]
     pub ready: u32,
-    /// Of these, running the config of `configHash`.
+    /// Pods among `current` that run the config of `configHash`.
     #[schemars(extend("format" = "int32"))]
     pub programmed: u32,
 }
@@ -87,28 +87,28 @@ pub struct ReplicaCounts {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct SkillStatus {
-    /// The skill.
+    /// Name of the skill.
     #[schemars(length(max = 48))]
     pub name: String,
-    /// Its pass rate with two decimals; absent while it is not measured.
+    /// The skill's pass rate with two decimals, for example 0.94. Absent while the skill is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 6))]
     pub pass_rate: Option<String>,
-    /// Outcomes behind the pass rate.
+    /// Number of outcomes that the pass rate is computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "int64"))]
     pub samples: Option<u64>,
-    /// Where its calls go.
+    /// Local or Claude: the model that the skill's calls go to. Split: half of them to each.
     pub route: RouteStatus,
 }
 
-/// Where calls go.
+/// Where the calls of a skill go.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteStatus {
-    /// The local model.
+    /// To the local model.
     Local,
-    /// Claude.
+    /// To Claude.
     Claude,
-    /// Half and half, by the request's content.
+    /// Half to each model, by a hash of the prompt.
     Split,
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::RoutingPolicy;
 
 #[test]
-fn every_rule_in_cel_refuses_its_invalid_fixture_at_its_field_and_takes_its_valid_one() {
+fn every_rule_in_cel_refuses_its_invalid_fixture_at_its_field_and_accepts_its_valid_one() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
     let mut pairs = 0;
@@ -24,10 +24,10 @@ fn every_rule_in_cel_refuses_its_invalid_fixture_at_its_field_and_takes_its_vali
             wrong.insert(format!("{name}.valid.yaml: {errors}"));
         }
         match parse(&invalid).validate_cel() {
-            Ok(()) => drop(wrong.insert(format!("{name}.invalid.yaml is taken"))),
+            Ok(()) => drop(wrong.insert(format!("{name}.invalid.yaml is accepted"))),
             Err(errors) => {
                 let found: Vec<String> = errors.iter().map(|error| error.field_path.clone()).collect();
-                // The rule about the name stands at the root, which has no path.
+                // The rule about the name is at the root, which has no path.
                 if !found.iter().any(|at| at == path || at.is_empty()) || found.len() != 1 {
                     wrong.insert(format!("{name}.invalid.yaml: at {found:?}, expected {path}"));
                 }
@@ -35,7 +35,7 @@ fn every_rule_in_cel_refuses_its_invalid_fixture_at_its_field_and_takes_its_vali
         }
     }
     assert_eq!(wrong, BTreeSet::new());
-    assert!(pairs >= 30, "{pairs} fixtures are of rules in CEL");
+    assert!(pairs >= 30, "only {pairs} fixtures test a rule in CEL");
 }
 
 #[test]

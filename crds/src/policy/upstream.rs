@@ -3,25 +3,25 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// Names and keys of Secrets and ConfigMaps: usable as file names, and not leading out of their folder.
+/// Names and keys of Secrets and ConfigMaps: usable as file names that stay in their folder.
 const REFERENCE_PATTERN: &str = r"^\.?[-_A-Za-z0-9][-._A-Za-z0-9]*$";
-/// An http or https address that something can be appended to.
+/// An http or https URL that a path can be appended to.
 pub(super) const HTTP_URL_RULE: &str = "self.matches('^https?://[^/?#\\\\s]+[^?#\\\\s]*$')";
 
 /// An OpenAI-compatible endpoint.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Upstream {
-    /// Base URL, http or https. `/v1/chat/completions` is appended; a URL that already ends in `/v1` is not doubled.
+    /// Base URL, http or https. `/v1/chat/completions` is appended, or `/chat/completions` if it already ends in `/v1`.
     #[schemars(length(max = 2048))]
-    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be a URL with http:// or https://, a host, and neither query nor fragment"))]
+    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
     pub url: String,
 
-    /// The key sent as `Authorization: Bearer`. Absent: no key is sent.
+    /// The Secret and its key that hold the API key, sent as `Authorization: Bearer`. If absent, no API key is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_key_secret_ref: Option<SecretKeyRef>,
 
-    /// PEM certificates of a private authority, trusted beside the public ones.
+    /// PEM certificates of a private certificate authority, trusted in addition to the public ones.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_bundle: Option<TextSource>,
 }
@@ -32,7 +32,7 @@ pub struct SecretKeyRef {
     /// Name of the Secret.
     #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub name: String,
-    /// Key in the Secret.
+    /// Key in the Secret whose value is used.
     #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub key: String,
 }
@@ -43,12 +43,12 @@ pub struct ConfigMapKeyRef {
     /// Name of the ConfigMap.
     #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub name: String,
-    /// Key in the ConfigMap.
+    /// Key in the ConfigMap whose text is used.
     #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
     pub key: String,
 }
 
-/// A text: written here, or read from a ConfigMap. Exactly one of the two.
+/// A text, written here or read from a ConfigMap. Exactly one of the two must be set.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
 #[x_kube(validation = Rule::new("has(self.text) != has(self.configMapKeyRef)")
     .message("must have exactly one of text and configMapKeyRef"))]

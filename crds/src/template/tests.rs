@@ -21,7 +21,7 @@ fn an_argument_is_text_and_never_a_template() {
 #[test]
 fn an_absent_argument_is_an_error_that_names_the_line_and_no_value() {
     let error = render("one\n{{ args.missing }}", json!({"secret": "canary"})).expect_err("strict");
-    assert_eq!(error.to_string(), "line 2: a value is not there; guard an optional one with {% if … is defined %}");
+    assert_eq!(error.to_string(), "line 2: a value is not defined; guard an optional one with {% if … is defined %}");
     assert_eq!(render("{% if args.missing is defined %}x{% endif %}", json!({})), Ok(String::new()));
 }
 
@@ -55,7 +55,7 @@ fn unknown_variables_are_found_without_rendering() {
         unknown("{{ args.comits }}", true),
         ["unknown variable args.comits; inputSchema.properties declares: commits"]
     );
-    assert_eq!(unknown("{{ arg }}", true), ["unknown variable arg; there are: args, previous, files, session"]);
-    assert_eq!(unknown("{{ previous }}", true), ["unknown variable previous; the first stage has no stage before it"]);
+    assert_eq!(unknown("{{ arg }}", true), ["unknown variable arg; available: args, previous, files, session"]);
+    assert_eq!(unknown("{{ previous }}", true), ["unknown variable previous; the first stage has no previous answer"]);
     assert_eq!(unknown("{{ previous }}", false), Vec::<String>::new());
 }
