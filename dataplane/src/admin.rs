@@ -1,5 +1,5 @@
-//! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs and what it knows), `/readyz` (config loaded, all
-//! its secrets were there once, and calls are taken on), `/livez` (process alive).
+//! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs, and the skills' pass rates), `/readyz`
+//! (config loaded, all its secrets have existed once, new calls are accepted), `/livez` (process alive).
 
 use std::sync::Arc;
 
@@ -38,9 +38,9 @@ async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse 
 }
 
 async fn ready(State(data_plane): State<Arc<DataPlane>>) -> (StatusCode, String) {
-    // Where no other pod is ready, calls still come to one that is ending, as long as it says that it is.
+    // If no other pod is ready, a Service still sends calls to a terminating pod that reports ready.
     if data_plane.shutdown.stopping.is_cancelled() {
-        return (StatusCode::SERVICE_UNAVAILABLE, "no new calls: it is ending\n".into());
+        return (StatusCode::SERVICE_UNAVAILABLE, "no new calls: shutting down\n".into());
     }
     match data_plane.config.readiness() {
         Ok(()) => (StatusCode::OK, "ready\n".into()),
@@ -67,7 +67,7 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<Value> {
     }))
 }
 
-/// What is known about a skill, asked of the brain if need be, and where its next call goes.
+/// What is known about a skill (the brain is queried if necessary), and where its next call goes.
 async fn skill_status(active: &Active, skill: &Skill) -> Value {
     let evidence = match (&active.evidence, skill.route) {
         (Some(evidence), RouteMode::Auto) => evidence.for_status(&skill.name).await,

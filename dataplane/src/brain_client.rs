@@ -1,4 +1,4 @@
-//! Talks to a brain: ours or any that keeps `contract` parts 3 and 4.
+//! Requests to a brain: ours, or any other that follows `contract` parts 3 and 4.
 
 use std::{
     sync::Mutex,
@@ -24,45 +24,45 @@ use crate::{
 const PASS_RATE_TIMEOUT: Duration = Duration::from_secs(1);
 /// `contract` part 4.
 const LOG_TIMEOUT: Duration = Duration::from_secs(2);
-/// For a person at a terminal: longer than a brain waits for its own disk.
+/// For a person at a terminal: longer than our brain waits for its own disk.
 const PATIENT_LOG_TIMEOUT: Duration = Duration::from_secs(30);
-/// A session's entries are a help, not a need.
+/// Short, because a prompt can do without a session's entries.
 const SESSION_TIMEOUT: Duration = Duration::from_secs(2);
 /// Largest answer of a pass rate or a log entry, in bytes.
 const ANSWER_MAX_BYTES: usize = 64 * 1024;
 /// Largest list of a session's entries, in bytes.
 const SESSION_MAX_BYTES: usize = 8 * 1024 * 1024;
-/// How long the brain's word on what `session_log` takes is believed.
+/// How long it is remembered which arguments the brain's `session_log` declares.
 const SCHEMA_TTL: Duration = Duration::from_secs(300);
-/// How long a brain that could not be asked is not asked again.
+/// Time until the next query for these arguments after one that failed.
 const SCHEMA_RETRY: Duration = Duration::from_secs(30);
-/// Longest reason of a refusal that is shown, in characters.
+/// Characters of a refusal's reason that are shown, at most.
 const REASON_SHOWN: usize = 300;
-/// Most entries of a session that go into a prompt: the latest.
+/// Entries of a session that go into a prompt, at most: the latest.
 const SESSION_ENTRIES_MAX: usize = 200;
 
-/// A brain that did not do what it was asked to.
+/// A failed request to a brain. Each message continues a sentence that begins with "the brain".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrainError {
-    /// No connection, or none of an answer in time.
-    #[error("cannot be reached in time")]
+    /// No connection, or no complete answer in time.
+    #[error("is unreachable or too slow")]
     Unreachable,
-    /// Not 200.
+    /// A status other than 200.
     #[error("answered {0}")]
     Status(u16),
-    /// Not the JSON that was asked for.
-    #[error("answered something else than {0}")]
+    /// The body is not what this request expects.
+    #[error("answered with something other than {0}")]
     Malformed(&'static str),
     /// A JSON-RPC error, or a tool error.
     #[error("refused the entry")]
     Refused {
-        /// What it says; not for logs, because another brain may repeat what it was sent.
+        /// As the brain reports it; not for logs, because another brain may repeat what it was sent.
         reason: String,
     },
 }
 
 impl BrainError {
-    /// A bounded name for metrics.
+    /// The value of a metric's `kind` label.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -74,7 +74,7 @@ impl BrainError {
     }
 }
 
-/// A brain.
+/// A client of one brain. It remembers which arguments the brain's `session_log` declares.
 pub struct BrainClient {
     base: Url,
     authorization: Option<HeaderValue>,
@@ -84,7 +84,7 @@ pub struct BrainClient {
 }
 
 impl BrainClient {
-    /// A client for a brain.
+    /// A client of `target`. A token that an HTTP header cannot carry counts as none.
     #[must_use]
     pub fn new(target: &BrainTarget, token: Option<&SecretString>, client: Client) -> Self {
         let authorization = token.and_then(bearer);
@@ -97,7 +97,7 @@ impl BrainClient {
         }
     }
 
-    /// The same for somebody who waits for the answer: giving up on a slow write would make them report it twice.
+    /// The same with more time, for a person who waits: giving up on a slow write would make them report it twice.
     #[must_use]
     pub fn patient(self) -> Self {
         Self { log_timeout: PATIENT_LOG_TIMEOUT, ..self }
@@ -116,7 +116,7 @@ impl BrainClient {
     /// Calls the tool `session_log`.
     ///
     /// # Errors
-    /// The brain did not take the entry within two seconds.
+    /// The brain did not accept the entry within two seconds (30 if `patient`).
     pub async fn session_log(&self, arguments: Value) -> Result<Value, BrainError> {
         let params = json!({"name": "session_log", "arguments": arguments});
         let body = self.json(self.rpc("tools/call", params), ANSWER_MAX_BYTES).await?;
@@ -126,7 +126,8 @@ impl BrainClient {
         }
     }
 
-    /// Whether the brain's `session_log` declares the argument `decision`. A brain that cannot be asked does not.
+    /// Whether the brain's `session_log` declares the arguments `decision` and `decision_id`; false if it does
+    /// not answer.
     pub async fn takes_decisions(&self) -> bool {
         if let Some(known) = self.known_schema() {
             return known;
@@ -149,7 +150,8 @@ impl BrainClient {
         known.filter(|(until, _)| Instant::now() < *until).map(|(_, declares)| declares)
     }
 
-    /// The brain refused an entry with a record after all: for a while it gets only what the contract says.
+    /// Notes that the brain refused an entry with a record after all: for a while it gets only the
+    /// contract's arguments.
     pub fn takes_no_decisions(&self) {
         self.note_schema(false, SCHEMA_TTL);
     }
@@ -163,7 +165,7 @@ impl BrainClient {
     /// The latest entries of a session, oldest first.
     ///
     /// # Errors
-    /// The brain does not serve them.
+    /// The request failed, or the answer has no list of entries.
     pub async fn session(&self, session_id: &str) -> Result<Vec<Value>, BrainError> {
         let mut url = self.url("sessions");
         if let Ok(mut path) = url.path_segments_mut() {
@@ -218,7 +220,8 @@ fn json_of(body: &[u8]) -> &[u8] {
     if body.trim_ascii_start().starts_with(b"{") { body } else { data.unwrap_or(body) }
 }
 
-/// Reads `{"pass_rate": 0.94 | null, …}`. Samples are pass + fail when the brain says both, else total, else unknown.
+/// Reads `{"pass_rate": 0.94 | null, …}`. Samples are pass + fail if both are there, otherwise total,
+/// otherwise unknown.
 fn measured(body: &Value) -> Result<Measured, BrainError> {
     let malformed = BrainError::Malformed("a pass_rate from 0 to 1 or null");
     let pass_rate = match body.get("pass_rate") {

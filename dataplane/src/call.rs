@@ -37,23 +37,20 @@ use crate::{
 
 /// A call of a skill, its arguments already checked.
 pub struct Call {
-    /// The data plane.
     pub data_plane: Arc<DataPlane>,
-    /// The config that the call started with and keeps.
+    /// The config at the start of the call; a reload does not change it.
     pub active: Arc<Active>,
-    /// The skill.
     pub skill: Arc<Skill>,
-    /// Its arguments.
     pub arguments: Map<String, Value>,
-    /// The name of the caller's token.
+    /// Name of the caller's token in the policy; none: the endpoint is open.
     pub caller: Option<String>,
-    /// The caller's mode.
+    /// From the caller's `X-Hyperguild-Mode` header.
     pub mode: Mode,
-    /// What is going on, for progress notifications.
+    /// The current step in words, for progress notifications.
     pub activity: watch::Sender<String>,
 }
 
-/// How a call ended: with an answer or a reason why not, and what was decided on the way.
+/// How a call ended, and what was decided on the way.
 pub struct CallOutcome {
     /// The answer of the last stage.
     pub answer: Result<String, CallFailure>,
@@ -167,7 +164,7 @@ impl Call {
         }
     }
 
-    /// The caller's own session id.
+    /// The caller's own session id; an empty one counts as none.
     fn session(&self) -> Option<&str> {
         self.arguments.get("session_id").and_then(Value::as_str).filter(|id| !id.is_empty())
     }

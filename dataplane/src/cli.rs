@@ -29,87 +29,91 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the skills (also without a subcommand)
+    /// Serves the skills (the default without a subcommand)
     Serve(ServeArgs),
-    /// Keeps outcomes and serves pass rates
+    /// Stores outcomes and serves pass rates
     Brain,
     /// Checks policy files without running them
     Check(CheckArgs),
-    /// Writes the servers of a mode into an MCP client's .mcp.json
+    /// Writes a mode's MCP servers into a client's .mcp.json
     Mode(ModeArgs),
-    /// Reports how a skill's answer turned out
+    /// Reports to the brain how a skill's answer turned out
     Outcome(OutcomeArgs),
-    /// Data plane, brain and, without LITELLM_BASE_URL, stand-in models in one process on this machine
+    /// Runs a data plane, a brain and, without LITELLM_BASE_URL, stand-in models in one process on this machine
     Demo(DemoArgs),
 }
 
 #[derive(Args)]
 struct ServeArgs {
-    /// RoutingPolicy file [env: ROUTING_POLICY_FILE]; without one the environment's variables make the policy
+    /// RoutingPolicy file [env: ROUTING_POLICY_FILE]; without one, environment variables describe the policy
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
-    /// Folder that stands for ConfigMaps: DIR/<name>/<key>
+    /// Folder with the ConfigMaps that the policy refers to: DIR/<name>/<key>
     #[arg(long, value_name = "DIR")]
     configmaps: Option<PathBuf>,
 }
 
 #[derive(Args)]
 struct CheckArgs {
-    /// Policy files
+    /// RoutingPolicy files
     #[arg(required = true, value_name = "POLICY")]
     policies: Vec<PathBuf>,
-    /// Folder that stands for ConfigMaps: DIR/<name>/<key>
+    /// Folder with the ConfigMaps that the policy refers to: DIR/<name>/<key>
     #[arg(long, value_name = "DIR")]
     configmaps: Option<PathBuf>,
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
 #[derive(Args)]
 struct ModeArgs {
-    /// The mode
+    /// How the client works with the data plane
     #[arg(value_enum)]
     mode: ModeName,
-    /// The file to write; its other servers and unknown keys are kept
+    /// File to write; its other servers and unknown keys are kept
     #[arg(long, value_name = "FILE", default_value = ".mcp.json")]
     out: PathBuf,
-    /// Address of the data plane
+    /// Address of the data plane's MCP endpoint
     #[arg(long, value_name = "URL", default_value = crate::mcp_json::DEFAULT_URL)]
     url: String,
-    /// Environment variable that holds the access token; the file only names it
+    /// Environment variable that holds the access token; only its name is written
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
-    /// Address of the brain; adds it, so that outcomes can be reported
+    /// Address of the brain; adds it as a second server, so that outcomes can be reported
     #[arg(long, value_name = "URL")]
     brain_url: Option<String>,
-    /// Environment variable that holds the brain's token; the file only names it
+    /// Environment variable that holds the brain's token; only its name is written
     #[arg(long, value_name = "NAME", requires = "brain_url")]
     brain_token_env: Option<String>,
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ModeName {
+    /// The client runs on its user's machine
     ClientLocal,
 }
 
 #[derive(Args)]
 struct OutcomeArgs {
-    /// The skill
+    /// Skill that answered, for example debug
     skill: String,
     /// How its answer turned out
     #[arg(value_enum)]
     outcome: OutcomeName,
-    /// Id of the decision, from the answer's routing line
+    /// Id of the decision: decision_id in the answer's routing line
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
-    /// Your session
+    /// Your session id; the outcome becomes one of the session's entries
     #[arg(long, value_name = "S")]
     session: Option<String>,
     /// Address of the brain [env: BRAIN_URL]; BRAIN_TOKEN is sent when set
     #[arg(long, value_name = "URL")]
     brain_url: Option<String>,
+    /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
 }
@@ -122,21 +126,21 @@ enum OutcomeName {
 
 #[derive(Args)]
 struct DemoArgs {
-    /// Adds example outcomes, so that the skills are routed differently
+    /// Adds example outcomes, so that the skills take different routes
     #[arg(long)]
     with_examples: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 enum Output {
-    /// For a reader
+    /// For people
     #[default]
     Text,
-    /// For a script
+    /// For scripts
     Json,
 }
 
-/// A command that did not do what it was asked to. Printed once, as it is.
+/// Why a command failed. Printed to standard error.
 #[derive(Debug, thiserror::Error)]
 pub enum CliError {
     /// The settings cannot be used.
@@ -145,16 +149,16 @@ pub enum CliError {
     /// Neither the policy nor the last good one can run.
     #[error(transparent)]
     Start(#[from] crate::config::StartError),
-    /// The server could not start or broke.
+    /// The server could not start, or failed while running.
     #[error(transparent)]
     Serve(#[from] ServeError),
-    /// The brain's store cannot be opened.
+    /// The brain's store cannot be opened or written.
     #[error("{error}: {}", std::error::Error::source(error).map(ToString::to_string).unwrap_or_default())]
     Store {
-        /// What could not be opened.
+        /// Printed with its cause.
         error: ::brain::store::StoreError,
     },
-    /// Anything that is said in one sentence.
+    /// Any other failure, as a complete message.
     #[error("{0}")]
     Message(String),
 }
@@ -162,13 +166,13 @@ pub enum CliError {
 /// Runs a command.
 ///
 /// # Errors
-/// Why it did not do what it was asked to.
+/// The command failed; the caller prints the error.
 pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
-    // Held until the command has ended: what is logged last is written, too.
+    // Held until the command has ended, so that the last log lines are written, too.
     let _logs = telemetry::start(set(&variables, "RUST_LOG"), set(&variables, "ROUTING_LOG_FORMAT"))
         .map_err(|lines| with_other_bad_variables(lines, &command, &variables))?;
-    // Fails only when one is installed already, and nothing here installs another.
+    // Fails only if a provider is already installed, and nothing else here installs one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
         Command::Serve(args) => serve::run(args, &variables).await,
@@ -180,7 +184,7 @@ pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
     }
 }
 
-/// All bad variables are named in one go, those of the logs among them.
+/// Names all bad variables in one go, including those of the logs.
 fn with_other_bad_variables(mut lines: Vec<String>, command: &Command, variables: &Variables) -> SettingsError {
     if let Command::Serve(args) = command
         && let Err(other) = settings::read(variables, args.policy_file(variables), None)
@@ -191,7 +195,7 @@ fn with_other_bad_variables(mut lines: Vec<String>, command: &Command, variables
 }
 
 impl ServeArgs {
-    /// The policy file, by argument or by variable.
+    /// The policy file, from the argument or otherwise from the variable.
     fn policy_file(&self, variables: &Variables) -> Option<PathBuf> {
         self.policy.clone().or_else(|| set(variables, "ROUTING_POLICY_FILE").map(Into::into))
     }
@@ -200,7 +204,7 @@ impl ServeArgs {
 /// The process's environment.
 ///
 /// # Errors
-/// A variable of ours that is not UTF-8, by name; others are none of our business.
+/// One of our variables is not UTF-8; the error names it. Other variables are ignored.
 pub fn environment() -> Result<Variables, CliError> {
     let (mut variables, mut errors) = (Variables::new(), vec![]);
     for (name, value) in std::env::vars_os() {
@@ -216,10 +220,10 @@ pub fn environment() -> Result<Variables, CliError> {
     if errors.is_empty() { Ok(variables) } else { Err(SettingsError(errors).into()) }
 }
 
-/// How the names of our variables begin.
+/// Prefixes of our variables' names.
 const OURS: [&str; 6] = ["ROUTING_", "BRAIN_", "HYPERGUILD_", "LITELLM_", "SUPERVISOR_CONFIG_DIR", "RUST_LOG"];
 
-/// The client for brains.
+/// The HTTP client for requests to the brain.
 fn http_client() -> Result<reqwest::Client, CliError> {
     let described = |e: reqwest::Error| {
         let cause = std::error::Error::source(&e).map(|source| format!(": {source}")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The running config: where it is read from, what it becomes, and how changes take effect.
+//! The running config: where it is read from, how it is built, and how changes take effect.
 //!
 //! ```text
 //! source (file or environment) ─▶ candidate (parsed, compiled) ─┬▶ active (with secrets and clients) ─▶ ArcSwap

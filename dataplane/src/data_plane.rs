@@ -1,4 +1,4 @@
-//! What every request shares.
+//! What all requests share.
 
 use std::{
     sync::{
@@ -10,26 +10,24 @@ use std::{
 
 use crate::{config::Config, decision_log::DecisionLog, metrics::Metrics, shutdown::Shutdown, workspace::Workspace};
 
-/// How often the end looks whether calls are in flight.
+/// How often shutdown checks whether calls are in flight.
 const IDLE_STEP: Duration = Duration::from_millis(20);
 
 /// The running data plane.
 pub struct DataPlane {
-    /// What runs, and its source.
+    /// The running config, and its source.
     pub config: Arc<Config>,
-    /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Where decisions go.
+    /// Decisions on their way to the brain.
     pub decision_log: Arc<DecisionLog>,
-    /// The files that may be read.
+    /// The folders below which callers' files may be read.
     pub workspace: Workspace,
-    /// How far shutdown is.
+    /// Tells which phase of shutdown has begun.
     pub shutdown: Shutdown,
     in_flight: AtomicUsize,
 }
 
 impl DataPlane {
-    /// Puts the parts together.
     #[must_use]
     pub fn new(
         config: Arc<Config>,
@@ -41,14 +39,14 @@ impl DataPlane {
         Arc::new(Self { config, metrics, decision_log, workspace, shutdown, in_flight: AtomicUsize::new(0) })
     }
 
-    /// Waits until no call is being worked on.
+    /// Waits until no call is in flight.
     pub async fn idle(&self) {
         while self.in_flight.load(Ordering::Acquire) > 0 {
             tokio::time::sleep(IDLE_STEP).await;
         }
     }
 
-    /// A place for one more call; none when `limit` calls are being worked on.
+    /// Admits one more call; none if `limit` calls are already in flight.
     #[must_use]
     pub fn admit(self: &Arc<Self>, limit: usize) -> Option<InFlight> {
         let next = |count: usize| (count < limit).then_some(count + 1);
@@ -58,7 +56,7 @@ impl DataPlane {
     }
 }
 
-/// A call being worked on; its place is free again when this is dropped.
+/// A call in flight; dropping this frees its place.
 pub struct InFlight(Arc<DataPlane>);
 
 impl Drop for InFlight {

@@ -1,11 +1,11 @@
-//! Shares out the time of a call, so that a hung local model leaves Claude its time. No I/O.
+//! Divides the time of a call, so that a hung local model leaves time for Claude. No I/O.
 
 use std::time::Duration;
 
-/// Part of a stage's time that a fallback keeps whatever the policy's time-outs say.
+/// Part of a stage's time that is always left for a fallback, whatever the policy's time-outs.
 const FALLBACK_SHARE_MIN: f64 = 0.1;
 
-/// The time of the next stage: an equal share of what is left; what a stage does not use goes to those after it.
+/// The time of the next stage: an equal share of what is left. What a stage does not use goes to the later ones.
 #[must_use]
 pub fn stage_share(left: Duration, stages_left: usize) -> Duration {
     left / u32::try_from(stages_left.max(1)).unwrap_or(u32::MAX)
@@ -14,7 +14,8 @@ pub fn stage_share(left: Duration, stages_left: usize) -> Duration {
 /// The time of a local attempt within its stage.
 ///
 /// Without a fallback it is the local time-out, or the whole stage if that is shorter. With one it is the same part of
-/// the stage that the local time-out is of the total: `timeouts` describe a skill of one stage, and more stages share.
+/// the stage as the local time-out is of the total: `timeouts` are for a skill with one stage, and several stages share
+/// them.
 #[must_use]
 pub fn local_share(stage: Duration, local: Duration, total: Duration, fallback: bool) -> Duration {
     if !fallback {

@@ -12,12 +12,12 @@ pub enum Decision {
     Local,
     /// Claude, by the skill's pass rate or because it is pinned.
     Claude,
-    /// Claude, because the local model erred.
+    /// Claude, because the local model failed.
     ClaudeFallback,
 }
 
 impl Decision {
-    /// As logged and as shown.
+    /// The name in logs, records and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,7 +32,7 @@ impl Decision {
 #[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// Never measured, or the brain could not be asked.
+    /// Never measured, or the brain did not answer.
     NoPassRate,
     /// Measured, but less often than `evidence.minSamples`.
     TooFewSamples,
@@ -42,14 +42,14 @@ pub enum Reason {
     BelowCeil,
     /// The rate is between the two: the request's hash decides.
     Split,
-    /// The skill's `route` says so.
+    /// The skill's `route` is `local` or `claude`.
     Pinned,
-    /// The local model erred.
+    /// The local model failed.
     AfterLocalError,
 }
 
 impl Reason {
-    /// As logged and as shown.
+    /// The name in logs, records and answers.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -69,7 +69,7 @@ impl Reason {
 pub struct Measured {
     /// The pass rate; none: not measured.
     pub pass_rate: Option<f64>,
-    /// Outcomes behind the rate; none: the brain does not say.
+    /// Outcomes behind the rate; none: the brain does not report it.
     pub samples: Option<u64>,
 }
 
@@ -104,7 +104,7 @@ pub fn decide_for_skill(
     }
 }
 
-/// The pass rate that counts: none when fewer samples than asked for stand behind it.
+/// The pass rate that counts: none if it is based on fewer than `min_samples` outcomes.
 #[must_use]
 pub fn effective_rate(measured: Measured, min_samples: u64) -> Option<f64> {
     measured.pass_rate.filter(|_| measured.samples.is_none_or(|samples| samples >= min_samples))

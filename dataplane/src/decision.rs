@@ -1,4 +1,4 @@
-//! The record of one model call: who decided what on which evidence, and what came of it.
+//! The record of one model call: what was decided, on which evidence, and how the call ended.
 
 use std::time::Duration;
 
@@ -14,55 +14,52 @@ pub struct DecisionRecord {
     pub id: Uuid,
     /// When the call began, in milliseconds since 1970.
     pub time_ms: u64,
-    /// The skill.
     pub skill: String,
-    /// The stage, from 0.
+    /// Counted from 0.
     pub stage: usize,
     /// The request hash, 16 hex digits.
     pub hash: String,
     /// The pass rate that was known, whether or not it counted.
     pub pass_rate: Option<f64>,
-    /// Outcomes behind it.
+    /// Outcomes behind the pass rate; none: the brain does not report it.
     pub samples: Option<u64>,
     /// How old the evidence was, in milliseconds.
     pub evidence_age_ms: Option<u64>,
-    /// The skill's floor.
+    /// The skill's threshold: at or above it, calls go to the local model.
     pub floor: f64,
-    /// The skill's ceil.
+    /// The skill's threshold: below it, calls go to Claude.
     pub ceil: f64,
-    /// Why.
     pub reason: Reason,
     /// Where the call went.
     pub decision: Decision,
-    /// The model that was asked.
+    /// Name of the model that was called.
     pub model: String,
-    /// The model that answered, if the gateway says.
+    /// The model that answered, if the gateway reports it.
     pub answered_by: Option<String>,
-    /// Whether the gateway itself fell back to another model, if it says.
+    /// Whether the gateway itself fell back to another model, if it reports that.
     pub gateway_fallback: Option<bool>,
-    /// Tokens of the prompt, if the gateway says.
+    /// Tokens of the prompt, if the gateway reports them.
     pub prompt_tokens: Option<u64>,
-    /// Tokens of the answer, if the gateway says.
+    /// Tokens of the answer, if the gateway reports them.
     pub completion_tokens: Option<u64>,
     /// How long the model call took, in milliseconds.
     pub duration_ms: u64,
     /// The kind of error; none: the model answered.
     pub error: Option<&'static str>,
-    /// The name of the caller's token.
+    /// Name of the caller's token in the policy; none: the endpoint is open.
     pub caller: Option<String>,
     /// The caller's own session id.
     pub session: Option<String>,
-    /// The caller's mode.
     pub mode: &'static str,
-    /// The config that decided.
+    /// Hash of the config that decided.
     pub policy_hash: String,
-    /// The rate that counted: none when too few samples stand behind `pass_rate`.
+    /// The rate that counted: none if `pass_rate` is based on too few samples.
     #[serde(skip)]
     pub effective_rate: Option<f64>,
 }
 
 impl DecisionRecord {
-    /// The line that the brain's readers parse (`contract`, part 4).
+    /// The line that readers of the brain's entries parse (`contract`, part 4).
     #[must_use]
     pub fn message(&self) -> String {
         let Self { skill, decision, model, .. } = self;
@@ -75,13 +72,12 @@ impl DecisionRecord {
         format!("{skill}: {} — model={model}, {detail}", decision.as_str())
     }
 
-    /// `skip` when the model call worked: a decision says nothing about quality. Else `fail`.
+    /// `skip` if the model call worked, because a decision says nothing about quality; otherwise `fail`.
     #[must_use]
     pub fn final_status(&self) -> &'static str {
         if self.error.is_none() { "skip" } else { "fail" }
     }
 
-    /// Notes how long the call took.
     pub fn set_duration(&mut self, duration: Duration) {
         self.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     }

@@ -1,4 +1,4 @@
-//! Tells the brain what was decided: best effort, in order within a call, never waited for.
+//! Reports decisions to the brain: best effort, in order within a call, and no call waits for it.
 
 use std::{
     collections::hash_map::RandomState,
@@ -20,9 +20,9 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Workers; the entries of one call all go to the same one, so they go out in order.
+/// Number of workers; all entries of a call go to the same one, so they are sent in order.
 const WORKERS: usize = 4;
-/// Entries that may wait for one worker; a further one is dropped and counted.
+/// Entries that may wait for one worker; further ones are dropped and counted.
 const QUEUE: usize = 512;
 /// The session and the skill of every entry (`contract`, part 4).
 const ROUTING: &str = "_routing";
@@ -32,7 +32,7 @@ struct Item {
     record: Box<DecisionRecord>,
 }
 
-/// The queue. Cheap to clone by `Arc`.
+/// The queues of decisions that wait for the brain, and their workers.
 pub struct DecisionLog {
     queues: Mutex<Vec<mpsc::Sender<Item>>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
@@ -42,7 +42,7 @@ pub struct DecisionLog {
 }
 
 impl DecisionLog {
-    /// Starts the workers.
+    /// Starts the workers; needs a Tokio runtime.
     #[must_use]
     pub fn start(metrics: Arc<Metrics>) -> Arc<Self> {
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -76,19 +76,19 @@ impl DecisionLog {
         }
     }
 
-    /// Delivers what is queued, for at most `grace`; nothing is taken from then on.
+    /// Delivers what is queued, for at most `grace`; later entries are dropped and counted.
     pub async fn flush(&self, grace: Duration) {
         locked(&self.queues).clear();
         let workers = std::mem::take(&mut *locked(&self.workers));
         if tokio::time::timeout(grace, futures::future::join_all(workers)).await.is_err() {
             let dropped = self.waiting.load(Ordering::Relaxed);
-            tracing::warn!(dropped, "decisions that the brain did not take in time");
+            tracing::warn!(dropped, "the brain did not accept all decisions in time");
         }
     }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // Nothing that holds the lock can panic half way.
+    // Nothing that holds the lock can panic in the middle of a change.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -96,13 +96,14 @@ async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, met
     while let Some(Item { brain, record }) = queue.recv().await {
         if let Err(error) = tell(&brain, &record).await {
             metrics.decision_log_dropped(error.kind());
-            tracing::warn!(id = %record.id, %error, "the brain did not take a decision");
+            tracing::warn!(id = %record.id, %error, "the brain did not accept a decision");
         }
         waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-/// Sends the entry with its record to a brain that declares it; should that brain refuse it, the contract's entry alone.
+/// Sends the entry with its record to a brain that declares it. Other brains, and one that refuses it after all, get
+/// only the contract's entry.
 async fn tell(brain: &BrainClient, record: &DecisionRecord) -> Result<(), BrainError> {
     if brain.takes_decisions().await {
         match brain.session_log(arguments(record, true)).await {
@@ -113,7 +114,7 @@ async fn tell(brain: &BrainClient, record: &DecisionRecord) -> Result<(), BrainE
     brain.session_log(arguments(record, false)).await.map(drop)
 }
 
-/// The entry of `contract` part 4; the record itself only for a brain that declares it.
+/// The entry of `contract` part 4, with the record only for a brain that declares it.
 fn arguments(record: &DecisionRecord, with_record: bool) -> Value {
     let mut arguments = json!({
         "session_id": ROUTING,

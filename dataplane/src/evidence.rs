@@ -1,5 +1,5 @@
-//! Pass rates, cached per skill. One request per skill and TTL however many calls wait; busy skills are refreshed ahead,
-//! so only a cold one ever waits, and never longer than the brain client's second.
+//! Pass rates, cached per skill. One request per skill and TTL, however many calls wait; busy skills are refreshed
+//! ahead, so that only calls of a cold one wait, and for at most the brain client's one second.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use crate::{
     metrics::Metrics,
 };
 
-/// Part of the TTL after which a call that finds the value still fresh has it renewed in the background.
+/// Part of the TTL after which a call still uses the cached value but starts a refresh in the background.
 const REFRESH_AHEAD: f64 = 0.8;
 
 /// Time between requests to a brain that failed, while there is a value to serve.
@@ -27,12 +27,12 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 type Fetch = Shared<BoxFuture<'static, Result<Measured, BrainError>>>;
 
-/// What was known when a call asked.
+/// What is known about a skill at the time of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Evidence {
-    /// The rate and its samples.
+    /// Empty if the brain did not answer and no earlier value may be used.
     pub measured: Measured,
-    /// How long ago the brain said so; none: it did not.
+    /// How long ago the brain reported it; none: it did not.
     pub age: Option<Duration>,
 }
 
@@ -47,17 +47,17 @@ pub struct EvidenceCache {
 #[derive(Default)]
 struct Slot {
     known: Option<(Measured, Instant)>,
-    /// When the last request failed, if it did: what is held is served at once while the next one runs.
+    /// When the last request failed, if it did: a held value is then served at once while the next request runs.
     failed: Option<Instant>,
     fetch: Option<Fetch>,
 }
 
-/// What to do with a slot.
+/// How a call gets its evidence.
 #[derive(Debug, PartialEq)]
 enum Plan {
-    /// The value is fresh enough.
+    /// Use the cached value.
     Serve,
-    /// It is, but ask again in the background.
+    /// Use the cached value, and query the brain in the background.
     ServeAndRefresh,
     /// Wait for the brain.
     Wait,
@@ -70,7 +70,7 @@ impl EvidenceCache {
         Self { brain, rules, metrics, skills: Mutex::default() }
     }
 
-    /// What is known about a skill.
+    /// What is known about a skill. Waits for the brain only if there is no cached value to use.
     pub async fn of(self: &Arc<Self>, skill: &str) -> Evidence {
         let now = Instant::now();
         let (plan, known, fetch) = self.plan(skill, now);
@@ -83,8 +83,7 @@ impl EvidenceCache {
         }
     }
 
-    /// What is known about a skill, for a reader who is in no need of it: a brain that failed within the last TTL is not
-    /// asked again.
+    /// What is known about a skill, for `/status`: a brain that failed within the last TTL is not queried again.
     pub async fn for_status(self: &Arc<Self>, skill: &str) -> Evidence {
         let slot = self.lock().get(skill).map(|slot| (slot.known, slot.failed));
         match slot {
@@ -107,7 +106,7 @@ impl EvidenceCache {
 
     fn fetch(self: &Arc<Self>, skill: &str) -> Fetch {
         let (cache, skill) = (Arc::clone(self), skill.to_string());
-        // A task of its own: a caller that goes away must not leave the others with a request that nobody drives.
+        // A task of its own: a caller that disconnects must not leave the others with a request that nobody polls.
         let request = tokio::spawn(async move {
             let result = cache.brain.pass_rate(&skill, &cache.rules.window).await;
             cache.note(&skill, &result);
@@ -130,7 +129,7 @@ impl EvidenceCache {
         }
     }
 
-    /// A known value that is still fresh, or that may be held; else nothing.
+    /// The known value if it is still fresh or may be held; otherwise nothing.
     fn held(&self, known: Option<(Measured, Instant)>) -> Evidence {
         let known = known.map(|(measured, at)| (measured, at.elapsed()));
         match known.filter(|(_, age)| *age < self.rules.ttl || *age <= self.rules.hold_for) {
@@ -140,7 +139,7 @@ impl EvidenceCache {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, Slot>> {
-        // Every update of a slot is a whole one, so a panic elsewhere leaves nothing half done.
+        // Every update of a slot is complete, so a panic elsewhere leaves nothing half done.
         self.skills.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -150,7 +149,7 @@ fn plan(age: Option<Duration>, failed: Option<Duration>, rules: &EvidenceRules) 
     match age {
         Some(age) if age < rules.ttl.mul_f64(REFRESH_AHEAD) => Plan::Serve,
         Some(age) if age < rules.ttl || (failed.is_some() && age <= rules.hold_for) => {
-            // There is a value to serve, so a brain that is away is not asked for every call.
+            // There is a value to serve, so a brain that is down is not queried for every call.
             if failed.is_some_and(|ago| ago < RETRY_AFTER) { Plan::Serve } else { Plan::ServeAndRefresh }
         }
         _ => Plan::Wait,

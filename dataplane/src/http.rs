@@ -20,11 +20,11 @@ use crate::{
 
 /// The routes of the public port.
 pub fn app(data_plane: &Arc<DataPlane>) -> Router {
-    // Later than the hard stop, at which calls end with an answer of their own.
+    // Later than the hard stop, at which calls still get a tool error as their answer.
     let stopped = data_plane.shutdown.stopped.clone();
     let mcp = transport::endpoint(Skills::new(Arc::clone(data_plane)), stopped)
         .route_layer(middleware::from_fn_with_state(Arc::clone(data_plane), access::admit))
-        // Outside of the token check: a browser's preflight carries no token.
+        // Outside the token check: a browser's preflight carries no token.
         .route_layer(cors(Arc::clone(data_plane)));
     Router::new()
         .merge(mcp)
@@ -41,7 +41,7 @@ fn cors(data_plane: Arc<DataPlane>) -> CorsLayer {
     CorsLayer::new().allow_origin(allowed).allow_methods([Method::POST]).allow_headers(AllowHeaders::mirror_request())
 }
 
-/// While the endpoint is taken out of rotation clients are told to connect anew, elsewhere.
+/// While the endpoint is taken out of rotation, clients are told to reconnect, which leads them to another pod.
 async fn close_when_draining(State(data_plane): State<Arc<DataPlane>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     if data_plane.shutdown.draining.is_cancelled() {

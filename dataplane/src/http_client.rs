@@ -6,15 +6,15 @@ use reqwest::{Certificate, Client, ClientBuilder, Response, redirect};
 
 /// Longest time to open a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Shorter than the 5 s after which LiteLLM's server closes an idle connection, so that no request meets a closing one.
+/// Shorter than the 5 s after which LiteLLM's server closes an idle connection: no request is sent on a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A client that trusts the system's authorities and those given.
+/// A client that trusts the system's certificate authorities and those in `extra`.
 ///
-/// A system without any is no reason not to start: plain HTTP needs none, and HTTPS may have its own in `extra`.
+/// A system without any is only a warning: plain HTTP needs none, and HTTPS may have its own in `extra`.
 ///
 /// # Errors
-/// A given certificate cannot be used.
+/// A certificate in `extra` cannot be used.
 pub fn build(extra: Vec<Certificate>) -> Result<Client, reqwest::Error> {
     builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
         let without_the_systems = builder().tls_certs_only(extra).build();
@@ -25,7 +25,7 @@ pub fn build(extra: Vec<Certificate>) -> Result<Client, reqwest::Error> {
     })
 }
 
-/// Neither a redirect nor a proxy of the environment leads elsewhere: a policy names where prompts go.
+/// Follows no redirect and uses no proxy of the environment: only the policy decides where prompts go.
 fn builder() -> ClientBuilder {
     Client::builder()
         .connect_timeout(CONNECT_TIMEOUT)
@@ -35,12 +35,12 @@ fn builder() -> ClientBuilder {
         .user_agent(format!("routing/{}", crds::VERSION))
 }
 
-/// A body that was not read to its end.
+/// Why a body was not read to its end.
 #[derive(Debug)]
 pub enum BodyError {
     /// The connection broke, or time was up.
     Transport(reqwest::Error),
-    /// More bytes than asked for.
+    /// More bytes than allowed.
     TooLarge,
 }
 

@@ -1,10 +1,11 @@
-//! The data plane: serves MCP skills and routes each call to a local model or to Claude by the skill's measured pass rate.
+//! The data plane: serves MCP skills and routes each call to a local model or to Claude by the skill's measured pass
+//! rate.
 //!
 //! ```text
 //! http ─▶ mcp (access, arguments) ─▶ call ─▶ evidence ─▶ decide ─▶ upstream ─▶ answer
 //!                                      │        ▲ brain_client        │
 //!                                      └──────▶ decision_log ◀────────┘
-//! config (file or environment, hot reload) ─▶ what all of them read; admin, metrics ─▶ what runs
+//! config (file or environment, hot reload) ─▶ read by all of them; admin, metrics ─▶ report what runs
 //! ```
 //!
 //! `decide` and `deadline` do no I/O; `cli` wires the commands.

@@ -6,57 +6,49 @@ use serde_json::{Map, Value, json};
 
 use crate::mode::Mode;
 
-/// Where the data plane is unless said otherwise.
+/// Fixed by the contract: `koala` is a machine of the project's first owner.
 pub const DEFAULT_URL: &str = "http://koala:30310/mcp";
+/// Fixed by the contract; "Mode 2" is a name from the first owner's installation.
 const DESCRIPTION: &str = "Mode 2 routing pod — routes skill calls to LiteLLM/local";
 const BRAIN_DESCRIPTION: &str = "Brain — report how skill calls turned out with session_log";
-/// Key that an earlier tool left behind.
+/// Key that an earlier tool left behind; it is removed.
 const PENDING: &str = "_routing_pending";
-/// Largest file that is taken over, in bytes.
+/// Largest existing file that is updated, in bytes.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
 
 /// The servers to write.
 pub struct Servers<'a> {
-    /// The mode that calls are made in.
+    /// Written as the `X-Hyperguild-Mode` header of calls.
     pub mode: Mode,
     /// Address of the data plane's `/mcp`.
     pub url: &'a str,
-    /// Variable that holds the token.
+    /// Environment variable that holds the access token; only its name is written.
     pub token_env: Option<&'a str>,
-    /// Address of the brain.
+    /// Address of the brain, with or without `/mcp`; none: the brain is not added.
     pub brain_url: Option<&'a str>,
-    /// Variable that holds the brain's token.
+    /// Environment variable that holds the brain's token; only its name is written.
     pub brain_token_env: Option<&'a str>,
 }
 
-/// A file that cannot be written.
+/// Why the file was not written.
 #[derive(Debug, thiserror::Error)]
 pub enum McpJsonError {
-    /// The file is there and cannot be taken over.
+    /// The file exists but cannot be updated.
     #[error("{path}: {reason}; nothing was changed")]
-    Unusable {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// An argument is unusable.
+    Unusable { path: String, reason: String },
+    /// A URL or the name of a variable is wrong.
     #[error("{0}")]
     Argument(String),
     /// Writing failed.
     #[error("{path}: cannot be written: {reason}; nothing was changed")]
-    Write {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: std::io::Error,
-    },
+    Write { path: String, reason: std::io::Error },
 }
 
-/// Writes the servers into the file, keeping its other servers and unknown keys, in one step. Returns the servers' names.
+/// Writes the servers into the file in one step and keeps its other servers and unknown keys. Returns the names of the
+/// servers that were written.
 ///
 /// # Errors
-/// The file is no JSON object, or cannot be written; it is then unchanged.
+/// The file is not a JSON object, or cannot be written; it is then unchanged.
 pub fn write(path: &Path, servers: &Servers<'_>) -> Result<Vec<String>, McpJsonError> {
     let entries = entries(servers)?;
     let names = entries.iter().map(|(name, _)| name.clone()).collect();
@@ -88,7 +80,7 @@ fn entries(servers: &Servers<'_>) -> Result<Vec<(String, Value)>, McpJsonError> 
     Ok(entries)
 }
 
-/// A header that names the variable; the client puts the token in.
+/// The header's value, which names the variable; the client replaces it by the token.
 fn bearer(flag: &str, name: &str) -> Result<Value, McpJsonError> {
     let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     if !is_name {
@@ -111,7 +103,7 @@ fn read(path: &Path) -> Result<Map<String, Value>, McpJsonError> {
         Err(e) => return Err(unusable(path, format!("cannot be read: {e}"))),
     };
     if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(unusable(path, "is no file of a usable size".into()));
+        return Err(unusable(path, format!("is not a file of at most {MAX_BYTES} bytes")));
     }
     let text = std::fs::read_to_string(path).map_err(|e| unusable(path, format!("cannot be read: {e}")))?;
     if text.trim().is_empty() {
@@ -121,7 +113,7 @@ fn read(path: &Path) -> Result<Map<String, Value>, McpJsonError> {
         Ok(Value::Object(document)) => Ok(document),
         Ok(_) => Err(unusable(path, "is JSON, but not an object".into())),
         Err(e) => {
-            Err(unusable(path, format!("is no JSON (line {}, column {}); mend or move it", e.line(), e.column())))
+            Err(unusable(path, format!("is not JSON (line {}, column {}); fix or move it", e.line(), e.column())))
         }
     }
 }
@@ -129,7 +121,7 @@ fn read(path: &Path) -> Result<Map<String, Value>, McpJsonError> {
 fn merge(document: &mut Map<String, Value>, entries: Vec<(String, Value)>) -> Result<(), String> {
     document.shift_remove(PENDING);
     let servers = document.entry("mcpServers").or_insert_with(|| json!({}));
-    let servers = servers.as_object_mut().ok_or("has an mcpServers that is no object")?;
+    let servers = servers.as_object_mut().ok_or("has an mcpServers that is not an object")?;
     servers.shift_remove(PENDING);
     servers.extend(entries);
     Ok(())
@@ -139,7 +131,7 @@ fn unusable(path: &Path, reason: String) -> McpJsonError {
     McpJsonError::Unusable { path: path.display().to_string(), reason }
 }
 
-/// Replaces the file as a whole, so that a reader never sees half of one. A link is followed to the file it stands for.
+/// Replaces the file as a whole, so that a reader never sees half of it. A link is followed to its target.
 fn replace(path: &Path, text: &str) -> std::io::Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     let folder = target.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -1,4 +1,4 @@
-//! What is counted. Labels come from enums and from the policy's skill names, never from a request.
+//! The data plane's metrics. Labels come from enums and from the policy's skill names, never from a request.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -10,7 +10,7 @@ use prometheus_client::{
 
 use crate::{decision::DecisionRecord, telemetry};
 
-/// Upper bounds of model call times, in seconds: up to the longest total time-out that clients wait for.
+/// Upper bounds of the histogram of model call times, in seconds: up to the longest time that clients wait.
 const CALL_SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 280.0];
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -55,7 +55,7 @@ pub struct Metrics {
     pass_rate_errors: Counters<KindLabel>,
     decision_log_dropped: Counters<KindLabel>,
     reloads: Counters<KindLabel>,
-    looks: Counters<KindLabel>,
+    config_checks: Counters<KindLabel>,
     in_flight: Gauge,
     log_lines_dropped: Counter,
 }
@@ -73,7 +73,7 @@ impl Default for Metrics {
             pass_rate_errors: Counters::default(),
             decision_log_dropped: Counters::default(),
             reloads: Counters::default(),
-            looks: Counters::default(),
+            config_checks: Counters::default(),
             in_flight: Gauge::default(),
             log_lines_dropped: Counter::default(),
             registry: Registry::default(),
@@ -92,7 +92,7 @@ impl Default for Metrics {
         );
         registry.register(
             "model_call_seconds",
-            "Time of model calls by decision and result",
+            "Duration of model calls by decision and result",
             metrics.model_seconds.clone(),
         );
         registry.register(
@@ -102,26 +102,30 @@ impl Default for Metrics {
         );
         registry.register(
             "pass_rate_errors",
-            "Pass rates that the brain did not give",
+            "Requests for pass rates that failed, by kind of error",
             metrics.pass_rate_errors.clone(),
         );
         registry.register(
             "decision_log_dropped",
-            "Decisions that the brain did not take",
+            "Decisions that were not delivered to the brain, by kind of error",
             metrics.decision_log_dropped.clone(),
         );
-        registry.register("config_reloads", "Config changes seen: applied, refused", metrics.reloads.clone());
         registry.register(
-            "config_looks",
-            "Looks at the config's files, by what led to them: event, timer",
-            metrics.looks.clone(),
+            "config_reloads",
+            "Config changes: applied, secrets_applied, refused",
+            metrics.reloads.clone(),
+        );
+        registry.register(
+            "config_checks",
+            "Checks of the config's files, by trigger: event, timer",
+            metrics.config_checks.clone(),
         );
         registry.register(
             "log_lines_dropped",
             "Log lines dropped because standard error was not read",
             metrics.log_lines_dropped.clone(),
         );
-        registry.register("in_flight_calls", "Skill calls being worked on", metrics.in_flight.clone());
+        registry.register("in_flight_calls", "Skill calls in flight", metrics.in_flight.clone());
         Self { registry, ..metrics }
     }
 }
@@ -159,12 +163,12 @@ impl Metrics {
         self.refused.get_or_create(&KindLabel { kind }).inc();
     }
 
-    /// The brain gave no pass rate.
+    /// A request for a pass rate failed.
     pub fn pass_rate_errors(&self, kind: &'static str) {
         self.pass_rate_errors.get_or_create(&KindLabel { kind }).inc();
     }
 
-    /// The brain did not get a decision.
+    /// A decision was not delivered to the brain.
     pub fn decision_log_dropped(&self, kind: &'static str) {
         self.decision_log_dropped.get_or_create(&KindLabel { kind }).inc();
     }
@@ -174,12 +178,12 @@ impl Metrics {
         self.reloads.get_or_create(&KindLabel { kind }).inc();
     }
 
-    /// The config's files were looked at.
-    pub fn config_look(&self, kind: &'static str) {
-        self.looks.get_or_create(&KindLabel { kind }).inc();
+    /// The config's files were checked.
+    pub fn config_check(&self, kind: &'static str) {
+        self.config_checks.get_or_create(&KindLabel { kind }).inc();
     }
 
-    /// Calls being worked on.
+    /// The gauge of calls in flight.
     #[must_use]
     pub fn in_flight(&self) -> &Gauge {
         &self.in_flight

@@ -2,10 +2,10 @@
 
 use axum::http::HeaderMap;
 
-/// The header's name.
+/// Name of the header (`contract`, part 6).
 pub const HEADER: &str = "x-hyperguild-mode";
 
-/// How the caller works with the data plane. There is one mode; absent and unknown values mean it.
+/// How the caller works with the data plane. There is only one mode; absent and unknown values mean it, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// The client runs on its user's machine and its skills are routed here.
@@ -22,7 +22,7 @@ impl Mode {
         }
     }
 
-    /// The mode that a request asks for.
+    /// The mode in a request's headers, otherwise the default.
     #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         headers.get(HEADER).and_then(|value| Self::named(value.as_bytes())).unwrap_or_default()

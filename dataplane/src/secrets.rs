@@ -1,4 +1,4 @@
-//! Secrets: files of a folder, as a pod mounts them, or variables of the environment.
+//! Secrets: files in a folder, as a pod mounts them, or environment variables.
 
 use std::{
     collections::BTreeMap,
@@ -18,13 +18,13 @@ const MAX_BYTES: u64 = 64 * 1024;
 /// Where secrets are read from.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
-    /// The variable named like the key.
+    /// The environment variable whose name is the key.
     Environment(SecretVariables),
-    /// `<folder>/<name>/<key>`; where the folder does not exist, the environment.
+    /// The file `<folder>/<name>/<key>`; if the folder does not exist, the environment variable.
     Folder(PathBuf, SecretVariables),
 }
 
-/// Variables of the environment that may be secrets; never printed.
+/// Environment variables that may be secrets; never printed.
 #[derive(Clone, Default)]
 pub struct SecretVariables(BTreeMap<String, SecretString>);
 
@@ -40,14 +40,14 @@ impl FromIterator<(String, String)> for SecretVariables {
     }
 }
 
-/// A secret that is referred to and cannot be used.
+/// A secret that the policy refers to but that cannot be used.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct MissingSecret {
     /// Name of the Secret.
     pub name: String,
-    /// Key in it.
+    /// Key in the Secret.
     pub key: String,
-    /// Why.
+    /// Why it cannot be used; never with its value.
     pub reason: String,
 }
 
@@ -78,13 +78,13 @@ impl Secrets {
         exposed(self) == exposed(other)
     }
 
-    /// What is referred to and not there.
+    /// The secrets that the table refers to but that cannot be used.
     #[must_use]
     pub fn missing(&self) -> &[MissingSecret] {
         &self.missing
     }
 
-    /// What is referred to and not there, though the other one does not miss it.
+    /// The secrets that are missing here but not in `other`.
     #[must_use]
     pub fn missing_beside(&self, other: &Self) -> Vec<MissingSecret> {
         let known =
@@ -92,7 +92,7 @@ impl Secrets {
         self.missing.iter().filter(|secret| !known(secret)).cloned().collect()
     }
 
-    /// Whether both hold the same.
+    /// Whether both have the same values, and the same secrets are missing.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         let exposed = |secrets: &Self| -> Vec<(SecretKeyRef, String)> {
@@ -107,7 +107,7 @@ impl Secrets {
 }
 
 impl SecretSource {
-    /// The folder to follow for changes.
+    /// The folder to watch for changes.
     #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         match self {
@@ -147,7 +147,7 @@ impl SecretSource {
                 variables.get(&reference.key).cloned().ok_or_else(|| {
                     let file = folder.join(&reference.name).join(&reference.key);
                     format!(
-                        "there is no file {}, nor is the environment variable {} set",
+                        "there is no file {}, and the environment variable {} is not set",
                         file.display(),
                         reference.key
                     )
@@ -166,15 +166,15 @@ fn read_file(path: &Path) -> Result<SecretString, String> {
     String::from_utf8(bytes).map(SecretString::from).map_err(|_| format!("{}: is not UTF-8", path.display()))
 }
 
-/// The value without white space around it: the line end that editors and `kubectl create secret --from-file` leave, and
-/// spaces, which HTTP takes off a header's value anyway.
+/// The value without white space around it: the line end that editors and `kubectl create secret --from-file` leave,
+/// and spaces, which HTTP strips from a header's value anyway.
 fn usable(value: SecretString) -> Result<SecretString, String> {
     let trimmed = value.expose_secret().trim();
     if trimmed.is_empty() {
         return Err("is empty".into());
     }
     if trimmed.chars().any(char::is_control) || !trimmed.is_ascii() {
-        return Err("has characters that no HTTP header can carry".into());
+        return Err("has characters that an HTTP header cannot carry".into());
     }
     Ok(trimmed.into())
 }
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_beats_the_environment_and_a_missing_folder_leaves_it() {
+    fn a_folder_takes_precedence_and_without_it_the_environment_counts() {
         let folder = tempfile::tempdir().expect("a folder");
         let variables = SecretVariables::from_iter([("KEY".to_string(), "from-env".to_string())]);
         let source = SecretSource::Folder(folder.path().join("secrets"), variables);
@@ -204,9 +204,12 @@ mod tests {
 
     #[test]
     fn an_unusable_secret_is_reported_without_its_value() {
-        for (value, reason) in
-            [("", "is empty"), ("\n", "is empty"), ("can\nary", "no HTTP header"), ("canär", "no HTTP header")]
-        {
+        for (value, reason) in [
+            ("", "is empty"),
+            ("\n", "is empty"),
+            ("can\nary", "an HTTP header cannot"),
+            ("canär", "an HTTP header cannot"),
+        ] {
             let variables = SecretVariables::from_iter([("KEY".to_string(), value.to_string())]);
             let secrets = SecretSource::Environment(variables).read([reference("KEY")].iter());
             let missing = secrets.missing()[0].to_string();

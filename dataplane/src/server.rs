@@ -1,4 +1,4 @@
-//! Listens, serves, and ends as `shutdown` says.
+//! Listens, serves, and stops in the phases of `shutdown`.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{admin, data_plane::DataPlane, http, shutdown::Shutdown};
 
-/// How long decisions that still wait may take to reach the brain.
+/// How long queued decisions may take to reach the brain.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
 
 /// How long calls that were cut off may take to write their records.
@@ -20,42 +20,40 @@ const RECORDS_GRACE: Duration = Duration::from_secs(2);
 /// How long a request or an answer that is on its way may take when the server stops.
 const REQUEST_GRACE: Duration = Duration::from_secs(1);
 
-/// A port that cannot be listened on, or a server that broke.
+/// Why a server did not start, or ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The port is taken or not allowed.
     #[error("cannot listen on {address}: {reason}; free the port, or set {variable} to another")]
     Listen {
-        /// The address.
         address: SocketAddr,
-        /// The variable that sets it.
+        /// The environment variable that sets the port.
         variable: &'static str,
-        /// Why.
         reason: std::io::Error,
     },
-    /// Accepting or signals failed.
-    #[error("the server ended: {0}")]
+    /// Accepting connections or handling signals failed.
+    #[error("the server failed: {0}")]
     Ended(std::io::Error),
 }
 
-/// Listens on an address.
+/// Listens on an address. `variable` is the one that sets the port, for the error.
 ///
 /// # Errors
-/// The address and the variable that sets its port.
+/// The port is taken or not allowed.
 pub async fn listen(bind: IpAddr, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {
     let address = SocketAddr::new(bind, port);
     TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, variable, reason })
 }
 
-/// Serves both ports until a signal ends it, then delivers the decisions that still wait.
+/// Serves both ports until a signal ends it, then delivers the queued decisions.
 ///
 /// # Errors
-/// The server broke.
+/// Accepting connections or handling signals failed.
 pub async fn serve(data_plane: Arc<DataPlane>, mcp: TcpListener, admin_port: TcpListener) -> Result<(), ServeError> {
     let shutdown = data_plane.shutdown.clone();
     let config = Arc::clone(&data_plane.config);
     let signals = tokio::spawn(shutdown.clone().on_signals(move || config.active().table.total_timeout));
-    // The admin port answers until the last call has: the operator and the kubelet look at it meanwhile.
+    // The admin port answers until the last call has ended: the operator and the kubelet poll it meanwhile.
     let admin = tokio::spawn(until(admin_port, admin::app(Arc::clone(&data_plane)), shutdown.stopped.clone()));
     let ended = tokio::select! {
         ended = until_stopped(mcp, http::app(&data_plane), &shutdown) => ended,
@@ -63,18 +61,18 @@ pub async fn serve(data_plane: Arc<DataPlane>, mcp: TcpListener, admin_port: Tcp
     };
     // A call that was cut off writes its record while it ends.
     if tokio::time::timeout(RECORDS_GRACE, data_plane.idle()).await.is_err() {
-        tracing::warn!("calls that did not end in time have no record");
+        tracing::warn!("some calls did not end in time and have no record");
     }
     data_plane.decision_log.flush(FLUSH_GRACE).await;
     shutdown.stopped.cancel();
-    // Whoever still looks at the admin port sees the process end.
+    // A client that still polls the admin port sees the process end.
     admin.abort();
     ended.map_err(ServeError::Ended)?;
     signals.await.map_err(std::io::Error::other).and_then(|ended| ended).map_err(ServeError::Ended)
 }
 
 /// Waits until the server is stopping, requests on their way have had a moment to arrive, and no call is in flight: a
-/// connection that is merely open, or a half-sent request, does not hold the end up.
+/// connection that is merely open, or a half-sent request, does not delay the end.
 async fn unneeded(data_plane: &DataPlane) {
     data_plane.shutdown.stopping.cancelled().await;
     tokio::time::sleep(REQUEST_GRACE).await;
@@ -83,11 +81,11 @@ async fn unneeded(data_plane: &DataPlane) {
     tokio::time::sleep(REQUEST_GRACE).await;
 }
 
-/// Serves a router through the phases of the end. Connections that outlive the hard stop, a half-sent request perhaps,
-/// are left to the process's end.
+/// Serves a router until the end of shutdown. Connections that outlive the hard stop, such as a half-sent request, end
+/// with the process.
 ///
 /// # Errors
-/// Accepting failed.
+/// Accepting connections failed.
 pub async fn until_stopped(listener: TcpListener, app: Router, shutdown: &Shutdown) -> std::io::Result<()> {
     tokio::select! {
         ended = until(listener, app, shutdown.stopping.clone()) => ended,
@@ -98,7 +96,7 @@ pub async fn until_stopped(listener: TcpListener, app: Router, shutdown: &Shutdo
 /// Serves a router until the token is cancelled and what is in flight has been answered.
 ///
 /// # Errors
-/// Accepting failed.
+/// Accepting connections failed.
 pub async fn until(listener: TcpListener, app: Router, stop: CancellationToken) -> std::io::Result<()> {
     axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -1,4 +1,4 @@
-//! How the process runs: what it was told by its environment and its command line.
+//! How the process runs: settings from its environment and its command line.
 
 pub mod environment;
 mod prompts;
@@ -16,7 +16,7 @@ use crate::{
     secrets::{self, SecretSource},
 };
 
-/// Port of the admin endpoint unless `ROUTING_ADMIN_PORT` says another.
+/// Port of the admin endpoint unless `ROUTING_ADMIN_PORT` sets another.
 pub const DEFAULT_ADMIN_PORT: u16 = 3211;
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
@@ -26,25 +26,23 @@ pub type Variables = BTreeMap<String, String>;
 /// How the data plane runs.
 #[derive(Debug)]
 pub struct Settings {
-    /// Address of both ports.
+    /// Address that both ports listen on.
     pub bind: IpAddr,
-    /// Port of `/mcp`; none: what the policy says.
+    /// Port of `/mcp` and `/healthz`; none: the policy's `service.port`.
     pub port: Option<u16>,
     /// Port of the admin endpoint.
     pub admin_port: u16,
-    /// Where the policy comes from.
     pub source: PolicySource,
-    /// Where secrets come from.
     pub secrets: SecretSource,
-    /// The built-in skills' prompts.
+    /// Texts of the built-in skills' prompts: from files, or compiled in.
     pub prompts: BuiltinPrompts,
-    /// Folders below which files may be read.
+    /// Folders below which callers' files may be read; none: no file is read.
     pub workspace_roots: Vec<PathBuf>,
-    /// Variables of the policy that are set although there is a policy file.
+    /// Variables that describe a policy and are set although there is a policy file.
     pub policy_variables: Vec<String>,
 }
 
-/// Settings that cannot be used: one line each.
+/// Settings that cannot be used: one line per setting.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.join("\n"))]
 pub struct SettingsError(pub Vec<String>);

@@ -1,35 +1,35 @@
-//! How the process ends: it goes on serving while it is taken out of rotation, answers what is in flight, then stops.
+//! How the process ends: it continues to serve while it is taken out of rotation, answers calls in flight, then stops.
 
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long the endpoint goes on accepting after SIGTERM: its removal from Services takes that long to arrive everywhere.
+/// How long calls are still accepted after SIGTERM: the removal from Services takes that long to reach every node.
 const LAME_DUCK: Duration = Duration::from_secs(10);
-/// How long cut-off calls have to answer.
+/// How long calls that are cut off have to answer.
 const HARD_STOP_GRACE: Duration = Duration::from_secs(2);
 
-/// The phases of the end, each a token that is cancelled when it begins.
+/// The phases of shutdown, each a token that is cancelled when the phase begins.
 #[derive(Clone, Default)]
 pub struct Shutdown {
     /// Every answer carries `Connection: close`; calls are still accepted.
     pub draining: CancellationToken,
-    /// No new connection; subscriptions end; calls in flight go on.
+    /// No new connections; subscriptions end; calls in flight continue.
     pub stopping: CancellationToken,
     /// Calls in flight are cut off.
     pub hard_stop: CancellationToken,
-    /// The servers are gone.
+    /// The servers have ended.
     pub stopped: CancellationToken,
 }
 
 impl Shutdown {
-    /// Waits for a signal and goes through the phases. SIGTERM drains first; SIGINT, from a terminal, does not, and a
-    /// second signal skips what is left of a phase. Calls in flight have `in_flight_grace`, asked for
-    /// when it begins: the config may have changed since the start.
+    /// Waits for a signal and goes through the phases. SIGTERM drains first; SIGINT, from a terminal, does not. A
+    /// second signal skips the rest of a phase. Calls in flight have `in_flight_grace`, which is computed when that
+    /// phase begins: the config may have changed since the start.
     ///
     /// # Errors
-    /// Signals cannot be handled here.
+    /// Signal handlers cannot be installed.
     pub async fn on_signals(self, in_flight_grace: impl Fn() -> Duration) -> std::io::Result<()> {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let drain = tokio::select! {
@@ -41,11 +41,11 @@ impl Shutdown {
         if drain {
             tracing::info!(
                 seconds = LAME_DUCK.as_secs(),
-                "SIGTERM: still accepting while the endpoint is removed elsewhere"
+                "SIGTERM: still accepting calls while the endpoint is taken out of rotation"
             );
             wait(LAME_DUCK, &mut terminate, &mut interrupt, &self.stopped).await;
         }
-        tracing::info!("stopping: answering what is in flight");
+        tracing::info!("stopping: answering calls in flight");
         self.stopping.cancel();
         wait(in_flight_grace(), &mut terminate, &mut interrupt, &self.stopped).await;
         self.hard_stop.cancel();

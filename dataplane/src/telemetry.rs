@@ -1,4 +1,4 @@
-//! Logs: `RUST_LOG` says which, `ROUTING_LOG_FORMAT=json` in which form.
+//! Logs: `RUST_LOG` selects the lines, `ROUTING_LOG_FORMAT` their format, `text` or `json`.
 
 use std::{io::IsTerminal, sync::OnceLock};
 
@@ -7,7 +7,7 @@ use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGua
 use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 const DEFAULT_FILTER: &str = "info";
-/// Lines that wait while standard error is not read; further ones are dropped.
+/// Lines that are buffered while standard error is not read; further ones are dropped.
 const LINES_BUFFERED: usize = 10_000;
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
@@ -34,7 +34,7 @@ pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<LogGuard, Vec
         (Ok(filter), Ok(json)) => (filter, json),
         (filter, json) => return Err(filter.err().into_iter().chain(json.err()).collect()),
     };
-    // A reader that does not read costs lines, not calls.
+    // If nobody reads standard error, lines are lost, but no call waits.
     let writer = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_BUFFERED);
     let (writer, guard) = writer.finish(std::io::stderr());
     // Set once: a process has one log.
@@ -54,8 +54,8 @@ pub struct LogGuard {
     _worker: WorkerGuard,
 }
 
-/// Whatever `RUST_LOG` says: below WARN rmcp logs requests with their arguments, and those are prompts. Its `service`
-/// also calls each caller that goes away an error.
+/// Applies whatever `RUST_LOG` selects: below WARN, rmcp logs requests with their arguments, which are prompts. Its
+/// `service` module also logs an error for each caller that disconnects.
 fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let target = metadata.target();
     !target.starts_with("rmcp") || (*metadata.level() <= Level::WARN && !target.starts_with("rmcp::service"))

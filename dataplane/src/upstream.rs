@@ -22,13 +22,13 @@ const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The two texts of a model call.
 #[derive(Clone)]
 pub struct Prompt {
-    /// What the model is to be.
+    /// The system message: what the model should be.
     pub system: String,
-    /// What it is to do.
+    /// The user message: what the model should do.
     pub user: String,
 }
 
-/// A model with the client that reaches it and the key that it asks for.
+/// A model with the HTTP client and the key for its calls.
 #[derive(Clone)]
 pub struct Model {
     target: ModelTarget,
@@ -36,19 +36,19 @@ pub struct Model {
     client: Client,
 }
 
-/// A model that cannot be called.
+/// Why a model cannot be called.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// The CA bundle is no PEM.
-    #[error("holds no certificate that TLS can use; it must be PEM: -----BEGIN CERTIFICATE----- and so on")]
+    /// The CA bundle holds no usable certificate.
+    #[error("holds no certificate that TLS can use; it must be PEM with -----BEGIN CERTIFICATE----- lines")]
     CaBundle,
-    /// The client cannot be built.
+    /// Only without a CA bundle: with one, every error of the client is `CaBundle`.
     #[error("the HTTP client cannot be built")]
     Client(#[source] reqwest::Error),
 }
 
 impl Model {
-    /// Prepares a model for calls. A key that cannot stand in a header counts as none: `secrets` reports it.
+    /// Prepares a model for calls. A key that an HTTP header cannot carry counts as none; `secrets` reports it.
     ///
     /// # Errors
     /// The CA bundle is unusable.
@@ -57,16 +57,16 @@ impl Model {
         Ok(Self { authorization: key.and_then(bearer), target, client })
     }
 
-    /// What is called.
+    /// The model as the policy describes it.
     #[must_use]
     pub fn target(&self) -> &ModelTarget {
         &self.target
     }
 
-    /// Asks the model, for at most `budget`.
+    /// Calls the model and waits for at most `budget`.
     ///
     /// # Errors
-    /// Whatever keeps an answer from being one; never with a text of the prompt or of the endpoint.
+    /// There is no usable answer; the error never contains a text of the prompt or of the endpoint.
     pub async fn ask(&self, prompt: &Prompt, budget: Duration) -> Result<Answer, AttemptError> {
         let asked = Instant::now();
         match tokio::time::timeout(budget, self.exchange(prompt)).await {
@@ -98,7 +98,7 @@ impl Model {
 /// Checks that a CA bundle can be used.
 ///
 /// # Errors
-/// It cannot.
+/// It holds no usable certificate.
 pub fn check_ca_bundle(pem: &str) -> Result<(), ModelError> {
     client(Some(pem)).map(drop)
 }
@@ -110,11 +110,11 @@ fn client(ca_bundle: Option<&str>) -> Result<Client, ModelError> {
     if certificates.is_empty() {
         return Err(ModelError::CaBundle);
     }
-    // What is no certificate inside of the PEM is found out only when the client is built.
+    // PEM whose content is not a certificate is detected only when the client is built.
     http_client::build(certificates).map_err(|_| ModelError::CaBundle)
 }
 
-/// `Authorization: Bearer …`, marked as sensitive; none when the secret has bytes that no header can have.
+/// `Authorization: Bearer …`, marked as sensitive; none if the secret has bytes that a header cannot carry.
 #[must_use]
 pub fn bearer(secret: &SecretString) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret())).ok()?;
@@ -133,7 +133,7 @@ fn request_body(model: &str, parameters: &Map<String, Value>, prompt: &Prompt) -
     body.to_string()
 }
 
-/// A header's value, if it is short printable text.
+/// The first 200 characters of a header's value, escaped; none if the value is not text.
 fn short_header(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     Some(crds::field_error::printable(value, 200))

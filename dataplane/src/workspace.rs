@@ -1,7 +1,7 @@
 //! Reads the files that a caller names, below the configured roots and nowhere else.
 //!
-//! Opening goes through a directory handle that cannot be left, neither by `..` nor by a symbolic link, whatever is
-//! swapped underneath meanwhile. A file that cannot be read is named in the prompt with the reason; it is no error.
+//! Files are opened through a directory handle that neither `..` nor a symbolic link can leave, even if files are
+//! swapped meanwhile. A file that cannot be read is named in the prompt with the reason; this is not an error.
 
 use std::{
     io::Read,
@@ -13,9 +13,9 @@ use crds::{field_error::printable, template::FileMaterial};
 
 /// Largest file, in bytes.
 const FILE_MAX_BYTES: u64 = 256 * 1024;
-/// Most bytes of all files of one call.
+/// Largest size of all files of one call together, in bytes.
 const TOTAL_MAX_BYTES: usize = 1024 * 1024;
-/// Most files of one call; those after it are named as left out.
+/// Files that are read for one call, at most; further ones are named as left out.
 const FILES_MAX: usize = 64;
 /// Longest path that is shown, in characters.
 const PATH_SHOWN: usize = 1024;
@@ -41,7 +41,7 @@ impl Workspace {
             let content = if i < FILES_MAX {
                 self.read_one(project_root, path, left)
             } else {
-                Err(format!("only {FILES_MAX} files are read"))
+                Err(format!("only the first {FILES_MAX} files are read"))
             };
             left -= content.as_ref().map_or(0, String::len);
             match content {
@@ -61,12 +61,12 @@ impl Workspace {
         }
         let absolute = Path::new(project_root).join(path);
         if absolute.components().any(|part| part == Component::ParentDir) {
-            return Err("the path has .. in it".into());
+            return Err("the path contains ..".into());
         }
         let absolute = lexically_normal(&absolute);
         let Some((root, below)) = self.roots.iter().find_map(|root| Some((root, absolute.strip_prefix(root).ok()?)))
         else {
-            return Err("the path is outside of this server's workspaces".into());
+            return Err("the path is outside this server's workspaces".into());
         };
         let text = read_below(root, below)?;
         if text.len() > left {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_files_below_a_root_are_read_and_each_other_is_named_with_its_reason() {
+    fn only_files_below_a_root_are_read_and_all_others_are_named_with_a_reason() {
         let outside = tempfile::tempdir().expect("a folder");
         fs::write(outside.path().join("secret.txt"), "canary").expect("a file");
         let folder = tempfile::tempdir().expect("a folder");
@@ -139,10 +139,10 @@ mod tests {
             ("nowhere.rs", Err("there is no such file")),
             ("deep", Err("it is not a file")),
             ("pipe", Err("it is not a file")),
-            ("../src/main.rs", Err("the path has .. in it")),
-            ("deep/../../../etc/passwd", Err("the path has .. in it")),
-            ("/etc/passwd", Err("the path is outside of this server's workspaces")),
-            (secret.as_str(), Err("the path is outside of this server's workspaces")),
+            ("../src/main.rs", Err("the path contains ..")),
+            ("deep/../../../etc/passwd", Err("the path contains ..")),
+            ("/etc/passwd", Err("the path is outside this server's workspaces")),
+            (secret.as_str(), Err("the path is outside this server's workspaces")),
             ("escape.txt", Err("the server may not read it, or a link leads out of the workspace")),
             ("out/secret.txt", Err("the server may not read it, or a link leads out of the workspace")),
             ("latin1.txt", Err("it is not UTF-8 text")),
@@ -173,6 +173,6 @@ mod tests {
         let read = Workspace::new(vec![folder.path().to_path_buf()]).read(&folder.path().display().to_string(), &files);
         assert_eq!(read.iter().filter(|file| file.content.is_some()).count(), 63);
         assert!(read[4].error.as_ref().is_some_and(|error| error.contains("together")));
-        assert!(read[64].error.as_ref().is_some_and(|error| error.contains("only 64 files")));
+        assert!(read[64].error.as_ref().is_some_and(|error| error.contains("only the first 64 files")));
     }
 }

@@ -1,4 +1,4 @@
-//! One model call with its record. The record is written whatever happens, also when the caller goes away.
+//! One model call with its record. The record is written whatever happens, even if the caller disconnects.
 
 use std::time::{Duration, Instant};
 
@@ -73,7 +73,7 @@ impl<'a> Attempt<'a> {
         let budget = self.budget();
         let Self { call, plan, model, record } = self;
         let (skill, decision) = (&record.skill, record.decision.as_str());
-        // Nobody listens when the caller asked for no progress.
+        // Fails only if nobody listens: progress is optional.
         let _ = call.activity.send(format!(
             "{skill}: stage {} of {}, {decision} ({})",
             plan.stage + 1,
@@ -85,7 +85,7 @@ impl<'a> Attempt<'a> {
         (pending.finish(&result), result.map(|answer| answer.text))
     }
 
-    /// The time of this attempt: a local one leaves Claude its share.
+    /// The time for this attempt; a local one leaves time for a fallback to Claude.
     fn budget(&self) -> Duration {
         let left = self.plan.deadline.saturating_duration_since(Instant::now());
         let own = self.model.target().timeout.unwrap_or(left);
@@ -99,7 +99,7 @@ impl<'a> Attempt<'a> {
     }
 }
 
-/// A record of an attempt that has not ended yet. Dropped before it ends, it says that the caller went away.
+/// The record of an attempt in flight. Dropped before the attempt ends, it is written with the error `cancelled`.
 struct PendingRecord<'a> {
     call: &'a Call,
     plan: &'a Plan,
@@ -109,7 +109,7 @@ struct PendingRecord<'a> {
 
 impl PendingRecord<'_> {
     fn finish(mut self, result: &Result<Answer, AttemptError>) -> DecisionRecord {
-        // Set when made, and taken only here or in `drop`, which comes after.
+        // Set on creation, and taken only here or in `drop`, which runs later.
         let mut record = self.record.take().expect("a pending record is finished once");
         match result {
             Ok(answer) => {

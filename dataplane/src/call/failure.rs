@@ -1,4 +1,4 @@
-//! Why a call has no answer. Shown to the caller as a tool error; never with text of the prompt.
+//! Why a call has no answer. Shown to the caller as a tool error; it never contains text of the prompt.
 
 use crds::template::TemplateError;
 
@@ -9,20 +9,18 @@ use crate::{decide::Decision, upstream::AttemptError};
 pub enum CallFailure {
     /// A stage's prompt could not be rendered.
     Prompt {
-        /// The skill.
         skill: String,
-        /// The stage, from 0.
+        /// Counted from 0.
         stage: usize,
-        /// Where and why.
+        /// The template's line, and what is wrong there.
         source: TemplateError,
     },
-    /// The models gave none.
+    /// Every attempt failed.
     Models {
-        /// The skill.
         skill: String,
-        /// Every attempt: where it went, which model, what came.
+        /// In order: the decision, the model's name, the error.
         attempts: Vec<(Decision, String, AttemptError)>,
-        /// The policy forbids Claude for this skill's local errors.
+        /// The policy forbids a fallback to Claude for this skill.
         kept_local: bool,
     },
     /// The skill has no stage.
@@ -35,7 +33,7 @@ impl std::fmt::Display for CallFailure {
             Self::Prompt { skill, stage, source } => {
                 write!(
                     f,
-                    "{skill}: the prompt of stage {} could not be rendered: {source}; the policy's stages[{stage}].user needs mending",
+                    "{skill}: the prompt of stage {} could not be rendered: {source}; fix its stages[{stage}].user in the policy",
                     stage + 1
                 )
             }

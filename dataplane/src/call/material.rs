@@ -1,5 +1,5 @@
-//! What a call's prompts are filled with beside its arguments: files and the session's entries. Read only for skills
-//! whose templates use them, and never a reason to fail.
+//! What fills a call's prompts in addition to its arguments: files and the session's entries. They are read only for
+//! skills whose templates use them; if they cannot be read, the call still continues.
 
 use std::{sync::Arc, time::Duration};
 
@@ -38,13 +38,13 @@ async fn files(call: &Call) -> Vec<FileMaterial> {
     });
     match tokio::time::timeout(FILES_TIMEOUT, read).await {
         Ok(Ok(files)) => files,
-        // A workspace may lie on a disk that hangs.
+        // A workspace may be on a disk that hangs.
         _ => named.iter().map(|path| unreadable(path, "it could not be read in time".into())).collect(),
     }
 }
 
 async fn session(call: &Call) -> Vec<Value> {
-    // `_routing` and its like hold what other callers did.
+    // Sessions such as `_routing` hold what other callers did.
     let own = call.session().filter(|session| !session.starts_with('_'));
     let (Some(brain), Some(session)) = (&call.active.brain, own) else { return vec![] };
     match brain.session(session).await {

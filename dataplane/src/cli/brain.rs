@@ -11,7 +11,7 @@ use crate::{
     shutdown::Shutdown,
 };
 
-/// How long requests in flight have; each is a write or a short read.
+/// How long requests in flight may take after a signal; each is a write or a short read.
 const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
@@ -19,7 +19,7 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     let store = open(&settings).await?;
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT").await?;
     if settings.token.is_none() {
-        tracing::warn!("BRAIN_TOKEN is not set: whoever reaches the port can report outcomes, and so steer routes");
+        tracing::warn!("BRAIN_TOKEN is not set: anyone who reaches the port can report outcomes, and so steer routes");
     }
     tracing::info!(bind = %settings.bind, port = settings.port, database = %settings.database.0.display(), "the brain is listening");
     let shutdown = Shutdown::default();

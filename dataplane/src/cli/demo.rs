@@ -18,7 +18,7 @@ use crate::{
 };
 
 const LOOPBACK: &str = "127.0.0.1";
-/// How long the brain and the stand-in models have to end.
+/// How long the brain and the stand-in models may take to stop.
 const PART_GRACE: Duration = Duration::from_secs(2);
 
 /// Addresses that the demo serves, for its greeting.
@@ -33,12 +33,12 @@ struct Addresses {
 
 pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let mut variables = variables.clone();
-    // The demo is for this machine: whoever wants others to reach it says so.
+    // The demo is for this machine only, unless a variable sets another address.
     for bind in ["ROUTING_BIND", "BRAIN_BIND"] {
         default(&mut variables, bind, LOOPBACK);
     }
     if super::set(&variables, "ROUTING_POLICY_FILE").is_some() {
-        tracing::warn!("ROUTING_POLICY_FILE is set and does not count in the demo; run `routing serve --policy FILE`");
+        tracing::warn!("the demo ignores ROUTING_POLICY_FILE; to run that policy, use `routing serve --policy FILE`");
     }
     let end = CancellationToken::new();
     let (store, brain_address, brain_server) = start_brain(&variables, args.with_examples, &end).await?;
@@ -60,15 +60,15 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
         stand_in: stand_in.is_some(),
     });
     let served = server::serve(data_plane, mcp, admin).await;
-    // Only now: the last decisions went to the brain while the data plane ended.
+    // Only now: while the data plane stopped, it sent its last decisions to the brain.
     end.cancel();
     for server in std::iter::once(brain_server).chain(stand_in) {
-        // A connection that somebody keeps open does not hold the end up.
+        // A connection that a client keeps open must not delay the end.
         match tokio::time::timeout(PART_GRACE, server).await {
             Ok(ended) => {
                 ended.map_err(std::io::Error::other).and_then(|ended| ended).map_err(server::ServeError::Ended)?
             }
-            Err(_) => tracing::debug!("a part of the demo was left to the process's end"),
+            Err(_) => tracing::debug!("a part of the demo did not stop in time; it ends with the process"),
         }
     }
     store.close().await;
@@ -95,19 +95,18 @@ async fn start_brain(
     Ok((store, reachable(settings.bind, settings.port), server))
 }
 
-/// The address under which this machine reaches what listens there.
+/// The URL at which this machine reaches a listener.
 fn reachable(bind: IpAddr, port: u16) -> String {
     let host = if bind.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { bind };
     format!("http://{}", SocketAddr::new(host, port))
 }
 
-/// Without an upstream, two stand-in models on a free port of this machine.
+/// Without LITELLM_BASE_URL, starts two stand-in models on a free port of this machine.
 async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> Result<Option<Server>, CliError> {
     if super::set(variables, "LITELLM_BASE_URL").is_some() {
         return Ok(None);
     }
-    let failed =
-        |e: std::io::Error| CliError::Message(format!("the stand-in models cannot listen on {LOOPBACK}: {e}"));
+    let failed = |e: std::io::Error| CliError::Message(format!("the stand-in models cannot listen on {LOOPBACK}: {e}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     variables.insert("LITELLM_BASE_URL".into(), format!("http://{address}"));
@@ -123,7 +122,7 @@ fn default(variables: &mut Variables, name: &str, value: &str) {
     }
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for the shell if necessary.
 fn quoted(word: &str) -> String {
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
     if plain { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
@@ -136,9 +135,9 @@ fn greet(addresses: &Addresses) {
     let binary = std::env::current_exe().map_or_else(|_| "routing".into(), |path| quoted(&path.display().to_string()));
     let brain_token = if *brain_token { "BRAIN_TOKEN=\"$BRAIN_TOKEN\" " } else { "" };
     let models = if *stand_in {
-        "two stand-ins, demo-local and demo-claude: no language model runs. Set LITELLM_BASE_URL for real ones"
+        "two stand-ins, demo-local and demo-claude: no language model runs; set LITELLM_BASE_URL for real ones"
     } else {
-        "those of LITELLM_BASE_URL"
+        "those at LITELLM_BASE_URL"
     };
     println!(
         r#"
@@ -149,13 +148,13 @@ routing is serving on this machine.
   status   {admin}/status
   models   {models}
 
-A call:
+Call a skill:
   curl -s {mcp} -H 'Content-Type: application/json'{token} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"debug","arguments":{{"project_root":"/tmp","problem":"It panics on an empty file."}}}}}}'
 
-For Claude Code:
+Add it to Claude Code:
   claude mcp add --transport http routing {mcp}{claude_token}
 
-How it turned out (the next calls of the skill go by this):
+Report how it turned out (this decides where the skill's next calls go):
   {brain_token}{binary} outcome debug pass --brain-url {brain}
 
 Ctrl-C ends it.

@@ -32,7 +32,7 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
         if let BrainError::Refused { reason } = error {
             return CliError::Message(format!("the outcome was not reported: the brain at {shown} refused it: {reason}"));
         }
-        CliError::Message(format!("the outcome was not reported: the brain at {shown} {error}; is it running, are --brain-url and BRAIN_TOKEN right?"))
+        CliError::Message(format!("the outcome was not reported: the brain at {shown} {error}; check that it is running, and check --brain-url and BRAIN_TOKEN"))
     })?;
     let id = answer.pointer("/result/structuredContent/id");
     match output {

@@ -19,7 +19,7 @@ use crate::{
 pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let policy = args.policy_file(variables);
     if policy.is_none() && args.configmaps.is_some() {
-        return Err(CliError::Message("--configmaps: counts only with a policy file; give one with --policy".into()));
+        return Err(CliError::Message("--configmaps: needs a policy file; give one with --policy".into()));
     }
     let settings = settings::read(variables, policy, args.configmaps)?;
     let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
@@ -34,19 +34,19 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// A policy file makes the variables of the policy void, except those that a secret of it may be read from.
+/// With a policy file, the variables that describe a policy are ignored, except those from which a secret is read.
 fn warn_of_void(policy_variables: &[String], table: &RoutingTable) {
     let is_secret = |name: &&String| table.secrets().any(|secret| secret.key == **name);
     let void: Vec<&str> = policy_variables.iter().filter(|name| !is_secret(name)).map(String::as_str).collect();
     if !void.is_empty() {
         tracing::warn!(
             void = void.join(", "),
-            "these variables are set and do not count, because there is a policy file"
+            "these variables are ignored, because there is a policy file; set their values there"
         );
     }
 }
 
-/// A data plane that runs its config and follows its files.
+/// Starts a data plane, which runs its config and follows its files.
 pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
     let metrics = Arc::new(Metrics::default());
     let client = super::http_client()?;

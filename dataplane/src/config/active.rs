@@ -1,4 +1,4 @@
-//! One generation of the running config: the table with its secrets and clients. Immutable; calls in flight keep theirs.
+//! One generation of the running config: the table with its secrets and clients. Immutable: a call keeps its own.
 
 use std::sync::Arc;
 
@@ -16,11 +16,11 @@ use crate::{
     upstream::{Model, ModelError},
 };
 
-/// Which document is running.
+/// Where the running policy came from.
 #[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Origin {
-    /// The environment's variables.
+    /// Environment variables; there is no policy file.
     Environment,
     /// The policy file.
     Policy,
@@ -28,35 +28,31 @@ pub enum Origin {
     LastGood,
 }
 
-/// A running config.
+/// A policy with everything that is needed to serve it.
 pub struct Active {
-    /// The compiled policy.
     pub table: Arc<RoutingTable>,
-    /// Which config it is.
+    /// Hash of the policy with the texts of its ConfigMaps; the values of secrets are not part of it.
     pub hash: String,
-    /// Where it came from.
     pub origin: Origin,
-    /// The local model.
     pub local: Model,
-    /// Claude.
     pub claude: Model,
-    /// The brain.
+    /// None: the policy has no brain. Kept across reloads that change neither its address nor its token.
     pub brain: Option<Arc<BrainClient>>,
-    /// Its pass rates.
+    /// The brain's pass rates. Kept across reloads that change neither the brain nor `spec.evidence`.
     pub evidence: Option<Arc<EvidenceCache>>,
-    /// Callers whose token is there.
+    /// Name and digest of each access token whose Secret exists.
     pub tokens: Vec<(String, TokenDigest)>,
-    /// The secrets, and which are missing.
+    /// Values of the secrets that the policy refers to, and which are missing.
     pub secrets: Secrets,
-    /// Fields that this version does not know.
+    /// Paths of fields that this version does not know.
     pub unknown_fields: Vec<String>,
 }
 
 impl Active {
-    /// Puts a candidate into service; what the previous generation knows about the same brain is kept.
+    /// Adds secrets and clients to a candidate; what the previous generation knows about the same brain is kept.
     ///
     /// # Errors
-    /// A CA bundle that is no certificate.
+    /// A CA bundle holds no usable certificate; the path is that of its model.
     pub fn new(
         candidate: Candidate,
         origin: Origin,
@@ -81,18 +77,17 @@ impl Active {
         Ok(Self { local, claude, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
     }
 
-    /// Whether a token is asked for and none is there: then nobody can call.
+    /// Whether the policy requires a token and none of its Secrets exists: then nobody can call.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         !self.table.access.tokens.is_empty() && self.tokens.is_empty()
     }
 }
 
-/// What outlives a config.
+/// What all generations of the config share.
 pub struct Shared {
-    /// The client for brains.
+    /// For requests to the brain.
     pub client: Client,
-    /// The process's metrics.
     pub metrics: Arc<Metrics>,
 }
 

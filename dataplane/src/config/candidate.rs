@@ -1,4 +1,4 @@
-//! A policy that was read and compiled, not yet running.
+//! A policy that was read and compiled but does not run yet.
 
 use std::{
     collections::HashSet,
@@ -21,8 +21,8 @@ use serde::Serialize;
 
 use crate::upstream;
 
-/// Set by the operator on the policies it renders: a field that this version does not know is then a warning, so that a
-/// newer operator and an older pod live side by side during an upgrade.
+/// Annotation that the operator sets on the policies it renders: a field that this version does not know is then only a
+/// warning, so that a newer operator and an older pod work together during an upgrade.
 const RENDERED: &str = "routing.hyperguild.io/rendered";
 /// File beside the policy with the last config that every replica ran.
 const LAST_GOOD: &str = "last-good.yaml";
@@ -30,22 +30,21 @@ const LAST_GOOD: &str = "last-good.yaml";
 /// What happens to fields that this version does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownFields {
-    /// The file is refused: a typing error must not silently do nothing.
+    /// The file is refused: a misspelt field must not be silently ignored.
     Refuse,
-    /// As above, but in a file that the operator rendered they are reported only.
+    /// As above, except in a file that the operator rendered: there they are only reported.
     WarnIfRendered,
 }
 
 /// Where a policy comes from.
 #[derive(Debug, Clone)]
 pub enum PolicySource {
-    /// The variables of the environment stand for a policy.
+    /// The policy that the environment variables describe.
     Environment(Box<RoutingPolicySpec>),
-    /// A file, and the folder that stands for ConfigMaps.
+    /// A policy file, and the folder with the ConfigMaps that it refers to.
     File {
-        /// The policy.
         path: PathBuf,
-        /// `<folder>/<name>/<key>`.
+        /// Holds `<name>/<key>`; without it, references to ConfigMaps are errors.
         config_maps: Option<PathBuf>,
     },
 }
@@ -53,30 +52,28 @@ pub enum PolicySource {
 /// A compiled policy.
 #[derive(Debug, Clone)]
 pub struct Candidate {
-    /// What it compiled to.
     pub table: Arc<RoutingTable>,
-    /// Which config it is.
+    /// Hash of the policy with the texts of its ConfigMaps.
     pub hash: String,
-    /// Fields that this version does not know.
+    /// Paths of fields that this version does not know; only in a file that the operator rendered.
     pub unknown_fields: Vec<String>,
 }
 
-/// Why a policy is not run: one problem or several, each with its place.
+/// Why a policy is refused: one problem or several, each with its place.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// The file.
+    /// Path of the file; `environment` without a file, `policy` if it was refused after it had been compiled.
     pub file: String,
-    /// What is wrong.
     pub problems: Vec<Problem>,
 }
 
 /// One thing wrong with a policy file.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Where in the file, if known.
+    /// Line and column in the file, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
-    /// What and how to mend it.
+    /// What is wrong and how to fix it.
     pub message: String,
 }
 
@@ -96,7 +93,7 @@ impl PolicySource {
     /// Reads and compiles the policy.
     ///
     /// # Errors
-    /// Everything wrong with it.
+    /// Everything that is wrong with it.
     pub fn read(&self, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
         match self {
             Self::Environment(spec) => from_environment(spec, prompts),
@@ -106,7 +103,7 @@ impl PolicySource {
         }
     }
 
-    /// Reads and compiles `last-good.yaml` beside the policy; none when there is no such file.
+    /// Reads and compiles `last-good.yaml` beside the policy; none if there is no such file.
     #[must_use]
     pub fn read_last_good(&self, prompts: &BuiltinPrompts) -> Option<Result<Candidate, Refusal>> {
         let Self::File { path, config_maps } = self else { return None };
@@ -129,7 +126,7 @@ fn from_environment(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Resul
 /// Reads and compiles one policy file.
 ///
 /// # Errors
-/// Everything wrong with it.
+/// Everything that is wrong with it.
 pub fn read_file(
     path: &Path,
     config_maps: Option<&Path>,
@@ -172,7 +169,7 @@ fn from_document(
             Some(table)
         }
         Err(invalid) => {
-            // A reference without a text is named already.
+            // A reference whose text could not be read is already reported.
             let named: HashSet<String> = errors.iter().map(|error| error.path.clone()).collect();
             errors.extend(invalid.0.into_iter().filter(|error| !named.contains(&error.path)));
             None
@@ -187,7 +184,7 @@ fn from_document(
     }
 }
 
-/// Fills in the texts of ConfigMaps, and gives the config's hash: the texts are part of the config.
+/// Fills in the texts of ConfigMaps and returns the config's hash; the texts are part of the config.
 fn resolve(spec: &mut RoutingPolicySpec, config_maps: Option<&Path>, hash: &str) -> Result<String, Vec<FieldError>> {
     let Some(folder) = config_maps else { return Ok(hash.to_string()) };
     let before = spec.clone();
@@ -199,7 +196,7 @@ fn resolve(spec: &mut RoutingPolicySpec, config_maps: Option<&Path>, hash: &str)
     Ok(config_hash(&serde_json::json!([hash, resolved])))
 }
 
-/// The CA bundles that hold no certificate; `crds` sees only that they are PEM.
+/// The CA bundles that hold no usable certificate; `crds` checks only that they are PEM.
 fn bad_ca_bundles(spec: &RoutingPolicySpec, table: &RoutingTable) -> Vec<FieldError> {
     let models = [("local", &spec.models.local, &table.local), ("claude", &spec.models.claude, &table.claude)];
     let mut errors = vec![];
@@ -221,7 +218,7 @@ fn located(text: &str, error: &FieldError) -> Problem {
 fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String, String> {
     let ConfigMapKeyRef { name, key } = reference;
     if !is_reference(name) || !is_reference(key) {
-        return Err("is no name and key of a ConfigMap".into());
+        return Err("is not a name and key of a ConfigMap".into());
     }
     let path = folder.join(name).join(key);
     read_bounded(&path).map_err(|e| format!("{}: {e}", path.display()))

@@ -1,4 +1,4 @@
-//! Starts a config, and replaces it when what it was made from changes. A config that cannot run never replaces one
+//! Starts a config, and replaces it when its policy or its secrets change. A config that cannot run never replaces one
 //! that does.
 
 use std::sync::{
@@ -22,22 +22,22 @@ use crate::{
     secrets::{MissingSecret, SecretSource, Secrets},
 };
 
-/// A config that is not run, and since when.
+/// A policy that was refused, and since when.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    /// One line a problem.
+    /// One line per problem.
     pub reason: String,
-    /// In milliseconds since 1970.
+    /// Milliseconds since 1970 (UTC).
     pub since_ms: u64,
 }
 
 /// Neither the policy nor the last good one can run.
 #[derive(Debug, thiserror::Error)]
-#[error("{policy}{}", last_good.as_ref().map(|r| format!("\nnor can the last good one run:\n{r}")).unwrap_or_default())]
+#[error("{policy}{}", last_good.as_ref().map(|r| format!("\nthe last good one fails, too:\n{r}")).unwrap_or_default())]
 pub struct StartError {
-    /// Why the policy cannot.
+    /// Why the policy cannot run.
     pub policy: Refusal,
-    /// Why the last good one cannot, if there is one.
+    /// Why the last good one cannot run either; none: there is no such file.
     pub last_good: Option<Refusal>,
 }
 
@@ -49,16 +49,16 @@ pub struct Config {
     shared: Shared,
     active: ArcSwap<Active>,
     refused: ArcSwapOption<Refused>,
-    /// Secrets that the newest config waits for.
+    /// Secrets that the latest policy waits for.
     awaited: ArcSwap<Vec<MissingSecret>>,
-    /// A config had all its secrets once.
+    /// Whether any config has had all its secrets.
     was_whole: AtomicBool,
     tools_revision: watch::Sender<u64>,
     reloading: Mutex<()>,
 }
 
 impl Config {
-    /// Reads and starts the config; when the policy is refused, the last good one beside it.
+    /// Reads and starts the policy or, if it is refused, the last good one beside it.
     ///
     /// # Errors
     /// Neither can run.
@@ -103,26 +103,26 @@ impl Config {
         })
     }
 
-    /// What runs now.
+    /// The config in force.
     #[must_use]
     pub fn active(&self) -> Arc<Active> {
         self.active.load_full()
     }
 
-    /// What does not run, if anything.
+    /// The latest policy, if it was refused.
     #[must_use]
     pub fn refused(&self) -> Option<Arc<Refused>> {
         self.refused.load_full()
     }
 
-    /// The secrets without which the newest config is not put in force; what ran before it keeps running.
+    /// The secrets that the latest policy waits for; until they exist, the config before it stays in force.
     #[must_use]
     pub fn awaited(&self) -> Arc<Vec<MissingSecret>> {
         self.awaited.load_full()
     }
 
-    /// Whether callers are to be sent here: not before all secrets were there once, so that a new pod which misses one does
-    /// not take the place of an old one that has what it needs. Once it was ready it stays so.
+    /// Whether calls should be sent here: not before all secrets have existed once, so that a new pod that lacks one
+    /// does not replace an old pod that has them all. Once ready, it stays ready.
     ///
     /// # Errors
     /// The secrets that are missing.
@@ -139,19 +139,18 @@ impl Config {
         self.tools_revision.subscribe()
     }
 
-    /// What is counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
     }
 
-    /// The source, for the watcher.
+    /// Where the policy and its secrets are read from, for the watcher.
     #[must_use]
     pub fn source(&self) -> (&PolicySource, &SecretSource) {
         (&self.source, &self.secrets)
     }
 
-    /// Looks at policy and secrets again, and puts what changed into service.
+    /// Reads the policy and its secrets again, and puts changes in force.
     pub fn reload(&self) {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.active();
@@ -171,7 +170,7 @@ impl Config {
 
     fn replace(&self, candidate: Candidate, running: &Active) {
         let secrets = self.secrets.read(candidate.table.secrets());
-        // A pod that was made before the policy referred to a Secret does not have it mounted; another pod is on its way.
+        // A pod created before the policy referred to a Secret does not have it mounted; the pod that replaces it has.
         let awaited = secrets.missing_beside(&running.secrets);
         let waits = !awaited.is_empty();
         self.wait_for(awaited);
@@ -226,7 +225,7 @@ impl Config {
             return;
         }
         for secret in &secrets {
-            tracing::warn!(%secret, "the changed policy waits for a secret; what ran keeps running");
+            tracing::warn!(%secret, "the changed policy waits for a secret; the running config stays in force");
         }
         self.awaited.store(Arc::new(secrets));
     }
@@ -236,7 +235,7 @@ impl Config {
         if self.refused.load().as_ref().is_some_and(|known| known.reason == reason) {
             return;
         }
-        tracing::error!(reason, "the changed policy is refused; what ran keeps running");
+        tracing::error!(reason, "the changed policy is refused; the running config stays in force");
         self.shared.metrics.reload("refused");
         self.refused.store(Some(Arc::new(refused_now(refusal))));
     }
@@ -248,7 +247,7 @@ impl Config {
     }
 }
 
-/// Where a policy that is read from this source comes from.
+/// The origin of a policy that is read from this source.
 fn origin_of(source: &PolicySource) -> Origin {
     match source {
         PolicySource::Environment(_) => Origin::Environment,
@@ -285,6 +284,6 @@ fn report(active: &Active) {
         );
     }
     if active.table.access.tokens.is_empty() {
-        tracing::warn!("no access token is configured: whoever reaches the port can call");
+        tracing::warn!("no access token is configured: anyone who reaches the port can call");
     }
 }

@@ -1,7 +1,7 @@
 //! Follows the policy and the secrets on disk.
 //!
-//! File events make a change effective at once; a look every few seconds catches what they miss: a folder that came
-//! later, a link whose target lies elsewhere, a file system without events.
+//! With file events a change takes effect at once; a check every few seconds catches what they miss: a folder created
+//! later, a link whose target is elsewhere, a file system without events.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Config, PolicySource};
 
-/// How long events must be quiet before a look: one write makes several.
+/// How long no event must arrive before a check: one write causes several.
 const QUIET: Duration = Duration::from_millis(50);
-/// Time between looks without an event.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// Time between checks without an event.
+const CHECK_EVERY: Duration = Duration::from_secs(5);
 
 /// Reloads the config whenever its files change, until `stop`.
 pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
@@ -32,22 +32,22 @@ pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
                 settle(&mut events).await;
                 "event"
             }
-            () = tokio::time::sleep(LOOK_EVERY) => "timer",
+            () = tokio::time::sleep(CHECK_EVERY) => "timer",
         };
-        config.metrics().config_look(kind);
+        config.metrics().config_check(kind);
         let config = Arc::clone(&config);
         // Reading and compiling block for milliseconds; calls must not wait for them.
         if let Err(error) = tokio::task::spawn_blocking(move || config.reload()).await {
-            tracing::error!(%error, "a reload ended abnormally; what ran keeps running");
+            tracing::error!(%error, "a reload ended abnormally; the running config stays in force");
         }
     }
 }
 
-/// Waits until events are quiet, but not for ever: a folder that something writes to all the time is looked at, too.
+/// Waits until no more events arrive, but not forever: a folder that is written to all the time is checked, too.
 async fn settle(events: &mut mpsc::Receiver<()>) {
     let quiet = async { while tokio::time::timeout(QUIET, events.recv()).await.is_ok_and(|event| event.is_some()) {} };
-    // Either way it is time to look.
-    let _ = tokio::time::timeout(LOOK_EVERY, quiet).await;
+    // Either way it is time for a check.
+    let _ = tokio::time::timeout(CHECK_EVERY, quiet).await;
 }
 
 fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
@@ -59,7 +59,7 @@ fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher
     let changed = move |event: notify::Result<notify::Event>| {
         let matters = |path: &PathBuf| path.parent() != parent.as_deref() || concerns(path, policy.as_deref());
         if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(matters)) {
-            // One event in the channel is enough: it stands for all that wait behind it.
+            // One event in the channel is enough: it stands for all later ones.
             let _ = sender.try_send(());
         }
     };
@@ -69,22 +69,22 @@ fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher
         }
         Ok(watcher)
     });
-    started.inspect_err(|error| tracing::warn!(%error, "no file events; changes are noticed within 5 s")).ok()
+    started.inspect_err(|error| tracing::warn!(%error, "file events are unavailable; files are checked every 5 s")).ok()
 }
 
-/// Whether a change in the policy's folder can concern it: the file itself, or one of the links through which the
-/// kubelet swaps a volume. Other files there, a log perhaps, are none of our business.
+/// Whether a change in the policy's folder can concern the policy: a change of the file itself, or of one of the links
+/// through which the kubelet swaps a volume. Other files there, such as a log, do not matter.
 fn concerns(path: &Path, policy: Option<&OsStr>) -> bool {
     path.file_name().is_some_and(|name| Some(name) == policy || name.as_encoded_bytes().starts_with(b".."))
 }
 
-/// The policy's own folder, absolute as events name it.
+/// The policy's own folder as an absolute path, like the paths in events.
 fn policy_folder(config: &Config) -> Option<PathBuf> {
     let PolicySource::File { path, .. } = config.source().0 else { return None };
     std::path::absolute(path).ok()?.parent().map(PathBuf::from)
 }
 
-/// The folders to follow. Never the files themselves: an editor or the kubelet replaces them.
+/// The folders to watch. Never the files themselves: an editor or the kubelet replaces them.
 fn folders(config: &Config) -> Vec<(PathBuf, RecursiveMode)> {
     let (source, secrets) = config.source();
     let mut folders = vec![];

@@ -54,7 +54,7 @@ fn contract_2_decision_strings() {
     assert_eq!(strings, ["local", "claude", "claude_fallback"]);
 }
 
-/// One test a row of the table of `contract` part 2, each a full vector.
+/// One test per row of the table in `contract` part 2, each a full vector.
 macro_rules! hash_vectors {
     ($($name:ident: $system:expr, $user:expr => $hash:expr, $bit:expr;)*) => {$(
         #[test]
@@ -88,7 +88,7 @@ fn too_few_samples_count_as_no_pass_rate() {
     let with = |samples| decide_for_skill(RouteMode::Auto, Measured { pass_rate: Some(0.1), samples }, 20, DEFAULTS, 0);
     assert_eq!(with(Some(19)), (Decision::Local, Reason::TooFewSamples));
     assert_eq!(with(Some(20)), (Decision::Claude, Reason::BelowCeil));
-    assert_eq!(with(None), (Decision::Claude, Reason::BelowCeil), "a brain that does not say");
+    assert_eq!(with(None), (Decision::Claude, Reason::BelowCeil), "a brain that does not report samples");
 }
 
 fn thresholds() -> impl Strategy<Value = ThresholdValues> {
@@ -101,7 +101,7 @@ proptest! {
         let rate = f64::from_bits(bits);
         let (decision, reason) = decide(Some(rate), thresholds, hash);
         prop_assert_ne!(decision, Decision::ClaudeFallback);
-        prop_assert!(!rate.is_nan() || reason == Reason::Split, "a rate that compares with nothing is split");
+        prop_assert!(!rate.is_nan() || reason == Reason::Split, "a rate that is not a number is split");
         prop_assert_eq!(decide(None, thresholds, hash).0, Decision::Local);
     }
 

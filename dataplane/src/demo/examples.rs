@@ -5,13 +5,13 @@ use brain::{
     store::{Store, StoreError},
 };
 
-/// The session of every example, so that they can be told from real outcomes.
+/// The session of every example, so that they can be told apart from real outcomes.
 const SESSION: &str = "routing-demo-examples";
 const MESSAGE: &str = "example outcome of routing demo --with-examples";
 /// Skill, passes, fails.
 const OUTCOMES: [(&str, usize, usize); 3] = [("code_review", 19, 1), ("debug", 8, 2), ("retrospective", 5, 5)];
 
-/// Adds the examples unless they are there. Returns what was added.
+/// Adds the examples unless the store has them already. Returns a text per skill that was added.
 ///
 /// # Errors
 /// The store failed.

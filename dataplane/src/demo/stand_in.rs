@@ -40,14 +40,14 @@ async fn models() -> Json<Value> {
 
 async fn completion(Json(request): Json<Request>) -> Response {
     if ![LOCAL, CLAUDE].contains(&request.model.as_str()) {
-        let error =
-            json!({"error": {"message": "there are demo-local and demo-claude", "type": "invalid_request_error"}});
+        let message = "no such model; use demo-local or demo-claude";
+        let error = json!({"error": {"message": message, "type": "invalid_request_error"}});
         return (StatusCode::BAD_REQUEST, Json(error)).into_response();
     }
     let prompt: usize = request.messages.iter().map(|message| message.content.len()).sum();
     let text = format!(
-        "[{}: a stand-in, no language model ran] It was sent {} messages of {prompt} bytes together. \
-         Set LITELLM_BASE_URL to have real models answer.",
+        "[{}: a stand-in, no language model ran] It received {} messages, {prompt} bytes in all. \
+         Set LITELLM_BASE_URL to use real models.",
         request.model,
         request.messages.len()
     );

@@ -1,4 +1,4 @@
-//! Who may call: host, origin, token. Read from the active config at each request, so a change holds at once.
+//! Who may call: host, origin, token. Read from the active config at each request, so a change takes effect at once.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ const HOST_SHOWN: usize = 100;
 #[derive(Clone)]
 pub struct Caller(pub Arc<str>);
 
-/// Lets a request through to MCP, or answers why not.
+/// Lets a request through to MCP, or answers why it is refused.
 pub async fn admit(State(data_plane): State<Arc<DataPlane>>, mut request: Request, next: Next) -> Response {
     match caller(&data_plane.config.active(), request.headers(), request.uri().authority().map(Authority::as_str)) {
         Ok(caller) => {
@@ -61,18 +61,19 @@ impl Refusal {
         match self {
             Self::Host(host) => {
                 let message =
-                    format!("forbidden: host {host}; the policy's access.allowedHosts names those that may be used");
+                    format!("forbidden: host {host}; only hosts in the policy's access.allowedHosts may be used");
                 rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message)
             }
             Self::Origin(origin) => {
                 let message = format!(
-                    "forbidden: origin {origin}; pages of this machine may call, and those of the policy's access.allowedOrigins"
+                    "forbidden: origin {origin}; only pages on this machine and origins in access.allowedOrigins may call"
                 );
                 rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message)
             }
             Self::Unauthorized => unauthorized(),
             Self::Closed => {
-                let message = "closed: the policy asks for a token and none of its Secrets is there; see /status on the admin port";
+                let message =
+                    "closed: the policy requires a token and none of its Secrets exists; see /status on the admin port";
                 rpc_error(StatusCode::SERVICE_UNAVAILABLE, UNAVAILABLE, message)
             }
         }
@@ -91,7 +92,7 @@ fn caller(active: &Active, headers: &HeaderMap, authority: Option<&str>) -> Resu
         return Err(Refusal::Closed);
     }
     let presented = bearer::presented(headers).ok_or(Refusal::Unauthorized)?;
-    // Every token is compared, so that the time does not tell which one was close.
+    // Every token is compared, so that the time taken does not reveal which one was close.
     let matching = active.tokens.iter().filter(|(_, token)| token.matches(presented));
     let caller = matching.fold(None, |found, (name, _)| found.or(Some(name.clone())));
     caller.map(Some).ok_or(Refusal::Unauthorized)

@@ -30,7 +30,8 @@ pub(super) fn wrong_arguments(skill: &str, violations: &[String]) -> CallToolRes
 }
 
 pub(super) fn busy(skill: &str, limit: usize) -> CallToolResult {
-    let text = format!("{skill}: the server works on {limit} calls already (limits.inFlight); call again in a moment");
+    let text =
+        format!("{skill}: the server is already working on {limit} calls (limits.inFlight); call again in a moment");
     CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
@@ -63,8 +64,8 @@ fn summary(record: &DecisionRecord) -> Value {
     })
 }
 
-/// One line that a model can quote back when it reports the outcome. The outcome judges the skill's answer, so it names
-/// the decision that produced it: the last one.
+/// One line that a model can quote back when it reports the outcome. The outcome judges the skill's answer, so the
+/// line names the decision that produced it: the last one.
 fn decision_line(skill: &str, decisions: &[DecisionRecord]) -> String {
     let routes: Vec<String> = decisions.iter().map(route).collect();
     let id = decisions.last().map(|record| record.id.to_string()).unwrap_or_default();

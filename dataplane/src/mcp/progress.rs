@@ -1,4 +1,5 @@
-//! Says every so often that a slow call is alive: clients give up on a silent one. A caller that goes away ends it.
+//! Sends progress notifications during slow calls: clients give up on a silent one. If the caller disconnects, the call
+//! ends.
 
 use std::time::Duration;
 
@@ -12,10 +13,11 @@ use tokio::{
     time::{Instant, interval_at},
 };
 
-/// Time between two signs of life.
+/// Time between two notifications.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Runs a call; none when the caller went away. Heartbeats go to callers that sent a `progressToken` and `listen`.
+/// Runs a call; none if the caller disconnected. Callers that sent a `progressToken` get notifications if `listens`:
+/// they accept a stream as the answer.
 pub(super) async fn with_heartbeat<T>(
     call: impl Future<Output = T>,
     context: &RequestContext<RoleServer>,

@@ -52,7 +52,7 @@ fn contract_7_url_and_token_env() {
         (&routing["url"], &routing["headers"]["Authorization"]),
         (&json!("https://node:1/mcp"), &json!("Bearer ${MY_TOKEN}"))
     );
-    let error = written(None, &Servers { token_env: Some("sk-a-token"), ..PLAIN }).expect_err("no name");
+    let error = written(None, &Servers { token_env: Some("sk-a-token"), ..PLAIN }).expect_err("not a name");
     assert!(error.contains("--token-env") && !error.contains("sk-a-token"), "{error}");
 }
 
@@ -75,12 +75,12 @@ fn the_brain_is_added_on_demand() {
 }
 
 #[test]
-fn a_file_that_can_not_be_taken_over_is_left_alone_with_the_reason() {
+fn a_file_that_cannot_be_updated_is_left_alone_with_the_reason() {
     for (before, reason) in
-        [("{", "is no JSON (line 1"), ("[]", "not an object"), (r#"{"mcpServers": []}"#, "no object")]
+        [("{", "is not JSON (line 1"), ("[]", "not an object"), (r#"{"mcpServers": []}"#, "not an object")]
     {
         let error = written(Some(before), &PLAIN).expect_err(before);
         assert!(error.contains(reason) && error.contains("nothing was changed"), "{error}");
     }
-    assert!(written(None, &Servers { url: "koala", ..PLAIN }).expect_err("no URL").starts_with("--url: koala"));
+    assert!(written(None, &Servers { url: "node1", ..PLAIN }).expect_err("not a URL").starts_with("--url: node1"));
 }

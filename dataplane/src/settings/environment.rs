@@ -1,4 +1,4 @@
-//! The variables of `contract` part 1, and the policy that they stand for.
+//! The variables of `contract` part 1, and the policy that they describe.
 
 use crds::{
     RoutingPolicySpec,
@@ -26,7 +26,7 @@ const ENVIRONMENT: &str = "environment";
 /// The caller's name when the one token comes from the environment.
 const ENVIRONMENT_CALLER: &str = "environment";
 
-/// The defaults of `contract` part 1.
+/// The defaults of `contract` part 1; `piguard` and `ingestion.supervisor` are hosts of the project's first owner.
 mod defaults {
     pub const LITELLM_BASE_URL: &str = "http://piguard:4000";
     pub const BRAIN_URL: &str = "http://ingestion.supervisor:3300";
@@ -37,10 +37,10 @@ mod defaults {
     pub const TTL_SECONDS: u32 = 60;
 }
 
-/// Where pass rates come from when nothing says otherwise.
+/// Address of the brain unless `BRAIN_URL` sets another.
 pub const DEFAULT_BRAIN_URL: &str = defaults::BRAIN_URL;
 
-/// Variables that make the policy, so that they count only when there is no policy file.
+/// Variables that describe the policy; they are used only if there is no policy file.
 const POLICY_VARIABLES: [&str; 10] = [
     "ROUTING_MCP_TOKEN",
     "LITELLM_BASE_URL",
@@ -104,13 +104,13 @@ fn model_name(text: &str) -> Option<String> {
     is_model_name(text).then(|| text.to_string())
 }
 
-/// The variables of a policy that are set although a policy file makes them void.
+/// The variables that describe a policy and are set; with a policy file they are ignored.
 pub(super) fn set_policy_variables(variables: &Variables) -> Vec<String> {
     let set = |name: &&&str| variables.get(**name).is_some_and(|text| !text.is_empty());
     POLICY_VARIABLES.iter().filter(set).map(|name| (*name).to_string()).collect()
 }
 
-/// The policy that the environment stands for. Bad variables are collected in the reader and have their default here.
+/// The policy that the environment describes. Bad variables are collected in the reader and get their default here.
 pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
     let url_rule = "must be an http or https URL without query, for example http://litellm:4000";
     let upstream = reader.parsed("LITELLM_BASE_URL", defaults::LITELLM_BASE_URL.into(), url_rule, base_url);
@@ -160,7 +160,7 @@ fn evidence(reader: &mut Reader<'_>) -> Evidence {
     let within = |text: &str| text.parse::<u32>().ok().filter(|seconds| *seconds <= TTL_MAX);
     let seconds = reader.parsed("HYPERGUILD_PASS_RATE_TTL_SECONDS", defaults::TTL_SECONDS, rule, within);
     let seconds = if seconds == 0 { defaults::TTL_SECONDS } else { seconds };
-    // From the environment alone no old value is held (`contract`, part 3).
+    // With the environment alone no old value is held (`contract`, part 3).
     Evidence {
         ttl: Period::from_text(&format!("{seconds}s")),
         hold_for: Period::from_text("0s"),

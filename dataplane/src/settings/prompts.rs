@@ -10,8 +10,8 @@ use super::Variables;
 const DEFAULT_FOLDER: &str = "/app/config/supervisor";
 const VARIABLE: &str = "SUPERVISOR_CONFIG_DIR";
 
-/// Reads the five prompts: from the folder that the variable names, else from the image's if there is one, else those
-/// compiled in.
+/// Reads the five prompts: from the folder that the variable names, otherwise from the image's folder if it exists,
+/// otherwise the texts compiled in.
 pub(super) fn read(variables: &Variables) -> Result<BuiltinPrompts, Vec<String>> {
     let named = variables.get(VARIABLE).filter(|folder| !folder.is_empty());
     choose(named.map(Path::new), Path::new(DEFAULT_FOLDER))
@@ -28,10 +28,9 @@ fn choose(named: Option<&Path>, default: &Path) -> Result<BuiltinPrompts, Vec<St
 fn read_folder(folder: &Path) -> Result<BuiltinPrompts, Vec<String>> {
     let read = |(file, _): &(&str, &str)| match std::fs::read_to_string(folder.join(file)) {
         Ok(text) => Ok(((*file).to_string(), text)),
-        Err(e) => Err(format!(
-            "{VARIABLE}: {}: {e}; all five prompt files are read from this folder",
-            folder.join(file).display()
-        )),
+        Err(e) => {
+            Err(format!("{VARIABLE}: {}: {e}; the folder must hold all five prompt files", folder.join(file).display()))
+        }
     };
     let (texts, errors): (Vec<_>, Vec<_>) = PROMPT_FILES.iter().map(read).partition(Result::is_ok);
     if errors.is_empty() {
@@ -56,6 +55,6 @@ mod tests {
         }
         assert_ne!(choose(None, &default), Ok(BuiltinPrompts::default()));
         let named = folder.path().join("named");
-        assert!(choose(Some(&named), &default).is_err_and(|errors| errors.len() == 5), "the named one counts alone");
+        assert!(choose(Some(&named), &default).is_err_and(|errors| errors.len() == 5), "only the named one counts");
     }
 }

@@ -16,7 +16,7 @@ fn spec(given: &[(&str, &str)]) -> crds::RoutingPolicySpec {
     }
 }
 
-/// One test a row of the table of `contract` part 1: the default, a value, an empty value.
+/// One test per row of the table in `contract` part 1: the default, a value, an empty value.
 macro_rules! contract_variables {
     ($($name:ident: $variable:literal, $read:expr, $default:expr, $value:literal => $expected:expr;)*) => {$(
         #[test]

@@ -1,4 +1,4 @@
-//! Reads an answer. No I/O.
+//! Parses a model's answer. No I/O.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
@@ -8,20 +8,20 @@ use super::{AttemptError, short_header};
 /// Longest `error.type` that is repeated, in bytes.
 const TYPE_MAX: usize = 40;
 
-/// What a model said.
+/// A model's answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
-    /// The answer without its thinking.
+    /// Never empty; `<think>` blocks at the start are left out.
     pub text: String,
-    /// What the gateway says about it.
+    /// From the headers of the answer.
     pub gateway: Gateway,
-    /// Tokens of the prompt.
+    /// Tokens of the prompt, if the endpoint reports them.
     pub prompt_tokens: Option<u64>,
-    /// Tokens of the answer.
+    /// Tokens of the answer, if the endpoint reports them.
     pub completion_tokens: Option<u64>,
 }
 
-/// What LiteLLM's headers say. The body's `model` is no witness: LiteLLM rewrites it to the name that was asked for.
+/// What LiteLLM's headers report. The body's `model` is not used: LiteLLM rewrites it to the requested name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Gateway {
     /// The model group that answered.
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_is_an_error_of_its_kind() {
+    fn each_unusable_answer_has_its_kind_of_error() {
         for (body, kind) in [
             (json!({"error": {"message": "canary", "type": "server_error"}}), "error_body"),
             (json!({"error": "x", "choices": []}), "error_body"),

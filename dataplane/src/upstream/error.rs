@@ -1,4 +1,4 @@
-//! What keeps an attempt from being an answer. None of it carries text of the prompt, the answer or the key.
+//! Why an attempt has no answer. No error contains text of the prompt, the answer or the key.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ pub enum AttemptError {
     /// No complete answer in time.
     #[error("no answer within {:.1} s", after.as_secs_f64())]
     TimedOut {
-        /// The time it was given.
+        /// Time until the attempt was given up.
         after: Duration,
     },
     /// No connection.
@@ -17,7 +17,7 @@ pub enum AttemptError {
     /// The connection broke before the answer was complete.
     #[error("the connection broke before the answer was complete")]
     Interrupted,
-    /// The endpoint refused.
+    /// A status other than 2xx.
     #[error("the endpoint answered {status}{}", kind.as_ref().map(|kind| format!(" ({kind})")).unwrap_or_default())]
     Status {
         /// HTTP status.
@@ -25,7 +25,7 @@ pub enum AttemptError {
         /// `error.type` of the body, when it is a plain word.
         kind: Option<String>,
     },
-    /// More bytes than any answer has.
+    /// More bytes than are read of an answer.
     #[error("the answer is larger than {} MiB", limit / 1024 / 1024)]
     TooLarge {
         /// The limit in bytes.
@@ -43,19 +43,19 @@ pub enum AttemptError {
     /// No `choices[0].message.content`.
     #[error("the answer has no choices[0].message.content")]
     NoContent,
-    /// Nothing in it.
+    /// Only white space, or only thinking.
     #[error("the answer is empty")]
     Empty,
-    /// The model used up its tokens before it said anything.
+    /// The model used up its tokens before it answered.
     #[error("the model ran out of tokens before it answered; raise max_tokens in the model's parameters")]
     OutOfTokens,
-    /// The caller went away.
-    #[error("the caller went away")]
+    /// The caller disconnected, or the server stopped. Only for records.
+    #[error("the call was cancelled")]
     Cancelled,
 }
 
 impl AttemptError {
-    /// A bounded name for metrics and records.
+    /// The fixed name of the error in metrics and records.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
