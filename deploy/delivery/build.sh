@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Builds one of the two images with BuildKit and writes it as an OCI archive. The crates are fetched here and handed over, so
-# that nothing of the build itself needs a network. From one commit and one base image it is the same every time, byte for byte.
+# Builds one of the two images with BuildKit and writes it as an OCI archive. The crates are fetched here and passed on,
+# so that the build itself needs no network. From one commit and one base image it is the same every time, byte for
+# byte.
 # usage: build.sh routing|routing-operator FILE
-#   VERSION         of the programs, else that of version.sh
-#   BASE_IMAGES     a folder with the images of FROM lines that cannot be pulled: OCI layouts, each in a folder named like
-#                   the image is for short, such as rust:1.95-bookworm
+#   VERSION         of the programs; default: that of version.sh
+#   BASE_IMAGES     a folder with the images of FROM lines that cannot be pulled: OCI layouts, each in a folder with the
+#                   image's short name, such as rust:1.95-bookworm
 #   BUILDKIT_HOST   of buildctl: where the daemon listens
-#   ROUTING_CACHE   where the crates are kept, else ~/.cache/routing
+#   ROUTING_CACHE   where the crates are kept; default: ~/.cache/routing
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,14 +23,14 @@ needs() { type -P "$1" >/dev/null || fail "$1 is missing: $2"; }
 
 check_tools() {
     needs cargo "install Rust with rustup, https://rustup.rs; it fetches the crates"
-    needs git "install it; the image is told the commit that it is made of"
+    needs git "install it; the image records the commit that it is built from"
     needs buildctl "install BuildKit, https://github.com/moby/buildkit, and put its programs into PATH"
     buildctl debug workers >/dev/null ||
         fail "no BuildKit daemon answers${BUILDKIT_HOST:+ at $BUILDKIT_HOST}: start buildkitd, or set BUILDKIT_HOST"
 }
 
-# With the settings that make cargo look there and nowhere else. It prints them unless it is quiet, so what else it says goes to
-# a file. The Dockerfiles mount the folder as the project's .cargo.
+# Writes the crates and the settings that make cargo use only them. Cargo prints the settings unless it is quiet, so its
+# other output goes to a file. The Dockerfiles mount the folder as the project's .cargo.
 make_vendor() {
     echo "fetching the crates of Cargo.lock (400 MB) …"
     mkdir -p "$1/.cargo"
@@ -47,7 +48,7 @@ digest_of() {
     echo "${digests[0]}"
 }
 
-# Sets bases to the options that put the images of BASE_IMAGES in the place of those that would be pulled.
+# Sets bases to the options that replace the images that would be pulled with those of BASE_IMAGES.
 look_for_bases() {
     local folder=$1 layout digest count=0
     [ -d "$folder" ] || fail "BASE_IMAGES: $folder: there is no such folder"
@@ -74,8 +75,8 @@ if [ -n "${BASE_IMAGES:-}" ]; then look_for_bases "$(realpath --canonicalize-mis
 vendor=$cache/vendor-$(hash_of "$checkout/Cargo.lock")
 once "$vendor" make_vendor
 
-# Times in the image are the commit's; told to the exporter alone, they make no layer of the builder another one. A file is
-# complete or not there.
+# Times in the image are the commit's; only the exporter gets them, so the builder's layers do not change with them.
+# FILE is complete or does not exist.
 trap 'rm -f "$2.new"' EXIT
 buildctl build --progress plain --frontend dockerfile.v0 --opt "filename=$dockerfile" --opt force-network-mode=none \
     --local "context=$checkout" --local "dockerfile=$checkout" \

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Commits a release to a GitOps repository: what release.sh writes takes the place of the release's folder, in one commit.
-# Without a change there is none. When somebody else pushed meanwhile, it is done again on top of that. In an empty repository
-# it is the first commit.
+# Commits a release to a GitOps repository: what release.sh writes replaces the release's folder, in one commit. Without
+# a change there is none. If someone else pushed meanwhile, it is repeated on top of that. In an empty repository it is
+# the first commit.
 # usage: bump.sh ROUTING_REFERENCE OPERATOR_REFERENCE   as push.sh prints them, REGISTRY/NAME:TAG@sha256:…
 #   GITOPS_URL                     the repository: http(s)://…, ssh://…, USER@HOST:PATH, or a path
-#   GITOPS_BRANCH                  else main
-#   GITOPS_FOLDER                  the release's, else routing/release
+#   GITOPS_BRANCH                  default: main
+#   GITOPS_FOLDER                  of the release; default: routing/release
 #   GITOPS_USER, GITOPS_PASSWORD   for http(s); the password may be a token
-# Whose commit it is, Git is told as ever: user.name and user.email, or GIT_AUTHOR_NAME and so on.
+# Git takes the commit's author from its usual settings: user.name and user.email, or GIT_AUTHOR_NAME and so on.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -33,7 +33,7 @@ check_settings() {
 
 in_work() { git -C "$work" "$@"; }
 
-# Git asks this for user and password, which are on no command line then. Only for that host: what it redirects to gets none.
+# Git runs this for user and password, so that they are on no command line. Only for that host: a redirect gets none.
 # shellcheck disable=SC2016 # expanded by the shell that Git starts
 answer='!answer() { if [ "$1" = get ]; then echo "username=$GITOPS_USER"; echo "password=$GITOPS_PASSWORD"; fi; }; answer'
 use_credentials() {
@@ -45,7 +45,7 @@ use_credentials() {
     in_work config "credential.$host.helper" "$answer"
 }
 
-# A repository of its own. Only the release is ever in its folder: what else the GitOps repository has is in Git's index.
+# A temporary repository. Only the release is in its folder: the rest of the GitOps repository is only in Git's index.
 prepare() {
     export GIT_TERMINAL_PROMPT=0
     if [ -d "$url" ]; then url=$(realpath "$url"); fi
@@ -102,6 +102,6 @@ for _ in 1 2 3 4 5; do
     fi
     [ "$(tip)" != "$base" ] ||
         fail "$url: $branch: was not pushed to; Git said why. For user and password are GITOPS_USER and GITOPS_PASSWORD"
-    echo "somebody pushed to $branch meanwhile: again, on top of that" >&2
+    echo "someone pushed to $branch meanwhile: repeating on top of that" >&2
 done
 fail "$url: $branch: others pushed five times while this was about to; run it again"

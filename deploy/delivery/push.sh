@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Pushes an OCI archive to a registry and prints one line, the reference with the digest that it has there:
+# Pushes an OCI archive to a registry and prints one line, the reference with its digest there:
 # REGISTRY/NAME:TAG@sha256:…
 # usage: push.sh FILE REGISTRY/NAME:TAG
-# Who may push, and how a registry is reached, is said as for skopeo:
+# User and registry are configured as for skopeo:
 #   REGISTRY_AUTH_FILE          the file of `skopeo login`, with user and password
 #   CONTAINERS_REGISTRIES_CONF  another registries.conf, for a registry without TLS
 set -euo pipefail
@@ -20,7 +20,7 @@ type -P skopeo >/dev/null || fail "skopeo is missing: apt-get install skopeo, or
 
 digest=$(mktemp)
 trap 'rm -f "$digest"' EXIT
-# Older skopeos, as Debian 12's, do not know the variable, and have the option.
+# Older versions of skopeo, as in Debian 12, do not know the variable, but have the option.
 registries=()
 if [ -n "${CONTAINERS_REGISTRIES_CONF:-}" ]; then registries=(--registries-conf "$CONTAINERS_REGISTRIES_CONF"); fi
 skopeo "${registries[@]}" copy --quiet --preserve-digests --digestfile "$digest" "oci-archive:$1" "docker://$2" >&2 ||

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Writes what a release is for a GitOps repository into a folder, which must be empty or not there: this checkout's CRD and
-# manifests as they are, and images/, a kustomize component that puts the images that were pushed into any of them.
+# Writes a release for a GitOps repository into a folder, which must be empty or not exist: this checkout's CRD and
+# manifests as they are, and images/, a kustomize component that puts the pushed images into any of them.
 # usage: release.sh ROUTING_REFERENCE OPERATOR_REFERENCE FOLDER
 # References are as push.sh prints them, REGISTRY/NAME:TAG@sha256:…, and of one version.
 set -euo pipefail
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
-# Each in the place that it has here, as they refer to one another.
+# With the same paths as here, because they refer to one another.
 parts=(crds/kustomization.yaml crds/routingpolicies.yaml deploy/operator deploy/brain deploy/standalone)
 
 fail() {
@@ -22,7 +22,7 @@ check_reference() {
 name_of() { local image=${1%@*}; echo "${image%:*}"; }
 tag_of() { local image=${1%@*}; echo "${image##*:}"; }
 
-# image NAME REFERENCE: what manifests say, and what is to be in its place.
+# image NAME REFERENCE: the name in the manifests, and what replaces it.
 image() {
     cat <<END
   - name: $1

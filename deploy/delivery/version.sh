@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Prints the version of this checkout, which is also the tag of its images. At a tag vX.Y.Z it is X.Y.Z. Elsewhere the time
-# (UTC) and the id of the commit follow the workspace's version, 0.1.0-20251124233015.gef27131, and .dirty follows when files
-# differ from the commit; a new one counts unless Git ignores it.
+# Prints the version of this checkout, which is also the tag of its images. At a tag vX.Y.Z it is X.Y.Z. Elsewhere it is
+# the workspace's version, followed by the time (UTC) and the id of the commit, 0.1.0-20251124233015.gef27131, and by
+# .dirty if files differ from the commit; a new file counts unless Git ignores it.
 # usage: version.sh
 set -euo pipefail
 
@@ -28,9 +28,9 @@ of_commit() {
     echo "$(of_workspace)-$time.g${id:0:7}"
 }
 
-type -P git >/dev/null || fail "git is missing: install it, or set VERSION where this is asked for one"
+type -P git >/dev/null || fail "git is missing: install it, or set VERSION"
 in_git rev-parse --verify --quiet HEAD >/dev/null ||
-    fail "$checkout is no Git checkout with a commit: clone the project, or set VERSION where this is asked for one"
+    fail "$checkout is not a Git checkout with a commit: clone the project, or set VERSION"
 version=$(released)
 if [ -n "$(in_git status --porcelain)" ]; then
     version=$(of_commit).dirty

@@ -1,21 +1,21 @@
 #!/usr/bin/env bash
-# Writes the encrypted Secret `routing-secrets` of the namespace `routing`, for Flux to decrypt. Where there is none yet, it
-# makes an age key, and a .sops.yaml that encrypts for it. Run again, it replaces values: those given then.
+# Writes the encrypted Secret `routing-secrets` of the namespace `routing`, for Flux to decrypt. If there is none yet,
+# it creates an age key, and a .sops.yaml that encrypts for it. Run again, it replaces the values that are given.
 # usage: secret.sh FILE [NAME…]
 #   FILE    …/routing/policies/secrets.enc.yaml in a clone of the GitOps repository
-#   NAME    a value beside LITELLM_API_KEY and ROUTING_MCP_TOKEN, such as BRAIN_TOKEN
-# A value is that of the environment variable of its name (in capitals), else what is typed. With neither it stays as it is
-# in FILE; a ROUTING_MCP_TOKEN that is not there either is made.
-#   SOPS_AGE_KEY_FILE   the file of the key, else where sops looks for it: ~/.config/sops/age/keys.txt
+#   NAME    a value in addition to LITELLM_API_KEY and ROUTING_MCP_TOKEN, such as BRAIN_TOKEN
+# A value comes from the environment variable of its name (in capitals), otherwise from what is typed. With neither it
+# stays as it is in FILE; a ROUTING_MCP_TOKEN that is not in FILE either is generated.
+#   SOPS_AGE_KEY_FILE   the file of the key; default, as for sops: ~/.config/sops/age/keys.txt
 # No value is printed, is on a command line, or is on a disk unencrypted.
 set -euo pipefail
 
-# Only what is secret is encrypted: kustomize has to read the rest, and people compare it.
+# Only what is secret is encrypted: kustomize must read the rest, and people compare it.
 encrypted='^(stringData|data)$'
 new=''
 trap '[ -z "$new" ] || rm -f "$new"' EXIT
 
-# Past what catches stdout, to say where a value is from.
+# Not captured with stdout: reports where a value comes from.
 exec 3>&1
 say() { echo "$*" >&3; }
 fail() {
@@ -34,14 +34,14 @@ locate() {
         fail "$folder: is in no Git repository; FILE belongs into a clone of the GitOps repository"
 }
 
-# The .sops.yaml of the repository that counts for the file; nothing without one.
+# The .sops.yaml of the repository that applies to the file; nothing without one.
 nearest_rules() {
     local at=$folder
     until [ -e "$at/.sops.yaml" ] || [ "$at" = "$root" ]; do at=$(dirname "$at"); done
     [ ! -e "$at/.sops.yaml" ] || echo "$at/.sops.yaml"
 }
 
-# The recipients of the keys that are there, a line each.
+# The recipients of the existing keys, one per line.
 own_recipients() {
     local keys
     [ -e "$key_file" ] || return 0
@@ -51,14 +51,14 @@ own_recipients() {
 
 make_key() {
     local said
-    (umask 077 && mkdir -p "$(dirname "$key_file")") || fail "$key_file: its folder cannot be made"
+    (umask 077 && mkdir -p "$(dirname "$key_file")") || fail "$key_file: its folder cannot be created"
     said=$(age-keygen -o "$key_file" 2>&1) || fail "$said"
-    say "made the key $key_file: keep a copy in a safe place; without it nobody reads the secrets"
+    say "created the key $key_file: keep a copy in a safe place; without it nobody can read the secrets"
 }
 
 write_rules() {
     cat >"$root/.sops.yaml" <<END
-# For whom \`sops encrypt\` and secret.sh of the routing project encrypt: the recipients of age keys, with commas between.
+# Recipients for \`sops encrypt\` and secret.sh of the routing project: those of age keys, separated by commas.
 creation_rules:
   - path_regex: secrets\.enc\.yaml$
     encrypted_regex: $encrypted
@@ -78,7 +78,7 @@ recipients() {
         fail "$rules: sops cannot encrypt $file by it; it needs a rule with path_regex: secrets\\.enc\\.yaml\$, and age: your recipient"
 }
 
-# Else the key that is handed to the cluster would be of no use there.
+# Otherwise the key that is given to the cluster could not decrypt the file.
 check_recipients() {
     local used=${1:-no age key}
     grep --quiet --fixed-strings --line-regexp "${own:-none}" <<<"$1" ||
@@ -90,19 +90,19 @@ names_in_file() { sed -n '/^stringData:/,/^[^ ]/s/^ \{1,\}\([-._A-Za-z0-9]*\):.*
 
 value_in_file() { sops decrypt --extract "[\"stringData\"][\"$1\"]" "$file"; }
 
-# What is typed, not shown; nothing where nobody can type.
+# What is typed, not shown; nothing without a terminal.
 typed() {
     local answer=''
     [ ! -t 0 ] || { read -rsp "$1 (not shown; empty: $2): " answer || true; echo >&2; }
     printf '%s' "$answer"
 }
 
-# What becomes of a value that is not given.
+# What happens to a value that is not given.
 otherwise() {
     if grep --quiet --fixed-strings --line-regexp -e "$1" <<<"$kept"; then
         echo 'as before'
     elif [ "$1" = ROUTING_MCP_TOKEN ]; then
-        echo made
+        echo generated
     else
         echo missing
     fi
@@ -111,12 +111,12 @@ otherwise() {
 not_given() {
     case $2 in
         'as before') value_in_file "$1" || fail "$1: cannot be decrypted in $file" ;;
-        made) od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' ;;
-        *) fail "$1: is missing; set the variable, or run this where it can be typed" ;;
+        generated) od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n' ;;
+        *) fail "$1: is missing; set the variable, or run this in a terminal" ;;
     esac
 }
 
-# The value; says where it is from. A function called in $(…) goes on after an error, hence the exit.
+# The value; reports where it comes from. A function called in $(…) continues after an error, hence the exit.
 value_of() {
     local value='' from='from the environment' otherwise
     otherwise=$(otherwise "$1")
@@ -175,10 +175,10 @@ needs git "install it"
 locate "$1"
 shift
 for name in "$@"; do
-    [[ $name =~ ^[-._A-Za-z0-9]+$ ]] || fail "$name: is no name for a value; letters, digits, - _ . are"
+    [[ $name =~ ^[-._A-Za-z0-9]+$ ]] || fail "$name: is not a name for a value; use letters, digits, - _ ."
 done
 key_file=${SOPS_AGE_KEY_FILE:-${XDG_CONFIG_HOME:-$HOME/.config}/sops/age/keys.txt}
-export SOPS_AGE_KEY_FILE=$key_file # where sops is to look, too
+export SOPS_AGE_KEY_FILE=$key_file # for sops, too
 [ "$(git -C "$(dirname "$key_file")" rev-parse --show-toplevel 2>/dev/null)" != "$root" ] ||
     fail "$key_file: is in the repository, where it would be committed; name a file elsewhere by SOPS_AGE_KEY_FILE"
 

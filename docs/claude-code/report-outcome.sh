@@ -2,11 +2,11 @@
 # Claude Code hook: +1 or -1 at the start of a prompt reports how the last routed answer turned out.
 #
 #   PostToolUse, mcp__routing__*           remembers skill and decision of the answer
-#   PostToolUse, mcp__brain__session_log   notes that Claude has reported a decision itself
+#   PostToolUse, mcp__brain__session_log   records that Claude has reported a decision itself
 #   UserPromptSubmit, "+1 …" or "-1 …"     runs: routing outcome SKILL pass|fail --decision ID --session S
 #
-# A decision is reported at most once. The hook never holds up the prompt: it always exits with 0, and what goes wrong
-# goes to standard error. It needs python3 and nothing else.
+# A decision is reported at most once. The hook never holds up the prompt: it always exits with 0, and reports errors on
+# standard error. It needs only python3.
 #
 #   ROUTING_BIN              the routing binary (default: routing, from PATH)
 #   BRAIN_URL, BRAIN_TOKEN   read by `routing outcome`
@@ -18,7 +18,8 @@ if ! command -v python3 >/dev/null 2>&1; then
     exit 0
 fi
 
-# -I: modules of the project's folder stay out. The program holds no single quote, so that every sh reads it the same.
+# -I: modules of the project's folder are not used. The program contains no single quote, so that every sh reads it the
+# same way.
 python3 -I -c '
 import fcntl, hashlib, json, os, re, shlex, subprocess, sys, time
 
@@ -69,7 +70,7 @@ def report(hook, outcome):
         session = str(hook.get("session_id", ""))
         if session and len(session) <= 256 and session.isprintable():
             command.append("--session=" + session)
-        # Noted before it is known whether the brain took it: an outcome that counts twice is worse than a lost one.
+        # Recorded before the brain has answered: an outcome that counts twice is worse than a lost one.
         state["reported"].append(last["decision"])
         try:
             done = subprocess.run(
@@ -88,7 +89,7 @@ class State:
 
     def __init__(self, hook):
         session = str(hook.get("session_id", ""))
-        # A session id is a file name only when it looks like one.
+        # A session id is used as a file name only if it is a safe one.
         plain = re.fullmatch(r"[A-Za-z0-9_-]{1,100}", session)
         name = session if plain else hashlib.sha256(session.encode("utf-8", "replace")).hexdigest()
         base = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")

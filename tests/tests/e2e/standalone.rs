@@ -107,7 +107,7 @@ async fn contract_8_the_plain_manifests_run_without_an_operator() {
     setup::let_go(NAME);
 }
 
-/// The steps of `docs/operator.md`, "Coming from deploy/standalone".
+/// The steps of `docs/from-standalone.md`.
 #[tokio::test]
 async fn the_documented_switch_to_the_operator_serves_all_the_time() {
     let policies = installed().await;
@@ -121,7 +121,7 @@ async fn the_documented_switch_to_the_operator_serves_all_the_time() {
     });
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("routing.yaml"), document(NAME, routing_policy::SPEC)).expect("written");
-    let blocks = documented::blocks("docs/operator.md", "## Coming from deploy/standalone");
+    let blocks = documented::blocks("docs/from-standalone.md", "## Five steps");
     assert_eq!(blocks.len(), 4, "{blocks:#?}");
     for block in blocks {
         // Of a block all lines belong to its commands.
