@@ -46,8 +46,8 @@ pub fn parse(output: &str) -> Result<Vec<Tracked>, String> {
         .collect()
 }
 
-/// `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… …`, of events with `[NEW]` and its like before it. None:
-/// it has another form; none within: another protocol.
+/// `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… …`, of events with `[NEW]` and its like before it.
+/// None: it has another form; none within: another protocol.
 fn parse_line(line: &str) -> Option<Option<Tracked>> {
     let mut words = line.split_whitespace().skip_while(|word| word.starts_with('['));
     let (family, protocol) = (words.next()?, words.nth(1)?);
@@ -84,12 +84,18 @@ mod tests {
 
     /// Lines of a machine: a Service, its answer, a connection within, DNS, a node's port, version 6, with counts.
     const LIST: &str = "\
-ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.96.0.20 sport=42761 dport=3300 src=10.244.0.9 dst=10.244.0.7 sport=3300 dport=42761 [ASSURED] mark=0 use=1
-ipv4     2 tcp      6 59 CLOSE_WAIT src=10.244.0.7 dst=10.244.0.9 sport=53813 dport=3300 src=10.244.0.9 dst=10.244.0.7 sport=3300 dport=53813 [ASSURED] mark=0 use=1
-ipv4     2 udp      17 29 src=10.244.0.7 dst=10.96.0.10 sport=37040 dport=53 src=10.244.0.9 dst=10.244.0.7 sport=53 dport=37040 mark=0 use=1
-ipv4     2 tcp      6 119 TIME_WAIT src=127.0.0.1 dst=127.0.0.1 sport=41446 dport=30330 src=10.244.0.9 dst=10.244.0.1 sport=3300 dport=41446 [ASSURED] mark=0 use=1
-ipv6     10 tcp      6 431999 ESTABLISHED src=fd00::7 dst=fd00::9 sport=33783 dport=3300 src=fd00::9 dst=fd00::7 sport=3300 dport=33783 [ASSURED] mark=0 use=1
-ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.244.0.9 sport=49393 dport=3300 packets=3 bytes=165 src=10.244.0.9 dst=10.244.0.7 sport=3300 dport=49393 packets=2 bytes=112 [ASSURED] mark=0 use=1 id=4192147391
+ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.96.0.20 sport=42761 dport=3300 \
+    src=10.244.0.9 dst=10.244.0.7 sport=3300 dport=42761 [ASSURED] mark=0 use=1
+ipv4     2 tcp      6 59 CLOSE_WAIT src=10.244.0.7 dst=10.244.0.9 sport=53813 dport=3300 \
+    src=10.244.0.9 dst=10.244.0.7 sport=3300 dport=53813 [ASSURED] mark=0 use=1
+ipv4     2 udp      17 29 src=10.244.0.7 dst=10.96.0.10 sport=37040 dport=53 \
+    src=10.244.0.9 dst=10.244.0.7 sport=53 dport=37040 mark=0 use=1
+ipv4     2 tcp      6 119 TIME_WAIT src=127.0.0.1 dst=127.0.0.1 sport=41446 dport=30330 \
+    src=10.244.0.9 dst=10.244.0.1 sport=3300 dport=41446 [ASSURED] mark=0 use=1
+ipv6     10 tcp      6 431999 ESTABLISHED src=fd00::7 dst=fd00::9 sport=33783 dport=3300 \
+    src=fd00::9 dst=fd00::7 sport=3300 dport=33783 [ASSURED] mark=0 use=1
+ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.244.0.9 sport=49393 dport=3300 packets=3 bytes=165 \
+    src=10.244.0.9 dst=10.244.0.7 sport=3300 dport=49393 packets=2 bytes=112 [ASSURED] mark=0 use=1 id=4192147391
 ";
 
     fn shown(output: &str) -> Vec<String> {
@@ -117,9 +123,13 @@ ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.244.0.9 sport=493
 
     #[test]
     fn events_have_what_happened_before_them() {
-        let events = "    [NEW] ipv4     2 tcp      6 120 SYN_SENT src=10.244.0.9 dst=10.244.0.9 sport=43690 dport=4999 [UNREPLIED] src=10.244.0.9 dst=10.244.0.9 sport=4999 dport=43690
- [UPDATE] ipv4     2 tcp      6 60 SYN_RECV src=127.0.0.1 dst=127.0.0.1 sport=41446 dport=30330 src=10.244.0.9 dst=10.244.0.1 sport=3300 dport=41446
-[DESTROY] ipv4     2 tcp      6 119 TIME_WAIT src=127.0.0.1 dst=127.0.0.1 sport=41446 dport=30330 src=10.244.0.9 dst=10.244.0.1 sport=3300 dport=41446 [ASSURED] [USERSPACE] portid=3092190844";
+        let events = "    [NEW] ipv4     2 tcp      6 120 SYN_SENT \
+            src=10.244.0.9 dst=10.244.0.9 sport=43690 dport=4999 [UNREPLIED] \
+            src=10.244.0.9 dst=10.244.0.9 sport=4999 dport=43690
+ [UPDATE] ipv4     2 tcp      6 60 SYN_RECV src=127.0.0.1 dst=127.0.0.1 sport=41446 dport=30330 \
+    src=10.244.0.9 dst=10.244.0.1 sport=3300 dport=41446
+[DESTROY] ipv4     2 tcp      6 119 TIME_WAIT src=127.0.0.1 dst=127.0.0.1 sport=41446 dport=30330 \
+    src=10.244.0.9 dst=10.244.0.1 sport=3300 dport=41446 [ASSURED] [USERSPACE] portid=3092190844";
         let expected =
             ["10.244.0.9 → 10.244.0.9 TCP 4999", "127.0.0.1 → 10.244.0.9 TCP 3300", "127.0.0.1 → 10.244.0.9 TCP 3300"];
         assert_eq!(shown(events), expected);
@@ -129,14 +139,17 @@ ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.244.0.9 sport=493
 
     #[test]
     fn other_protocols_are_left_out_and_other_lines_are_refused() {
-        let icmp = "ipv4     2 icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1";
+        let icmp = "ipv4     2 icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 \
+            src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1";
         assert_eq!(shown(icmp), Vec::<String>::new());
         assert_eq!(shown("\n"), Vec::<String>::new());
         for bad in [
             "conntrack v1.4.7 (conntrack-tools): 6 flow entries have been shown.",
             "ipv4     2 tcp      6 59 CLOSE_WAIT src=10.244.0.7 dst=10.244.0.9 sport=53813 dport=3300 [ASSURED]",
-            "ipv4     2 tcp      6 59 CLOSE_WAIT src=10.244.0.7 dst=nowhere sport=1 dport=2 src=10.244.0.9 dst=10.244.0.7 sport=2 dport=1",
-            "ipv4     2 tcp      6 59 CLOSE_WAIT src=10.244.0.7 dst=10.244.0.9 sport=1 dport=70000 src=10.244.0.9 dst=10.244.0.7 sport=2 dport=1",
+            "ipv4     2 tcp      6 59 CLOSE_WAIT src=10.244.0.7 dst=nowhere sport=1 dport=2 \
+                src=10.244.0.9 dst=10.244.0.7 sport=2 dport=1",
+            "ipv4     2 tcp      6 59 CLOSE_WAIT src=10.244.0.7 dst=10.244.0.9 sport=1 dport=70000 \
+                src=10.244.0.9 dst=10.244.0.7 sport=2 dport=1",
             "ipv4",
         ] {
             let error = parse(&format!("{LIST}{bad}\n")).expect_err(bad);

@@ -1,8 +1,8 @@
-//! Whether NetworkPolicies let a connection through, by the words of the Kubernetes API and without a network: on a node
-//! where nothing enforces them, connections that really happen are held against it.
+//! Whether NetworkPolicies let a connection through, by the words of the Kubernetes API and without a network: on a
+//! node where nothing enforces them, connections that really happen are held against it.
 //!
-//! Only who opens a connection matters; answers come back by themselves. A connection is seen as policies see it, after a
-//! Service's address was replaced by a pod's.
+//! Only who opens a connection matters; answers come back by themselves. A connection is seen as policies see it, after
+//! a Service's address was replaced by a pod's.
 
 mod observed;
 mod peer;
@@ -162,8 +162,8 @@ impl Network {
         refused.then(|| Refusal { direction, policies: selecting.into_iter().map(title).collect() })
     }
 
-    /// The kubelet asks from there, and no policy keeps it out. The API's documentation says the same of the way out; some
-    /// networks refuse that all the same, so here it has to be allowed.
+    /// The kubelet asks from there, and no policy keeps it out. The API's documentation says the same of the way out;
+    /// some networks refuse that all the same, so here it has to be allowed.
     fn is_node_of(&self, pod: &Pod, address: IpAddr) -> bool {
         self.nodes.get(&pod.node).is_some_and(|addresses| addresses.contains(&address))
     }

@@ -7,7 +7,13 @@ use std::{
 };
 
 /// Ends the program when its own standard input does, which is when the test process is gone.
-const SUPERVISOR: &str = r#"remove=$1; shift; "$@" </dev/null & pid=$!; cat >/dev/null; kill -KILL $pid 2>/dev/null; wait $pid 2>/dev/null; [ -z "$remove" ] || rm -rf "$remove""#;
+const SUPERVISOR: &str = r#"
+remove=$1; shift
+"$@" </dev/null & pid=$!
+cat >/dev/null
+kill -KILL $pid 2>/dev/null; wait $pid 2>/dev/null
+[ -z "$remove" ] || rm -rf "$remove"
+"#;
 
 /// A program that is running.
 pub struct Supervised {

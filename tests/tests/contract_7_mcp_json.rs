@@ -15,8 +15,12 @@ fn contract_7_the_command_writes_the_default_file_and_keeps_what_is_there() {
         document,
         json!({"mcpServers": {
             "mine": {"command": "x"},
-            "routing": {"type": "http", "url": "http://koala:30310/mcp", "description": "Mode 2 routing pod — routes skill calls to LiteLLM/local",
-                "headers": {"X-Hyperguild-Mode": "client-local"}}
+            "routing": {
+                "type": "http",
+                "url": "http://koala:30310/mcp",
+                "description": "Mode 2 routing pod — routes skill calls to LiteLLM/local",
+                "headers": {"X-Hyperguild-Mode": "client-local"}
+            }
         }})
     );
 }

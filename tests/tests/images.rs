@@ -1,5 +1,5 @@
-//! The Dockerfiles as text: what `contract` part 8 fixes, and that the two compile the same. What the built images hold is
-//! for `tests/e2e` to show.
+//! The Dockerfiles as text: what `contract` part 8 fixes, and that the two compile the same. What the built images hold
+//! is for `tests/e2e` to show.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
@@ -49,7 +49,8 @@ fn both_dockerfiles_share_one_builder_stage() {
     }
 }
 
-/// A mount of a stage that another one can take the place of; and no line that has BuildKit pull another reader of the file.
+/// A mount of a stage that another one can take the place of; and no line that has BuildKit pull another reader of the
+/// file.
 #[test]
 fn crates_that_are_given_to_the_builder_are_there_wherever_cargo_runs_and_nothing_else_is_pulled() {
     let stages = builder("Dockerfile.routing");

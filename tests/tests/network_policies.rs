@@ -1,5 +1,5 @@
-//! The NetworkPolicies of operator, data plane and brain let through what is needed and nothing else, by the words of the
-//! Kubernetes API: those of the manifests as kubectl builds them, that of the data plane as the operator does.
+//! The NetworkPolicies of operator, data plane and brain let through what is needed and nothing else, by the words of
+//! the Kubernetes API: those of the manifests as kubectl builds them, that of the data plane as the operator does.
 
 use std::net::IpAddr;
 

@@ -1,5 +1,5 @@
-//! The workflows of both forges: they are the same, and all that they do is in scripts. `make lint` checks their form; that
-//! the steps deliver is for `tests/e2e` to show.
+//! The workflows of both forges: they are the same, and all that they do is in scripts. `make lint` checks their form;
+//! that the steps deliver is for `tests/e2e` to show.
 
 use std::{
     fs,

@@ -53,8 +53,9 @@ fn verdict(policies: &str, text: &str) -> String {
     if sides.is_empty() { "allowed".into() } else { sides.join(" ") }
 }
 
-/// Lines of: what holds | the spec of a policy of `shop` | the connection | who refuses.
+/// Rows of: what holds | the spec of a policy of `shop` | the connection | who refuses. They go on in indented lines.
 fn hold(table: &str) {
+    let table = table.replace("\n    ", " ");
     let rows: Vec<&str> = table.lines().filter(|line| !line.is_empty()).collect();
     for row in &rows {
         let columns: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -100,18 +101,35 @@ as is one with an empty list | {ingress: [{from: []}]} | bare → web TCP 80 | a
 pods are the policy's namespace's | {ingress: [{from: [{podSelector: {}}]}]} | db → web TCP 80 | allowed
 …and not others' | {ingress: [{from: [{podSelector: {}}]}]} | bank-web → web TCP 80 | ingress
 …nor addresses | {ingress: [{from: [{podSelector: {}}]}]} | outside → web TCP 80 | ingress
-a namespace is all its pods | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | bare → web TCP 80 | allowed
-…and its pods alone | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | db → web TCP 80 | ingress
+a namespace is all its pods
+    | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | bare → web TCP 80 | allowed
+…and its pods alone
+    | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | db → web TCP 80 | ingress
 an empty selector is every namespace | {ingress: [{from: [{namespaceSelector: {}}]}]} | bare → web TCP 80 | allowed
 …but no address | {ingress: [{from: [{namespaceSelector: {}}]}]} | outside → web TCP 80 | ingress
-both selectors of one peer must match | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}, podSelector: {matchLabels: {app: web}}}]}]} | bank-web → web TCP 80 | allowed
-…the pod's | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}, podSelector: {matchLabels: {app: web}}}]}]} | bare → web TCP 80 | ingress
-…and the namespace's | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: red}}, podSelector: {matchLabels: {app: web}}}]}]} | bank-web → web TCP 80 | ingress
-of two peers one is enough | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}, {podSelector: {matchLabels: {app: db}}}]}]} | db → web TCP 80 | allowed
-of two rules one is enough | {ingress: [{from: [{podSelector: {}}]}, {from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | bare → web TCP 80 | allowed
-a rule's peers and ports belong together | {ingress: [{from: [{podSelector: {}}], ports: [{port: 1}]}, {from: [{namespaceSelector: {}}], ports: [{port: 2}]}]} | bare → web TCP 1 | ingress
-egress goes by the called | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → db TCP 80 | allowed
-…and no other | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → bare TCP 80 | egress
+both selectors of one peer must match
+    | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}, podSelector: {matchLabels: {app: web}}}]}]}
+    | bank-web → web TCP 80 | allowed
+…the pod's
+    | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}, podSelector: {matchLabels: {app: web}}}]}]}
+    | bare → web TCP 80 | ingress
+…and the namespace's
+    | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: red}}, podSelector: {matchLabels: {app: web}}}]}]}
+    | bank-web → web TCP 80 | ingress
+of two peers one is enough
+    | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}, {podSelector: {matchLabels: {app: db}}}]}]}
+    | db → web TCP 80 | allowed
+of two rules one is enough
+    | {ingress: [{from: [{podSelector: {}}]}, {from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]}
+    | bare → web TCP 80 | allowed
+a rule's peers and ports belong together
+    | {ingress: [{from: [{podSelector: {}}], ports: [{port: 1}]},
+    {from: [{namespaceSelector: {}}], ports: [{port: 2}]}]}
+    | bare → web TCP 1 | ingress
+egress goes by the called
+    | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → db TCP 80 | allowed
+…and no other
+    | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → bare TCP 80 | egress
 a block is by address | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]} | outside → web TCP 80 | allowed
 …a pod's, too | {ingress: [{from: [{ipBlock: {cidr: 10.0.1.2/32}}]}]} | bare → web TCP 80 | allowed
 …and ends where it ends | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/30}}]}]} | outside → web TCP 80 | ingress
@@ -120,8 +138,11 @@ a block is by address | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]} |
 …and not of the other | {ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]} | outside6 → web6 TCP 80 | ingress
 …version 6 | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::/32"}}]}]} | outside6 → web6 TCP 80 | allowed
 …also not at a byte | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::8/125"}}]}]} | outside6 → web6 TCP 80 | ingress
-an exception is not of the block | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}]}]} | outside → web TCP 80 | ingress
-…but other rules may let it in | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}, {ipBlock: {cidr: 192.0.2.7/32}}]}]} | outside → web TCP 80 | allowed
+an exception is not of the block
+    | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}]}]} | outside → web TCP 80 | ingress
+…but other rules may let it in
+    | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}, {ipBlock: {cidr: 192.0.2.7/32}}]}]}
+    | outside → web TCP 80 | allowed
 "#,
     );
 }
@@ -130,20 +151,36 @@ an exception is not of the block | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0
 fn selectors_ask_for_labels_and_by_expressions() {
     hold(
         r#"
-In has a value of the list | {podSelector: {matchExpressions: [{key: app, operator: In, values: [db, web]}]}} | outside → web TCP 80 | ingress
-In has a value of the list | {podSelector: {matchExpressions: [{key: app, operator: In, values: [cache]}]}} | outside → web TCP 80 | allowed
-In has a value of the list | {podSelector: {matchExpressions: [{key: role, operator: In, values: [web]}]}} | outside → web TCP 80 | allowed
-NotIn has another value, or none | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | allowed
-NotIn has another value, or none | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [cache]}]}} | outside → web TCP 80 | ingress
-NotIn has another value, or none | {podSelector: {matchExpressions: [{key: role, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | ingress
-Exists has the label | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → web TCP 80 | ingress
-Exists has the label | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → db TCP 80 | allowed
-DoesNotExist does not have it | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
-DoesNotExist does not have it | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → db TCP 80 | ingress
-all expressions must match | {podSelector: {matchExpressions: [{key: app, operator: In, values: [web]}, {key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
+In has a value of the list
+    | {podSelector: {matchExpressions: [{key: app, operator: In, values: [db, web]}]}} | outside → web TCP 80 | ingress
+In has a value of the list
+    | {podSelector: {matchExpressions: [{key: app, operator: In, values: [cache]}]}} | outside → web TCP 80 | allowed
+In has a value of the list
+    | {podSelector: {matchExpressions: [{key: role, operator: In, values: [web]}]}} | outside → web TCP 80 | allowed
+NotIn has another value, or none
+    | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | allowed
+NotIn has another value, or none
+    | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [cache]}]}} | outside → web TCP 80 | ingress
+NotIn has another value, or none
+    | {podSelector: {matchExpressions: [{key: role, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | ingress
+Exists has the label
+    | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → web TCP 80 | ingress
+Exists has the label
+    | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → db TCP 80 | allowed
+DoesNotExist does not have it
+    | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
+DoesNotExist does not have it
+    | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → db TCP 80 | ingress
+all expressions must match
+    | {podSelector: {matchExpressions: [{key: app, operator: In, values: [web]}, {key: tier, operator: DoesNotExist}]}}
+    | outside → web TCP 80 | allowed
 every label must match | {podSelector: {matchLabels: {app: web, tier: back}}} | outside → web TCP 80 | allowed
-labels and expressions must | {podSelector: {matchLabels: {app: web}, matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
-namespaces by expressions | {ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: team, operator: NotIn, values: [red]}]}}]}]} | bare → web TCP 80 | allowed
+labels and expressions must
+    | {podSelector: {matchLabels: {app: web}, matchExpressions: [{key: tier, operator: DoesNotExist}]}}
+    | outside → web TCP 80 | allowed
+namespaces by expressions
+    | {ingress: [{from: [{namespaceSelector: {matchExpressions: [{key: team, operator: NotIn, values: [red]}]}}]}]}
+    | bare → web TCP 80 | allowed
 "#,
     );
 }
@@ -169,7 +206,8 @@ a name is the pod's port of it | {ingress: [{ports: [{port: web}]}]} | bare → 
 …and no other | {ingress: [{ports: [{port: web}]}]} | bare → web TCP 8081 | ingress
 …of its protocol | {ingress: [{ports: [{port: web, protocol: UDP}]}]} | bare → web UDP 8080 | ingress
 …which a pod without one does not have | {ingress: [{ports: [{port: web}]}]} | bare → db TCP 8080 | ingress
-on the way out it is the called pod's | {policyTypes: [Egress], egress: [{ports: [{port: web}]}]} | db → web TCP 8080 | allowed
+on the way out it is the called pod's
+    | {policyTypes: [Egress], egress: [{ports: [{port: web}]}]} | db → web TCP 8080 | allowed
 …and an address has none | {policyTypes: [Egress], egress: [{ports: [{port: web}]}]} | db → outside TCP 8080 | egress
 "#,
     );
@@ -177,9 +215,13 @@ on the way out it is the called pod's | {policyTypes: [Egress], egress: [{ports:
 
 #[test]
 fn policies_add_up_and_a_refusal_names_those_of_its_side() {
-    let policies = "[{metadata: {namespace: shop, name: closed}, spec: {podSelector: {}, policyTypes: [Ingress, Egress]}}, \
-                     {metadata: {namespace: shop, name: from-bank}, spec: {podSelector: {matchLabels: {app: web}}, ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]}}, \
-                     {metadata: {namespace: bank, name: closed}, spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}}]";
+    let closed = "{metadata: {namespace: shop, name: closed}, \
+                   spec: {podSelector: {}, policyTypes: [Ingress, Egress]}}";
+    let from_bank = "{metadata: {namespace: shop, name: from-bank}, spec: {podSelector: {matchLabels: {app: web}}, \
+                      ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]}}";
+    let of_bank = "{metadata: {namespace: bank, name: closed}, \
+                    spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}}";
+    let policies = &format!("[{closed}, {from_bank}, {of_bank}]");
     assert_eq!(verdict(policies, "bare → web TCP 80"), "allowed", "one of two lets it in");
     assert_eq!(verdict(policies, "bare → db TCP 80"), "ingress", "the other pod has the one alone");
     assert_eq!(verdict(policies, "bank-web → web TCP 80"), "egress", "its own namespace's keeps it in");

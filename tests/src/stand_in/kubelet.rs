@@ -1,8 +1,8 @@
-//! Stands in for scheduler and kubelet: behind each Pod object of one namespace runs a real `routing` process on a loopback
-//! address of its own, with the environment and the files that the pod's template asks for.
+//! Stands in for scheduler and kubelet: behind each Pod object of one namespace runs a real `routing` process on a
+//! loopback address of its own, with the environment and the files that the pod's template asks for.
 //!
-//! As the kubelet does, it looks at ConfigMaps and Secrets when a pod starts and when its annotations change. It does not
-//! look by itself every minute: a test would not see whether the operator told it to.
+//! As the kubelet does, it looks at ConfigMaps and Secrets when a pod starts and when its annotations change. It does
+//! not look by itself every minute: a test would not see whether the operator told it to.
 
 mod files;
 
@@ -112,8 +112,8 @@ impl Kubelet {
         let _ = running.child.wait();
     }
 
-    /// From the next time on that a pod's files are looked at, its `policy.yaml` is this instead of what the ConfigMap has:
-    /// as if the pod were of a version that cannot run it.
+    /// From the next time on that a pod's files are looked at, its `policy.yaml` is this instead of what the ConfigMap
+    /// has: as if the pod were of a version that cannot run it.
     ///
     /// # Panics
     /// Another test panicked with it.
@@ -207,9 +207,20 @@ impl Shared {
         let now = Timestamp::now();
         let lease: Api<Lease> = Api::namespaced(self.client(), "kube-node-lease");
         let spec = json!({"holderIdentity": self.node, "leaseDurationSeconds": 40, "renewTime": MicroTime(now)});
-        let body = json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": self.node}, "spec": spec});
+        let body = json!({
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": self.node},
+            "spec": spec,
+        });
         let _ = lease.patch(&self.node, &PatchParams::apply("kubelet").force(), &Patch::Apply(body)).await;
-        let condition = json!({"type": "Ready", "status": "True", "reason": "KubeletReady", "message": "", "lastHeartbeatTime": now.strftime("%FT%TZ").to_string()});
+        let condition = json!({
+            "type": "Ready",
+            "status": "True",
+            "reason": "KubeletReady",
+            "message": "",
+            "lastHeartbeatTime": now.strftime("%FT%TZ").to_string(),
+        });
         let nodes: Api<Node> = Api::all(self.client());
         let body = Patch::Strategic(json!({"status": {"conditions": [condition]}}));
         let _ = nodes.patch_status(&self.node, &PatchParams::default(), &body).await;
@@ -221,13 +232,16 @@ impl Shared {
         for pod in pods {
             let uid = pod.uid().unwrap_or_default();
             let of_data_plane = pod.labels().get("app.kubernetes.io/name").is_some_and(|name| name == "routing");
+            let failed = pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Failed"));
             if pod.metadata.deletion_timestamp.is_some() {
                 self.pods.lock().expect("no test panics with it").remove(&uid);
                 let _ = self.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await;
-            } else if !of_data_plane
-                || pod.status.as_ref().is_some_and(|s| matches!(s.phase.as_deref(), Some("Failed")))
-            {
-            } else if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
+                continue;
+            }
+            if !of_data_plane || failed {
+                continue;
+            }
+            if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
                 self.bind(&pod).await;
             } else if self.pods.lock().expect("no test panics with it").contains_key(&uid) {
                 self.refresh(&pod, &uid).await;
@@ -240,12 +254,22 @@ impl Shared {
     /// As a scheduler does, but for node selectors: a pod that wants another node stays where it is.
     async fn bind(&self, pod: &Pod) {
         if pod.spec.as_ref().is_some_and(|spec| spec.node_selector.is_some()) {
-            let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available: 1 node(s) didn't match the pod's node selector."});
+            let condition = json!({
+                "type": "PodScheduled",
+                "status": "False",
+                "reason": "Unschedulable",
+                "message": "0/1 nodes are available: 1 node(s) didn't match the pod's node selector.",
+            });
             self.set_status(&pod.name_any(), json!({"conditions": [condition]})).await;
             return;
         }
         let name = pod.name_any();
-        let body = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": name, "namespace": self.namespace}, "target": {"apiVersion": "v1", "kind": "Node", "name": self.node}});
+        let body = json!({
+            "apiVersion": "v1",
+            "kind": "Binding",
+            "metadata": {"name": name, "namespace": self.namespace},
+            "target": {"apiVersion": "v1", "kind": "Node", "name": self.node},
+        });
         let none = kube::api::PostParams::default();
         let _: Result<Value, _> = self.api::<Pod>().create_subresource("binding", &name, &none, &body).await;
     }

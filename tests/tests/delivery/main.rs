@@ -1,6 +1,6 @@
-//! The scripts of `deploy/delivery` that need no builder and no registry, with real repositories on this machine's disk: how
-//! a checkout is called, and what a release is in a GitOps repository. That it is built, pushed and rolled out is for
-//! `tests/e2e` to show.
+//! The scripts of `deploy/delivery` that need no builder and no registry, with real repositories on this machine's
+//! disk: how a checkout is called, and what a release is in a GitOps repository. That it is built, pushed and rolled
+//! out is for `tests/e2e` to show.
 
 mod gitops;
 mod images;

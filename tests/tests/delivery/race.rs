@@ -9,8 +9,8 @@ fn race(gitops: &GitOps, times: usize) -> Output {
     let work = gitops.folder.path();
     let hook = work.join("hooks/pre-push");
     let faster = "rm -rf faster && git clone --quiet gitops.git faster && cd faster && \
-                  git -c user.name=faster -c user.email=faster@localhost commit --quiet --allow-empty --message=faster && \
-                  git push --quiet origin HEAD:main";
+                  git -c user.name=faster -c user.email=faster@localhost commit --quiet --allow-empty \
+                  --message=faster && git push --quiet origin HEAD:main";
     write(&work.join("times"), &times.to_string());
     let text = format!(
         "#!/bin/sh\nset -e\ncd '{}'\nleft=$(cat times)\n[ \"$left\" -gt 0 ] || exit 0\necho $((left - 1)) >times\n\

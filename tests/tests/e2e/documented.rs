@@ -59,8 +59,8 @@ impl Documented {
     }
 }
 
-/// Whether a line of the page stands for a printed one: each of its parts between the dots that stand for something else
-/// is there, in this order.
+/// Whether a line of the page stands for a printed one: each of its parts between the dots that stand for something
+/// else is there, in this order.
 fn stands_for(line: &str, printed: &str) -> bool {
     let mut rest = printed;
     line.split('…').all(|part| match rest.split_once(part) {

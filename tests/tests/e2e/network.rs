@@ -1,4 +1,5 @@
-//! The connections that really happen, held against the NetworkPolicies: nothing enforces these on the node of the tests.
+//! The connections that really happen, held against the NetworkPolicies: nothing enforces these on the node of the
+//! tests.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,5 +1,5 @@
-//! The delivery as its workflow has it: the steps of `.gitea/workflows/cd.yml` that call a script of `deploy/delivery`, run
-//! with bash as a runner does, one after the other.
+//! The delivery as its workflow has it: the steps of `.gitea/workflows/cd.yml` that call a script of `deploy/delivery`,
+//! run with bash as a runner does, one after the other.
 
 use std::{
     collections::BTreeMap,

@@ -41,8 +41,8 @@ async fn patches() -> String {
     let env = json!([{"name": "LITELLM_BASE_URL", "value": "http://litellm.models:4000"}]);
     let spec =
         json!({"nodeSelector": {"kubernetes.io/hostname": node}, "containers": [{"name": "routing", "env": env}]});
-    let patch = json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "routing", "namespace": NAME},
-        "spec": {"template": {"spec": spec}}});
+    let patch = json!({"apiVersion": "apps/v1", "kind": "Deployment",
+        "metadata": {"name": "routing", "namespace": NAME}, "spec": {"template": {"spec": spec}}});
     format!("patches:\n  - patch: |\n      {patch}\n")
 }
 
