@@ -10,8 +10,9 @@ use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
 };
+use serde_json::json;
 
-use crate::{checkout, required};
+use crate::{checkout, required, waiting};
 
 /// The administrator of a cluster.
 pub struct Cluster {
@@ -102,15 +103,15 @@ impl Cluster {
         }
     }
 
-    /// Waits until the API server serves a kind. `kubectl wait` would fail on a definition that is so new that it has no
-    /// conditions.
+    /// Waits until the API server serves a kind. `kubectl wait` would fail on a definition that is so new that it has
+    /// no conditions.
     ///
     /// # Panics
     /// It does not come to that.
     pub async fn serves(&self, definition: &str) {
         let condition = r#"--output=jsonpath={.status.conditions[?(@.type=="Established")].status}"#;
-        crate::waiting::until(&format!("{definition} to be served"), || async {
-            (self.kubectl(&["get", "crd", definition, condition]).out == "True").then_some(())
+        waiting::until_true(&format!("{definition} to be served"), || async {
+            self.kubectl(&["get", "crd", definition, condition]).out == "True"
         })
         .await;
     }
@@ -129,10 +130,10 @@ impl Cluster {
     /// It cannot be made.
     #[must_use]
     pub fn namespace(&self, name: &str) -> String {
-        let document = format!(
-            "{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {{pod-security.kubernetes.io/enforce: restricted}}}}}}"
-        );
-        self.kubectl_with(&["create", "--filename", "-"], &document).expect_worked();
+        let restricted = json!({"pod-security.kubernetes.io/enforce": "restricted"});
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": restricted}});
+        self.kubectl_with(&["create", "--filename", "-"], &namespace.to_string()).expect_worked();
         name.to_string()
     }
 

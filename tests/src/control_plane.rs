@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, ops::Deref, path::PathBuf, process::Command, sync::Mutex};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
@@ -19,9 +19,9 @@ const ADMIN_TOKEN: &str = "administrator-of-a-test";
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
 "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts:routing-system"]}, {"level": "None"}]}"#;
 /// Endpoints are left out: they refuse the loopback addresses that the stand-in for the kubelet uses.
-const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-collector-controller,namespace-controller,\
-    serviceaccount-controller,root-ca-certificate-publisher-controller,resourcequota-controller,disruption-controller,\
-    pod-garbage-collector-controller,node-lifecycle-controller";
+const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-collector-controller,\
+    namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
+    resourcequota-controller,disruption-controller,pod-garbage-collector-controller,node-lifecycle-controller";
 
 /// A running control plane.
 pub struct ControlPlane {
@@ -69,8 +69,8 @@ impl ControlPlane {
         plane.kubectl(&["apply", "-k", &deploy("../crds")]).expect_worked();
         plane.serves("routingpolicies.routing.hyperguild.io").await;
         // What kubectl explains is published a moment later.
-        waiting::until("the CRD's fields to be published", || async {
-            plane.kubectl(&["explain", "rp.spec.upstream"]).worked.then_some(())
+        waiting::until_true("the CRD's fields to be published", || async {
+            plane.kubectl(&["explain", "rp.spec.upstream"]).worked
         })
         .await;
         // After the CRD: the garbage collector looks for new kinds only twice a minute.
@@ -107,8 +107,8 @@ impl ControlPlane {
             &format!("--secure-port={}", self.api_port),
             "--cert-dir=certs",
             "--service-cluster-ip-range=10.96.0.0/16",
-            // Of a range, the API server gives out the first ports (here to 30385) only to whoever names them: no test's
-            // fixed port can be another Service's by chance. 30310 is the samples'.
+            // Of a range, the API server gives out the first ports (here to 30385) only to whoever names them: no
+            // test's fixed port can be another Service's by chance. 30310 is the samples'.
             "--service-node-port-range=30310-32767",
             "--authorization-mode=RBAC",
             "--token-auth-file=tokens.csv",
@@ -120,10 +120,10 @@ impl ControlPlane {
         ]);
         self.keep("kube-apiserver", Supervised::start("kube-apiserver", &command, &[], &self.folder));
         let certificate = self.folder.join("certs/apiserver.crt");
-        waiting::until("the API server's certificate", || std::future::ready(certificate.exists().then_some(()))).await;
+        waiting::until_true("the API server's certificate", || async { certificate.exists() }).await;
         self.write("admin.kubeconfig", &self.kubeconfig(ADMIN_TOKEN));
-        waiting::until("the API server to be ready", || async {
-            self.kubectl(&["get", "--raw", "/readyz"]).worked.then_some(())
+        waiting::until_true("the API server to be ready", || async {
+            self.kubectl(&["get", "--raw", "/readyz"]).worked
         })
         .await;
     }
@@ -166,12 +166,15 @@ impl ControlPlane {
     pub fn kubeconfig(&self, token: &str) -> String {
         let (server, certificate) =
             (format!("https://127.0.0.1:{}", self.api_port), self.folder.join("certs/apiserver.crt"));
-        format!(
-            "{{apiVersion: v1, kind: Config, current-context: c, contexts: [{{name: c, context: {{cluster: c, user: u}}}}], \
-             clusters: [{{name: c, cluster: {{server: \"{server}\", certificate-authority: \"{}\"}}}}], \
-             users: [{{name: u, user: {{token: \"{token}\"}}}}]}}\n",
-            certificate.display()
-        )
+        let kubeconfig = json!({
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "c",
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "clusters": [{"name": "c", "cluster": {"server": server, "certificate-authority": certificate}}],
+            "users": [{"name": "u", "user": {"token": token}}],
+        });
+        kubeconfig.to_string()
     }
 
     /// What the API server recorded of requests by the operator's namespace.

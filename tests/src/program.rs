@@ -69,10 +69,10 @@ impl Program {
     /// # Panics
     /// The file cannot be written.
     #[must_use]
-    pub fn serve_policy(policy: &str) -> Self {
+    pub fn serve_policy(policy: &(impl ToString + ?Sized)) -> Self {
         let mut program = Self::serve();
         program.variables.retain(|(name, _)| !["LITELLM_BASE_URL", "BRAIN_URL"].contains(&name.as_str()));
-        std::fs::write(program.folder.path().join("policy.yaml"), policy).expect("written");
+        std::fs::write(program.folder.path().join("policy.yaml"), policy.to_string()).expect("written");
         program.arguments.extend(["--policy".into(), "policy.yaml".into()]);
         let secrets = program.folder.path().join("secrets").display().to_string();
         program.variable("ROUTING_SECRETS_DIR", &secrets)
@@ -160,6 +160,10 @@ fn spawn(arguments: &[String], variables: &[(String, String)], folder: &Path) ->
     command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("the binary starts")
 }
 
+fn log_in(folder: &Path) -> String {
+    std::fs::read_to_string(folder.join("log")).unwrap_or_default()
+}
+
 /// A running program; it ends with this value.
 pub struct Running {
     child: Child,
@@ -174,13 +178,13 @@ pub struct Running {
 impl Running {
     async fn wait_until_healthy(&mut self) {
         let url = format!("http://127.0.0.1:{}/healthz", self.health_port);
-        let began = std::time::Instant::now();
-        while http().get(&url).send().await.is_err() {
-            let ended = self.child.try_wait().expect("a status");
-            assert!(ended.is_none(), "ended with {ended:?}:\n{}", self.log());
-            assert!(began.elapsed() < waiting::LIMIT, "not healthy:\n{}", self.log());
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        let (child, log) = (&mut self.child, || log_in(self.folder.path()));
+        let probe = || {
+            let ended = child.try_wait().expect("a status");
+            assert!(ended.is_none(), "ended with {ended:?}:\n{}", log());
+            async { http().get(&url).send().await.ok() }
+        };
+        waiting::until_or_say(waiting::LIMIT, probe, || format!("health\n{}", log())).await;
     }
 
     /// Its `/mcp`.
@@ -210,7 +214,7 @@ impl Running {
     /// What it printed so far.
     #[must_use]
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        log_in(self.folder.path())
     }
 
     /// A page of the admin port.

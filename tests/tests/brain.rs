@@ -18,22 +18,25 @@ async fn kill_9_during_writes_loses_no_acknowledged_entry() {
     let acknowledged: Arc<Mutex<Vec<String>>> = Arc::default();
     for round in 1..=3 {
         let stop = Arc::new(AtomicBool::new(false));
-        let writers: Vec<_> = (0..8).map(|_| {
-            let (mcp, acknowledged, stop) = (brain.mcp(), Arc::clone(&acknowledged), Arc::clone(&stop));
-            tokio::spawn(async move {
-                let entry = json!({"name": "session_log", "arguments": {"skill": "debug", "final_status": "pass", "session_id": "crash"}});
-                let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": entry}).to_string();
-                while !stop.load(Ordering::Relaxed) {
-                    let Ok(response) = mcp.post().body(body.clone()).send().await else { break };
-                    let Ok(message) = response.json::<Value>().await else { break };
-                    if let Some(id) = message["result"]["structuredContent"]["id"].as_str() {
-                        acknowledged.lock().expect("no writer panics").push(id.to_string());
+        let writers: Vec<_> = (0..8)
+            .map(|_| {
+                let (mcp, acknowledged, stop) = (brain.mcp(), Arc::clone(&acknowledged), Arc::clone(&stop));
+                tokio::spawn(async move {
+                    let entry = json!({"skill": "debug", "final_status": "pass", "session_id": "crash"});
+                    let call = json!({"name": "session_log", "arguments": entry});
+                    let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}).to_string();
+                    while !stop.load(Ordering::Relaxed) {
+                        let Ok(response) = mcp.post().body(body.clone()).send().await else { break };
+                        let Ok(message) = response.json::<Value>().await else { break };
+                        if let Some(id) = message["result"]["structuredContent"]["id"].as_str() {
+                            acknowledged.lock().expect("no writer panics").push(id.to_string());
+                        }
                     }
-                }
+                })
             })
-        }).collect();
-        waiting::until("some entries", || {
-            std::future::ready((acknowledged.lock().expect("no writer panics").len() >= 60 * round).then_some(()))
+            .collect();
+        waiting::until_true("some entries", || async {
+            acknowledged.lock().expect("no writer panics").len() >= 60 * round
         })
         .await;
         brain.crash_and_restart().await;

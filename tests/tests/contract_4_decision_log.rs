@@ -90,9 +90,9 @@ async fn contract_4_a_slow_brain_delays_no_call_and_is_given_up_after_two_second
     }
     let answered = routing.metric(r#"routing_calls_total{skill="debug",result="answered"}"#).await;
     assert_eq!((answered, brain.entries().len()), (5.0, 0), "all calls are answered before the brain took an entry");
-    waiting::until("undelivered entries to be counted", || async {
+    waiting::until_true("undelivered entries to be counted", || async {
         let dropped = routing.metric(r#"routing_decision_log_dropped_total{kind="unreachable"}"#).await;
-        (dropped >= 5.0).then_some(())
+        dropped >= 5.0
     })
     .await;
     brain.take_entries_after(Duration::from_secs(1));
@@ -105,8 +105,8 @@ async fn contract_4_what_could_not_be_delivered_is_counted_and_fails_no_call() {
     let models = Models::start().await;
     let routing = Program::serve().variable("LITELLM_BASE_URL", &models.url()).start().await;
     assert!(!routing.mcp().debug("x").await.is_error(), "nobody listens at BRAIN_URL");
-    waiting::until("the entry to be counted", || async {
-        (routing.metric(r#"routing_decision_log_dropped_total{kind="unreachable"}"#).await == 1.0).then_some(())
+    waiting::until_true("the entry to be counted", || async {
+        routing.metric(r#"routing_decision_log_dropped_total{kind="unreachable"}"#).await == 1.0
     })
     .await;
 }

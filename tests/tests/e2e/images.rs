@@ -71,9 +71,9 @@ async fn there_is_no_shell_and_the_version_is_shown_by_program_and_metric() {
         cluster().kubectl(&[&operator[..], &["/usr/local/bin/routing-operator", "--version"]].concat()).expect_worked();
     assert_eq!(shown.trim(), format!("routing-operator {version}"));
     let tunnel = pods::tunnel(&policies, NAME).await;
-    waiting::until("the version among the metrics", || async {
+    waiting::until_true("the version among the metrics", || async {
         let metric = format!("routing_build_info{{version=\"{version}\"}} 1");
-        tunnel.admin_page("/metrics").await.contains(&metric).then_some(())
+        tunnel.admin_page("/metrics").await.contains(&metric)
     })
     .await;
 }

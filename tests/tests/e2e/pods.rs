@@ -38,8 +38,8 @@ pub fn is_ready(pod: &Pod) -> bool {
 /// Waits until one pod is left in the policy's namespace, those that are ending counted.
 pub async fn alone(policies: &Policies) {
     let api: Api<Pod> = Api::namespaced(policies.client.clone(), &policies.namespace);
-    waiting::until_within(PODS_LIMIT, "old pods to end", || async {
-        (api.list(&ListParams::default()).await.expect("pods").items.len() <= 1).then_some(())
+    waiting::until_true_within(PODS_LIMIT, "old pods to end", || async {
+        api.list(&ListParams::default()).await.expect("pods").items.len() <= 1
     })
     .await;
 }

@@ -19,8 +19,8 @@ async fn the_brain_is_applied_once_more_without_touching_its_token() {
     let plane = ControlPlane::shared().await;
     apply(plane);
     let pods = ["--namespace", "supervisor", "get", "pods", "--selector=app.kubernetes.io/name=brain", "--output=name"];
-    waiting::until("a pod, which its namespace lets in only if it is as restricted as it asks", || async {
-        plane.kubectl(&pods).expect_worked().starts_with("pod/").then_some(())
+    waiting::until_true("a pod, which its namespace lets in only if it is as restricted as it asks", || async {
+        plane.kubectl(&pods).expect_worked().starts_with("pod/")
     })
     .await;
     plane.kubectl(&["apply", "--filename", &deploy("brain/files.yaml")]).expect_worked();

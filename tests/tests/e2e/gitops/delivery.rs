@@ -42,9 +42,9 @@ async fn a_delivered_version_is_rolled_out_and_the_pods_report_it() {
     operator_runs(pushed);
 
     // Flux may be ready a moment before the new operator has begun with the pods.
-    waiting::until("new pods alone", || async {
+    waiting::until_true("new pods alone", || async {
         let now = pods::generation(&gitops.policies, POLICY_NAME).await;
-        (!now.is_empty() && now.keys().all(|pod| !before.contains_key(pod))).then_some(())
+        !now.is_empty() && now.keys().all(|pod| !before.contains_key(pod))
     })
     .await;
     gitops.policies.wait_until_ready(POLICY_NAME).await;

@@ -21,7 +21,7 @@ const IN_FORCE: Duration = Duration::from_secs(120);
 async fn until_in_force(token: &str, limit: Duration) -> Duration {
     let began = Instant::now();
     let what = format!("{token} to be in force");
-    waiting::until_within(limit, &what, || async { (called(token).await.0 == 200).then_some(()) }).await;
+    waiting::until_true_within(limit, &what, || async { called(token).await.0 == 200 }).await;
     began.elapsed()
 }
 

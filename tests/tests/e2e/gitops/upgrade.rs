@@ -33,8 +33,8 @@ struct Version {
     image: String,
 }
 
-/// Commits the earlier version as a release: its images and its own files, by today's scripts. Returns the image of the data
-/// plane.
+/// Commits the earlier version as a release: its images and its own files, by today's scripts. Returns the image of the
+/// data plane.
 fn release_earlier(site: &Site, repository: &Repository) -> String {
     let earlier = required("ROUTING_TEST_EARLIER");
     let push = checkout().join("deploy/delivery/push.sh").display().to_string();
@@ -62,10 +62,10 @@ fn image(pod: &Pod) -> Option<&str> {
 
 /// Waits until all pods and the operator are of a version; Flux may be ready a moment before the operator has begun.
 async fn until_all_are(policies: &Policies, version: &Version) {
-    waiting::until_within(ROLLED, &format!("operator and pods to be {}", version.name), || async {
+    waiting::until_true_within(ROLLED, &format!("operator and pods to be {}", version.name), || async {
         let pods = pods::of(policies, POLICY_NAME).await;
         let is_new = |pod: &Pod| pods::is_ready(pod) && image(pod) == Some(version.image.as_str());
-        (pods.len() == REPLICAS && pods.iter().all(is_new)).then_some(())
+        pods.len() == REPLICAS && pods.iter().all(is_new)
     })
     .await;
     policies.wait_until_ready(POLICY_NAME).await;
@@ -84,8 +84,8 @@ async fn accepted(policies: &Policies) -> String {
 /// Waits until every pod names the field as one that it does not know.
 async fn until_pods_name_it(policies: &Policies) {
     for tunnel in pods::tunnels(policies, POLICY_NAME).await {
-        waiting::until("the pod to name the field", || async {
-            (tunnel.status().await["unknownFields"] == json!([format!("spec.{NEWER}")])).then_some(())
+        waiting::until_true("the pod to name the field", || async {
+            tunnel.status().await["unknownFields"] == json!([format!("spec.{NEWER}")])
         })
         .await;
     }
