@@ -16,6 +16,7 @@ pub mod mcp;
 pub mod network_policy;
 pub mod operator;
 pub mod policies;
+pub mod policy;
 pub mod ports;
 pub mod program;
 pub mod stand_in;
@@ -23,6 +24,8 @@ pub mod supervised;
 pub mod waiting;
 
 use std::{path::PathBuf, sync::Once};
+
+pub use policy::Policy;
 
 /// The root of the checkout.
 #[must_use]
@@ -39,13 +42,14 @@ pub async fn get_json(url: impl AsRef<str>) -> serde_json::Value {
     answer.json().await.expect("JSON")
 }
 
-/// The text of a policy with one upstream and two models; `more` goes below `spec`, indented by two where it has lines.
+/// The text of a policy with one upstream and two models, for `tests/docs.rs`; others have [`Policy`].
+///
+/// # Panics
+/// `more` is not empty.
 #[must_use]
 pub fn policy(upstream: &str, local: &str, claude: &str, more: &str) -> String {
-    format!(
-        "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {{name: routing}}\nspec:\n  \
-         upstream: {{url: {upstream}}}\n  models: {{local: {{name: {local}}}, claude: {{name: {claude}}}}}\n  {more}\n"
-    )
+    assert!(more.is_empty(), "{more}: say it as a value");
+    Policy::at(upstream).local(local).claude(claude).to_string()
 }
 
 /// A variable that `make test` sets.

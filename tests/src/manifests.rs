@@ -6,6 +6,15 @@ use serde_json::Value;
 
 use crate::{cluster::deploy, required};
 
+/// The objects in a text, as kubectl prints them.
+///
+/// # Panics
+/// One is no YAML.
+#[must_use]
+pub fn objects(text: &str) -> Vec<Value> {
+    text.split("\n---\n").map(|object| serde_saphyr::from_str(object).expect("YAML")).collect()
+}
+
 /// The objects of a kustomization below `deploy`, by kind and name.
 ///
 /// # Panics
@@ -17,9 +26,8 @@ pub fn built(folder: &str) -> BTreeMap<String, Value> {
         .output()
         .expect("kubectl runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("UTF-8");
-    let objects = text.split("\n---\n").map(|object| serde_saphyr::from_str::<Value>(object).expect("YAML"));
-    objects
+    objects(&String::from_utf8(output.stdout).expect("UTF-8"))
+        .into_iter()
         .map(|object| (format!("{} {}", object["kind"], object["metadata"]["name"]).replace('"', ""), object))
         .collect()
 }

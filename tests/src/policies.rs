@@ -1,18 +1,24 @@
 //! Policies of one namespace, as their users see them.
 
-use std::time::{Duration, Instant};
+use std::{cell::RefCell, time::Duration};
 
 use crds::{RoutingPolicy, policy::RoutingPolicyStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Api, Client, api::DynamicObject, core::ApiResource};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::{cluster::Cluster, waiting};
+use crate::{
+    cluster::Cluster,
+    control_plane::ControlPlane,
+    operator::Operator,
+    policy::{self, Policy, merged},
+    stand_in::kubelet::Kubelet,
+    waiting,
+};
 
-/// Longest wait for a policy to become what it is to be: pods are started and told of their config meanwhile, and after an
-/// outage of the API server a kubelet's watches go on only after a while.
+/// Longest wait for a policy to become what it is to be: pods are started and told of their config meanwhile, and after
+/// an outage of the API server a kubelet's watches go on only after a while.
 const LIMIT: Duration = Duration::from_secs(300);
-const STEP: Duration = Duration::from_millis(50);
 
 /// A namespace with policies.
 pub struct Policies {
@@ -34,9 +40,22 @@ impl Policies {
         Self { cluster, client: cluster.client().await, namespace: namespace.into() }
     }
 
-    /// Applies a policy with this spec, as kubectl does; `spec` is in flow style.
-    pub fn apply(&self, name: &str, spec: &str) {
-        self.cluster.apply(&self.namespace, &document(name, spec));
+    /// A namespace of its own on the shared control plane, beside the operator. Nothing runs its pods.
+    pub async fn operated(namespace: &str) -> Self {
+        Operator::shared().await;
+        Self::in_new_namespace(ControlPlane::shared().await, namespace).await
+    }
+
+    /// The same with what runs its pods.
+    pub async fn operated_with_pods(namespace: &str) -> (Self, Kubelet) {
+        let policies = Self::operated(namespace).await;
+        let kubelet = Kubelet::start(ControlPlane::shared().await, namespace).await;
+        (policies, kubelet)
+    }
+
+    /// Applies a policy with this spec, as kubectl does.
+    pub fn apply(&self, name: &str, spec: &Value) {
+        self.apply_document(Policy::of(name, spec));
     }
 
     /// Runs kubectl in the namespace.
@@ -48,18 +67,18 @@ impl Policies {
         self.cluster.kubectl(&arguments).expect_worked()
     }
 
-    /// Applies a document in the namespace.
-    pub fn apply_document(&self, document: &str) {
-        self.cluster.apply(&self.namespace, document);
+    /// Applies an object in the namespace.
+    pub fn apply_document(&self, document: impl ToString) {
+        self.cluster.apply(&self.namespace, &document.to_string());
     }
 
-    /// Creates a document that is too large for the note that `kubectl apply` keeps on it.
+    /// Creates an object that is too large for the note that `kubectl apply` keeps on it.
     ///
     /// # Panics
     /// It is refused.
-    pub fn kubectl_create(&self, document: &str) {
+    pub fn kubectl_create(&self, document: &Value) {
         let arguments = ["create", "--namespace", &self.namespace, "--filename", "-"];
-        self.cluster.kubectl_with(&arguments, document).expect_worked();
+        self.cluster.kubectl_with(&arguments, &document.to_string()).expect_worked();
     }
 
     /// The policies.
@@ -104,22 +123,20 @@ impl Policies {
         what: &str,
         holds: impl Fn(&RoutingPolicyStatus) -> bool,
     ) -> RoutingPolicyStatus {
-        let began = Instant::now();
-        loop {
+        let last = RefCell::new(RoutingPolicyStatus::default());
+        let probe = || async {
             let policy = self.get(name).await;
             let status = policy.status.unwrap_or_default();
-            if status.observed_generation == policy.metadata.generation && holds(&status) {
-                return status;
-            }
-            assert!(
-                began.elapsed() < LIMIT,
-                "waited {LIMIT:?} for {name} in {}: {what}\n{}\n{}",
-                self.namespace,
-                serde_json::to_string_pretty(&status).expect("JSON"),
-                self.kubectl(&["get", "pods,deployments,events", "--output", "wide"]),
-            );
-            tokio::time::sleep(STEP).await;
-        }
+            let found = status.observed_generation == policy.metadata.generation && holds(&status);
+            last.replace(status);
+            found.then(|| last.take())
+        };
+        let say = || {
+            let status = serde_json::to_string_pretty(&*last.borrow()).expect("JSON");
+            let around = self.kubectl(&["get", "pods,deployments,events", "--output", "wide"]);
+            format!("{name} in {}: {what}\n{status}\n{around}", self.namespace)
+        };
+        waiting::until_or_say(LIMIT, probe, say).await
     }
 
     /// Waits until a condition of a policy has this status and reason.
@@ -132,13 +149,12 @@ impl Policies {
         condition(&found, kind).expect("just seen").clone()
     }
 
-    /// Waits until the config that all pods of a policy run is kept as the last good one: after that the operator writes no
-    /// child any more.
+    /// Waits until the config that all pods of a policy run is kept as the last good one: after that the operator
+    /// writes no child any more.
     pub async fn wait_for_last_good(&self, name: &str) {
-        waiting::until("last-good.yaml to be the config that all pods run", || async {
-            let config_map = self.object("ConfigMap", name).await?;
-            let data = &config_map["data"];
-            (data["last-good.yaml"] == data["policy.yaml"] && data["policy.yaml"].is_string()).then_some(())
+        waiting::until_true("last-good.yaml to be the config that all pods run", || async {
+            let data = self.object("ConfigMap", name).await.unwrap_or_default()["data"].clone();
+            data["last-good.yaml"] == data["policy.yaml"] && data["policy.yaml"].is_string()
         })
         .await;
     }
@@ -156,19 +172,16 @@ pub fn condition<'a>(status: &'a RoutingPolicyStatus, kind: &str) -> Option<&'a 
     status.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
-/// A policy with this spec.
+/// A spec with an upstream and two models that nobody serves, changed as [`merged`] says.
 #[must_use]
-pub fn document(name: &str, spec: &str) -> String {
-    format!(
-        "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {{name: {name}}}\nspec: {spec}\n"
-    )
+pub fn spec(changes: Value) -> Value {
+    merged(policy::base("http://127.0.0.1:9", "l", "c"), changes)
 }
 
-/// A spec with an upstream and two models that nobody serves; `more` are further fields in flow style, each with a comma
-/// in front.
+/// A ConfigMap with this data.
 #[must_use]
-pub fn spec(more: &str) -> String {
-    format!("{{upstream: {{url: \"http://127.0.0.1:9\"}}, models: {{local: {{name: l}}, claude: {{name: c}}}}{more}}}")
+pub fn config_map(name: &str, data: Value) -> Value {
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
 /// The kinds of children.

@@ -4,14 +4,15 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tests::{
-    policy,
+    Policy,
+    policy::{merged, written},
     program::{self, Program},
     stand_in::models::Models,
 };
 
-fn check(text: &str, more: &[&str]) -> (bool, String) {
+fn check(policy: &impl ToString, more: &[&str]) -> (bool, String) {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("policy.yaml"), text).expect("written");
+    fs::write(folder.path().join("policy.yaml"), policy.to_string()).expect("written");
     let output = program::run(&[&["check", "policy.yaml"], more].concat(), &[], folder.path());
     (
         output.status.success(),
@@ -21,12 +22,22 @@ fn check(text: &str, more: &[&str]) -> (bool, String) {
 
 #[test]
 fn check_names_every_problem_with_its_place() {
-    let stages = "stages: [{system: {text: s}, user: \"{{ args.commitz }}\"}]";
-    let schema = "inputSchema: {type: object, properties: {commits: {type: string}}}";
-    let more = format!(
-        "thresholds: {{floor: 0.9, ceil: \"0,7\"}}\n  evidnce: {{}}\n  skills:\n  - {{name: debug}}\n  - {{name: debug}}\n  - {{name: notes, description: d, {schema}, {stages}}}\n  - {{name: review, thresholds: {{floor: \"0.5\", ceil: \"0.6\"}}, {schema}, stages: []}}"
-    );
-    let (valid, printed) = check(&policy("http://litellm:4000", "l", "c", &more), &[]);
+    let more = r#"
+thresholds: {floor: 0.9, ceil: "0,7"}
+evidnce: {}
+skills:
+- {name: debug}
+- {name: debug}
+- name: notes
+  description: d
+  inputSchema: {type: object, properties: {commits: {type: string}}}
+  stages: [{system: {text: s}, user: "{{ args.commitz }}"}]
+- name: review
+  thresholds: {floor: "0.5", ceil: "0.6"}
+  inputSchema: {type: object, properties: {commits: {type: string}}}
+  stages: []
+"#;
+    let (valid, printed) = check(&written("http://litellm:4000", "l", more.trim_start()), &[]);
     assert!(!valid);
     for line in [
         "policy.yaml:7:16: spec.thresholds.floor: 0.9: quote it: \"0.9\"",
@@ -46,8 +57,8 @@ fn check_names_every_problem_with_its_place() {
 #[test]
 fn check_answers_scripts_too_and_takes_several_files() {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("good.yaml"), policy("http://a", "l", "c", "")).expect("written");
-    fs::write(folder.path().join("bad.yaml"), policy("a", "l", "c", "")).expect("written");
+    fs::write(folder.path().join("good.yaml"), written("http://a", "l", "")).expect("written");
+    fs::write(folder.path().join("bad.yaml"), written("a", "l", "")).expect("written");
     let output = program::run(&["check", "good.yaml", "bad.yaml", "none.yaml", "--output", "json"], &[], folder.path());
     assert!(!output.status.success());
     let report: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -62,9 +73,13 @@ fn check_answers_scripts_too_and_takes_several_files() {
 
 #[test]
 fn a_config_map_reference_needs_its_folder() {
-    let stages =
-        "skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: debug.md}}, user: x}]}]";
-    let (valid, printed) = check(&policy("http://a", "l", "c", stages), &[]);
+    let reference = |config_map: &str| json!({"configMapKeyRef": {"name": config_map, "key": "debug.md"}});
+    let with = |system: Value| {
+        let stages = json!([{"system": system, "user": "x"}]);
+        Policy::at("http://a").spec(json!({"skills": [{"name": "debug", "stages": stages}]}))
+    };
+    let policy = with(reference("prompts"));
+    let (valid, printed) = check(&policy, &[]);
     assert!(
         !valid
             && printed.contains(
@@ -72,32 +87,28 @@ fn a_config_map_reference_needs_its_folder() {
             ),
         "{printed}"
     );
-    let (valid, printed) = check(&policy("http://a", "l", "c", stages), &["--configmaps", "maps"]);
+    let (valid, printed) = check(&policy, &["--configmaps", "maps"]);
     assert!(!valid && printed.contains("prompts/debug.md") && printed.contains("cannot be read"), "{printed}");
-    let both = format!("{stages}\n  limits: {{inFlight: 0}}");
-    let (_, printed) = check(&policy("http://a", "l", "c", &both), &["--configmaps", "maps"]);
+    let both = policy.spec(json!({"limits": {"inFlight": 0}}));
+    let (_, printed) = check(&both, &["--configmaps", "maps"]);
     assert!(
         printed.contains("prompts/debug.md") && printed.contains("spec.limits.inFlight: 0: "),
         "all at once: {printed}"
     );
     assert_eq!(printed.lines().count(), 2, "{printed}");
-    let twice = stages.replace("system: {configMapKeyRef", "system: {text: x, configMapKeyRef");
-    let (valid, printed) = check(&policy("http://a", "l", "c", &twice), &["--configmaps", "maps"]);
+    let twice = with(merged(reference("prompts"), json!({"text": "x"})));
+    let (valid, printed) = check(&twice, &["--configmaps", "maps"]);
     let line = "spec.skills[0].stages[0].system: must have exactly one of text and configMapKeyRef";
     assert!(!valid && printed.contains(line) && printed.lines().count() == 1, "{printed}");
-    let escape = stages.replace("name: prompts", "name: ..");
-    let (valid, printed) = check(&policy("http://a", "l", "c", &escape), &["--configmaps", "maps"]);
+    let (valid, printed) = check(&with(reference("..")), &["--configmaps", "maps"]);
     assert!(!valid && printed.contains("is no name and key of a ConfigMap"), "{printed}");
 }
 
 #[test]
 fn a_refused_policy_refuses_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(
-        folder.path().join("p.yaml"),
-        policy("http://a", "l", "c", "thresholds: {floor: \"0.70\", ceil: \"0.90\"}"),
-    )
-    .expect("written");
+    let text = written("http://a", "l", r#"thresholds: {floor: "0.70", ceil: "0.90"}"#);
+    fs::write(folder.path().join("p.yaml"), text).expect("written");
     for (arguments, variables) in
         [(&["serve", "--policy", "p.yaml"][..], &[][..]), (&[], &[("ROUTING_POLICY_FILE", "p.yaml")])]
     {
@@ -168,8 +179,8 @@ fn what_a_target_of_make_needs_is_named_with_the_line_that_installs_it() {
 #[tokio::test]
 async fn the_policys_port_holds_when_no_variable_says_another() {
     let port = tests::ports::free();
-    let text = policy("http://127.0.0.1:1", "l", "c", &format!("service: {{port: {port}}}"));
-    let routing = Program::serve_policy(&text).variable("ROUTING_PORT", "").at_port(port).start().await;
+    let policy = Policy::at("http://127.0.0.1:1").spec(json!({"service": {"port": port}}));
+    let routing = Program::serve_policy(&policy).variable("ROUTING_PORT", "").at_port(port).start().await;
     assert_eq!(routing.mcp().tools().await.len(), 4);
     assert_eq!(routing.admin("/livez").await, "alive\n");
     assert_eq!(routing.admin("/readyz").await, "ready\n");
@@ -181,7 +192,7 @@ async fn the_policys_port_holds_when_no_variable_says_another() {
 fn a_ca_bundle_that_is_no_certificate_is_refused_with_its_path() {
     let bundle = |pem: &str| format!("upstream: {{url: https://a, caBundle: {{text: \"{pem}\"}}}}");
     for pem in ["no PEM", "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n"] {
-        let text = policy("https://a", "l", "c", "").replace("upstream: {url: https://a}", &bundle(pem));
+        let text = written("https://a", "l", "").replace("upstream: {url: https://a}", &bundle(pem));
         let (valid, printed) = check(&text, &[]);
         assert!(!valid && printed.contains("policy.yaml:5:30: spec.upstream.caBundle: "), "{printed}");
     }
@@ -207,8 +218,8 @@ fn what_does_not_fit_a_policy_is_said_at_once() {
     let output =
         program::run(&[], &[("RUST_LOG", "[["), ("ROUTING_LOG_FORMAT", "xml"), ("ROUTING_PORT", "0")], folder.path());
     assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 3, "all bad variables in one go: {output:?}");
-    let rendered = policy("http://a", "l", "c", "evidnce: {}")
-        .replace("{name: routing}", "{name: routing, annotations: {routing.hyperguild.io/rendered: \"true\"}}");
+    let rendered =
+        Policy::at("http://a").annotation("routing.hyperguild.io/rendered", "true").spec(json!({"evidnce": {}}));
     assert!(!check(&rendered, &[]).0, "check refuses unknown fields whoever rendered the file");
 }
 
@@ -224,8 +235,8 @@ fn log_variables_are_checked() {
 
 #[tokio::test]
 async fn variables_that_a_policy_file_makes_void_are_named_in_one_warning() {
-    let read = "brain: {url: http://127.0.0.1:1, tokenSecretRef: {name: s, key: BRAIN_TOKEN}}";
-    let routing = Program::serve_policy(&policy("http://127.0.0.1:1", "l", "c", read))
+    let read = json!({"url": "http://127.0.0.1:1", "tokenSecretRef": {"name": "s", "key": "BRAIN_TOKEN"}});
+    let routing = Program::serve_policy(&Policy::at("http://127.0.0.1:1").spec(json!({"brain": read})))
         .variable("BRAIN_URL", "http://b")
         .variable("HYPERGUILD_LOCAL_MODEL", "m")
         .variable("BRAIN_TOKEN", "read by the policy's reference")
@@ -269,8 +280,17 @@ async fn files_are_read_below_the_workspaces_only_and_others_are_named_in_the_pr
 #[tokio::test]
 async fn a_users_own_skill_is_served_like_a_built_in_one() {
     let models = Models::start().await;
-    let skill = "skills:\n  - name: release_notes\n    description: Writes release notes from a commit list.\n    inputSchema: {type: object, required: [commits], properties: {commits: {type: string}}}\n    stages:\n    - system: {text: You write release notes.}\n      user: \"Commits: {{ args.commits }}\"\n    - system: {text: You shorten.}\n      user: \"{{ previous }} / {{ args.tone }}\"\n".replace("{{ args.tone }}", "short");
-    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", &skill)).start().await;
+    let skill = json!({
+        "name": "release_notes",
+        "description": "Writes release notes from a commit list.",
+        "inputSchema": {"type": "object", "required": ["commits"], "properties": {"commits": {"type": "string"}}},
+        "stages": [
+            {"system": {"text": "You write release notes."}, "user": "Commits: {{ args.commits }}"},
+            {"system": {"text": "You shorten."}, "user": "{{ previous }} / short"},
+        ],
+    });
+    let policy = Policy::at(&models.url()).spec(json!({"skills": [skill]}));
+    let routing = Program::serve_policy(&policy).start().await;
     assert_eq!(routing.mcp().tools().await, ["release_notes"]);
     let result = routing.mcp().result("release_notes", json!({"commits": "fix: <a>"})).await;
     assert_eq!(result.text(0), "answer of l");
@@ -281,8 +301,14 @@ async fn a_users_own_skill_is_served_like_a_built_in_one() {
 #[tokio::test]
 async fn a_prompt_that_can_not_be_rendered_is_a_tool_error_that_names_stage_and_line() {
     let models = Models::start().await;
-    let skill = "skills: [{name: notes, description: d, inputSchema: {type: object, properties: {a: {}}}, stages: [{system: {text: s}, user: \"line\\n{{ args.a }}\"}]}]";
-    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", skill)).start().await;
+    let skill = json!({
+        "name": "notes",
+        "description": "d",
+        "inputSchema": {"type": "object", "properties": {"a": {}}},
+        "stages": [{"system": {"text": "s"}, "user": "line\n{{ args.a }}"}],
+    });
+    let policy = Policy::at(&models.url()).spec(json!({"skills": [skill]}));
+    let routing = Program::serve_policy(&policy).start().await;
     let result = routing.mcp().result("notes", json!({})).await;
     assert!(
         result.is_error()

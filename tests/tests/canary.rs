@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use tests::{
-    policy,
+    Policy,
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
@@ -15,15 +15,12 @@ const PROMPT: &str = "CANARY-prompt-d3c7";
 /// What the models' error messages repeat.
 const ECHO: &str = "CANARY-ECHO";
 
-fn with_secrets(models: &Models, brain: &Running, local: &str, claude: &str) -> String {
-    let more = format!(
-        "brain: {{url: {}, tokenSecretRef: {{name: s, key: BRAIN}}}}\n  access: {{tokens: [{{name: me, secretRef: {{name: s, key: TOKEN}}}}]}}",
-        brain.base_url()
-    );
-    policy(&models.url(), local, claude, &more).replace(
-        &format!("{{url: {}}}", models.url()),
-        &format!("{{url: {}, apiKeySecretRef: {{name: s, key: KEY}}}}", models.url()),
-    )
+fn with_secrets(models: &Models, brain: &Running, local: &str, claude: &str) -> Policy {
+    Policy::at(&models.url()).local(local).claude(claude).spec(json!({
+        "upstream": {"apiKeySecretRef": {"name": "s", "key": "KEY"}},
+        "brain": {"url": brain.base_url(), "tokenSecretRef": {"name": "s", "key": "BRAIN"}},
+        "access": {"tokens": [{"name": "me", "secretRef": {"name": "s", "key": "TOKEN"}}]},
+    }))
 }
 
 #[tokio::test]
@@ -44,12 +41,12 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
         for (local, claude) in
             [("l", "c"), ("status-500", "status-500"), ("error-in-200", "html"), ("truncated", "empty-answer")]
         {
-            std::fs::write(routing.folder().join("policy.yaml"), with_secrets(&models, &brain, local, claude))
-                .expect("written");
-            waiting::until("the config", || async {
+            let changed = with_secrets(&models, &brain, local, claude).to_string();
+            std::fs::write(routing.folder().join("policy.yaml"), changed).expect("written");
+            waiting::until_true("the config", || async {
                 let result = mcp.debug(&format!("{PROMPT} {local}")).await;
                 shown.borrow_mut().push_str(&result.0.to_string());
-                models.asked().contains(&local.to_string()).then_some(())
+                models.asked().contains(&local.to_string())
             })
             .await;
         }
@@ -58,7 +55,11 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
         let with_nul = mcp.result("debug", json!({"project_root": "/tmp", "problem": format!("{PROMPT}\0")})).await;
         let no_object = mcp.send("tools/call", json!({"name": "debug", "arguments": PROMPT})).await;
         let wrong_token = routing.mcp().token("CANARY-wrong").send("tools/list", json!({})).await;
-        let material = json!({"project_root": format!("/{PROMPT}"), "files": [format!("{PROMPT}.rs")], "contents": {PROMPT: PROMPT}});
+        let material = json!({
+            "project_root": format!("/{PROMPT}"),
+            "files": [format!("{PROMPT}.rs")],
+            "contents": {PROMPT: PROMPT},
+        });
         let reviewed = mcp.result("code_review", material).await;
         for text in [
             with_nul.0.to_string(),
@@ -75,7 +76,7 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
         })
         .await;
         std::fs::write(routing.folder().join("policy.yaml"), "spec: [").expect("written");
-        waiting::until("the refusal", || async { (!routing.status().await["refused"].is_null()).then_some(()) }).await;
+        waiting::until_true("the refusal", || async { !routing.status().await["refused"].is_null() }).await;
 
         assert!(
             models.received().iter().any(|request| request.message(1).contains(PROMPT)),
@@ -102,8 +103,8 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
 async fn the_brain_keeps_no_prompt() {
     let models = Models::start().await;
     let brain = Program::brain().start().await;
-    let more = format!("brain: {{url: {}}}", brain.base_url());
-    let routing = Program::serve_policy(&policy(&models.url(), "status-500", "c", &more)).start().await;
+    let policy = Policy::at(&models.url()).local("status-500").spec(json!({"brain": {"url": brain.base_url()}}));
+    let routing = Program::serve_policy(&policy).start().await;
     routing.mcp().debug(PROMPT).await;
     let url = format!("{}/sessions/_routing", brain.base_url());
     let text = waiting::until("both entries", || async {

@@ -9,7 +9,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tests::{
-    checkout, clients, get_json, mcp::Mcp, policy, ports, program::Program, stand_in::models::Models, waiting,
+    Policy, checkout, clients, get_json, mcp::Mcp, ports, program::Program, stand_in::models::Models, waiting,
 };
 
 /// `make run`, in a process group of its own.
@@ -55,10 +55,10 @@ impl MakeRun {
     }
 
     async fn wait_until_it_greets(&mut self) {
-        waiting::until("the greeting of make run", || {
+        waiting::until_true("the greeting of make run", || {
             let ended = self.make.try_wait().expect("a status");
             assert!(ended.is_none(), "make run ended with {ended:?}:\n{}", self.printed());
-            std::future::ready(self.printed().contains("Ctrl-C ends it").then_some(()))
+            std::future::ready(self.printed().contains("Ctrl-C ends it"))
         })
         .await;
     }
@@ -202,11 +202,13 @@ async fn claude_code_connects_through_the_written_mcp_json() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_subscriber_hears_when_a_reload_changes_the_tools() {
     let models = Models::start().await;
-    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", "skills: [{name: debug}]")).start().await;
+    let policy = Policy::at(&models.url());
+    let with = |skills: Value| policy.clone().spec(json!({"skills": skills}));
+    let routing = Program::serve_policy(&with(json!([{"name": "debug"}]))).start().await;
     let mut python = clients::python_started(&routing.mcp_url(), "auto", &["listen", "--ready-line"]);
     let mut lines = BufReader::new(python.stdout.take().expect("its output")).lines();
     assert_eq!(lines.next().expect("a line").expect("text"), "LISTENING");
-    let changed = policy(&models.url(), "l", "c", "skills: [{name: debug}, {name: trainer}]");
+    let changed = with(json!([{"name": "debug"}, {"name": "trainer"}])).to_string();
     std::fs::write(routing.folder().join("policy.yaml"), changed).expect("written");
     assert_eq!(lines.next().expect("a line").expect("text"), "CHANGED");
     assert!(python.wait().expect("ends").success());
@@ -216,10 +218,9 @@ async fn a_subscriber_hears_when_a_reload_changes_the_tools() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_call_says_that_it_is_alive_to_whoever_asked() {
     let models = Models::start().await;
-    let routing =
-        Program::serve_policy(&policy(&models.url(), "takes-20-seconds", "c", "timeouts: {local: 60s, total: 100s}"))
-            .start()
-            .await;
+    let timeouts = json!({"timeouts": {"local": "60s", "total": "100s"}});
+    let policy = Policy::at(&models.url()).local("takes-20-seconds").spec(timeouts);
+    let routing = Program::serve_policy(&policy).start().await;
     let call = ["call", "debug", r#"{"project_root":"/tmp","problem":"x"}"#];
     let calls = clients::MODES.map(|mode| {
         let url = routing.mcp_url();

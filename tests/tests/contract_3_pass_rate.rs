@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use tests::{
-    policy,
+    Policy,
     program::{Program, Running},
     stand_in::{
         brain::{Brain, PassRate},
@@ -73,14 +73,14 @@ async fn contract_3_a_rate_is_asked_for_again_after_the_ttl() {
         .start()
         .await;
     // With the default of 60 s there would be two requests at most while this waits.
-    tests::waiting::until("five requests", || async {
+    tests::waiting::until_true("five requests", || async {
         routing.mcp().debug("x").await;
-        (brain.pass_rates_asked().len() >= 5).then_some(())
+        brain.pass_rates_asked().len() >= 5
     })
     .await;
     brain.answer(Brain::rate("1.0"));
-    tests::waiting::until("the new rate", || async {
-        (routing.mcp().debug("x").await.decisions("decision") == [json!("local")]).then_some(())
+    tests::waiting::until_true("the new rate", || async {
+        routing.mcp().debug("x").await.decisions("decision") == [json!("local")]
     })
     .await;
 }
@@ -111,9 +111,9 @@ async fn contract_3_any_error_is_no_rate_is_counted_and_never_cached() {
     let status = routing.metric(r#"routing_pass_rate_errors_total{kind="status"}"#).await;
     let malformed = routing.metric(r#"routing_pass_rate_errors_total{kind="malformed"}"#).await;
     assert_eq!((status, malformed), (3.0, 7.0));
-    tests::waiting::until("the warning", || async {
+    tests::waiting::until_true("the warning", || async {
         let warned = |line: &str| line.contains(r#""level":"WARN""#) && line.contains("the brain gave no pass rate");
-        routing.log().lines().any(warned).then_some(())
+        routing.log().lines().any(warned)
     })
     .await;
     brain.answer(Brain::rate("0.1"));
@@ -140,8 +140,8 @@ async fn contract_3_from_the_environment_no_old_rate_is_held() {
         .await;
     assert_eq!(routing.mcp().debug("x").await.decisions("decision"), [json!("claude")]);
     brain.answer(PassRate::Status(503));
-    tests::waiting::until("no rate any more", || async {
-        (routing.mcp().debug("x").await.decisions("reason") == [json!("no_pass_rate")]).then_some(())
+    tests::waiting::until_true("no rate any more", || async {
+        routing.mcp().debug("x").await.decisions("reason") == [json!("no_pass_rate")]
     })
     .await;
 }
@@ -149,20 +149,20 @@ async fn contract_3_from_the_environment_no_old_rate_is_held() {
 #[tokio::test]
 async fn a_policy_may_hold_the_last_known_rate_for_a_while() {
     let (models, brain) = (Models::start().await, Brain::start(Brain::rate("0.1")).await);
-    let more = format!("brain: {{url: {}}}\n  evidence: {{ttl: 100ms, holdFor: 20s}}", brain.url());
-    let policy = policy(&models.url(), "l", "c", &more);
+    let held = json!({"brain": {"url": brain.url()}, "evidence": {"ttl": "100ms", "holdFor": "20s"}});
+    let policy = Policy::at(&models.url()).spec(held);
     let routing = Program::serve_policy(&policy).start().await;
     assert_eq!(routing.mcp().debug("x").await.decisions("decision"), [json!("claude")]);
     brain.answer(PassRate::Status(503));
-    tests::waiting::until("a failed request", || async {
+    tests::waiting::until_true("a failed request", || async {
         let held = routing.mcp().debug("x").await;
         let failed = routing.metric(r#"routing_pass_rate_errors_total{kind="status"}"#).await > 2.0;
         assert!(!failed || held.decisions("passRate") == [json!(0.1)], "held while the brain is away");
-        failed.then_some(())
+        failed
     })
     .await;
-    tests::waiting::until("the end of holding", || async {
-        (routing.mcp().debug("x").await.decisions("reason") == [json!("no_pass_rate")]).then_some(())
+    tests::waiting::until_true("the end of holding", || async {
+        routing.mcp().debug("x").await.decisions("reason") == [json!("no_pass_rate")]
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tests::{
-    policy,
+    Policy,
     program::{Program, Running},
     stand_in::{brain::Brain, models::Models},
 };
@@ -87,7 +87,8 @@ async fn contract_5_both_failing_is_one_tool_error_that_names_both_attempts() {
     assert_eq!(models.asked(), ["html", "status-429"], "two requests at most");
     assert_eq!(
         result.text(0),
-        "debug has no answer: local (html): the answer is not JSON; claude_fallback (status-429): the endpoint answered 429 (throttling_error)"
+        "debug has no answer: local (html): the answer is not JSON; \
+         claude_fallback (status-429): the endpoint answered 429 (throttling_error)"
     );
 }
 
@@ -160,14 +161,12 @@ async fn a_private_authority_is_honoured_and_an_unknown_one_is_not() {
     let port = tests::ports::free();
     let (_server, ca) = tls_model(port, folder.path()).await;
     let url = format!("https://127.0.0.1:{port}");
-    let unknown = Program::serve_policy(&policy(&url, "l", "c", "skills: [{name: debug, route: Local}]")).start().await;
+    let policy = Policy::at(&url).spec(json!({"skills": [{"name": "debug", "route": "Local"}]}));
+    let unknown = Program::serve_policy(&policy).start().await;
     assert!(unknown.mcp().debug("x").await.text(0).contains("the endpoint cannot be reached"));
 
-    let indented = ca.lines().map(|line| format!("        {line}\n")).collect::<String>();
-    let with_ca = format!("upstream:\n    url: {url}\n    caBundle:\n      text: |\n{indented}");
-    let text = policy(&url, "l", "c", "skills: [{name: debug, route: Local}]")
-        .replace(&format!("upstream: {{url: {url}}}"), &with_ca);
-    let trusting = Program::serve_policy(&text).start().await;
+    let with_ca = policy.spec(json!({"upstream": {"caBundle": {"text": ca}}}));
+    let trusting = Program::serve_policy(&with_ca).start().await;
     assert_eq!(trusting.mcp().debug("x").await.text(0), "answer over TLS");
 }
 
@@ -175,10 +174,16 @@ async fn a_private_authority_is_honoured_and_an_unknown_one_is_not() {
 async fn the_sessions_entries_and_the_callers_files_go_into_the_prompts_that_use_them() {
     let models = Models::start().await;
     let brain = Program::brain().start().await;
-    let entry = json!({"skill": "debug", "phase": "outcome", "final_status": "fail", "session_id": "mine", "message": "it was the cache"});
+    let entry = json!({
+        "skill": "debug",
+        "phase": "outcome",
+        "final_status": "fail",
+        "session_id": "mine",
+        "message": "it was the cache",
+    });
     brain.mcp().result("session_log", entry).await;
-    let more = format!("brain: {{url: {}}}", brain.base_url());
-    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", &more)).start().await;
+    let policy = Policy::at(&models.url()).spec(json!({"brain": {"url": brain.base_url()}}));
+    let routing = Program::serve_policy(&policy).start().await;
     for (tool, asked) in [("retrospective", 0), ("trainer", 1)] {
         routing.mcp().result(tool, json!({"project_root": "/tmp", "session_id": "mine"})).await;
         assert!(models.received()[asked].message(1).contains("it was the cache"), "{tool}");
@@ -207,8 +212,7 @@ async fn a_system_without_certificates_and_with_a_proxy_still_reaches_what_the_p
 async fn an_upstream_that_nobody_listens_on_is_unreachable() {
     let models = Models::start().await;
     let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
-    let policy = policy(&models.url(), "l", "c", "")
-        .replace("local: {name: l}", &format!("local: {{name: l, upstream: {{url: {nobody}}}}}"));
+    let policy = Policy::at(&models.url()).spec(json!({"models": {"local": {"upstream": {"url": nobody}}}}));
     let routing = Program::serve_policy(&policy).start().await;
     let result = routing.mcp().debug("x").await;
     assert_eq!((result.text(0), result.decisions("error")), ("answer of c", vec![json!("unreachable"), json!(null)]));
@@ -218,7 +222,8 @@ async fn an_upstream_that_nobody_listens_on_is_unreachable() {
 async fn a_hung_or_dripping_local_model_leaves_claude_its_time() {
     let models = Models::start().await;
     for local in ["hangs", "drips"] {
-        let policy = policy(&models.url(), local, "takes-a-second", "timeouts: {local: 1s, total: 40s}");
+        let timeouts = json!({"timeouts": {"local": "1s", "total": "40s"}});
+        let policy = Policy::at(&models.url()).local(local).claude("takes-a-second").spec(timeouts);
         let routing = Program::serve_policy(&policy).start().await;
         let result = routing.mcp().debug("x").await;
         assert_eq!(result.text(0), "answer of takes-a-second", "{local}");
@@ -229,10 +234,9 @@ async fn a_hung_or_dripping_local_model_leaves_claude_its_time() {
 #[tokio::test]
 async fn the_total_time_holds_for_both_attempts_together() {
     let models = Models::start().await;
-    let routing =
-        Program::serve_policy(&policy(&models.url(), "hangs", "hangs", "timeouts: {local: 500ms, total: 2s}"))
-            .start()
-            .await;
+    let timeouts = json!({"timeouts": {"local": "500ms", "total": "2s"}});
+    let policy = Policy::at(&models.url()).local("hangs").claude("hangs").spec(timeouts);
+    let routing = Program::serve_policy(&policy).start().await;
     let began = Instant::now();
     let result = routing.mcp().debug("x").await;
     assert!(result.is_error() && began.elapsed() >= Duration::from_millis(1900), "{:?}", began.elapsed());
@@ -243,10 +247,9 @@ async fn the_total_time_holds_for_both_attempts_together() {
 #[tokio::test]
 async fn nothing_leaves_the_house_when_the_policy_keeps_a_skill_local() {
     let models = Models::start().await;
-    let routing =
-        Program::serve_policy(&policy(&models.url(), "status-500", "c", "skills: [{name: debug, route: Local}]"))
-            .start()
-            .await;
+    let skills = json!({"skills": [{"name": "debug", "route": "Local"}]});
+    let policy = Policy::at(&models.url()).local("status-500").spec(skills);
+    let routing = Program::serve_policy(&policy).start().await;
     let result = routing.mcp().debug("x").await;
     assert!(
         result.is_error() && result.text(0).contains("not sent to Claude, because the policy keeps this skill local"),
@@ -258,8 +261,8 @@ async fn nothing_leaves_the_house_when_the_policy_keeps_a_skill_local() {
 #[tokio::test]
 async fn parameters_of_the_policy_go_into_the_request() {
     let models = Models::start().await;
-    let policy = policy(&models.url(), "l", "c", "")
-        .replace("{name: l}", "{name: l, parameters: {temperature: 0, max_tokens: 4096}}");
+    let parameters = json!({"temperature": 0, "max_tokens": 4096});
+    let policy = Policy::at(&models.url()).spec(json!({"models": {"local": {"parameters": parameters}}}));
     let routing = Program::serve_policy(&policy).start().await;
     routing.mcp().debug("x").await;
     let [request] = models.received().try_into().expect("one request");
@@ -274,11 +277,9 @@ async fn a_caller_that_goes_away_cancels_the_model_call_and_is_recorded() {
         let mcp = routing.mcp();
         async move { mcp.debug("x").await }
     });
-    tests::waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    tests::waiting::until_true("the model to be asked", || async { !models.received().is_empty() }).await;
     call.abort();
-    tests::waiting::until("the model call to be dropped", || async { models.received()[0].abandoned.then_some(()) })
-        .await;
-    tests::waiting::until("the record", || async { routing.log().contains(r#""error":"cancelled""#).then_some(()) })
-        .await;
+    tests::waiting::until_true("the model call to be dropped", || async { models.received()[0].abandoned }).await;
+    tests::waiting::until_true("the record", || async { routing.log().contains(r#""error":"cancelled""#) }).await;
     assert_eq!(models.asked(), ["hangs"], "and nothing went to Claude");
 }

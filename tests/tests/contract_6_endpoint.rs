@@ -2,9 +2,8 @@
 
 use serde_json::{Value, json};
 use tests::{
-    http,
+    Policy, http,
     mcp::{CONTRACT_CALLS, Mcp},
-    policy,
     program::{Program, Running},
     stand_in::models::Models,
 };
@@ -39,7 +38,10 @@ async fn contract_6_a_bare_curl_lists_exactly_four_tools() {
 async fn contract_6_a_bare_curl_calls_a_tool() {
     let models = Models::start().await;
     let routing = routing(&models).await;
-    let call = r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"debug","arguments":{"project_root":"/tmp","problem":"text"}}}"#;
+    let call = concat!(
+        r#"{"jsonrpc":"2.0","id":"x","method":"tools/call","#,
+        r#""params":{"name":"debug","arguments":{"project_root":"/tmp","problem":"text"}}}"#
+    );
     let (head, body) =
         curl(&["-X", "POST", &routing.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
@@ -49,7 +51,10 @@ async fn contract_6_a_bare_curl_calls_a_tool() {
 #[tokio::test]
 async fn contract_6_a_bare_curl_logs_an_outcome_in_the_brain() {
     let brain = Program::brain().start().await;
-    let call = r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"session_log","arguments":{"skill":"debug","phase":"outcome","final_status":"pass"}}}"#;
+    let call = concat!(
+        r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"session_log","#,
+        r#""arguments":{"skill":"debug","phase":"outcome","final_status":"pass"}}}"#
+    );
     let (head, body) =
         curl(&["-X", "POST", &brain.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
@@ -117,8 +122,8 @@ async fn contract_6_with_a_token_only_its_holder_may_call() {
 async fn contract_6_an_empty_token_of_the_environment_is_open_and_one_of_a_policy_closed() {
     let open = Program::serve().variable("ROUTING_MCP_TOKEN", "").start().await;
     assert_eq!(open.mcp().tools().await.len(), 4);
-    let policy =
-        policy("http://127.0.0.1:1", "l", "c", "access: {tokens: [{name: me, secretRef: {name: s, key: TOKEN}}]}");
+    let tokens = json!([{"name": "me", "secretRef": {"name": "s", "key": "TOKEN"}}]);
+    let policy = Policy::at("http://127.0.0.1:1").spec(json!({"access": {"tokens": tokens}}));
     for empty in [None, Some(""), Some("\n")] {
         let program = Program::serve_policy(&policy);
         let secret = program.folder().join("secrets/s");
@@ -142,7 +147,8 @@ async fn contract_6_any_mode_header_means_client_local() {
     let models = Models::start().await;
     let routing = routing(&models).await;
     for mode in [None, Some("client-local"), Some("something-else"), Some("")] {
-        let body = json!({"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"debug","arguments":{"project_root":"/tmp","problem":"x"}}});
+        let params = json!({"name": "debug", "arguments": {"project_root": "/tmp", "problem": "x"}});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params});
         let mut request = routing.mcp().post().body(body.to_string());
         if let Some(mode) = mode {
             request = request.header("x-hyperguild-mode", mode);
@@ -150,9 +156,9 @@ async fn contract_6_any_mode_header_means_client_local() {
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
         assert_eq!(answer["result"]["content"][0]["text"], "answer of qwen35", "{mode:?}");
     }
-    tests::waiting::until("four records of the mode", || async {
+    tests::waiting::until_true("four records of the mode", || async {
         let modes = routing.log().lines().filter(|line| line.contains(r#""mode":"client-local""#)).count();
-        (modes == 4).then_some(())
+        modes == 4
     })
     .await;
 }
@@ -171,10 +177,15 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
     let url = routing.mcp_url();
     let post = || http().post(&url).header("content-type", "application/json");
     let modern = |method: &str| {
-        post().header("mcp-protocol-version", "2026-07-28").header("mcp-method", method.to_string()).body(
-            json!({"jsonrpc":"2.0","id":1,"method":method,"params":{"_meta":{
-                "io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}}}).to_string(),
-        )
+        let meta = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}});
+        post()
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", method.to_string())
+            .body(body.to_string())
     };
     for (what, request, status, code) in [
         ("no JSON", post().body("{"), 400, -32_700),
@@ -252,8 +263,8 @@ async fn paths_that_clients_probe_for_oauth_are_plain_404s_also_with_a_token_set
 
 #[tokio::test]
 async fn loopback_pages_and_listed_origins_may_call_and_read_the_answer() {
-    let access = "access: {allowedOrigins: [\"https://chat.example\"], allowedHosts: [127.0.0.1, routing.example]}";
-    let policy = policy("http://127.0.0.1:1", "l", "c", access);
+    let access = json!({"allowedOrigins": ["https://chat.example"], "allowedHosts": ["127.0.0.1", "routing.example"]});
+    let policy = Policy::at("http://127.0.0.1:1").spec(json!({"access": access}));
     let routing = Program::serve_policy(&policy).start().await;
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     for (origin, status) in
@@ -342,14 +353,15 @@ async fn bidirectional_text_in_the_material_reaches_the_model_as_it_is() {
 #[tokio::test]
 async fn more_calls_than_the_limit_are_refused_at_once_and_places_become_free_again() {
     let models = Models::start().await;
-    let routing = Program::serve_policy(&policy(&models.url(), "waits", "c", "limits: {inFlight: 3}")).start().await;
+    let policy = Policy::at(&models.url()).local("waits").spec(json!({"limits": {"inFlight": 3}}));
+    let routing = Program::serve_policy(&policy).start().await;
     let calls: Vec<_> = (0..3)
         .map(|i| {
             let mcp = routing.mcp();
             tokio::spawn(async move { mcp.debug(&format!("call {i}")).await })
         })
         .collect();
-    tests::waiting::until("three calls at the model", || async { (models.asked().len() == 3).then_some(()) }).await;
+    tests::waiting::until_true("three calls at the model", || async { models.asked().len() == 3 }).await;
     let busy = routing.mcp().debug("one more").await;
     assert!(busy.is_error() && busy.text(0).contains("limits.inFlight"), "{busy:?}");
     assert_eq!(routing.metric("routing_in_flight_calls").await, 3.0);
@@ -361,7 +373,7 @@ async fn more_calls_than_the_limit_are_refused_at_once_and_places_become_free_ag
         let mcp = routing.mcp();
         async move { mcp.debug("later").await }
     });
-    tests::waiting::until("the later call at the model", || async { (models.asked().len() == 4).then_some(()) }).await;
+    tests::waiting::until_true("the later call at the model", || async { models.asked().len() == 4 }).await;
     models.release();
     assert!(!later.await.expect("a result").is_error());
 }

@@ -2,19 +2,24 @@
 
 use std::{fs, os::unix::fs::symlink, path::Path};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{
-    policy,
+    Policy,
+    policy::written,
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
 };
 
+/// The access of tokens by their names; each has its own key of the Secret `s`.
+fn access(tokens: &[(&str, &str)]) -> Value {
+    let token = |(name, key): &(&str, &str)| json!({"name": name, "secretRef": {"name": "s", "key": key}});
+    json!({"access": {"tokens": tokens.iter().map(token).collect::<Value>()}})
+}
+
 async fn answered_by(routing: &Running, model: &str) {
-    waiting::until(model, || async {
-        (routing.mcp().debug("x").await.text(0) == format!("answer of {model}")).then_some(())
-    })
-    .await;
+    waiting::until_true(model, || async { routing.mcp().debug("x").await.text(0) == format!("answer of {model}") })
+        .await;
 }
 
 async fn refused(routing: &Running, part: &str) -> String {
@@ -26,13 +31,13 @@ async fn refused(routing: &Running, part: &str) -> String {
 }
 
 async fn accepted(routing: &Running) {
-    waiting::until("no refusal", || async { routing.status().await["refused"].is_null().then_some(()) }).await;
+    waiting::until_true("no refusal", || async { routing.status().await["refused"].is_null() }).await;
 }
 
 #[tokio::test]
 async fn a_plain_write_and_an_editors_rename_take_effect() {
     let models = Models::start().await;
-    let with = |local: &str| policy(&models.url(), local, "c", "");
+    let with = |local: &str| Policy::at(&models.url()).local(local).to_string();
     let routing = Program::serve_policy(&with("one")).start().await;
     answered_by(&routing, "one").await;
     let hash = routing.status().await["configHash"].clone();
@@ -66,10 +71,8 @@ fn kubelet_write(volume: &Path, generation: &str, files: &[(&str, &str)]) {
 async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
     let models = Models::start().await;
     let with = |local: &str| {
-        policy(&models.url(), local, "c", "access: {tokens: [{name: me, secretRef: {name: s, key: TOKEN}}]}").replace(
-            &format!("{{url: {}}}", models.url()),
-            &format!("{{url: {}, apiKeySecretRef: {{name: s, key: KEY}}}}", models.url()),
-        )
+        let key = json!({"upstream": {"apiKeySecretRef": {"name": "s", "key": "KEY"}}});
+        Policy::at(&models.url()).local(local).spec(access(&[("me", "TOKEN")])).spec(key).to_string()
     };
     let program = Program::serve_policy("");
     let (config, secrets) = (program.folder().join("config"), program.folder().join("secrets"));
@@ -84,12 +87,12 @@ async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
 
     kubelet_write(&config, "..two", &[("policy.yaml", &with("two"))]);
     kubelet_write(&secrets.join("s"), "..two", &[("TOKEN", "token-two"), ("KEY", "key-two")]);
-    waiting::until("the new token", || async {
-        (routing.mcp().token("token-two").send("tools/list", json!({})).await.status() == 200).then_some(())
+    waiting::until_true("the new token", || async {
+        routing.mcp().token("token-two").send("tools/list", json!({})).await.status() == 200
     })
     .await;
-    waiting::until("the new model", || async {
-        (routing.mcp().token("token-two").debug("x").await.text(0) == "answer of two").then_some(())
+    waiting::until_true("the new model", || async {
+        routing.mcp().token("token-two").debug("x").await.text(0) == "answer of two"
     })
     .await;
     assert_eq!(
@@ -103,11 +106,9 @@ async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
 #[tokio::test]
 async fn a_token_and_a_key_that_change_alone_take_effect() {
     let models = Models::start().await;
-    let access =
-        "access: {tokens: [{name: old, secretRef: {name: s, key: OLD}}, {name: new, secretRef: {name: s, key: NEW}}]}";
-    let key = format!("{{url: {}, apiKeySecretRef: {{name: s, key: KEY}}}}", models.url());
-    let text = policy(&models.url(), "l", "c", access).replace(&format!("{{url: {}}}", models.url()), &key);
-    let program = Program::serve_policy(&text);
+    let key = json!({"upstream": {"apiKeySecretRef": {"name": "s", "key": "KEY"}}});
+    let policy = Policy::at(&models.url()).spec(access(&[("old", "OLD"), ("new", "NEW")])).spec(key);
+    let program = Program::serve_policy(&policy);
     let secrets = program.folder().join("secrets/s");
     fs::create_dir_all(&secrets).expect("a folder");
     for (name, value) in [("OLD", "token-old"), ("KEY", "key-one")] {
@@ -120,24 +121,22 @@ async fn a_token_and_a_key_that_change_alone_take_effect() {
 
     fs::write(secrets.join("NEW"), " token-new \n").expect("written");
     fs::write(secrets.join("KEY"), "key-two").expect("written");
-    waiting::until("the new token beside the old", || async {
-        (routing.mcp().token("token-new").send("tools/list", json!({})).await.status() == 200).then_some(())
+    waiting::until_true("the new token beside the old", || async {
+        routing.mcp().token("token-new").send("tools/list", json!({})).await.status() == 200
     })
     .await;
     assert_eq!(routing.mcp().token("token-old").tools().await.len(), 4, "rotation: both hold");
-    waiting::until("the new key", || async {
+    waiting::until_true("the new key", || async {
         routing.mcp().token("token-new").debug("x").await;
-        (models.received().last().expect("a request").headers["authorization"] == "Bearer key-two").then_some(())
+        models.received().last().expect("a request").headers["authorization"] == "Bearer key-two"
     })
     .await;
-    waiting::until("a record with the token's name", || async {
-        routing.log().contains(r#""caller":"new""#).then_some(())
-    })
-    .await;
+    waiting::until_true("a record with the token's name", || async { routing.log().contains(r#""caller":"new""#) })
+        .await;
 
     fs::remove_file(secrets.join("OLD")).expect("removed");
-    waiting::until("the end of the old token", || async {
-        (routing.mcp().token("token-old").send("tools/list", json!({})).await.status() == 401).then_some(())
+    waiting::until_true("the end of the old token", || async {
+        routing.mcp().token("token-old").send("tools/list", json!({})).await.status() == 401
     })
     .await;
     let status = routing.status().await;
@@ -148,14 +147,7 @@ async fn a_token_and_a_key_that_change_alone_take_effect() {
 #[tokio::test]
 async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
     let models = Models::start().await;
-    let with = |key: &str| {
-        policy(
-            &models.url(),
-            "l",
-            "c",
-            &format!("access: {{tokens: [{{name: me, secretRef: {{name: s, key: {key}}}}}]}}"),
-        )
-    };
+    let with = |key: &str| Policy::at(&models.url()).spec(access(&[("me", key)])).to_string();
     let program = Program::serve_policy(&with("FIRST"));
     let secrets = program.folder().join("secrets/s");
     fs::create_dir_all(&secrets).expect("a folder");
@@ -163,13 +155,12 @@ async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
     let early = routing.admin("/readyz").await;
     assert!(early.starts_with("secret s key FIRST: "), "not before all secrets were there once: {early}");
     fs::write(secrets.join("FIRST"), "token-first").expect("written");
-    waiting::until("the secret to be found", || async { (routing.admin("/readyz").await == "ready\n").then_some(()) })
-        .await;
+    waiting::until_true("the secret to be found", || async { routing.admin("/readyz").await == "ready\n" }).await;
     let hash = routing.status().await["configHash"].clone();
 
     fs::write(routing.folder().join("policy.yaml"), with("SECOND")).expect("written");
-    waiting::until("the changed policy to wait", || async {
-        (routing.status().await["awaitedSecrets"][0]["key"] == json!("SECOND")).then_some(())
+    waiting::until_true("the changed policy to wait", || async {
+        routing.status().await["awaitedSecrets"][0]["key"] == json!("SECOND")
     })
     .await;
     let status = routing.status().await;
@@ -179,16 +170,16 @@ async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
     );
     assert_eq!(routing.mcp().token("token-first").tools().await.len(), 4, "what ran keeps running");
     fs::write(secrets.join("SECOND"), "token-second").expect("written");
-    waiting::until("the changed policy", || async {
-        (routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 200).then_some(())
+    waiting::until_true("the changed policy", || async {
+        routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 200
     })
     .await;
     assert_eq!(routing.mcp().token("token-first").send("tools/list", json!({})).await.status(), 401);
     assert_eq!(routing.status().await["awaitedSecrets"], json!([]));
 
     fs::remove_file(secrets.join("SECOND")).expect("removed");
-    waiting::until("the endpoint to be closed", || async {
-        (routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 503).then_some(())
+    waiting::until_true("the endpoint to be closed", || async {
+        routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 503
     })
     .await;
     assert_eq!(routing.admin("/readyz").await, "ready\n", "a secret that goes takes no pod out of service");
@@ -197,7 +188,7 @@ async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
 #[tokio::test]
 async fn an_invalid_file_and_a_removed_one_change_nothing_and_are_reported() {
     let models = Models::start().await;
-    let with = |local: &str, more: &str| policy(&models.url(), local, "c", more);
+    let with = |local: &str, more: &str| written(&models.url(), local, more);
     let routing = Program::serve_policy(&with("one", "")).start().await;
     let path = routing.folder().join("policy.yaml");
     let hash = routing.status().await["configHash"].clone();
@@ -230,39 +221,40 @@ async fn an_invalid_file_and_a_removed_one_change_nothing_and_are_reported() {
 async fn a_start_with_a_refused_policy_runs_the_last_good_one_beside_it_and_says_so() {
     let models = Models::start().await;
     let program = Program::serve_policy("kind: Nonsense");
-    fs::write(program.folder().join("last-good.yaml"), policy(&models.url(), "good", "c", "")).expect("written");
+    let good = Policy::at(&models.url()).local("good").to_string();
+    fs::write(program.folder().join("last-good.yaml"), &good).expect("written");
     let routing = program.start().await;
     assert_eq!(routing.mcp().debug("x").await.text(0), "answer of good");
     let status = routing.status().await;
     assert_eq!(status["origin"], "last_good");
     assert!(status["refused"]["reason"].as_str().is_some_and(|reason| reason.contains("policy.yaml")), "{status}");
-    fs::write(routing.folder().join("policy.yaml"), policy(&models.url(), "good", "c", "")).expect("written");
-    waiting::until("the policy itself", || async { (routing.status().await["origin"] == "policy").then_some(()) })
-        .await;
+    fs::write(routing.folder().join("policy.yaml"), good).expect("written");
+    waiting::until_true("the policy itself", || async { routing.status().await["origin"] == "policy" }).await;
     accepted(&routing).await;
 }
 
 #[tokio::test]
 async fn fields_of_a_newer_version_are_a_warning_in_what_the_operator_rendered() {
-    let text = policy("http://127.0.0.1:1", "l", "c", "fromTheFuture: {a: 1}")
-        .replace("{name: routing}", "{name: routing, annotations: {routing.hyperguild.io/rendered: \"true\"}}");
-    let routing = Program::serve_policy(&text).start().await;
+    let policy = Policy::at("http://127.0.0.1:1")
+        .annotation("routing.hyperguild.io/rendered", "true")
+        .spec(json!({"fromTheFuture": {"a": 1}}));
+    let routing = Program::serve_policy(&policy).start().await;
     assert_eq!(routing.status().await["unknownFields"], json!(["spec.fromTheFuture"]));
 }
 
 #[tokio::test]
 async fn a_call_in_flight_keeps_the_config_that_it_started_with() {
     let models = Models::start().await;
-    let with = |local: &str| policy(&models.url(), local, "c", "");
+    let with = |local: &str| Policy::at(&models.url()).local(local).to_string();
     let routing = Program::serve_policy(&with("waits")).start().await;
     let hash = routing.status().await["configHash"].clone();
     let call = tokio::spawn({
         let mcp = routing.mcp();
         async move { mcp.debug("x").await }
     });
-    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    waiting::until_true("the model to be asked", || async { !models.received().is_empty() }).await;
     fs::write(routing.folder().join("policy.yaml"), with("two")).expect("written");
-    waiting::until("the new config", || async { (routing.status().await["configHash"] != hash).then_some(()) }).await;
+    waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;
     models.release();
     let result = call.await.expect("a result");
     assert_eq!((result.text(0), result.decisions("policyHash")), ("answer of waits", vec![hash]));
@@ -271,8 +263,10 @@ async fn a_call_in_flight_keeps_the_config_that_it_started_with() {
 #[tokio::test]
 async fn prompts_from_a_folder_of_config_maps_are_followed_too() {
     let models = Models::start().await;
-    let stages = "skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: debug.md}}, user: \"{{ args.problem }}\"}]}]";
-    let program = Program::serve_policy(&policy(&models.url(), "l", "c", stages)).arguments(&["--configmaps", "maps"]);
+    let system = json!({"configMapKeyRef": {"name": "prompts", "key": "debug.md"}});
+    let stages = json!([{"system": system, "user": "{{ args.problem }}"}]);
+    let policy = Policy::at(&models.url()).spec(json!({"skills": [{"name": "debug", "stages": stages}]}));
+    let program = Program::serve_policy(&policy).arguments(&["--configmaps", "maps"]);
     fs::create_dir_all(program.folder().join("maps/prompts")).expect("a folder");
     fs::write(program.folder().join("maps/prompts/debug.md"), "first prompt").expect("written");
     let routing = program.start().await;
@@ -280,7 +274,7 @@ async fn prompts_from_a_folder_of_config_maps_are_followed_too() {
     assert_eq!(models.received()[0].message(0), "first prompt");
     let hash = routing.status().await["configHash"].clone();
     fs::write(routing.folder().join("maps/prompts/debug.md"), "second prompt").expect("written");
-    waiting::until("a new hash", || async { (routing.status().await["configHash"] != hash).then_some(()) }).await;
+    waiting::until_true("a new hash", || async { routing.status().await["configHash"] != hash }).await;
     routing.mcp().debug("x").await;
     assert_eq!(models.received()[1].message(0), "second prompt");
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
+    Policy,
     litellm::{KEY, LiteLlm},
     program::{Program, Running},
     waiting,
@@ -94,11 +95,10 @@ async fn a_local_error_falls_open() {
 #[tokio::test]
 async fn a_local_time_out_falls_open() {
     let proxy = LiteLlm::shared().await;
-    let more = "timeouts: {local: 2s, total: 50s}";
-    let policy = tests::policy(&proxy.url(), "local-slow", "claude-sonnet-4-6", more).replace(
-        &format!("{{url: {}}}", proxy.url()),
-        &format!("{{url: {}, apiKeySecretRef: {{name: s, key: LITELLM_API_KEY}}}}", proxy.url()),
-    );
+    let policy = Policy::at(&proxy.url()).local("local-slow").claude("claude-sonnet-4-6").spec(json!({
+        "upstream": {"apiKeySecretRef": {"name": "s", "key": "LITELLM_API_KEY"}},
+        "timeouts": {"local": "2s", "total": "50s"},
+    }));
     let routing = Program::serve_policy(&policy).variable("LITELLM_API_KEY", KEY).start().await;
     let result = routing.mcp().debug("x").await;
     assert_eq!(result.text(0), "answer from the claude mock", "{result:?}");

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use tests::{clients, http, policy, program::Program, stand_in::models::Models, waiting};
+use tests::{Policy, clients, http, program::Program, stand_in::models::Models, waiting};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_keeps_accepting_with_connection_close_and_then_exits_0() {
@@ -12,7 +12,7 @@ async fn sigterm_keeps_accepting_with_connection_close_and_then_exits_0() {
     let kept_alive = http().get(format!("{}/healthz", routing.base_url())).send().await.expect("an answer");
     assert!(!kept_alive.headers().contains_key("connection"));
     routing.signal("TERM");
-    waiting::until("the drain", || async { (routing.status().await["draining"] == json!(true)).then_some(()) }).await;
+    waiting::until_true("the drain", || async { routing.status().await["draining"] == json!(true) }).await;
     let began = Instant::now();
     assert!(!routing.mcp().debug("x").await.is_error(), "calls are answered");
     for (path, base) in
@@ -29,7 +29,7 @@ async fn sigterm_keeps_accepting_with_connection_close_and_then_exits_0() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_in_flight_is_answered_and_a_subscription_does_not_hold_the_end_up() {
     let models = Models::start().await;
-    let mut routing = Program::serve_policy(&policy(&models.url(), "takes-a-second", "c", "")).start().await;
+    let mut routing = Program::serve_policy(&Policy::at(&models.url()).local("takes-a-second")).start().await;
     let mut listener = clients::python_started(&routing.mcp_url(), "auto", &["listen", "--ready-line"]);
     let mut ready = [0; 9];
     std::io::Read::read_exact(listener.stdout.as_mut().expect("its output"), &mut ready).expect("a line");
@@ -38,7 +38,7 @@ async fn a_call_in_flight_is_answered_and_a_subscription_does_not_hold_the_end_u
         let mcp = routing.mcp();
         async move { mcp.debug("x").await }
     });
-    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    waiting::until_true("the model to be asked", || async { !models.received().is_empty() }).await;
     routing.signal("INT");
     assert_eq!(call.await.expect("a result").text(0), "answer of takes-a-second");
     assert!(routing.ended().await.success(), "exit 0");
@@ -49,16 +49,14 @@ async fn a_call_in_flight_is_answered_and_a_subscription_does_not_hold_the_end_u
 #[tokio::test(flavor = "multi_thread")]
 async fn who_takes_on_no_calls_is_not_ready_while_the_last_call_is_answered() {
     let models = Models::start().await;
-    let mut routing = Program::serve_policy(&policy(&models.url(), "waits", "c", "")).start().await;
+    let mut routing = Program::serve_policy(&Policy::at(&models.url()).local("waits")).start().await;
     let mcp = routing.mcp();
     let call = tokio::spawn(async move { mcp.debug("x").await });
-    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    waiting::until_true("the model to be asked", || async { !models.received().is_empty() }).await;
     assert_eq!(routing.admin("/readyz").await, "ready\n");
     routing.signal("INT");
-    waiting::until("the end to begin", || async {
-        routing.admin("/readyz").await.starts_with("no new calls").then_some(())
-    })
-    .await;
+    waiting::until_true("the end to begin", || async { routing.admin("/readyz").await.starts_with("no new calls") })
+        .await;
     models.release();
     assert_eq!(call.await.expect("a result").text(0), "answer of waits");
     assert!(routing.ended().await.success(), "exit 0");
@@ -77,7 +75,7 @@ async fn a_half_sent_request_does_not_hold_the_end_up() {
             200
         );
         program.signal("INT");
-        waiting::until("stopping", || async { program.log().contains("stopping").then_some(()) }).await;
+        waiting::until_true("stopping", || async { program.log().contains("stopping") }).await;
         program.signal("INT");
         assert!(program.ended().await.success());
     }
@@ -88,21 +86,21 @@ async fn a_call_that_is_cut_off_gets_an_answer_and_its_record_reaches_the_brain(
     let models = Models::start().await;
     let brain = Program::brain().start().await;
     let with_total = |total: &str| {
-        let more = format!("brain: {{url: {}}}\n  timeouts: {{local: {total}, total: {total}}}", brain.base_url());
-        policy(&models.url(), "hangs", "c", &more)
+        let changes = json!({"brain": {"url": brain.base_url()}, "timeouts": {"local": total, "total": total}});
+        Policy::at(&models.url()).local("hangs").spec(changes)
     };
     let mut routing = Program::serve_policy(&with_total("50s")).start().await;
     let hash = routing.status().await["configHash"].clone();
     // The time that counts is the one in force when the end begins.
-    std::fs::write(routing.folder().join("policy.yaml"), with_total("40s")).expect("written");
-    waiting::until("the new config", || async { (routing.status().await["configHash"] != hash).then_some(()) }).await;
+    std::fs::write(routing.folder().join("policy.yaml"), with_total("40s").to_string()).expect("written");
+    waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;
     let call = tokio::spawn({
         let mcp = routing.mcp();
         async move { mcp.debug("x").await }
     });
-    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    waiting::until_true("the model to be asked", || async { !models.received().is_empty() }).await;
     routing.signal("INT");
-    waiting::until("stopping", || async { routing.log().contains("stopping").then_some(()) }).await;
+    waiting::until_true("stopping", || async { routing.log().contains("stopping") }).await;
     routing.signal("INT");
     let cut_off = call.await.expect("a result");
     assert!(cut_off.is_error() && cut_off.text(0).contains("the server is being stopped"), "{cut_off:?}");
@@ -161,7 +159,7 @@ async fn a_reader_of_the_log_that_does_not_read_costs_no_call() {
 #[tokio::test]
 async fn a_second_signal_does_not_wait_for_a_hung_call() {
     let models = Models::start().await;
-    let mut routing = Program::serve_policy(&policy(&models.url(), "hangs", "c", "")).start().await;
+    let mut routing = Program::serve_policy(&Policy::at(&models.url()).local("hangs")).start().await;
     let call = tokio::spawn({
         let mcp = routing.mcp();
         async move {
@@ -170,9 +168,9 @@ async fn a_second_signal_does_not_wait_for_a_hung_call() {
                 .status()
         }
     });
-    waiting::until("the model to be asked", || async { (!models.received().is_empty()).then_some(()) }).await;
+    waiting::until_true("the model to be asked", || async { !models.received().is_empty() }).await;
     routing.signal("INT");
-    waiting::until("stopping", || async { routing.log().contains("stopping").then_some(()) }).await;
+    waiting::until_true("stopping", || async { routing.log().contains("stopping") }).await;
     routing.signal("INT");
     assert!(routing.ended().await.success());
     call.abort();

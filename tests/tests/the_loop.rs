@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    clients, get_json, policy, program,
+    Policy, clients, get_json, program,
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
@@ -23,8 +23,9 @@ impl Loop {
     async fn with_ttl(ttl: &str) -> Self {
         let models = Models::start().await;
         let brain = Program::brain().start().await;
-        let more = format!("brain: {{url: {}}}\n  evidence: {{ttl: {ttl}, holdFor: 0s}}", brain.base_url());
-        let routing = Program::serve_policy(&policy(&models.url(), "local-model", "claude-model", &more)).start().await;
+        let measured = json!({"brain": {"url": brain.base_url()}, "evidence": {"ttl": ttl, "holdFor": "0s"}});
+        let policy = Policy::at(&models.url()).local("local-model").claude("claude-model").spec(measured);
+        let routing = Program::serve_policy(&policy).start().await;
         Self { brain, routing, _models: models }
     }
 
@@ -171,16 +172,15 @@ async fn an_outcome_is_tied_to_its_decision_and_a_brain_that_is_away_is_an_error
 async fn infrastructure_errors_are_not_quality_failures() {
     let models = Models::start().await;
     let brain = Program::brain().start().await;
-    let more = format!("brain: {{url: {}}}\n  evidence: {{ttl: 50ms}}", brain.base_url());
-    let routing = Program::serve_policy(&policy(&models.url(), "status-500", "c", &more)).start().await;
+    let measured = json!({"brain": {"url": brain.base_url()}, "evidence": {"ttl": "50ms"}});
+    let policy = Policy::at(&models.url()).local("status-500").spec(measured);
+    let routing = Program::serve_policy(&policy).start().await;
     for i in 0..30 {
         routing.mcp().debug(&format!("call {i}")).await;
     }
     let url = format!("{}/pass-rate?skill=_routing&window=1h", brain.base_url());
-    waiting::until("the decisions in the brain", || async {
-        (get_json(&url).await["total"].as_u64() >= Some(40)).then_some(())
-    })
-    .await;
+    waiting::until_true("the decisions in the brain", || async { get_json(&url).await["total"].as_u64() >= Some(40) })
+        .await;
     let url = format!("{}/pass-rate?skill=debug&window=1h", brain.base_url());
     let rate: Value = get_json(url).await;
     assert_eq!(

@@ -3,7 +3,7 @@
 use std::{path::Path, process::Command};
 
 use serde_json::Value;
-use tests::required;
+use tests::{manifests::objects, required};
 
 use crate::{
     gitops::{GitOps, OPERATOR, ROUTING, reference},
@@ -17,7 +17,7 @@ fn with_images(tree: &Path, manifests: &str) -> Vec<Value> {
     write(&overlay.join("kustomization.yaml"), &text);
     let mut kubectl = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"));
     let built = worked(kubectl.arg("kustomize").arg(&overlay).output().expect("kubectl runs"));
-    built.split("\n---\n").map(|object| serde_saphyr::from_str(object).expect("YAML")).collect()
+    objects(&built)
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is wrong is said in one line by `kubectl get rp` and `kubectl describe rp`, and what ran keeps running.
 
+use serde_json::{Value, json};
 use tests::{mcp::Mcp, policies::Policies};
 
 use crate::{
@@ -12,50 +13,55 @@ const NODE_PORT: u16 = 30352;
 /// Of a message, in characters.
 const SHOWN: usize = 120;
 
-/// A change that is wrong: what is added to the spec, the condition and reason that tell, and what the message says.
+/// A change that is wrong: of the spec, the condition and reason that tell, and what the message says.
 struct Wrong {
     what: &'static str,
-    more: String,
+    change: Value,
     condition: (&'static str, &'static str),
     says: &'static [&'static str],
 }
 
 fn wrongs() -> Vec<Wrong> {
-    let wrong = |what, more: &str, condition, says| Wrong { what, more: more.into(), condition, says };
+    let wrong = |what, change, condition, says| Wrong { what, change, condition, says };
+    let token = |secret: &str, key: &str| {
+        let token = json!({"name": "a", "secretRef": {"name": secret, "key": key}});
+        json!({"access": {"tokens": [token]}})
+    };
+    let no_claim = json!({"name": "code", "persistentVolumeClaim": {"claimName": "no-such-claim"}});
     vec![
         wrong(
             "a wrong image name",
-            ", dataPlane: {image: \"routing:no-such-tag\"}",
+            json!({"dataPlane": {"image": "routing:no-such-tag"}}),
             ("False", "PodNotRunning"),
             &["Pull", "routing:no-such-tag"],
         ),
         wrong(
             "an unknown nodeSelector",
-            ", dataPlane: {nodeSelector: {disk: no-such}}",
+            json!({"dataPlane": {"nodeSelector": {"disk": "no-such"}}}),
             ("False", "PodNotRunning"),
             &["Unschedulable"],
         ),
         wrong(
             "a workspace claim that does not exist",
-            ", dataPlane: {workspaces: [{name: code, persistentVolumeClaim: {claimName: no-such-claim}}]}",
+            json!({"dataPlane": {"workspaces": [no_claim]}}),
             ("False", "PodNotRunning"),
             &["no-such-claim"],
         ),
         wrong(
             "a nodePort that another policy has",
-            ", service: {nodePort: 30352}",
+            json!({"service": {"nodePort": NODE_PORT}}),
             ("False", "NodePortTaken"),
             &["30352"],
         ),
         wrong(
             "a missing Secret",
-            ", access: {tokens: [{name: a, secretRef: {name: no-such-secret, key: TOKEN}}]}",
+            token("no-such-secret", "TOKEN"),
             ("False", "SecretMissing"),
             &["no-such-secret", "TOKEN"],
         ),
         wrong(
             "a Secret without the key",
-            ", access: {tokens: [{name: a, secretRef: {name: keys, key: NO_SUCH_KEY}}]}",
+            token("keys", "NO_SUCH_KEY"),
             ("False", "SecretMissing"),
             &["keys", "NO_SUCH_KEY"],
         ),
@@ -80,13 +86,13 @@ fn shown(policies: &Policies, name: &str) -> (String, String) {
 async fn what_is_wrong_is_said_in_one_line_and_what_ran_keeps_running() {
     let policies = setup::prepared("e2e-wrong").await;
     setup::secret("e2e-wrong", "keys", &[("OTHER", "value")]);
-    policies.apply("first", &spec(&format!(", service: {{nodePort: {NODE_PORT}}}")));
+    policies.apply("first", &spec(json!({"service": {"nodePort": NODE_PORT}})));
     policies.wait_until_ready("first").await;
-    for Wrong { what, more, condition: (status, reason), says } in wrongs() {
-        policies.apply("edge", &spec(""));
+    for Wrong { what, change, condition: (status, reason), says } in wrongs() {
+        policies.apply("edge", &spec(json!({})));
         policies.wait_until_ready("edge").await;
         let before = pods::generation(&policies, "edge").await;
-        policies.apply("edge", &spec(&more));
+        policies.apply("edge", &spec(change));
         let told = policies.wait_for_condition("edge", "Ready", status, reason).await;
         for word in says {
             assert!(told.message.contains(word), "{what}: {}", told.message);

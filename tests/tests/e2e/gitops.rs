@@ -1,7 +1,7 @@
 //! Everything by Git: Flux's real controllers, a Git server over HTTP, SOPS and age, and an image registry.
 //!
-//! Each test has a repository of its own, which Flux delivers from until the test is over; what it has applied stays, but
-//! for what the test removed.
+//! Each test has a repository of its own, which Flux delivers from until the test is over; what it has applied stays,
+//! but for what the test removed.
 
 mod arrival;
 mod delivery;
@@ -30,9 +30,6 @@ use crate::{
     setup::{self, cluster},
 };
 
-/// A skill that the API server takes and the operator does not: its template is none.
-const NO_TEMPLATE: &str =
-    "{name: x, description: d, inputSchema: {type: object}, stages: [{system: {text: s}, user: \"{{ oops\"}]}";
 /// The repository's first token of callers.
 const TOKEN: &str = "first-token-of-callers-in-git";
 /// What `kubectl rollout restart` leaves in a Deployment.
@@ -52,8 +49,8 @@ struct GitOps {
 }
 
 impl GitOps {
-    /// Makes the repository, has Flux apply it, and waits until all of it is live; none where the cluster is not the tests'
-    /// own.
+    /// Makes the repository, has Flux apply it, and waits until all of it is live; none where the cluster is not the
+    /// tests' own.
     async fn begin(name: &str) -> Option<Self> {
         let site = own_site().await?;
         let repository = prepared(site, name).await;
@@ -90,14 +87,20 @@ async fn prepared(site: &Site, name: &str) -> Repository {
     Repository::new(site, name)
 }
 
-/// What stands beside the cluster; none, and says so, where the cluster is not the one of `make cluster`: another's nodes
-/// cannot pull from this machine, and may have a Flux of their own.
+/// What stands beside the cluster; none, and says so, where the cluster is not the one of `make cluster`: another's
+/// nodes cannot pull from this machine, and may have a Flux of their own.
 async fn own_site() -> Option<&'static Site> {
     if !setup::is_own_cluster() {
         println!("left out: Flux and the registry run beside the cluster of `make cluster` only");
         return None;
     }
     Some(site().await)
+}
+
+/// A skill that the API server takes and the operator does not: its template is none.
+fn no_template() -> Value {
+    let stage = json!({"system": {"text": "s"}, "user": "{{ oops"});
+    json!({"name": "x", "description": "d", "inputSchema": {"type": "object"}, "stages": [stage]})
 }
 
 /// Copies the example into the owner's clone.

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use tests::{mcp::Mcp, waiting};
+use tests::{mcp::Mcp, policies::config_map, policy::merged, waiting};
 
 use crate::{
     pods,
@@ -25,7 +25,7 @@ async fn until_all(tunnels: &[Tunnel], limit: Duration, what: &str, holds: impl 
     let began = Instant::now();
     for tunnel in tunnels {
         let left = limit.saturating_sub(began.elapsed());
-        waiting::until_within(left, what, || async { holds(&tunnel.status().await).then_some(()) }).await;
+        waiting::until_true_within(left, what, || async { holds(&tunnel.status().await) }).await;
     }
     began.elapsed()
 }
@@ -42,8 +42,8 @@ async fn until_routed(tunnels: &[Tunnel], skill: &str, route: &str) {
 /// Every pod sends this prompt: the stand-in repeats its number.
 async fn until_prompted(tunnels: &[Tunnel], skill: &str, call: &str) {
     for tunnel in tunnels {
-        waiting::until("the prompt", || async {
-            Mcp::new(&tunnel.mcp()).result(skill, json!({})).await.text(0).contains(call).then_some(())
+        waiting::until_true("the prompt", || async {
+            Mcp::new(&tunnel.mcp()).result(skill, json!({})).await.text(0).contains(call)
         })
         .await;
     }
@@ -59,30 +59,28 @@ async fn a_threshold_a_prompt_and_a_skill_change_on_three_replicas_without_a_res
     for status in ["pass", "fail"] {
         setup::report(&skill, status).await;
     }
-    let prompts = |text: &str| {
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": text}})
-            .to_string()
-    };
-    policies.apply_document(&prompts("call-41"));
-    let with = |thresholds: &str, more: &str| {
-        spec(&format!(
-            ", brain: {{url: \"http://ingestion.supervisor:3300\", tokenSecretRef: {{name: brain, key: TOKEN}}}}, evidence: {{ttl: 1s, window: 1h}}, \
-             dataPlane: {{replicas: 3}}{thresholds}, skills: [{{name: {skill}, description: d, inputSchema: {{type: object}}, \
-             stages: [{{system: {{configMapKeyRef: {{name: prompts, key: p.md}}}}, user: u}}]}}{more}]"
-        ))
-    };
-    policies.apply("edge", &with("", ""));
+    let prompts = |text: &str| config_map("prompts", json!({"p.md": text}));
+    policies.apply_document(prompts("call-41"));
+    let notes = setup::skill(&skill, json!({"configMapKeyRef": {"name": "prompts", "key": "p.md"}}));
+    let plain = spec(json!({
+        "brain": setup::brain_with_token_of("brain"),
+        "evidence": {"ttl": "1s", "window": "1h"},
+        "dataPlane": {"replicas": 3},
+        "skills": [notes],
+    }));
+    let with = |change: Value| merged(plain.clone(), change);
+    policies.apply("edge", &plain);
     policies.wait_until_ready("edge").await;
     let before = pods::generation(&policies, "edge").await;
     assert_eq!(before.len(), 3);
     let tunnels = pods::tunnels(&policies, "edge").await;
     until_routed(&tunnels, &skill, "claude").await;
-    policies.apply("edge", &with(", thresholds: {floor: \"0.50\", ceil: \"0.40\"}", ""));
+    policies.apply("edge", &with(json!({"thresholds": {"floor": "0.50", "ceil": "0.40"}})));
     until_routed(&tunnels, &skill, "local").await;
     until_prompted(&tunnels, &skill, "call-41").await;
-    policies.apply_document(&prompts("call-42"));
+    policies.apply_document(prompts("call-42"));
     until_prompted(&tunnels, &skill, "call-42").await;
-    policies.apply("edge", &with("", ", {name: debug}"));
+    policies.apply("edge", &with(json!({"skills": [notes, {"name": "debug"}]})));
     let has_debug =
         |status: &Value| status["skills"].as_array().is_some_and(|all| all.iter().any(|s| s["name"] == "debug"));
     until_all(&tunnels, waiting::LIMIT, "the skill", has_debug).await;
@@ -97,7 +95,7 @@ async fn a_threshold_a_prompt_and_a_skill_change_on_three_replicas_without_a_res
 #[tokio::test]
 async fn changes_reach_all_replicas_within_seconds() {
     let policies = setup::prepared("e2e-changes").await;
-    let change = |n: u32| spec(&format!(", dataPlane: {{replicas: 3}}, limits: {{inFlight: {n}}}"));
+    let change = |n: u32| spec(json!({"dataPlane": {"replicas": 3}, "limits": {"inFlight": n}}));
     policies.apply("edge", &change(1));
     policies.wait_until_ready("edge").await;
     let before = pods::generation(&policies, "edge").await;
@@ -112,18 +110,18 @@ async fn changes_reach_all_replicas_within_seconds() {
     assert!(told.at(0.5) < TOLD, "no pod was told: {:?}", told.at(0.5));
     told.print("a change, from kubectl apply to all of 3 pods", Some(GOAL));
 
-    // Nobody tells the pods while the operator is away: the same change of the same file, as the kubelet alone brings it.
+    // Nobody tells the pods while the operator is away: the same change of the same file, as the kubelet alone brings
+    // it.
     policies.wait_until_ready("edge").await;
     let operator = Away::take("routing-system", "routing-operator").await;
     let mut untold = Times::default();
     for n in 0..count(1, 3) {
         let config_map = policies.object("ConfigMap", "edge").await.expect("the config");
         let text = config_map["data"]["policy.yaml"].as_str().expect("text");
-        let (_, rest) = text.split_once("inFlight: ").expect("the limit");
-        let number: String = rest.chars().take_while(char::is_ascii_digit).collect();
-        let text = text.replace(&format!("inFlight: {number}"), &format!("inFlight: {}", 500 + n));
+        let mut policy: Value = serde_saphyr::from_str(text).expect("YAML");
+        *policy.pointer_mut("/spec/limits/inFlight").expect("the limit") = json!(500 + n);
         let (old, began) = (tunnels[0].config_hash().await, Instant::now());
-        let patch = json!({"data": {"policy.yaml": text}}).to_string();
+        let patch = json!({"data": {"policy.yaml": policy.to_string()}}).to_string();
         policies.kubectl(&["patch", "configmap", "edge", "--type=merge", "--patch", &patch]);
         until_all(&tunnels, UNTOLD_MAX, "the untold change", |status| status["configHash"] != old).await;
         untold.add(began.elapsed());
@@ -148,7 +146,7 @@ async fn until_open(tunnels: &[Tunnel], token: &str, key: &str, limit: Duration)
     for tunnel in tunnels {
         let what = "a rotated token and key to be in force";
         let left = limit.saturating_sub(began.elapsed());
-        waiting::until_within(left, what, || async { opens(tunnel, token, key).await.then_some(()) }).await;
+        waiting::until_true_within(left, what, || async { opens(tunnel, token, key).await }).await;
     }
     began.elapsed()
 }
@@ -166,11 +164,11 @@ async fn a_rotated_secret_is_in_force_without_a_restart() {
     let (first, key) = rotate(1);
     policies.apply(
         "edge",
-        &spec(", dataPlane: {replicas: 3}, access: {tokens: [{name: alice, secretRef: {name: tokens, key: ALICE}}]}")
-            .replace(
-                "url: \"http://stand-in.models:4000\"",
-                "url: \"http://stand-in.models:4000\", apiKeySecretRef: {name: tokens, key: KEY}",
-            ),
+        &spec(json!({
+            "upstream": {"apiKeySecretRef": {"name": "tokens", "key": "KEY"}},
+            "dataPlane": {"replicas": 3},
+            "access": {"tokens": [{"name": "alice", "secretRef": {"name": "tokens", "key": "ALICE"}}]},
+        })),
     );
     policies.wait_until_ready("edge").await;
     let before = pods::generation(&policies, "edge").await;

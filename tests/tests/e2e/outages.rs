@@ -1,7 +1,7 @@
 //! What happens while a part is away, and after it came back.
 //!
-//! Where another Service loses or gets its pods, calls go to the pod itself: in the moment in which kube-proxy writes its
-//! rules anew, a node may refuse a connection to any of its ports, and what is shown is what the pod decides.
+//! Where another Service loses or gets its pods, calls go to the pod itself: in the moment in which kube-proxy writes
+//! its rules anew, a node may refuse a connection to any of its ports, and what is shown is what the pod decides.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -31,7 +31,7 @@ async fn answered(url: &str) -> CallResult {
 #[tokio::test]
 async fn without_the_operator_pods_serve_and_come_back_and_with_it_all_converges() {
     let policies = setup::prepared("e2e-operator-away").await;
-    policies.apply("edge", &spec(""));
+    policies.apply("edge", &spec(json!({})));
     let url = setup::served(&policies, "edge").await;
     let before = policies.get("edge").await.status.expect("a status");
     let operator = Away::take("routing-system", "routing-operator").await;
@@ -47,7 +47,7 @@ async fn without_the_operator_pods_serve_and_come_back_and_with_it_all_converges
     let tunnel = Tunnel::to_pod(&policies.namespace, &new);
     assert_eq!(tunnel.status().await["configHash"].as_str(), before.config_hash.as_deref());
     answered(&url).await;
-    policies.apply("edge", &spec(", limits: {inFlight: 77}, dataPlane: {replicas: 2}"));
+    policies.apply("edge", &spec(json!({"limits": {"inFlight": 77}, "dataPlane": {"replicas": 2}})));
     policies.kubectl(&["delete", "service", "edge"]);
     operator.back().await;
     let after = policies.wait_until_ready("edge").await;
@@ -65,8 +65,10 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
     }
     let policies = setup::prepared("e2e-api-away").await;
     const NODE_PORT: u16 = 30351;
-    let with = |more: &str| spec(&format!(", service: {{nodePort: {NODE_PORT}}}{more}"));
-    policies.apply("edge", &with(", dataPlane: {replicas: 2}"));
+    let with = |replicas: u32, limits: Value| {
+        spec(json!({"service": {"nodePort": NODE_PORT}, "dataPlane": {"replicas": replicas}, "limits": limits}))
+    };
+    policies.apply("edge", &with(2, Value::Null));
     setup::served(&policies, "edge").await;
     let before = policies.get("edge").await.status.expect("a status");
     let pods_before = pods::generation(&policies, "edge").await;
@@ -82,7 +84,7 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
     tokio::time::sleep(Duration::from_secs(count(20, 60))).await;
     setup::part("start", "apiserver");
     let back = Instant::now();
-    policies.apply("edge", &with(", dataPlane: {replicas: 2}, limits: {inFlight: 78}"));
+    policies.apply("edge", &with(2, json!({"inFlight": 78})));
     let after = policies.wait_until_ready("edge").await;
     println!(
         "API server away for {} s, a change of then on all pods {:.0?} after it is back",
@@ -95,7 +97,7 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
     assert_ne!(after.config_hash, before.config_hash);
     assert_eq!(pods::generation(&policies, "edge").await, pods_before);
     // Controllers and the kubelet come back later than the operator.
-    policies.apply("edge", &with(", dataPlane: {replicas: 1}"));
+    policies.apply("edge", &with(1, Value::Null));
     pods::alone(&policies).await;
     println!("and a pod fewer {:.0?} after it is back", back.elapsed());
     setup::let_go("e2e-api-away");
@@ -108,11 +110,14 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
     setup::secret("e2e-brain-away", "brain", &[("TOKEN", BRAIN_TOKEN)]);
     let skill = format!("held_{}", std::process::id());
     const HELD_MS: u64 = 40_000;
-    policies.apply("edge", &spec(&format!(
-        ", brain: {{url: \"http://ingestion.supervisor:3300\", tokenSecretRef: {{name: brain, key: TOKEN}}}}, \
-         evidence: {{ttl: 1s, holdFor: {HELD_MS}ms, window: 1h}}, \
-         skills: [{{name: {skill}, description: d, inputSchema: {{type: object}}, stages: [{{system: {{text: s}}, user: u}}]}}]"
-    )));
+    policies.apply(
+        "edge",
+        &spec(json!({
+            "brain": setup::brain_with_token_of("brain"),
+            "evidence": {"ttl": "1s", "holdFor": format!("{HELD_MS}ms"), "window": "1h"},
+            "skills": [setup::skill(&skill, json!({"text": "s"}))],
+        })),
+    );
     setup::served(&policies, "edge").await;
     setup::report(&skill, "fail").await;
     let tunnel = pods::tunnel(&policies, "edge").await;
@@ -123,7 +128,7 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
     };
     let rate = |pair: (Value, Value)| (pair.0.as_str().map(str::to_string), pair.1.as_f64());
     let claude = (Some("claude".to_string()), Some(0.0));
-    waiting::until("the report to count", || async { (rate(decided().await) == claude).then_some(()) }).await;
+    waiting::until_true("the report to count", || async { rate(decided().await) == claude }).await;
     let brain = Away::leave("supervisor", "brain");
     let local = (Some("local".to_string()), None);
     let oldest = AtomicU64::new(0);
@@ -141,7 +146,7 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
     let oldest = oldest.into_inner();
     assert!((HELD_MS / 2..=HELD_MS).contains(&oldest), "of {HELD_MS} ms, the rate was held for {oldest} ms");
     brain.back().await;
-    waiting::until("the rate to be known again", || async { (rate(decided().await) == claude).then_some(()) }).await;
+    waiting::until_true("the rate to be known again", || async { rate(decided().await) == claude }).await;
     setup::let_go("e2e-brain-away");
 }
 
@@ -149,10 +154,13 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
 async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
     let policies = setup::prepared("e2e-litellm-away").await;
     setup::secret("e2e-litellm-away", "keys", &[("KEY", "sk-test-master-key")]);
-    policies.apply("edge", &spec("").replace(
-        "{url: \"http://stand-in.models:4000\"}, models: {local: {name: local}, claude: {name: claude}}",
-        "{url: \"http://litellm.models:4000\", apiKeySecretRef: {name: keys, key: KEY}}, models: {local: {name: qwen35}, claude: {name: claude-sonnet-4-6}}",
-    ));
+    policies.apply(
+        "edge",
+        &spec(json!({
+            "upstream": {"url": "http://litellm.models:4000", "apiKeySecretRef": {"name": "keys", "key": "KEY"}},
+            "models": {"local": {"name": "qwen35"}, "claude": {"name": "claude-sonnet-4-6"}},
+        })),
+    );
     setup::served(&policies, "edge").await;
     let tunnel = pods::tunnel(&policies, "edge").await;
     let url = tunnel.mcp();
@@ -171,9 +179,9 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
     let status = policies.get("edge").await.status.expect("a status");
     assert_eq!(condition(&status, "Ready").map(|ready| ready.status.as_str()), Some("True"), "not gated on models");
     litellm.back().await;
-    waiting::until("calls to be answered again", || async {
+    waiting::until_true("calls to be answered again", || async {
         let result = Mcp::new(&url).debug("call-5").await;
-        (result.text(0).contains("call-5") && result.decisions("decision") == [json!("local")]).then_some(())
+        result.text(0).contains("call-5") && result.decisions("decision") == [json!("local")]
     })
     .await;
     setup::let_go("e2e-litellm-away");
@@ -183,11 +191,10 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
 async fn without_the_local_model_alone_calls_fall_back_to_claude() {
     let policies = setup::prepared("e2e-local-away").await;
     // A Service without pods is a model that is away.
-    policies.apply_document(
-        "{apiVersion: v1, kind: Service, metadata: {name: away}, spec: {selector: {app: away}, ports: [{port: 4000}]}}",
-    );
-    let away = "{name: local, upstream: {url: \"http://away.e2e-local-away:4000\"}}";
-    policies.apply("edge", &spec("").replace("{name: local}", away));
+    policies.apply_document(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "away"},
+        "spec": {"selector": {"app": "away"}, "ports": [{"port": 4000}]}}));
+    let away = json!({"upstream": {"url": "http://away.e2e-local-away:4000"}});
+    policies.apply("edge", &spec(json!({"models": {"local": away}})));
     setup::served(&policies, "edge").await;
     let result = answered(&pods::tunnel(&policies, "edge").await.mcp()).await;
     assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);

@@ -1,6 +1,6 @@
 //! What the operator leaves alone, and what it puts right.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::waiting;
 
 use crate::{pods, setup};
@@ -8,7 +8,7 @@ use crate::{pods, setup};
 #[tokio::test]
 async fn a_restart_by_hand_completes_and_stays_and_a_deleted_service_returns() {
     let policies = setup::prepared("e2e-owned").await;
-    policies.apply("edge", &setup::spec(", dataPlane: {replicas: 2}"));
+    policies.apply("edge", &setup::spec(json!({"dataPlane": {"replicas": 2}})));
     policies.wait_until_ready("edge").await;
     let before = pods::generation(&policies, "edge").await;
     policies.kubectl(&["rollout", "restart", "deployment/edge"]);

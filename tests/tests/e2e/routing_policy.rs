@@ -1,6 +1,6 @@
 //! The policy `routing` in the namespace `routing`, on port 30310: what most people will have.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::policies::Policies;
 
 use crate::setup::{self, BRAIN_TOKEN, cluster};
@@ -12,14 +12,17 @@ pub const NODE_PORT: u16 = 30310;
 /// Its namespace and its name.
 pub const NAME: &str = "routing";
 /// Its policy: a real LiteLLM and the brain.
-pub const SPEC: &str = r#"{
-  upstream: {url: "http://litellm.models:4000", apiKeySecretRef: {name: routing-secrets, key: LITELLM_API_KEY}},
-  models: {local: {name: qwen35}, claude: {name: claude-sonnet-4-6}},
-  brain: {url: "http://ingestion.supervisor:3300", tokenSecretRef: {name: routing-secrets, key: BRAIN_TOKEN}},
-  evidence: {ttl: 5s},
-  access: {tokens: [{name: everybody, secretRef: {name: routing-secrets, key: ROUTING_MCP_TOKEN}}]},
-  service: {nodePort: 30310}
-}"#;
+pub fn spec() -> Value {
+    let secret = |key: &str| json!({"name": "routing-secrets", "key": key});
+    json!({
+        "upstream": {"url": "http://litellm.models:4000", "apiKeySecretRef": secret("LITELLM_API_KEY")},
+        "models": {"local": {"name": "qwen35"}, "claude": {"name": "claude-sonnet-4-6"}},
+        "brain": {"url": "http://ingestion.supervisor:3300", "tokenSecretRef": secret("BRAIN_TOKEN")},
+        "evidence": {"ttl": "5s"},
+        "access": {"tokens": [{"name": "everybody", "secretRef": secret("ROUTING_MCP_TOKEN")}]},
+        "service": {"nodePort": NODE_PORT},
+    })
+}
 
 /// Installs all that it needs, applies it, and waits as the docs say until it is ready.
 pub async fn ready() -> Policies {
@@ -31,7 +34,7 @@ pub async fn ready() -> Policies {
     cluster().apply("default", &namespace.to_string());
     secrets();
     let policies = Policies::in_namespace(cluster(), NAME).await;
-    policies.apply(NAME, SPEC);
+    policies.apply(NAME, &spec());
     policies.kubectl(&["wait", "--for=condition=Ready", "rp/routing", "--timeout=180s"]);
     setup::port_open(&url().await).await;
     policies

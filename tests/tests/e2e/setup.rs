@@ -11,13 +11,14 @@ use std::{
 };
 
 use kube::{Api, api::ListParams};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     checkout,
     cluster::{Cluster, deploy},
     http,
     mcp::Mcp,
     policies::Policies,
+    policy::{self, merged},
     waiting,
 };
 use tokio::sync::OnceCell;
@@ -153,12 +154,12 @@ async fn settled(namespace: &str, name: &str, replicas: u32) {
     rolled_out(namespace, name);
     let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(cluster().client().await, namespace);
     let labels = [format!("app={name}"), format!("app.kubernetes.io/name={name}")];
-    waiting::until_within(PODS_LIMIT, "the pods to be as many", || async {
+    waiting::until_true_within(PODS_LIMIT, "the pods to be as many", || async {
         let mut found = 0;
         for label in &labels {
             found += pods.list(&ListParams::default().labels(label)).await.expect("a list").items.len();
         }
-        (found == replicas as usize).then_some(())
+        found == replicas as usize
     })
     .await;
 }
@@ -201,8 +202,7 @@ impl Drop for Away {
 pub fn secret(namespace: &str, name: &str, values: &[(&str, &str)]) {
     let data: serde_json::Map<String, Value> =
         values.iter().map(|(key, value)| ((*key).to_string(), Value::from(*value))).collect();
-    let document =
-        serde_json::json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data});
+    let document = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name}, "stringData": data});
     cluster().apply(namespace, &document.to_string());
 }
 
@@ -222,12 +222,13 @@ pub async fn prepared(name: &str) -> Policies {
 /// Reports an outcome of a skill through the brain's port on a node.
 pub async fn report(skill: &str, status: &str) {
     let brain = Mcp::new(&format!("http://{}:{BRAIN_NODE_PORT}/mcp", node_address().await)).token(BRAIN_TOKEN);
-    let report = serde_json::json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": status, "message": "m", "project_root": ""});
+    let report = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": status,
+        "message": "m", "project_root": ""});
     assert!(!brain.result("session_log", report).await.is_error());
 }
 
-/// Deletes a namespace and waits until it is gone. Its pods first: the namespace's controller would look after them only
-/// when half of their grace period is over, which is minutes after they ended.
+/// Deletes a namespace and waits until it is gone. Its pods first: the namespace's controller would look after them
+/// only when half of their grace period is over, which is minutes after they ended.
 pub fn remove_namespace(name: &str) {
     let_go(name);
     let pods = ["--namespace", name, "wait", "--for=delete", "pods", "--all", "--timeout=400s"];
@@ -246,15 +247,24 @@ pub fn let_go(name: &str) {
     assert!(deleted.worked || deleted.err.contains("doesn't have a resource type"), "{}", deleted.err);
 }
 
-/// A spec whose models are the stand-in's; `more` are further fields in flow style, each with a comma in front.
-pub fn spec(more: &str) -> String {
-    format!(
-        "{{upstream: {{url: \"http://stand-in.models:4000\"}}, models: {{local: {{name: local}}, claude: {{name: claude}}}}{more}}}"
-    )
+/// A spec whose models are the stand-in's, changed as [`merged`] says.
+pub fn spec(changes: Value) -> Value {
+    merged(policy::base("http://stand-in.models:4000", "local", "claude"), changes)
 }
 
-/// The address of a policy on a node, once it is ready and its port is open: kube-proxy opens it up to a second after the
-/// pods are ready.
+/// The brain, for a spec: with its token, which is in a Secret of this name.
+pub fn brain_with_token_of(secret: &str) -> Value {
+    json!({"url": "http://ingestion.supervisor:3300", "tokenSecretRef": {"name": secret, "key": "TOKEN"}})
+}
+
+/// A skill, for a spec, that is nothing but a name and a stage.
+pub fn skill(name: &str, system: Value) -> Value {
+    json!({"name": name, "description": "d", "inputSchema": {"type": "object"},
+        "stages": [{"system": system, "user": "u"}]})
+}
+
+/// The address of a policy on a node, once it is ready and its port is open: kube-proxy opens it up to a second after
+/// the pods are ready.
 pub async fn served(policies: &Policies, name: &str) -> String {
     let status = policies.wait_until_ready(name).await;
     let url = status.endpoint.and_then(|endpoint| endpoint.url).expect("an address");

@@ -35,11 +35,14 @@ async fn outcomes_reported_through_the_brains_node_port_flip_a_route() {
     setup::secret("e2e-flip", "brain", &[("TOKEN", BRAIN_TOKEN)]);
     // A skill that no run before this one reported.
     let skill = format!("flip_{}", std::process::id());
-    policies.apply("flip", &setup::spec(&format!(
-        ", brain: {{url: \"http://ingestion.supervisor:3300\", tokenSecretRef: {{name: brain, key: TOKEN}}}}, \
-         evidence: {{ttl: 1s, minSamples: 10, window: 1h}}, \
-         skills: [{{name: {skill}, description: d, inputSchema: {{type: object}}, stages: [{{system: {{text: s}}, user: u}}]}}]"
-    )));
+    policies.apply(
+        "flip",
+        &setup::spec(json!({
+            "brain": setup::brain_with_token_of("brain"),
+            "evidence": {"ttl": "1s", "minSamples": 10, "window": "1h"},
+            "skills": [setup::skill(&skill, json!({"text": "s"}))],
+        })),
+    );
     let url = setup::served(&policies, "flip").await;
     let call = || async { Mcp::new(&url).result(&skill, json!({})).await.decisions("decision") };
     assert_eq!(call().await, [json!("local")], "never measured");
@@ -52,7 +55,7 @@ async fn outcomes_reported_through_the_brains_node_port_flip_a_route() {
             .expect("routing runs");
         assert!(reported.status.success(), "{}", String::from_utf8_lossy(&reported.stderr));
     }
-    waiting::until("calls to go to Claude", || async { (call().await == [json!("claude")]).then_some(()) }).await;
+    waiting::until_true("calls to go to Claude", || async { call().await == [json!("claude")] }).await;
     let shown = policies.wait_for("flip", "the route in the status", |status| {
         status.skills.iter().any(|s| s.pass_rate.as_deref() == Some("0.00") && format!("{:?}", s.route) == "Claude")
     });

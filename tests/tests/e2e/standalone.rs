@@ -5,14 +5,7 @@ use std::{fs, path::Path, time::Duration};
 use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::{Api, ResourceExt, api::ListParams};
 use serde_json::{Value, json};
-use tests::{
-    checkout,
-    cluster::deploy,
-    http,
-    mcp::Mcp,
-    policies::{Policies, document},
-    waiting,
-};
+use tests::{Policy, checkout, cluster::deploy, http, mcp::Mcp, policies::Policies, waiting};
 
 use crate::{
     documented,
@@ -120,7 +113,8 @@ async fn the_documented_switch_to_the_operator_serves_all_the_time() {
         slow: Duration::from_secs(5),
     });
     let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join("routing.yaml"), document(NAME, routing_policy::SPEC)).expect("written");
+    let policy = Policy::of(NAME, &routing_policy::spec()).to_string();
+    fs::write(folder.path().join("routing.yaml"), policy).expect("written");
     let blocks = documented::blocks("docs/from-standalone.md", "## Five steps");
     assert_eq!(blocks.len(), 4, "{blocks:#?}");
     for block in blocks {
@@ -130,10 +124,10 @@ async fn the_documented_switch_to_the_operator_serves_all_the_time() {
         documented::shell(&format!("set -e\n{commands}"), folder.path());
     }
     // Also the old pods' end.
-    waiting::until("the new pod alone", || async {
+    waiting::until_true("the new pod alone", || async {
         let api: Api<Pod> = Api::namespaced(policies.client.clone(), NAME);
         let pods = api.list(&ListParams::default().labels("app=routing")).await.expect("pods").items;
-        (pods.len() == 1).then_some(())
+        pods.len() == 1
     })
     .await;
     let pods: Vec<Value> = crate::pods::of(&policies, NAME).await.iter().map(|pod| json!(pod.name_any())).collect();

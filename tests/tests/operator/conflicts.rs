@@ -5,18 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::{Value, json};
 use tests::{
     control_plane::ControlPlane,
-    operator::Operator,
-    policies::{CHILD_KINDS, Policies, condition, spec},
-    stand_in::kubelet::Kubelet,
+    policies::{CHILD_KINDS, Policies, condition, config_map, spec},
     waiting,
 };
 
-async fn namespace(name: &str) -> (Policies, Kubelet) {
-    let plane = ControlPlane::shared().await;
-    Operator::shared().await;
-    let policies = Policies::in_new_namespace(plane, name).await;
-    let kubelet = Kubelet::start(plane, name).await;
-    (policies, kubelet)
+/// A stage of a skill whose system prompt is in a ConfigMap.
+fn from_a_prompt(config_map: &str, key: &str, user: &str) -> Value {
+    json!({"system": {"configMapKeyRef": {"name": config_map, "key": key}}, "user": user})
 }
 
 /// The resourceVersions of all children, by kind and name. Of a Deployment the generation: its status may change.
@@ -55,11 +50,12 @@ fn refused_writes(plane: &ControlPlane, namespace: &str, name: &str) -> usize {
 #[tokio::test]
 async fn a_node_port_that_is_taken_is_named_and_used_once_it_is_free() {
     let plane = ControlPlane::shared().await;
-    let (policies, kubelet) = namespace("conflicts-taken").await;
-    policies.apply("edge", &spec(", service: {nodePort: 30311}"));
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-taken").await;
+    policies.apply("edge", &spec(json!({"service": {"nodePort": 30311}})));
     policies.wait_until_ready("edge").await;
-    policies.apply_document("{apiVersion: v1, kind: Service, metadata: {name: other}, spec: {type: NodePort, ports: [{port: 1, nodePort: 30312}]}}");
-    policies.apply("edge", &spec(", service: {nodePort: 30312}, limits: {inFlight: 5}"));
+    policies.apply_document(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "other"},
+        "spec": {"type": "NodePort", "ports": [{"port": 1, "nodePort": 30312}]}}));
+    policies.apply("edge", &spec(json!({"service": {"nodePort": 30312}, "limits": {"inFlight": 5}})));
     let taken = policies.wait_for_condition("edge", "Programmed", "False", "NodePortTaken").await;
     assert!(taken.message.contains("30312") && taken.message.contains("Service edge-nodeport"), "{}", taken.message);
     let status = policies.get("edge").await.status.expect("a status");
@@ -79,8 +75,8 @@ async fn a_node_port_that_is_taken_is_named_and_used_once_it_is_free() {
 
 #[tokio::test]
 async fn a_node_port_out_of_range_is_named_with_the_range() {
-    let (policies, kubelet) = namespace("conflicts-range").await;
-    policies.apply("edge", &spec(", service: {nodePort: 7}"));
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-range").await;
+    policies.apply("edge", &spec(json!({"service": {"nodePort": 7}})));
     let range = policies.wait_for_condition("edge", "Programmed", "False", "NodePortOutOfRange").await;
     assert!(range.message.contains("30310-32767"), "{}", range.message);
     // Everything else is there: inside the cluster it serves.
@@ -91,10 +87,10 @@ async fn a_node_port_out_of_range_is_named_with_the_range() {
 
 #[tokio::test]
 async fn of_two_policies_with_one_node_port_the_first_keeps_it() {
-    let (policies, kubelet) = namespace("conflicts-two").await;
-    policies.apply("first", &spec(", service: {nodePort: 30313}"));
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-two").await;
+    policies.apply("first", &spec(json!({"service": {"nodePort": 30313}})));
     policies.wait_until_ready("first").await;
-    policies.apply("second", &spec(", service: {nodePort: 30313}"));
+    policies.apply("second", &spec(json!({"service": {"nodePort": 30313}})));
     policies.wait_for_condition("second", "Ready", "False", "NodePortTaken").await;
     policies.kubectl(&["delete", "rp", "first"]);
     policies.wait_until_ready("second").await;
@@ -104,23 +100,21 @@ async fn of_two_policies_with_one_node_port_the_first_keeps_it() {
 
 #[tokio::test]
 async fn a_used_up_quota_is_named_for_pods_and_for_services() {
-    let (policies, kubelet) = namespace("conflicts-quota").await;
-    policies.apply("edge", &spec(""));
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-quota").await;
+    policies.apply("edge", &spec(json!({})));
     policies.wait_until_ready("edge").await;
     let before = kubelet.addresses();
-    policies.apply_document(
-        "{apiVersion: v1, kind: ResourceQuota, metadata: {name: few}, spec: {hard: {pods: 1, services: 2}}}",
-    );
-    waiting::until("the quota to be counted", || async {
-        let quota = policies.object("ResourceQuota", "few").await?;
-        (quota["status"]["used"]["pods"] == json!("1") && quota["status"]["used"]["services"] == json!("2"))
-            .then_some(())
+    policies.apply_document(json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "few"},
+        "spec": {"hard": {"pods": 1, "services": 2}}}));
+    waiting::until_true("the quota to be counted", || async {
+        let quota = policies.object("ResourceQuota", "few").await.unwrap_or_default();
+        quota["status"]["used"]["pods"] == json!("1") && quota["status"]["used"]["services"] == json!("2")
     })
     .await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 3}"));
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 3}})));
     let pods = policies.wait_for_condition("edge", "Programmed", "False", "QuotaExceeded").await;
     assert!(pods.message.contains("pods") && pods.message.contains("few"), "{}", pods.message);
-    policies.apply("other", &spec(""));
+    policies.apply("other", &spec(json!({})));
     let services = policies.wait_for_condition("other", "Programmed", "False", "QuotaExceeded").await;
     assert!(services.message.contains("Service other"), "{}", services.message);
     assert_eq!(kubelet.addresses(), before, "what ran keeps running");
@@ -130,9 +124,9 @@ async fn a_used_up_quota_is_named_for_pods_and_for_services() {
 
 #[tokio::test]
 async fn an_object_of_somebody_else_is_left_alone_until_it_is_handed_over() {
-    let (policies, kubelet) = namespace("conflicts-owned").await;
-    policies.apply_document("{apiVersion: v1, kind: ConfigMap, metadata: {name: edge}, data: {theirs: kept}}");
-    policies.apply("edge", &spec(""));
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-owned").await;
+    policies.apply_document(config_map("edge", json!({"theirs": "kept"})));
+    policies.apply("edge", &spec(json!({})));
     let owned = policies.wait_for_condition("edge", "Programmed", "False", "NotOwned").await;
     assert!(owned.message.starts_with("ConfigMap edge belongs to nobody that it names"), "{}", owned.message);
     assert!(owned.message.contains("routing.hyperguild.io/adopt: edge"), "{}", owned.message);
@@ -153,23 +147,36 @@ async fn an_object_of_somebody_else_is_left_alone_until_it_is_handed_over() {
 
 #[tokio::test]
 async fn an_object_that_another_controller_owns_names_it() {
-    let (policies, _kubelet) = namespace("conflicts-owner").await;
-    policies.apply("first", &spec(", service: {type: ClusterIP}"));
+    let (policies, _kubelet) = Policies::operated_with_pods("conflicts-owner").await;
+    policies.apply("first", &spec(json!({"service": {"type": "ClusterIP"}})));
     let first = policies.get("first").await.metadata.uid.expect("a UID");
-    policies.apply_document(&format!("{{apiVersion: v1, kind: Service, metadata: {{name: second, ownerReferences: [{{apiVersion: routing.hyperguild.io/v1alpha1, kind: RoutingPolicy, name: first, uid: {first}, controller: true}}]}}, spec: {{ports: [{{port: 1}}]}}}}"));
-    policies.apply("second", &spec(", service: {type: ClusterIP}"));
+    let owner = json!({"apiVersion": "routing.hyperguild.io/v1alpha1", "kind": "RoutingPolicy", "name": "first",
+        "uid": first, "controller": true});
+    policies.apply_document(json!({"apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "second", "ownerReferences": [owner]}, "spec": {"ports": [{"port": 1}]}}));
+    policies.apply("second", &spec(json!({"service": {"type": "ClusterIP"}})));
     let owned = policies.wait_for_condition("second", "Ready", "False", "NotOwned").await;
     assert!(owned.message.starts_with("Service second belongs to RoutingPolicy first"), "{}", owned.message);
 }
 
 #[tokio::test]
 async fn a_deployment_with_another_selector_can_not_be_adopted_and_keeps_running() {
-    let (policies, _kubelet) = namespace("conflicts-selector").await;
+    let (policies, _kubelet) = Policies::operated_with_pods("conflicts-selector").await;
     // As of the plain manifests.
-    policies.apply_document(
-        "{apiVersion: apps/v1, kind: Deployment, metadata: {name: edge, annotations: {routing.hyperguild.io/adopt: edge}}, spec: {replicas: 0, selector: {matchLabels: {app: edge}}, template: {metadata: {labels: {app: edge}}, spec: {containers: [{name: routing, image: old}]}}}}",
-    );
-    policies.apply("edge", &spec(""));
+    policies.apply_document(json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "edge", "annotations": {"routing.hyperguild.io/adopt": "edge"}},
+        "spec": {
+            "replicas": 0,
+            "selector": {"matchLabels": {"app": "edge"}},
+            "template": {
+                "metadata": {"labels": {"app": "edge"}},
+                "spec": {"containers": [{"name": "routing", "image": "old"}]},
+            },
+        },
+    }));
+    policies.apply("edge", &spec(json!({})));
     let invalid = policies.wait_for_condition("edge", "Programmed", "False", "ChildInvalid").await;
     assert!(invalid.message.contains("Deployment edge") && invalid.message.contains("selector"), "{}", invalid.message);
     let deployment = policies.object("Deployment", "edge").await.expect("theirs");
@@ -178,45 +185,38 @@ async fn a_deployment_with_another_selector_can_not_be_adopted_and_keeps_running
 
 #[tokio::test]
 async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that_ran() {
-    let (policies, kubelet) = namespace("conflicts-invalid").await;
-    let skill = |stage: &str, schema: &str| {
-        spec(&format!(", skills: [{{name: notes, description: d, inputSchema: {schema}, stages: [{stage}]}}]"))
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-invalid").await;
+    let skill = |stage: &Value, schema: &Value| {
+        let skill = json!({"name": "notes", "description": "d", "inputSchema": schema, "stages": [stage]});
+        spec(json!({"skills": [skill]}))
     };
-    let object = "{type: object, properties: {a: {type: string}}}";
-    policies.apply_document("{apiVersion: v1, kind: ConfigMap, metadata: {name: prompts}, data: {p.md: be brief}}");
-    policies.apply(
-        "edge",
-        &skill("{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.a }}\"}", object),
-    );
+    let object = |field: Value| json!({"type": "object", "properties": {"a": field}});
+    let with_a_text = object(json!({"type": "string"}));
+    let text = |user: &str| json!({"system": {"text": "s"}, "user": user});
+    policies.apply_document(config_map("prompts", json!({"p.md": "be brief"})));
+    policies.apply("edge", &skill(&from_a_prompt("prompts", "p.md", "{{ args.a }}"), &with_a_text));
     let good = policies.wait_until_ready("edge").await;
     policies.wait_for_last_good("edge").await;
     let before = versions(&policies).await;
     let rows = [
-        ("{system: {text: s}, user: \"{% if\"}", object, "spec.skills[0].stages[0].user: line 1"),
+        (text("{% if"), &with_a_text, "spec.skills[0].stages[0].user: line 1"),
+        (text("{{ args.b }}"), &with_a_text, "spec.skills[0].stages[0].user: unknown variable args.b"),
         (
-            "{system: {text: s}, user: \"{{ args.b }}\"}",
-            object,
-            "spec.skills[0].stages[0].user: unknown variable args.b",
+            from_a_prompt("prompts", "q.md", "u"),
+            &with_a_text,
+            "spec.skills[0].stages[0].system.configMapKeyRef: \
+             prompts/q.md: the ConfigMap has no such key; it has: p.md",
         ),
         (
-            "{system: {configMapKeyRef: {name: prompts, key: q.md}}, user: u}",
-            object,
-            "spec.skills[0].stages[0].system.configMapKeyRef: prompts/q.md: the ConfigMap has no such key; it has: p.md",
-        ),
-        (
-            "{system: {configMapKeyRef: {name: nothing, key: q.md}}, user: u}",
-            object,
+            from_a_prompt("nothing", "q.md", "u"),
+            &with_a_text,
             "spec.skills[0].stages[0].system.configMapKeyRef: nothing/q.md: there is no such ConfigMap",
         ),
-        ("{system: {text: s}, user: u}", "{type: 7}", "spec.skills[0].inputSchema: "),
-        (
-            "{system: {text: s}, user: u}",
-            "{type: object, properties: {a: {$ref: \"http://x/y\"}}}",
-            "spec.skills[0].inputSchema: ",
-        ),
+        (text("u"), &json!({"type": 7}), "spec.skills[0].inputSchema: "),
+        (text("u"), &object(json!({"$ref": "http://x/y"})), "spec.skills[0].inputSchema: "),
     ];
     for (stage, schema, expected) in rows {
-        policies.apply("edge", &skill(stage, schema));
+        policies.apply("edge", &skill(&stage, schema));
         let refused = policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
         assert!(refused.message.starts_with(expected), "{}\n{expected}", refused.message);
         let status = policies.get("edge").await.status.expect("a status");
@@ -235,24 +235,19 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
 
 #[tokio::test]
 async fn a_prompt_that_changes_or_comes_later_is_noticed_and_one_that_is_too_large_is_refused() {
-    let (policies, kubelet) = namespace("conflicts-prompts").await;
-    let spec = spec(
-        ", skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.problem }}\"}]}]",
-    );
-    policies.apply("edge", &spec);
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-prompts").await;
+    let stage = from_a_prompt("prompts", "p.md", "{{ args.problem }}");
+    policies.apply("edge", &spec(json!({"skills": [{"name": "debug", "stages": [stage]}]})));
     policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
-    let prompts = |text: &str| {
-        json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": text}})
-            .to_string()
-    };
-    policies.apply_document(&prompts("be brief"));
+    let prompts = |text: &str| config_map("prompts", json!({"p.md": text}));
+    policies.apply_document(prompts("be brief"));
     let first = policies.wait_until_ready("edge").await;
-    policies.apply_document(&prompts("be thorough"));
+    policies.apply_document(prompts("be thorough"));
     let second = policies.wait_for("edge", "the changed prompt", |status| {
         status.config_hash != first.config_hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
     });
     let second = second.await;
-    policies.apply_document(&prompts(&"x".repeat(64 * 1024 + 1)));
+    policies.apply_document(prompts(&"x".repeat(64 * 1024 + 1)));
     let refused = policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
     assert!(
         refused.message.starts_with("spec.skills[0].stages[0].system: 65537 bytes: must be at most 65536"),
@@ -267,11 +262,10 @@ async fn a_prompt_that_changes_or_comes_later_is_noticed_and_one_that_is_too_lar
 
 #[tokio::test]
 async fn a_config_too_large_for_a_config_map_is_a_condition() {
-    let (policies, _kubelet) = namespace("conflicts-large").await;
-    let prompts = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "prompts"}, "data": {"p.md": "x".repeat(64 * 1024)}});
-    policies.kubectl_create(&prompts.to_string());
-    let stage = "{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: u}";
-    policies.apply("edge", &spec(&format!(", skills: [{{name: debug, stages: [{}]}}]", [stage; 8].join(", "))));
+    let (policies, _kubelet) = Policies::operated_with_pods("conflicts-large").await;
+    policies.kubectl_create(&config_map("prompts", json!({"p.md": "x".repeat(64 * 1024)})));
+    let stages = vec![from_a_prompt("prompts", "p.md", "u"); 8];
+    policies.apply("edge", &spec(json!({"skills": [{"name": "debug", "stages": stages}]})));
     let refused = policies.wait_for_condition("edge", "Accepted", "False", "TooLarge").await;
     assert!(refused.message.contains("must be at most 512000"), "{}", refused.message);
 }
@@ -279,15 +273,15 @@ async fn a_config_too_large_for_a_config_map_is_a_condition() {
 #[tokio::test]
 async fn a_policy_that_always_fails_holds_up_no_other() {
     let plane = ControlPlane::shared().await;
-    let (policies, kubelet) = namespace("conflicts-many").await;
+    let (policies, kubelet) = Policies::operated_with_pods("conflicts-many").await;
     for i in 0..12 {
-        policies.apply(&format!("bad-{i}"), &spec(", service: {nodePort: 7}"));
+        policies.apply(&format!("bad-{i}"), &spec(json!({"service": {"nodePort": 7}})));
     }
     for i in 0..12 {
         policies.wait_for_condition(&format!("bad-{i}"), "Ready", "False", "NodePortOutOfRange").await;
     }
     let began = std::time::Instant::now();
-    policies.apply("good", &spec(""));
+    policies.apply("good", &spec(json!({})));
     policies.wait_until_ready("good").await;
     println!("ready beside 12 that fail after {:?}", began.elapsed());
     assert!(began.elapsed() < Duration::from_secs(60));

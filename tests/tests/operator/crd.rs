@@ -3,13 +3,11 @@
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use kube::Client;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     checkout,
     control_plane::ControlPlane,
-    operator::Operator,
     policies::{Policies, spec},
-    stand_in::kubelet::Kubelet,
 };
 
 /// The API server's own words beside a refusal, when it did not get to the rules in CEL.
@@ -75,10 +73,8 @@ async fn every_rule_refuses_its_invalid_fixture_for_one_reason_and_takes_its_val
 #[tokio::test]
 async fn every_sample_is_applied_and_accepted() {
     let plane = ControlPlane::shared().await;
-    Operator::shared().await;
     // The samples name their namespace.
-    let policies = Policies::in_new_namespace(plane, "routing").await;
-    let kubelet = Kubelet::start(plane, "routing").await;
+    let (policies, kubelet) = Policies::operated_with_pods("routing").await;
     let folder = checkout().join("deploy/samples");
     let samples: Vec<PathBuf> =
         fs::read_dir(folder).expect("the samples").map(|entry| entry.expect("an entry").path()).collect();
@@ -108,12 +104,10 @@ async fn kubectl_explains_every_field() {
 
 #[tokio::test]
 async fn kubectl_get_shows_whether_the_last_change_runs() {
-    let plane = ControlPlane::shared().await;
-    Operator::shared().await;
-    let policies = Policies::in_new_namespace(plane, "crd-columns").await;
-    let kubelet = Kubelet::start(plane, "crd-columns").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}, service: {nodePort: 30314}"));
-    policies.apply("house", &spec(", skills: [{name: debug, stages: [{system: {text: s}, user: \"{{ nope }}\"}]}]"));
+    let (policies, kubelet) = Policies::operated_with_pods("crd-columns").await;
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}, "service": {"nodePort": 30314}})));
+    let stage = json!({"system": {"text": "s"}, "user": "{{ nope }}"});
+    policies.apply("house", &spec(json!({"skills": [{"name": "debug", "stages": [stage]}]})));
     policies.wait_until_ready("edge").await;
     policies.wait_for_condition("house", "Ready", "False", "Invalid").await;
     let shown = policies.kubectl(&["get", "routing", "--output", "wide"]);

@@ -8,21 +8,14 @@ use kube::{
 };
 use serde_json::{Value, json};
 use tests::{
-    control_plane::ControlPlane,
-    operator::Operator,
-    policies::{CHILD_KINDS, Policies, spec},
-    stand_in::kubelet::Kubelet,
+    policies::{CHILD_KINDS, Policies, config_map, spec},
+    policy::merged,
     waiting,
 };
 
 /// Sets every field of the children that a policy can set.
 const FULL: &str = include_str!("full_spec.yaml");
 const OTHERS: &str = "somebody-else";
-
-async fn namespace(name: &str) -> Policies {
-    Operator::shared().await;
-    Policies::in_new_namespace(ControlPlane::shared().await, name).await
-}
 
 /// One step towards a leaf: a field, or the element of a list that has these keys.
 #[derive(Clone, Debug)]
@@ -123,9 +116,9 @@ async fn drift(policies: &Policies, kind: &str, name: &str, tally: &mut Tally) {
                 tally.refused += 1;
                 continue;
             }
-            waiting::until(&format!("{kind} {name} to be repaired after {operations}"), || async {
-                let now = policies.object(kind, name).await?;
-                find(&now, &leaf).is_some_and(|(_, found)| *found == value).then_some(())
+            waiting::until_true(&format!("{kind} {name} to be repaired after {operations}"), || async {
+                let now = policies.object(kind, name).await.unwrap_or_default();
+                find(&now, &leaf).is_some_and(|(_, found)| *found == value)
             })
             .await;
             tally.repaired += 1;
@@ -133,12 +126,10 @@ async fn drift(policies: &Policies, kind: &str, name: &str, tally: &mut Tally) {
     }
 }
 
-async fn drift_of_policy(namespace_name: &str, spec: &str) {
-    let policies = namespace(namespace_name).await;
+async fn drift_of_policy(namespace: &str, spec: &Value) {
+    let policies = Policies::operated(namespace).await;
     let texts = json!({"ca.crt": include_str!("home-ca.pem"), "notes.md": "write notes"});
-    policies.apply_document(
-        &json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts"}, "data": texts}).to_string(),
-    );
+    policies.apply_document(config_map("texts", texts));
     policies.apply("edge", spec);
     policies.wait_for_condition("edge", "Accepted", "True", "Accepted").await;
     waiting::until("the last child", || policies.object("NetworkPolicy", "edge")).await;
@@ -153,26 +144,28 @@ async fn drift_of_policy(namespace_name: &str, spec: &str) {
     }
     let Tally { leaves, repaired, refused } = tally;
     println!(
-        "{namespace_name}: {leaves} leaves of {objects} children, each changed and removed: {repaired} repaired, {refused} refused by the API server"
+        "{namespace}: {leaves} leaves of {objects} children, each changed and removed: {repaired} repaired, \
+         {refused} refused by the API server"
     );
     assert!(leaves > 100 && repaired > refused, "{leaves} {repaired} {refused}");
 }
 
 #[tokio::test]
 async fn every_leaf_of_a_plain_policys_children_is_repaired() {
-    drift_of_policy("drift-plain", &spec("")).await;
+    drift_of_policy("drift-plain", &spec(json!({}))).await;
 }
 
 #[tokio::test]
 async fn every_leaf_of_a_full_policys_children_is_repaired() {
-    // Another test has that port.
-    drift_of_policy("drift-full", &FULL.replace("nodePort: 30315", "nodePort: 30317")).await;
+    let full = serde_saphyr::from_str(FULL).expect("YAML");
+    // Another test has the port that is in there.
+    drift_of_policy("drift-full", &merged(full, json!({"service": {"nodePort": 30317}}))).await;
 }
 
 #[tokio::test]
 async fn every_deleted_child_comes_back() {
-    let policies = namespace("drift-deleted").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    let policies = Policies::operated("drift-deleted").await;
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     let children = [
         ("ServiceAccount", "edge"),
         ("ConfigMap", "edge"),
@@ -192,20 +185,26 @@ async fn every_deleted_child_comes_back() {
 
 #[tokio::test]
 async fn what_others_set_stays() {
-    let policies = namespace("drift-foreign").await;
-    let plane = ControlPlane::shared().await;
-    let kubelet = Kubelet::start(plane, "drift-foreign").await;
-    policies.apply("edge", &spec(""));
+    let (policies, kubelet) = Policies::operated_with_pods("drift-foreign").await;
+    policies.apply("edge", &spec(json!({})));
     policies.wait_until_ready("edge").await;
     let pods = kubelet.addresses();
     policies.kubectl(&["rollout", "restart", "deployment/edge"]);
     policies.kubectl(&["label", "service", "edge", "team=blue"]);
     policies.kubectl(&["annotate", "configmap", "edge", "note=kept"]);
-    let sidecar = json!({"spec": {"template": {"metadata": {"labels": {"mesh": "on"}}, "spec": {"containers": [{"name": "sidecar", "image": "mesh", "securityContext": {"allowPrivilegeEscalation": false, "runAsNonRoot": true, "capabilities": {"drop": ["ALL"]}, "seccompProfile": {"type": "RuntimeDefault"}}}]}}}});
-    policies.kubectl(&["patch", "deployment", "edge", "--patch", &sidecar.to_string()]);
+    let restricted = json!({
+        "allowPrivilegeEscalation": false,
+        "runAsNonRoot": true,
+        "capabilities": {"drop": ["ALL"]},
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    let sidecar = json!({"name": "sidecar", "image": "mesh", "securityContext": restricted});
+    let template = json!({"metadata": {"labels": {"mesh": "on"}}, "spec": {"containers": [sidecar]}});
+    let patch = json!({"spec": {"template": template}}).to_string();
+    policies.kubectl(&["patch", "deployment", "edge", "--patch", &patch]);
     // A change of the policy makes the operator apply everything anew.
     let old = policies.get("edge").await.status.and_then(|status| status.config_hash);
-    policies.apply("edge", &spec(", limits: {inFlight: 9}, dataPlane: {podLabels: {mine: yes-mine}}"));
+    policies.apply("edge", &spec(json!({"limits": {"inFlight": 9}, "dataPlane": {"podLabels": {"mine": "yes-mine"}}})));
     policies.wait_for("edge", "the change", |status| status.config_hash != old && status.config_hash.is_some()).await;
     policies.wait_until_ready("edge").await;
     let deployment = policies.object("Deployment", "edge").await.expect("the Deployment");

@@ -1,4 +1,5 @@
-//! From the first apply to the end: whatever a policy went through, what is there equals a fresh install of what it says.
+//! From the first apply to the end: whatever a policy went through, what is there equals a fresh install of what it
+//! says.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,24 +7,12 @@ use kube::CustomResourceExt;
 use serde_json::{Value, json};
 use tests::{
     control_plane::ControlPlane,
-    operator::Operator,
-    policies::{CHILD_KINDS, Policies, spec},
-    stand_in::kubelet::Kubelet,
+    policies::{CHILD_KINDS, Policies, config_map, spec},
     waiting,
 };
 
 const FULL: &str = include_str!("full_spec.yaml");
 const CERTIFICATE: &str = include_str!("home-ca.pem");
-
-async fn namespace(name: &str) -> Policies {
-    Operator::shared().await;
-    Policies::in_new_namespace(ControlPlane::shared().await, name).await
-}
-
-fn texts() -> String {
-    let data = json!({"ca.crt": CERTIFICATE, "notes.md": "write notes"});
-    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "texts"}, "data": data}).to_string()
-}
 
 fn full() -> Value {
     serde_saphyr::from_str(FULL).expect("YAML")
@@ -31,7 +20,7 @@ fn full() -> Value {
 
 /// As little as can be. ClusterIP gives the nodePort back, so that the fresh install can have it: it is one cluster.
 fn minimal() -> Value {
-    serde_saphyr::from_str(&spec(", service: {type: ClusterIP}")).expect("YAML")
+    spec(json!({"service": {"type": "ClusterIP"}}))
 }
 
 /// The children without what the API server allocates and what is the cluster's to say: UIDs, times, addresses, status.
@@ -70,7 +59,7 @@ fn strip(object: &mut Value) {
 
 /// Applies a spec and waits until the operator has dealt with it.
 async fn settle(policies: &Policies, spec: &Value) {
-    policies.apply("edge", &spec.to_string());
+    policies.apply("edge", spec);
     let dealt_with =
         policies.wait_for("edge", "the operator to have dealt with it", |status| !status.conditions.is_empty());
     dealt_with.await;
@@ -100,9 +89,15 @@ fn leaves(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
 
 /// What changes one field of the full policy: another value, or the field gone, with what goes with it.
 fn changes() -> Vec<(String, Value)> {
-    let certificate = serde_json::to_string(CERTIFICATE).expect("JSON");
-    let changes = include_str!("field_changes.yaml").replace("\"CERTIFICATE\"", &certificate);
-    serde_saphyr::from_str(&changes).expect("YAML")
+    let mut changes: Vec<(String, Value)> = serde_saphyr::from_str(include_str!("field_changes.yaml")).expect("YAML");
+    for (_, value) in &mut changes {
+        for place in ["/text", "/caBundle/text"] {
+            if let Some(text) = value.pointer_mut(place) {
+                *text = json!(CERTIFICATE);
+            }
+        }
+    }
+    changes
 }
 
 /// The full spec with one change. A nodePort goes with its type only.
@@ -137,15 +132,12 @@ fn touched(path: &str, value: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn whatever_changed_the_end_equals_a_fresh_install() {
-    let (old, fresh) = (namespace("lifecycle-old").await, namespace("lifecycle-fresh").await);
+    let (old, fresh) = (Policies::operated("lifecycle-old").await, Policies::operated("lifecycle-fresh").await);
     for policies in [&old, &fresh] {
-        policies.apply_document(&texts());
-        policies.apply_document(
-            &texts()
-                .replace("\"texts\"", "\"texts2\"")
-                .replace("ca.crt", "other.crt")
-                .replace("write notes", "write other notes"),
-        );
+        let notes = [("texts", "ca.crt", "write notes"), ("texts2", "other.crt", "write other notes")];
+        for (name, certificate, notes) in notes {
+            policies.apply_document(config_map(name, json!({certificate: CERTIFICATE, "notes.md": notes})));
+        }
         // Keys of the one are asked of the other as well.
         let both =
             json!({"data": {"ca.crt": CERTIFICATE, "other.crt": CERTIFICATE, "notes.md": "write notes"}}).to_string();
@@ -165,7 +157,7 @@ async fn whatever_changed_the_end_equals_a_fresh_install() {
         settle(&fresh, &spec).await;
         let fresh_children = children(&fresh).await;
         fresh.kubectl(&["delete", "rp", "edge"]);
-        waiting::until("the fresh children to go", || async { children(&fresh).await.is_empty().then_some(()) }).await;
+        waiting::until_true("the fresh children to go", || async { children(&fresh).await.is_empty() }).await;
         for (name, object) in &fresh_children {
             assert_eq!(changed_children.get(name), Some(object), "{path} = {value}: {name}\n{}", accepted.message);
         }
@@ -185,16 +177,15 @@ async fn whatever_changed_the_end_equals_a_fresh_install() {
 
 #[tokio::test]
 async fn a_deleted_policy_takes_its_children_with_it_and_one_made_anew_at_once_is_whole() {
-    let policies = namespace("lifecycle-anew").await;
-    let kubelet = Kubelet::start(ControlPlane::shared().await, "lifecycle-anew").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    let (policies, kubelet) = Policies::operated_with_pods("lifecycle-anew").await;
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     policies.wait_until_ready("edge").await;
     policies.wait_for_last_good("edge").await;
     let first = policies.get("edge").await.metadata.uid;
     let before = children(&policies).await;
     for _ in 0..3 {
         policies.kubectl(&["delete", "rp", "edge", "--wait=false"]);
-        policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+        policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     }
     let status = policies.wait_until_ready("edge").await;
     assert_eq!(status.replicas.map(|r| r.programmed), Some(2));
@@ -212,18 +203,17 @@ async fn a_deleted_policy_takes_its_children_with_it_and_one_made_anew_at_once_i
             assert_eq!(uids, uid.iter().map(String::as_str).collect::<Vec<_>>(), "{kind}");
         }
     }
-    waiting::until("the same children as before", || async { (children(&policies).await == before).then_some(()) })
-        .await;
+    waiting::until_true("the same children as before", || async { children(&policies).await == before }).await;
     policies.kubectl(&["delete", "rp", "edge"]);
-    waiting::until("no child", || async { children(&policies).await.is_empty().then_some(()) }).await;
-    waiting::until("no pod", || std::future::ready(kubelet.addresses().is_empty().then_some(()))).await;
+    waiting::until_true("no child", || async { children(&policies).await.is_empty() }).await;
+    waiting::until_true("no pod", || async { kubelet.addresses().is_empty() }).await;
 }
 
 #[tokio::test]
 async fn a_deleted_namespace_ends() {
-    let policies = namespace("lifecycle-namespace").await;
+    let policies = Policies::operated("lifecycle-namespace").await;
     let plane = ControlPlane::shared().await;
-    policies.apply("edge", &spec(""));
+    policies.apply("edge", &spec(json!({})));
     waiting::until("the last child", || policies.object("NetworkPolicy", "edge")).await;
     plane.kubectl(&["delete", "namespace", "lifecycle-namespace", "--timeout=100s"]).expect_worked();
 }

@@ -1,4 +1,5 @@
-//! What needs a control plane of its own: rights and their use, the steady state, an API server that goes away, the lease.
+//! What needs a control plane of its own: rights and their use, the steady state, an API server that goes away, the
+//! lease.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,10 +7,11 @@ use crds::policy::RoutingPolicyStatus;
 use kube::api::ListParams;
 use serde_json::{Value, json};
 use tests::{
+    Policy,
     cluster::deploy,
     control_plane::ControlPlane,
     operator::{Operator, SERVICE_ACCOUNT},
-    policies::{CHILD_KINDS, Policies, condition, spec},
+    policies::{CHILD_KINDS, Policies, condition, config_map, spec},
     stand_in::kubelet::Kubelet,
     waiting,
 };
@@ -76,21 +78,26 @@ fn forbidden(audit: &[Value]) -> Vec<&Value> {
 /// Everything that an operator does: children made, changed, deleted; pods told; prompts read; events, also repeated.
 async fn tour(plane: &'static ControlPlane, policies: &Policies) {
     let kubelet = Kubelet::start(plane, &policies.namespace).await;
-    policies.apply_document("{apiVersion: v1, kind: ConfigMap, metadata: {name: prompts}, data: {p.md: be brief}}");
-    let skills = "skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: p.md}}, user: \"{{ args.problem }}\"}]}]";
+    policies.apply_document(config_map("prompts", json!({"p.md": "be brief"})));
+    let system = json!({"configMapKeyRef": {"name": "prompts", "key": "p.md"}});
+    let stages = json!([{"system": system, "user": "{{ args.problem }}"}]);
     let mut hash = None;
     // Back and forth, so that the same event comes twice.
     for in_flight in [1, 2, 1, 2] {
         policies.apply(
             "edge",
-            &spec(&format!(", {skills}, limits: {{inFlight: {in_flight}}}, dataPlane: {{replicas: 2}}")),
+            &spec(json!({
+                "skills": [{"name": "debug", "stages": stages}],
+                "limits": {"inFlight": in_flight},
+                "dataPlane": {"replicas": 2},
+            })),
         );
         let ready = policies.wait_for("edge", "the change", |status| {
             status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
         });
         hash = ready.await.config_hash;
     }
-    policies.apply("edge", &spec(", service: {type: ClusterIP}"));
+    policies.apply("edge", &spec(json!({"service": {"type": "ClusterIP"}})));
     policies
         .wait_for("edge", "the change", |status| {
             status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
@@ -133,7 +140,7 @@ async fn an_operator_of_one_namespace_needs_rights_in_that_one_alone() {
     let operator = Operator::start(plane, "operator", &["--namespace", "routing"]).await;
     operator.wait_until("watching").await;
     let elsewhere = Policies::in_new_namespace(plane, "elsewhere").await;
-    elsewhere.apply("other", &spec(""));
+    elsewhere.apply("other", &spec(json!({})));
     tour(plane, &Policies::in_namespace(plane, "routing").await).await;
     let audit = plane.audit();
     assert_eq!(forbidden(&audit), Vec::<&Value>::new());
@@ -152,10 +159,8 @@ async fn in_the_steady_state_nothing_is_written() {
     operator.wait_until("watching").await;
     let policies = Policies::in_new_namespace(plane, "steady").await;
     let kubelet = Kubelet::start(plane, "steady").await;
-    policies.apply(
-        "edge",
-        &spec(", dataPlane: {replicas: 2}, access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"),
-    );
+    let tokens = json!([{"name": "a", "secretRef": {"name": "s", "key": "K"}}]);
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}, "access": {"tokens": tokens}})));
     policies.kubectl(&["create", "secret", "generic", "s", "--from-literal=K=canary"]);
     policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
     policies.wait_until_ready("edge").await;
@@ -163,10 +168,10 @@ async fn in_the_steady_state_nothing_is_written() {
     // What the controllers still write of the rollout comes within a few looks.
     let looks = || async { metric(&operator, "routing_operator_reconciles_total").await };
     let settled = looks().await + 20;
-    waiting::until("a few looks", || async { (looks().await >= settled).then_some(()) }).await;
+    waiting::until_true("a few looks", || async { looks().await >= settled }).await;
 
     let (versions, begin, writes_before) = (versions(&policies).await, looks().await, writes(plane));
-    waiting::until("100 looks", || async { (looks().await >= begin + 100).then_some(()) }).await;
+    waiting::until_true("100 looks", || async { looks().await >= begin + 100 }).await;
     assert_eq!(versions_now(&policies).await, versions, "a resourceVersion changed");
     let resyncs = looks().await - begin;
     let writes_after = writes(plane);
@@ -226,7 +231,7 @@ async fn an_api_server_that_was_away_finds_everything_as_it_is_to_be() {
     operator.wait_until("watching").await;
     let policies = Policies::in_new_namespace(plane, "away").await;
     let kubelet = Kubelet::start(plane, "away").await;
-    policies.apply("edge", &spec(""));
+    policies.apply("edge", &spec(json!({})));
     let mut hash = policies.wait_until_ready("edge").await.config_hash;
     let address = *kubelet.addresses().values().next().expect("a pod");
     for (in_flight, away) in [(2, 1), (3, 60)] {
@@ -240,7 +245,7 @@ async fn an_api_server_that_was_away_finds_everything_as_it_is_to_be() {
         }
         assert_eq!(operator.page("/livez").await.as_deref(), Some("alive\n"), "it is not restarted for that");
         plane.start_api_server().await;
-        policies.apply("edge", &spec(&format!(", limits: {{inFlight: {in_flight}}}")));
+        policies.apply("edge", &spec(json!({"limits": {"inFlight": in_flight}})));
         policies.kubectl(&["delete", "service", "edge"]);
         let changed = policies.wait_for("edge", "the change", |status| {
             status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
@@ -265,15 +270,14 @@ async fn a_policy_that_can_not_be_read_is_told_so_and_holds_up_no_other() {
     plane.kubectl(&crd).expect_worked();
     let policies = Policies::in_new_namespace(plane, "undecodable").await;
     let _kubelet = Kubelet::start(plane, "undecodable").await;
-    let unreadable = "{upstream: 5, models: {}}";
-    waiting::until("the changed schema to be in force", || async {
-        let document = tests::policies::document("bad", unreadable);
-        plane.kubectl_with(&["apply", "--namespace", "undecodable", "--filename", "-"], &document).worked.then_some(())
+    let unreadable = Policy::of("bad", &json!({"upstream": 5, "models": {}})).to_string();
+    waiting::until_true("the changed schema to be in force", || async {
+        plane.kubectl_with(&["apply", "--namespace", "undecodable", "--filename", "-"], &unreadable).worked
     })
     .await;
     let operator = Operator::start(plane, "operator", &[]).await;
     operator.wait_until("watching").await;
-    policies.apply("good", &spec(""));
+    policies.apply("good", &spec(json!({})));
     policies.wait_until_ready("good").await;
     let conditions = waiting::until("the bad one to be told", || async {
         let shown: Value =
@@ -285,7 +289,7 @@ async fn a_policy_that_can_not_be_read_is_told_so_and_holds_up_no_other() {
         conditions.iter().map(|c| format!("{}={}/{}", c["type"], c["status"], c["reason"])).collect();
     assert_eq!(said.join(" ").replace('"', ""), "Accepted=False/Invalid Ready=False/Invalid Stalled=True/Invalid");
     // Corrected, it is like any other.
-    policies.apply("bad", &spec(""));
+    policies.apply("bad", &spec(json!({})));
     policies.wait_until_ready("bad").await;
 }
 
@@ -303,12 +307,12 @@ async fn of_two_replicas_one_works_and_the_other_takes_over() {
     );
     let policies = Policies::in_new_namespace(plane, "lease").await;
     let _kubelet = Kubelet::start(plane, "lease").await;
-    policies.apply("edge", &spec(""));
+    policies.apply("edge", &spec(json!({})));
     policies.wait_until_ready("edge").await;
     // As if its node died: the lease is not given back.
     first.kill();
     second.wait_until("watching").await;
-    policies.apply("other", &spec(""));
+    policies.apply("other", &spec(json!({})));
     policies.wait_until_ready("other").await;
     // One that comes back stands by.
     first.start_again();

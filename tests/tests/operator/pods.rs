@@ -4,33 +4,25 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use serde_json::{Value, json};
 use tests::{
-    control_plane::ControlPlane,
     get_json,
     mcp::Mcp,
     operator::Operator,
     policies::{Policies, condition, spec},
     program::Program,
-    stand_in::kubelet::{Kubelet, NO_SUCH_IMAGE},
+    stand_in::kubelet::NO_SUCH_IMAGE,
     waiting,
 };
 
-async fn namespace(name: &str) -> (Policies, Kubelet) {
-    let plane = ControlPlane::shared().await;
-    Operator::shared().await;
-    let policies = Policies::in_new_namespace(plane, name).await;
-    let kubelet = Kubelet::start(plane, name).await;
-    (policies, kubelet)
-}
-
 #[tokio::test]
 async fn a_change_is_ready_when_every_replica_runs_it_without_a_restart() {
-    let (policies, kubelet) = namespace("pods-change").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 3}"));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-change").await;
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 3}})));
     let first = policies.wait_until_ready("edge").await;
     assert_eq!(first.replicas.map(|r| (r.desired, r.current, r.ready, r.programmed)), Some((3, 3, 3, 3)));
     let pods_before = kubelet.addresses();
 
-    policies.apply("edge", &spec(", dataPlane: {replicas: 3}, thresholds: {floor: \"0.95\", ceil: \"0.80\"}"));
+    policies
+        .apply("edge", &spec(json!({"dataPlane": {"replicas": 3}, "thresholds": {"floor": "0.95", "ceil": "0.80"}})));
     let changed = policies.wait_for("edge", "the change on all replicas", |status| {
         status.config_hash != first.config_hash
             && condition(status, "Ready").is_some_and(|ready| ready.status == "True")
@@ -48,16 +40,17 @@ async fn a_change_is_ready_when_every_replica_runs_it_without_a_restart() {
 
 #[tokio::test]
 async fn what_calls_go_where_is_in_the_status() {
-    let (policies, kubelet) = namespace("pods-skills").await;
+    let (policies, kubelet) = Policies::operated_with_pods("pods-skills").await;
     let brain = Program::brain().start().await;
     for (skill, passes, fails) in [("code_review", 20, 1), ("debug", 2, 3), ("trainer", 4, 1)] {
         for i in 0..passes + fails {
             let outcome = if i < passes { "pass" } else { "fail" };
-            let arguments = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": outcome, "message": "", "duration_ms": 0, "project_root": ""});
+            let arguments = json!({"session_id": "s", "skill": skill, "phase": "outcome", "final_status": outcome,
+                "message": "", "duration_ms": 0, "project_root": ""});
             assert!(!brain.mcp().result("session_log", arguments).await.is_error());
         }
     }
-    policies.apply("edge", &spec(&format!(", brain: {{url: \"{}\"}}", brain.base_url())));
+    policies.apply("edge", &spec(json!({"brain": {"url": brain.base_url()}})));
     let status = policies.wait_for("edge", "the skills", |status| status.skills.len() == 4).await;
     let skills = serde_json::to_value(&status.skills).expect("JSON");
     let expected = json!([
@@ -76,9 +69,11 @@ async fn what_calls_go_where_is_in_the_status() {
 
 #[tokio::test]
 async fn a_changed_reference_to_a_secret_that_is_not_there_leaves_what_ran_running() {
-    let (policies, kubelet) = namespace("pods-reference").await;
-    let token =
-        |key: &str| spec(&format!(", access: {{tokens: [{{name: alice, secretRef: {{name: keys, key: {key}}}}}]}}"));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-reference").await;
+    let token = |key: &str| {
+        let tokens = json!([{"name": "alice", "secretRef": {"name": "keys", "key": key}}]);
+        spec(json!({"access": {"tokens": tokens}}))
+    };
     policies.kubectl(&["create", "secret", "generic", "keys", "--from-literal=FIRST=canary-first"]);
     policies.apply("edge", &token("FIRST"));
     policies.wait_until_ready("edge").await;
@@ -110,9 +105,9 @@ async fn a_changed_reference_to_a_secret_that_is_not_there_leaves_what_ran_runni
 
 #[tokio::test]
 async fn a_missing_secret_is_named_by_the_pod_that_misses_it_and_found_when_it_comes() {
-    let (policies, kubelet) = namespace("pods-secret").await;
-    let token = "access: {tokens: [{name: alice, secretRef: {name: routing-secrets, key: TOKEN}}]}";
-    policies.apply("edge", &spec(&format!(", {token}")));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-secret").await;
+    let tokens = json!([{"name": "alice", "secretRef": {"name": "routing-secrets", "key": "TOKEN"}}]);
+    policies.apply("edge", &spec(json!({"access": {"tokens": tokens}})));
     let missing = policies.wait_for_condition("edge", "ResolvedRefs", "False", "SecretMissing").await;
     assert!(missing.message.starts_with("Secret routing-secrets, key TOKEN: "), "{}", missing.message);
     let status = policies.get("edge").await.status.expect("a status");
@@ -133,8 +128,8 @@ async fn a_missing_secret_is_named_by_the_pod_that_misses_it_and_found_when_it_c
     policies.kubectl(&["create", "secret", "generic", "routing-secrets", "--from-literal=TOKEN=canary-rotated"]);
     policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=later", "--overwrite"]);
     let mcp = tests::mcp::Mcp::new(&format!("http://{address}:3210/mcp")).token("canary-rotated");
-    waiting::until("the rotated token to open the endpoint", || async {
-        mcp.send("tools/list", json!({})).await.status().is_success().then_some(())
+    waiting::until_true("the rotated token to open the endpoint", || async {
+        mcp.send("tools/list", json!({})).await.status().is_success()
     })
     .await;
     let everything = policies.kubectl(&["get", "rp,events,configmaps,deployments,pods", "--output", "json"]);
@@ -144,12 +139,12 @@ async fn a_missing_secret_is_named_by_the_pod_that_misses_it_and_found_when_it_c
 
 #[tokio::test]
 async fn a_pod_that_does_not_answer_is_named_and_the_others_are_counted() {
-    let (policies, kubelet) = namespace("pods-cut-off").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-cut-off").await;
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     policies.wait_until_ready("edge").await;
     let pod = kubelet.addresses().into_keys().next().expect("a pod");
     kubelet.cut_off(&pod);
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}, limits: {inFlight: 7}"));
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}, "limits": {"inFlight": 7}})));
     let unreachable = policies.wait_for_condition("edge", "Programmed", "Unknown", "PodUnreachable").await;
     assert!(unreachable.message.contains(&pod), "{}", unreachable.message);
     let status = policies.wait_for("edge", "the other pod", |s| s.replicas.is_some_and(|r| r.programmed == 1)).await;
@@ -163,12 +158,12 @@ async fn a_pod_that_does_not_answer_is_named_and_the_others_are_counted() {
 
 #[tokio::test]
 async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_last_good_one() {
-    let (policies, kubelet) = namespace("pods-refuse").await;
-    policies.apply("edge", &spec(""));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-refuse").await;
+    policies.apply("edge", &spec(json!({})));
     let before = policies.wait_until_ready("edge").await;
     // As a newer operator's config may be to an older pod.
     kubelet.spoil_policy(Some("not a policy"));
-    policies.apply("edge", &spec(", limits: {inFlight: 9}"));
+    policies.apply("edge", &spec(json!({"limits": {"inFlight": 9}})));
     let refused = policies.wait_for_condition("edge", "Programmed", "False", "ConfigRefused").await;
     let pod = kubelet.addresses().into_keys().next().expect("a pod");
     assert!(refused.message.contains(&pod) && refused.message.contains("policy.yaml"), "{}", refused.message);
@@ -197,9 +192,9 @@ async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_las
 
 #[tokio::test]
 async fn pods_that_can_not_run_say_why() {
-    let (policies, _kubelet) = namespace("pods-waiting").await;
-    policies.apply("image", &spec(&format!(", dataPlane: {{image: \"{NO_SUCH_IMAGE}:1\"}}")));
-    policies.apply("node", &spec(", dataPlane: {nodeSelector: {disk: none}}"));
+    let (policies, _kubelet) = Policies::operated_with_pods("pods-waiting").await;
+    policies.apply("image", &spec(json!({"dataPlane": {"image": format!("{NO_SUCH_IMAGE}:1")}})));
+    policies.apply("node", &spec(json!({"dataPlane": {"nodeSelector": {"disk": "none"}}})));
     let image = policies.wait_for_condition("image", "Programmed", "False", "PodNotRunning").await;
     assert!(image.message.ends_with(": ErrImagePull: the registry has no such image"), "{}", image.message);
     let node = policies.wait_for_condition("node", "Programmed", "False", "PodNotRunning").await;
@@ -210,25 +205,26 @@ async fn pods_that_can_not_run_say_why() {
 
 #[tokio::test]
 async fn a_broken_image_leaves_what_runs_running() {
-    let (policies, kubelet) = namespace("pods-rollout").await;
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-rollout").await;
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     policies.wait_until_ready("edge").await;
     let pods = kubelet.addresses();
-    policies.apply("edge", &spec(&format!(", dataPlane: {{replicas: 2, image: \"{NO_SUCH_IMAGE}:2\"}}")));
+    let broken = json!({"replicas": 2, "image": format!("{NO_SUCH_IMAGE}:2")});
+    policies.apply("edge", &spec(json!({"dataPlane": broken})));
     policies.wait_for_condition("edge", "Ready", "False", "PodNotRunning").await;
     for (pod, address) in &pods {
         let answer = tests::http().get(format!("http://{address}:3211/readyz")).send().await;
         assert!(answer.is_ok_and(|answer| answer.status().is_success()), "{pod} still serves");
     }
-    policies.apply("edge", &spec(", dataPlane: {replicas: 2}"));
+    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     policies.wait_until_ready("edge").await;
     assert_eq!(kubelet.addresses(), pods);
 }
 
 #[tokio::test]
 async fn scaling_goes_through_the_policy_and_changes_no_config() {
-    let (policies, kubelet) = namespace("pods-scale").await;
-    policies.apply("edge", &spec(""));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-scale").await;
+    policies.apply("edge", &spec(json!({})));
     let one = policies.wait_until_ready("edge").await;
     policies.kubectl(&["scale", "rp/edge", "--replicas=3"]);
     let three = policies.wait_for("edge", "three replicas", |status| {
@@ -245,31 +241,31 @@ async fn scaling_goes_through_the_policy_and_changes_no_config() {
     assert!(policies.object("PodDisruptionBudget", "edge").await.is_some());
     // The Deployment's replicas are the operator's: who scales it by hand is put right.
     policies.kubectl(&["scale", "deployment/edge", "--replicas=1"]);
-    waiting::until("the Deployment to be scaled back", || async {
+    waiting::until_true("the Deployment to be scaled back", || async {
         let deployment = policies.object("Deployment", "edge").await.expect("the Deployment");
-        (deployment["spec"]["replicas"] == json!(3)).then_some(())
+        deployment["spec"]["replicas"] == json!(3)
     })
     .await;
     policies.kubectl(&["scale", "rp/edge", "--replicas=0"]);
     policies.wait_for_condition("edge", "Ready", "True", "ScaledToZero").await;
     assert!(policies.object("PodDisruptionBudget", "edge").await.is_none(), "with no pods it would only be in the way");
     // Pods that were told to end are not counted any more, and end a moment later.
-    waiting::until("the last pod to end", || async { kubelet.addresses().is_empty().then_some(()) }).await;
+    waiting::until_true("the last pod to end", || async { kubelet.addresses().is_empty() }).await;
 }
 
 #[tokio::test]
 async fn a_suspended_policy_is_left_alone_with_all_that_is_its() {
-    let (policies, kubelet) = namespace("pods-suspended").await;
-    policies.apply("edge", &spec(""));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-suspended").await;
+    policies.apply("edge", &spec(json!({})));
     let before = policies.wait_until_ready("edge").await;
-    policies.apply("edge", &spec(", suspend: true, limits: {inFlight: 3}"));
+    policies.apply("edge", &spec(json!({"suspend": true, "limits": {"inFlight": 3}})));
     policies.kubectl(&["delete", "service", "edge"]);
     // Another policy's whole life is long enough for the operator to have come by.
-    policies.apply("other", &spec(""));
+    policies.apply("other", &spec(json!({})));
     policies.wait_until_ready("other").await;
     assert!(policies.object("Service", "edge").await.is_none());
     assert_eq!(policies.get("edge").await.status.as_ref(), Some(&before));
-    policies.apply("edge", &spec(", limits: {inFlight: 3}"));
+    policies.apply("edge", &spec(json!({"limits": {"inFlight": 3}})));
     let after = policies.wait_for("edge", "the change", |status| {
         status.config_hash != before.config_hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
     });
@@ -280,14 +276,14 @@ async fn a_suspended_policy_is_left_alone_with_all_that_is_its() {
 
 #[tokio::test]
 async fn pods_are_told_of_a_change_within_a_moment() {
-    let (policies, kubelet) = namespace("pods-poke").await;
-    policies.apply("edge", &spec(""));
+    let (policies, kubelet) = Policies::operated_with_pods("pods-poke").await;
+    policies.apply("edge", &spec(json!({})));
     let mut hash = policies.wait_until_ready("edge").await.config_hash;
     // The stand-in reads files only when a pod's annotations change, so each of these shows that it was told.
     let mut times = vec![];
     for in_flight in 1..=10 {
         let began = std::time::Instant::now();
-        policies.apply("edge", &spec(&format!(", limits: {{inFlight: {in_flight}}}")));
+        policies.apply("edge", &spec(json!({"limits": {"inFlight": in_flight}})));
         let changed = policies.wait_for("edge", "the change", |status| {
             status.config_hash != hash && condition(status, "Ready").is_some_and(|c| c.status == "True")
         });

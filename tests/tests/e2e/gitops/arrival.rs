@@ -4,7 +4,7 @@ use serde_json::json;
 use tests::{checkout, policies::condition};
 
 use super::{
-    GitOps, NO_TEMPLATE, PATIENCE, POLICY, POLICY_NAME, TOKEN, flux, own_site, prepared, repository, routed,
+    GitOps, PATIENCE, POLICY, POLICY_NAME, TOKEN, flux, no_template, own_site, prepared, repository, routed,
     site::{GIT_CREDENTIALS, run},
 };
 use crate::{
@@ -88,7 +88,7 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
 
     // What only the operator sees: Flux names the policy, and the policy says why.
     repository.back_to(&good, &[POLICY]);
-    repository.add_to_spec(&format!("skills: [{NO_TEMPLATE}]"));
+    repository.add_to_spec(&format!("skills: {}", json!([no_template()])));
     let said = flux::refused("routing-policies", &repository.push("A template that is none")).await;
     assert!(said.message.contains(&format!("RoutingPolicy/{NAME}/{POLICY_NAME} status: 'Failed'")), "{said:?}");
     let status = gitops.policies.get(POLICY_NAME).await.status.expect("a status");

@@ -5,7 +5,7 @@ use std::{process::Command, time::Duration};
 use serde_json::{Value, json};
 use tests::{policies::condition, waiting};
 
-use super::{GitOps, NO_TEMPLATE, PATIENCE, POLICY, POLICY_NAME, RESTARTED_AT, TOKEN, flux, routed};
+use super::{GitOps, PATIENCE, POLICY, POLICY_NAME, RESTARTED_AT, TOKEN, flux, no_template, routed};
 use crate::{
     pods,
     routing_policy::NAME,
@@ -37,9 +37,10 @@ async fn until_changed(tunnel: &Tunnel, from: &Value) -> Value {
     .await
 }
 
-/// Waits until the operator has worked on what happened until now: it says what is wrong with a policy that is made last.
+/// Waits until the operator has worked on what happened until now: it says what is wrong with a policy that is made
+/// last.
 async fn operator_has_looked(gitops: &GitOps) {
-    gitops.policies.apply("witness", &setup::spec(&format!(", skills: [{NO_TEMPLATE}]")));
+    gitops.policies.apply("witness", &setup::spec(json!({"skills": [no_template()]})));
     gitops
         .policies
         .wait_for("witness", "not accepted", |status| {
@@ -60,10 +61,7 @@ async fn an_edit_by_hand_is_reverted_and_the_data_plane_follows_both_ways() {
     until_changed(&tunnel, &in_git).await;
     flux::reconciled("routing-policies").await;
     assert_eq!(floor(&gitops).await, before, "Flux has reverted it");
-    waiting::until("the pod to run what is in Git again", || async {
-        (tunnel.config_hash().await == in_git).then_some(())
-    })
-    .await;
+    waiting::until_true("the pod to run what is in Git again", || async { tunnel.config_hash().await == in_git }).await;
     routed(TOKEN).await;
 }
 
@@ -81,10 +79,8 @@ async fn a_restart_by_hand_of_the_operators_deployment_survives_three_intervals(
     // The one that the change of the interval brings is not counted.
     flux::reconciled("routing-policies").await;
     let first = counted().await;
-    waiting::until_within(THREE_INTERVALS, "three intervals of Flux", || async {
-        (counted().await >= first + 3).then_some(())
-    })
-    .await;
+    waiting::until_true_within(THREE_INTERVALS, "three intervals of Flux", || async { counted().await >= first + 3 })
+        .await;
     let deployment = gitops.policies.object("Deployment", POLICY_NAME).await.expect("the Deployment");
     assert!(deployment.pointer(RESTARTED_AT).is_some(), "the restart is undone: {deployment}");
     let after = pods::generation(&gitops.policies, POLICY_NAME).await;

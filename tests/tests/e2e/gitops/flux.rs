@@ -9,7 +9,7 @@ use kube::{
     core::{ApiResource, GroupVersionKind},
 };
 use serde_json::{Value, json};
-use tests::{cluster::deploy, waiting};
+use tests::{cluster::deploy, manifests, waiting};
 
 use super::site::{NAMESPACE, Site};
 use crate::setup::{self, cluster};
@@ -62,10 +62,10 @@ pub async fn request(kind: &str, name: &str) -> String {
 /// Asks for a reconciliation of a Kustomization and waits until it is over.
 pub async fn reconciled(name: &str) {
     let asked = request("Kustomization", name).await;
-    waiting::until_within(LIMIT, &format!("{name} to be reconciled"), || async {
+    waiting::until_true_within(LIMIT, &format!("{name} to be reconciled"), || async {
         let status = &object("Kustomization", name).await["status"];
         let over = ready(status).is_some_and(|ready| ready.status != "Unknown");
-        (over && status["lastHandledReconcileAt"] == json!(asked)).then_some(())
+        over && status["lastHandledReconcileAt"] == json!(asked)
     })
     .await;
 }
@@ -73,9 +73,9 @@ pub async fn reconciled(name: &str) {
 /// Has Flux fetch a commit.
 pub async fn fetched(revision: &str) {
     request("GitRepository", "routing").await;
-    waiting::until_within(LIMIT, &format!("{revision} to be fetched"), || async {
+    waiting::until_true_within(LIMIT, &format!("{revision} to be fetched"), || async {
         let repository = object("GitRepository", "routing").await;
-        (repository["status"]["artifact"]["revision"] == json!(revision)).then_some(())
+        repository["status"]["artifact"]["revision"] == json!(revision)
     })
     .await;
 }
@@ -120,8 +120,10 @@ pub fn ready(status: &Value) -> Option<Ready> {
 /// `deploy/flux`, with this repository's address in the place of the example's.
 pub fn objects(url: &str) -> String {
     let rendered = cluster().kubectl(&["kustomize", &deploy("flux")]).expect_worked();
-    let example = rendered.lines().find_map(|line| line.trim().strip_prefix("url: ")).expect("an address");
-    rendered.replace(example, url)
+    let mut objects = manifests::objects(&rendered);
+    let source = objects.iter_mut().find(|object| object["kind"] == "GitRepository").expect("a source");
+    source["spec"]["url"] = json!(url);
+    json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
 }
 
 /// What Flux was told: it forgets that when this is dropped, and leaves alone what it has applied.

@@ -1,7 +1,7 @@
 //! What goes, and what stays, when something is removed from Git.
 
-use serde_json::json;
-use tests::{cluster::deploy, policies::CHILD_KINDS, waiting};
+use serde_json::{Value, json};
+use tests::{cluster::deploy, policies::CHILD_KINDS, policy::merged, waiting};
 
 use super::{GitOps, POLICY, POLICY_NAME, TOKEN, flux, routed};
 use crate::setup::cluster;
@@ -32,9 +32,11 @@ async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlive
     let repository = &gitops.repository;
     // A second policy beside the first, with what only it has.
     let first = std::fs::read_to_string(repository.folder().join(POLICY)).expect("the policy");
-    let second = first.replacen("name: homelab\n", "name: spare\n", 1).replace("nodePort: 30310", "nodePort: 30311");
+    let first: Value = serde_saphyr::from_str(&first).expect("YAML");
+    let change = json!({"metadata": {"name": "spare"}, "spec": {"service": {"nodePort": 30311}}});
+    let second = merged(first.clone(), change);
     assert_ne!(first, second);
-    repository.write("routing/policies/spare.yaml", &second);
+    repository.write("routing/policies/spare.yaml", &second.to_string());
     repository.replace("routing/policies/kustomization.yaml", "- policy.yaml", "- policy.yaml\n  - spare.yaml");
     flux::applied("routing-policies", &repository.push("A second policy")).await;
     let all = children(&gitops, "spare").await;
@@ -46,8 +48,8 @@ async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlive
     );
 
     flux::applied("routing-policies", &repository.revert("HEAD")).await;
-    waiting::until("the second policy's children to be gone", || async {
-        children(&gitops, "spare").await.is_empty().then_some(())
+    waiting::until_true("the second policy's children to be gone", || async {
+        children(&gitops, "spare").await.is_empty()
     })
     .await;
     assert!(gitops.policies.api().get_opt("spare").await.expect("an answer").is_none());
@@ -61,16 +63,16 @@ async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlive
     // As the page says, all at once.
     cluster().kubectl(&["delete", "-k", &deploy("flux"), "--timeout=240s"]).expect_worked();
     assert_eq!(definition_uid(), uid, "the definition is the one of before");
-    waiting::until("operator and policies to be gone", || async {
+    waiting::until_true("operator and policies to be gone", || async {
         let operator = cluster()
             .kubectl(&["get", "namespace", "routing-system", "--ignore-not-found", "--output=name"])
             .expect_worked();
         let policies = gitops.policies.api().list(&Default::default()).await.expect("a list").items;
-        (operator.is_empty() && policies.is_empty()).then_some(())
+        operator.is_empty() && policies.is_empty()
     })
     .await;
-    waiting::until("the policy's children to be gone", || async {
-        children(&gitops, POLICY_NAME).await.is_empty().then_some(())
+    waiting::until_true("the policy's children to be gone", || async {
+        children(&gitops, POLICY_NAME).await.is_empty()
     })
     .await;
 }

@@ -7,6 +7,7 @@ use std::{
     process::{Command, Output},
 };
 
+use serde_json::json;
 use tests::{http, ports, required, supervised::Supervised, waiting};
 use tokio::sync::OnceCell;
 
@@ -116,7 +117,8 @@ fn start_registry(folder: &Path, port: u16) -> Supervised {
     let config = folder.join("registry.yaml");
     let images = folder.join("images");
     let text = format!(
-        "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: 127.0.0.1:{port}}}\n",
+        "version: 0.1\nlog: {{level: warn}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\n\
+         http: {{addr: 127.0.0.1:{port}}}\n",
         images.display()
     );
     fs::write(&config, text).expect("written");
@@ -128,8 +130,8 @@ fn start_registry(folder: &Path, port: u16) -> Supervised {
 async fn install_definitions() {
     let definitions = flux().join("crds").display().to_string();
     cluster().kubectl(&["apply", "--server-side", "--filename", &definitions]).expect_worked();
-    let namespace = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {NAMESPACE}}}}}");
-    cluster().apply("default", &namespace);
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}});
+    cluster().apply("default", &namespace.to_string());
     for kind in ["gitrepositories.source", "kustomizations.kustomize"] {
         cluster().serves(&format!("{kind}.toolkit.fluxcd.io")).await;
     }
