@@ -72,7 +72,7 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
         waiting::until("the decisions to reach the brain", || async {
             let entries = tests::http().get(format!("{}/sessions/_routing", brain.base_url())).bearer_auth(BRAIN_TOKEN);
             let entries: serde_json::Value = entries.send().await.ok()?.json().await.ok()?;
-            (entries["entries"].as_array()?.len() >= 6).then_some(())
+            entries["entries"].as_array().filter(|entries| entries.len() >= 6).cloned()
         })
         .await;
         std::fs::write(routing.folder().join("policy.yaml"), "spec: [").expect("written");

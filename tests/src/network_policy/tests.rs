@@ -1,4 +1,7 @@
+use serde_json::{Value, json};
+
 use super::*;
+use crate::policy::merged;
 
 /// Two namespaces, `shop` (team: red) and `bank` (team: blue), their pods on one node.
 fn network(policies: &str) -> Network {
@@ -215,13 +218,18 @@ on the way out it is the called pod's
 
 #[test]
 fn policies_add_up_and_a_refusal_names_those_of_its_side() {
-    let closed = "{metadata: {namespace: shop, name: closed}, \
-                   spec: {podSelector: {}, policyTypes: [Ingress, Egress]}}";
-    let from_bank = "{metadata: {namespace: shop, name: from-bank}, spec: {podSelector: {matchLabels: {app: web}}, \
-                      ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]}}";
-    let of_bank = "{metadata: {namespace: bank, name: closed}, \
-                    spec: {podSelector: {matchLabels: {app: web}}, policyTypes: [Egress]}}";
-    let policies = &format!("[{closed}, {from_bank}, {of_bank}]");
+    let policy = |namespace: &str, name: &str, spec: Value| {
+        let metadata = json!({"namespace": namespace, "name": name});
+        json!({"metadata": metadata, "spec": spec})
+    };
+    let of_web = |more: Value| merged(json!({"podSelector": {"matchLabels": {"app": "web"}}}), more);
+    let from_blue = json!({"from": [{"namespaceSelector": {"matchLabels": {"team": "blue"}}}]});
+    let policies = &json!([
+        policy("shop", "closed", json!({"podSelector": {}, "policyTypes": ["Ingress", "Egress"]})),
+        policy("shop", "from-bank", of_web(json!({"ingress": [from_blue]}))),
+        policy("bank", "closed", of_web(json!({"policyTypes": ["Egress"]}))),
+    ])
+    .to_string();
     assert_eq!(verdict(policies, "bare → web TCP 80"), "allowed", "one of two lets it in");
     assert_eq!(verdict(policies, "bare → db TCP 80"), "ingress", "the other pod has the one alone");
     assert_eq!(verdict(policies, "bank-web → web TCP 80"), "egress", "its own namespace's keeps it in");
@@ -232,26 +240,33 @@ fn policies_add_up_and_a_refusal_names_those_of_its_side() {
 
 #[test]
 fn pods_of_a_cluster_are_those_that_policies_see() {
-    let pod = |more_spec: &str, status: &str| {
-        let yaml = format!(
-            "{{metadata: {{namespace: shop, name: web, labels: {{app: web}}}}, \
-             spec: {{nodeName: node1, {more_spec} containers: [{{name: c, ports: [{{name: web, containerPort: 8080}}, \
-             {{containerPort: 9}}, {{name: dns, containerPort: 53, protocol: UDP}}]}}]}}, status: {status}}}"
-        );
-        Pod::observed(&serde_saphyr::from_str(&yaml).expect(&yaml))
+    let running = json!({
+        "metadata": {"namespace": "shop", "name": "web", "labels": {"app": "web"}},
+        "spec": {
+            "nodeName": "node1",
+            "containers": [{"name": "c", "ports": [
+                {"name": "web", "containerPort": 8080},
+                {"containerPort": 9},
+                {"name": "dns", "containerPort": 53, "protocol": "UDP"},
+            ]}],
+        },
+        "status": {"phase": "Running", "podIPs": [{"ip": "10.0.0.1"}, {"ip": "fd00::1"}]},
+    });
+    let pod = |change: &Value| {
+        let pod = merged(running.clone(), change.clone());
+        Pod::observed(&serde_json::from_value(pod).expect("a Pod"))
     };
-    let running = "{phase: Running, podIPs: [{ip: 10.0.0.1}, {ip: \"fd00::1\"}]}";
-    let seen = pod("", running).expect("it is seen");
+    let seen = pod(&json!({})).expect("it is seen");
     assert_eq!((seen.addresses.len(), seen.node.as_str(), &seen.labels["app"]), (2, "node1", &"web".to_string()));
     let ports: Vec<(&str, Protocol, u16)> =
         seen.ports.iter().map(|p| (p.name.as_str(), p.protocol, p.number)).collect();
     assert_eq!(ports, [("web", Protocol::Tcp, 8080), ("dns", Protocol::Udp, 53)]);
-    for (more_spec, status) in [
-        ("", "{phase: Succeeded, podIPs: [{ip: 10.0.0.1}]}"),
-        ("", "{phase: Failed, podIPs: [{ip: 10.0.0.1}]}"),
-        ("", "{phase: Pending}"),
-        ("hostNetwork: true,", running),
+    for change in [
+        json!({"status": {"phase": "Succeeded"}}),
+        json!({"status": {"phase": "Failed"}}),
+        json!({"status": {"phase": "Pending", "podIPs": null}}),
+        json!({"spec": {"hostNetwork": true}}),
     ] {
-        assert_eq!(pod(more_spec, status), None, "{more_spec} {status}");
+        assert_eq!(pod(&change), None, "{change}");
     }
 }

@@ -100,11 +100,11 @@ async fn a_pod_beside_a_service_named_routing_keeps_its_port() {
         "securityContext": {"runAsNonRoot": true, "seccompProfile": {"type": "RuntimeDefault"}}});
     let trapped = json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "trapped"}, "spec": spec});
     policies.kubectl(&["delete", "pod", "trapped", "--ignore-not-found"]);
-    policies.apply_document(&trapped.to_string());
+    policies.apply_document(trapped);
     let api: Api<Pod> = Api::namespaced(policies.client.clone(), NAME);
-    waiting::until("the trapped pod to end", || async {
-        let pod = api.get("trapped").await.expect("the pod");
-        (pod.status?.phase? == "Failed").then_some(pod.metadata.name)
+    waiting::until_true("the trapped pod to end", || async {
+        let status = api.get("trapped").await.expect("the pod").status;
+        status.and_then(|status| status.phase).as_deref() == Some("Failed")
     })
     .await;
     let log = policies.kubectl(&["logs", "trapped"]);

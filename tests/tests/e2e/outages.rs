@@ -132,15 +132,15 @@ async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
     let brain = Away::leave("supervisor", "brain");
     let local = (Some("local".to_string()), None);
     let oldest = AtomicU64::new(0);
-    waiting::until_within(setup::PODS_LIMIT, "the held rate to end", || async {
+    waiting::until_true_within(setup::PODS_LIMIT, "the held rate to end", || async {
         let now = rate(decided().await);
         if now == local {
-            return Some(());
+            return true;
         }
         assert_eq!(now, claude, "the last rate is held");
         let age = tunnel.status().await["skills"][0]["evidenceAgeMs"].as_u64();
         oldest.fetch_max(age.unwrap_or_default(), Ordering::Relaxed);
-        None
+        false
     })
     .await;
     let oldest = oldest.into_inner();
