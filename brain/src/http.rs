@@ -10,17 +10,23 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use crds::{field_error::printable, period::Period};
+use crds::{
+    period::Period,
+    shown::{chain, printable},
+};
+use endpoint::{
+    INVALID_REQUEST,
+    bearer::{self, TokenDigest},
+    origin, rpc_error,
+};
 use secrecy::SecretString;
+use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    bearer::{self, TokenDigest},
     mcp::BrainTools,
-    store::SESSION_ENTRIES_MAX,
-    store::Store,
-    transport::{self, INVALID_REQUEST, origin, rpc_error},
+    store::{PassRate, SESSION_ENTRIES_MAX, Store},
 };
 
 /// Window of a pass rate when the request has none.
@@ -35,14 +41,14 @@ pub fn app(store: Store, token: Option<&SecretString>, hard_stop: CancellationTo
     let guarded = Router::new()
         .route("/sessions/{id}", get(session))
         .with_state(store.clone())
-        .merge(transport::endpoint(BrainTools::new(store.clone()), hard_stop))
+        .merge(endpoint::endpoint(BrainTools::new(store.clone()), hard_stop))
         .route_layer(middleware::from_fn_with_state(guard, admit));
     Router::new()
         .route("/pass-rate", get(pass_rate))
         .with_state(store)
         .route("/healthz", get(|| async { "ok\n" }))
         .merge(guarded)
-        .fallback(|| async { transport::plain(StatusCode::NOT_FOUND) })
+        .fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) })
 }
 
 #[derive(Clone)]
@@ -55,9 +61,18 @@ async fn admit(State(Guard(expected)): State<Guard>, request: Request, next: Nex
     }
     let presented = bearer::presented(request.headers());
     match expected {
-        Some(expected) if !presented.is_some_and(|token| expected.matches(token)) => transport::unauthorized(),
+        Some(expected) if !presented.is_some_and(|token| expected.matches(token)) => endpoint::unauthorized(),
         _ => next.run(request).await,
     }
+}
+
+/// The answer of `/pass-rate` (`contract`, part 3).
+#[derive(Serialize)]
+struct PassRateAnswer<'a> {
+    skill: &'a str,
+    window: &'a str,
+    #[serde(flatten)]
+    rate: PassRate,
 }
 
 async fn pass_rate(State(store): State<Store>, Query(query): Query<BTreeMap<String, String>>) -> Response {
@@ -72,14 +87,7 @@ async fn pass_rate(State(store): State<Store>, Query(query): Query<BTreeMap<Stri
         ));
     };
     match store.pass_rate(skill, length).await {
-        Ok(rate) => {
-            let mut body = json!({"skill": skill, "window": window});
-            let rate = serde_json::to_value(rate).unwrap_or_default();
-            if let (Some(body), Some(rate)) = (body.as_object_mut(), rate.as_object()) {
-                body.extend(rate.clone());
-            }
-            Json(body).into_response()
-        }
+        Ok(rate) => Json(PassRateAnswer { skill, window, rate }).into_response(),
         Err(error) => unavailable(&error),
     }
 }
@@ -114,6 +122,6 @@ fn bad_request(message: String) -> Response {
 }
 
 fn unavailable(error: &crate::store::StoreError) -> Response {
-    tracing::error!(%error, cause = error.source_text(), "the store failed");
+    tracing::error!(error = chain(error), "the store failed");
     (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"error": "the store failed; see the brain's log"}))).into_response()
 }

@@ -13,7 +13,7 @@ use rmcp::{
 };
 use serde_json::json;
 
-use crate::{entry::Entry, store::Store, transport};
+use crate::{entry::Entry, store::Store};
 
 const SESSION_LOG: &str = "session_log";
 const DESCRIPTION: &str = "Reports how a skill's answer turned out. Call it with phase \"outcome\" once you know: \
@@ -61,13 +61,13 @@ impl ServerHandler for BrainTools {
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         if request.name != SESSION_LOG {
-            return Err(transport::unknown_tool(&request.name, SESSION_LOG));
+            return Err(endpoint::unknown_tool(&request.name, SESSION_LOG));
         }
         let entry = match Entry::from_arguments(request.arguments.unwrap_or_default()) {
             Ok(entry) => entry,
             Err(errors) => {
                 let text = format!("nothing was logged: {}", errors.join("; "));
-                let text = crds::field_error::printable(&text, 1000);
+                let text = crds::shown::printable(&text, 1000);
                 return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
             }
         };
@@ -83,6 +83,6 @@ impl ServerHandler for BrainTools {
         request: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(transport::unknown_request(&request))
+        Err(endpoint::unknown_request(&request))
     }
 }

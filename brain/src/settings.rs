@@ -1,13 +1,17 @@
 //! The brain's settings, from the environment.
 
-use std::{collections::BTreeMap, net::IpAddr, path::PathBuf};
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::PathBuf,
+};
 
+use crds::variables::{ADDRESS_RULE, PORT_RULE, Reader, Variables, port};
 use secrecy::SecretString;
 
 /// Default of `BRAIN_PORT`.
 pub const DEFAULT_PORT: u16 = 3300;
-/// Default of `BRAIN_DATABASE_URL`: a file below the working directory.
-pub const DEFAULT_DATABASE_URL: &str = "sqlite:.routing/brain.db";
+/// File of the database unless `BRAIN_DATABASE_URL` sets another.
+const DEFAULT_DATABASE: &str = ".routing/brain.db";
 
 /// The brain's settings.
 #[derive(Debug)]
@@ -28,50 +32,33 @@ pub struct DatabaseUrl(pub PathBuf);
 
 impl DatabaseUrl {
     /// Reads `sqlite:PATH` or `sqlite://PATH`.
-    ///
-    /// # Errors
-    /// The form that the URL must have.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"));
-        match path {
-            Some(path) if !path.is_empty() && !path.contains('?') && !path.starts_with(':') => Ok(Self(path.into())),
-            _ => Err("must be sqlite:PATH, for example sqlite:/data/brain.db".into()),
-        }
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"))?;
+        let is_path = !path.is_empty() && !path.contains('?') && !path.starts_with(':');
+        is_path.then(|| Self(path.into()))
     }
 }
 
-/// Reads the settings; an empty variable counts as unset.
+impl Default for DatabaseUrl {
+    fn default() -> Self {
+        Self(DEFAULT_DATABASE.into())
+    }
+}
+
+/// Reads the settings.
 ///
 /// # Errors
 /// One line per bad variable, with its name and its value without secrets.
-pub fn from_environment(variables: &BTreeMap<String, String>) -> Result<Settings, Vec<String>> {
-    let set = |name: &str| variables.get(name).filter(|value| !value.is_empty());
-    let mut errors = vec![];
-    let mut read = |name: &str, default: &str, parse: &dyn Fn(&str) -> Result<(), String>| {
-        let text = set(name).map_or(default, String::as_str).to_string();
-        if let Err(message) = parse(&text) {
-            // The value of a database URL may hold a password.
-            errors.push(format!("{name}: {}: {message}", crds::redact::url(&text)));
-        }
-        text
-    };
-    let bind = read("BRAIN_BIND", "0.0.0.0", &|text| parse_bind(text).map(drop));
-    let port = read("BRAIN_PORT", &DEFAULT_PORT.to_string(), &|text| parse_port(text).map(drop));
-    let database = read("BRAIN_DATABASE_URL", DEFAULT_DATABASE_URL, &|text| DatabaseUrl::parse(text).map(drop));
-    match (parse_bind(&bind), parse_port(&port), DatabaseUrl::parse(&database)) {
-        (Ok(bind), Ok(port), Ok(database)) => {
-            Ok(Settings { bind, port, database, token: set("BRAIN_TOKEN").map(|t| t.trim().into()) })
-        }
-        _ => Err(errors),
-    }
-}
-
-fn parse_bind(text: &str) -> Result<IpAddr, String> {
-    text.parse().map_err(|_| "must be an IP address, for example 127.0.0.1".into())
-}
-
-fn parse_port(text: &str) -> Result<u16, String> {
-    text.parse().ok().filter(|port| *port > 0).ok_or_else(|| "must be a port from 1 to 65535".into())
+pub fn from_environment(variables: &Variables) -> Result<Settings, Vec<String>> {
+    let mut reader = Reader::new(variables);
+    let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let bind = reader.parsed("BRAIN_BIND", any, ADDRESS_RULE, |text| text.parse().ok());
+    let port = reader.parsed("BRAIN_PORT", DEFAULT_PORT, PORT_RULE, port);
+    let database_rule = "must be sqlite:PATH, for example sqlite:/data/brain.db";
+    let database = reader.parsed("BRAIN_DATABASE_URL", DatabaseUrl::default(), database_rule, DatabaseUrl::parse);
+    let token = reader.text("BRAIN_TOKEN").map(|token| token.trim().into());
+    if reader.errors.is_empty() { Ok(Settings { bind, port, database, token }) } else { Err(reader.errors) }
 }
 
 #[cfg(test)]
@@ -79,7 +66,7 @@ mod tests {
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Settings, Vec<String>> {
-        from_environment(&variables.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect())
+        from_environment(&variables.iter().copied().collect())
     }
 
     #[test]

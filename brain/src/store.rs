@@ -61,13 +61,6 @@ pub enum StoreError {
     Closed,
 }
 
-impl StoreError {
-    /// The underlying error, for the log.
-    pub(crate) fn source_text(&self) -> String {
-        std::error::Error::source(self).map(ToString::to_string).unwrap_or_default()
-    }
-}
-
 /// How often a skill's answers were right.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct PassRate {
@@ -88,9 +81,24 @@ pub struct StoredEntry {
     pub id: String,
     /// When it was written, in milliseconds since 1970.
     pub at: i64,
-    /// The fields that were logged.
-    #[serde(flatten)]
-    pub entry: Value,
+    /// The caller's session, or empty.
+    pub session_id: String,
+    /// The skill that the entry is about.
+    pub skill: String,
+    /// For example `outcome` or `decide`.
+    pub phase: String,
+    /// `pass`, `fail` or `skip`.
+    pub final_status: String,
+    /// One line for a reader, or empty.
+    pub message: String,
+    /// How long it took, in milliseconds.
+    pub duration_ms: i64,
+    /// The project that it was about, or empty.
+    pub project_root: String,
+    /// The decision that the entry judges or records.
+    pub decision_id: Option<String>,
+    /// A decision record.
+    pub decision: Option<Value>,
 }
 
 /// The entries on disk. Cheap to clone.
@@ -209,18 +217,19 @@ fn now_ms() -> i64 {
 
 fn stored_entry(row: &SqliteRow) -> Result<StoredEntry, sqlx::Error> {
     let decision: Option<String> = row.try_get("decision")?;
-    let entry = serde_json::json!({
-        "session_id": row.try_get::<String, _>("session_id")?,
-        "skill": row.try_get::<String, _>("skill")?,
-        "phase": row.try_get::<String, _>("phase")?,
-        "final_status": row.try_get::<String, _>("final_status")?,
-        "message": row.try_get::<String, _>("message")?,
-        "duration_ms": row.try_get::<i64, _>("duration_ms")?,
-        "project_root": row.try_get::<String, _>("project_root")?,
-        "decision_id": row.try_get::<Option<String>, _>("decision_id")?,
-        "decision": decision.and_then(|json| serde_json::from_str::<Value>(&json).ok()),
-    });
-    Ok(StoredEntry { id: row.try_get("id")?, at: row.try_get("at_ms")?, entry })
+    Ok(StoredEntry {
+        id: row.try_get("id")?,
+        at: row.try_get("at_ms")?,
+        session_id: row.try_get("session_id")?,
+        skill: row.try_get("skill")?,
+        phase: row.try_get("phase")?,
+        final_status: row.try_get("final_status")?,
+        message: row.try_get("message")?,
+        duration_ms: row.try_get("duration_ms")?,
+        project_root: row.try_get("project_root")?,
+        decision_id: row.try_get("decision_id")?,
+        decision: decision.and_then(|json| serde_json::from_str(&json).ok()),
+    })
 }
 
 #[cfg(test)]

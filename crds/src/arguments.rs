@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 use jsonschema::{PatternOptions, Validator};
 use serde_json::{Map, Value};
 
-use crate::field_error::printable;
+use crate::shown::printable;
 
 /// Largest `inputSchema`, in bytes of JSON.
 pub const SCHEMA_MAX_BYTES: usize = 16 * 1024;

@@ -15,16 +15,11 @@ pub use self::upstream::{is_model_name, is_reference, parse_base_url};
 use crate::{
     FieldErrors, RoutingPolicySpec,
     builtin::{self, BuiltinPrompts},
-    policy::{Evidence, SkillSpec, Thresholds, Timeouts},
+    policy::{
+        Evidence, SkillSpec, Thresholds, Timeouts, evidence::MIN_SAMPLES_MAX, limits::IN_FLIGHT_MAX, skill::SKILLS_MAX,
+    },
     table::{EvidenceRules, RoutingTable, Skill, ThresholdValues},
 };
-
-/// Most skills in one policy.
-pub const SKILLS_MAX: usize = 64;
-/// Largest `minSamples`.
-const MIN_SAMPLES_MAX: u32 = 1_000_000;
-/// Largest `inFlight`.
-const IN_FLIGHT_MAX: u32 = 10_000;
 
 /// Compiles a policy whose ConfigMap references have been resolved.
 ///
@@ -36,14 +31,6 @@ pub fn compile(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<Rou
         Some(table) if errors.is_empty() => Ok(table),
         _ => Err(errors.into_field_errors()),
     }
-}
-
-/// Checks a policy whose ConfigMap references have been resolved.
-///
-/// # Errors
-/// The same as [`compile`].
-pub fn validate(spec: &RoutingPolicySpec) -> Result<(), FieldErrors> {
-    compile(spec, &BuiltinPrompts::default()).map(drop)
 }
 
 fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors) -> Option<RoutingTable> {
@@ -112,16 +99,17 @@ fn compile_thresholds(path: &str, thresholds: &Thresholds, errors: &mut Errors) 
     let floor = errors.take(format!("{path}.floor"), thresholds.floor.text(), thresholds.floor.value());
     let ceil = errors.take(format!("{path}.ceil"), thresholds.ceil.text(), thresholds.ceil.value());
     let (floor, ceil) = (floor?, ceil?);
+    let values = ThresholdValues::new(floor, ceil);
     errors.check(
         format!("{path}.ceil"),
         thresholds.ceil.text(),
-        ceil <= floor,
+        values.is_some(),
         format!(
             "must not be above floor ({}): below ceil calls go to Claude, from floor up they stay local",
             thresholds.floor.text()
         ),
     );
-    Some(ThresholdValues { floor, ceil })
+    values
 }
 
 fn compile_evidence(evidence: &Evidence, errors: &mut Errors) -> Option<EvidenceRules> {

@@ -15,28 +15,28 @@ pub const PATTERN: &str = r"^(0(\.\d{1,4})?|1(\.0{1,4})?)$";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decimal {
     text: String,
-    origin: Origin,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Origin {
-    Quoted,
-    Unquoted,
-    /// Checked by the rules for environment variables (`contract` part 1), which allow more digits.
-    Environment,
+    value: Result<f64, String>,
 }
 
 impl Decimal {
-    /// A decimal as written in a document; `value` checks it.
+    /// A decimal as written in a document.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
-        Self { text: text.into(), origin: Origin::Quoted }
+        let value = text.parse().ok().filter(|_| is_well_formed(text));
+        let rule = "must be a decimal from 0 to 1 with at most four decimal places, for example \"0.90\"";
+        Self { text: text.into(), value: value.ok_or_else(|| rule.into()) }
     }
 
-    /// A finite number in `[0, 1]` from the environment, where any such number is allowed.
+    /// A number that stands for itself, with as many decimal places as it has; see [`is_share`].
     #[must_use]
-    pub fn from_environment(value: f64) -> Self {
-        Self { text: value.to_string(), origin: Origin::Environment }
+    pub fn from_number(value: f64) -> Self {
+        Self { text: value.to_string(), value: Ok(value) }
+    }
+
+    /// A number that was written without quotes.
+    fn unquoted(number: impl ToString) -> Self {
+        let text = number.to_string();
+        Self { value: Err(format!("quote it: \"{text}\"")), text }
     }
 
     /// The text as it was written.
@@ -50,13 +50,14 @@ impl Decimal {
     /// # Errors
     /// What is wrong with the text and how to write it.
     pub fn value(&self) -> Result<f64, String> {
-        let well_formed = self.origin == Origin::Environment || is_well_formed(&self.text);
-        match self.text.parse::<f64>() {
-            Ok(_) if self.origin == Origin::Unquoted => Err(format!("quote it: \"{}\"", self.text)),
-            Ok(value) if well_formed => Ok(value),
-            _ => Err("must be a decimal from 0 to 1 with at most four decimal places, for example \"0.90\"".into()),
-        }
+        self.value.clone()
     }
+}
+
+/// Whether a number is a rate or a threshold: finite, from 0 to 1.
+#[must_use]
+pub fn is_share(number: f64) -> bool {
+    (0.0..=1.0).contains(&number)
 }
 
 fn is_well_formed(text: &str) -> bool {
@@ -83,13 +84,13 @@ impl<'de> Deserialize<'de> for Decimal {
                 Ok(Decimal::from_text(text))
             }
             fn visit_f64<E>(self, number: f64) -> Result<Decimal, E> {
-                Ok(Decimal { text: number.to_string(), origin: Origin::Unquoted })
+                Ok(Decimal::unquoted(number))
             }
             fn visit_i64<E>(self, number: i64) -> Result<Decimal, E> {
-                Ok(Decimal { text: number.to_string(), origin: Origin::Unquoted })
+                Ok(Decimal::unquoted(number))
             }
             fn visit_u64<E>(self, number: u64) -> Result<Decimal, E> {
-                Ok(Decimal { text: number.to_string(), origin: Origin::Unquoted })
+                Ok(Decimal::unquoted(number))
             }
         }
         deserializer.deserialize_any(Scalar)
@@ -137,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_may_use_more_digits() {
-        assert_eq!(Decimal::from_environment(0.857_142_857).value(), Ok(0.857_142_857));
+    fn a_number_may_have_more_digits() {
+        assert_eq!(Decimal::from_number(0.857_142_857).value(), Ok(0.857_142_857));
     }
 }

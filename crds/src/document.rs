@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use crate::{FieldError, RoutingPolicy, field_error::printable, hash};
+use crate::{FieldError, RoutingPolicy, hash, shown::printable};
 
 /// Largest document, in bytes: the limit of a ConfigMap.
 pub const MAX_BYTES: usize = 1024 * 1024;

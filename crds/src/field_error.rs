@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::shown::escape;
+
 /// Longest piece of a value that an error repeats, in characters.
 const SHOWN_VALUE_MAX: usize = 80;
 
@@ -32,19 +34,6 @@ impl FieldError {
     pub fn absent(path: impl Into<String>, message: impl Into<String>) -> Self {
         Self { path: path.into(), value: String::new(), message: message.into() }
     }
-}
-
-/// Escapes what would change how a line is shown: control and bidirectional characters.
-fn escape(c: char) -> Vec<char> {
-    let hidden =
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if hidden { c.escape_unicode().collect() } else { vec![c] }
-}
-
-/// A text with control and bidirectional characters escaped, at most `max` characters of it.
-#[must_use]
-pub fn printable(text: &str, max: usize) -> String {
-    text.chars().take(max).flat_map(escape).collect()
 }
 
 impl fmt::Display for FieldError {

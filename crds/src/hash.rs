@@ -7,39 +7,13 @@ use sha2::{Digest, Sha256};
 /// dropped, so that an older and a newer version compute the same hash.
 #[must_use]
 pub fn config_hash(document: &Value) -> String {
-    let mut canonical = String::new();
-    write_canonical(document, &mut canonical);
-    hex(&Sha256::digest(canonical.as_bytes()))
+    let mut canonical = document.clone();
+    canonical.sort_all_objects();
+    hex(&Sha256::digest(canonical.to_string().as_bytes()))
 }
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn write_canonical(value: &Value, out: &mut String) {
-    match value {
-        Value::Object(map) => {
-            let mut keys: Vec<&String> = map.keys().collect();
-            keys.sort();
-            out.push('{');
-            for (i, key) in keys.into_iter().enumerate() {
-                out.push_str(if i > 0 { "," } else { "" });
-                out.push_str(&Value::from(key.as_str()).to_string());
-                out.push(':');
-                write_canonical(&map[key], out);
-            }
-            out.push('}');
-        }
-        Value::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                out.push_str(if i > 0 { "," } else { "" });
-                write_canonical(item, out);
-            }
-            out.push(']');
-        }
-        scalar => out.push_str(&scalar.to_string()),
-    }
 }
 
 #[cfg(test)]

@@ -24,7 +24,6 @@ pub use reason::{EventType, Reason};
 pub use service::{Service, ServiceType};
 pub use skill::{OnLocalError, RouteMode, SkillSpec, StageSpec};
 pub use status::{Endpoint, ReplicaCounts, RouteStatus, RoutingPolicyStatus, SkillStatus};
-use upstream::HTTP_URL_RULE;
 pub use upstream::{ConfigMapKeyRef, SecretKeyRef, TextSource, Upstream};
 
 use kube::{CustomResource, KubeSchema};
@@ -94,7 +93,7 @@ pub struct RoutingPolicySpec {
     /// The skills to serve. If absent, the four built-in ones: code_review, debug, retrospective and trainer.
     /// If present, exactly the skills listed here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 64))]
+    #[schemars(length(min = 1, max = skill::SKILLS_MAX))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub skills: Option<Vec<SkillSpec>>,
 

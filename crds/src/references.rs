@@ -14,7 +14,7 @@ use crate::{
 /// One error per reference for which `lookup` has no text, with the path of the reference.
 pub fn resolve(
     spec: &mut RoutingPolicySpec,
-    lookup: impl Fn(&ConfigMapKeyRef) -> Result<String, String>,
+    mut lookup: impl FnMut(&ConfigMapKeyRef) -> Result<String, String>,
 ) -> Result<(), Vec<FieldError>> {
     let mut errors = vec![];
     for (path, source) in text_sources(spec) {

@@ -84,6 +84,14 @@ pub struct ThresholdValues {
     pub ceil: f64,
 }
 
+impl ThresholdValues {
+    /// Both from 0 to 1; none: ceil is above floor.
+    #[must_use]
+    pub fn new(floor: f64, ceil: f64) -> Option<Self> {
+        (ceil <= floor).then_some(Self { floor, ceil })
+    }
+}
+
 /// A skill, ready to serve.
 #[derive(Debug)]
 pub struct Skill {

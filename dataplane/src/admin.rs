@@ -10,14 +10,16 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use crds::{policy::RouteMode, table::Skill};
-use serde_json::{Value, json};
+use crds::{
+    pod::{LIVE_PATH, PodStatus, READY_PATH, STATUS_PATH, SkillReport},
+    table::Skill,
+};
 
 use crate::{
     config::Active,
     data_plane::DataPlane,
-    decide::{Reason, decide_for_skill, effective_rate},
-    evidence::Evidence,
+    decide::{Decided, Reason, decide_for_skill},
+    evidence::SkillEvidence,
 };
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -26,10 +28,10 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 pub fn app(data_plane: Arc<DataPlane>) -> Router {
     Router::new()
         .route("/metrics", get(metrics))
-        .route("/status", get(status))
+        .route(STATUS_PATH, get(status))
         // A data plane without a config never listens.
-        .route("/readyz", get(ready))
-        .route("/livez", get(|| async { "alive\n" }))
+        .route(READY_PATH, get(ready))
+        .route(LIVE_PATH, get(|| async { "alive\n" }))
         .with_state(data_plane)
 }
 
@@ -48,39 +50,38 @@ async fn ready(State(data_plane): State<Arc<DataPlane>>) -> (StatusCode, String)
     }
 }
 
-async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<Value> {
+async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
     let active = data_plane.config.active();
-    let refused = data_plane.config.refused();
-    let skills = active.table.skills.values().map(|skill| skill_status(&active, skill));
-    let skills = futures::future::join_all(skills).await;
-    Json(json!({
-        "version": crds::VERSION,
-        "configHash": active.hash,
-        "origin": active.origin,
-        "refused": refused.as_deref(),
-        "missingSecrets": active.secrets.missing(),
-        "awaitedSecrets": *data_plane.config.awaited(),
-        "unknownFields": active.unknown_fields,
-        "open": active.table.access.tokens.is_empty(),
-        "draining": data_plane.shutdown.draining.is_cancelled(),
-        "skills": skills,
-    }))
+    let skills = active.table.skills.values().map(|skill| skill_report(&active, skill));
+    Json(PodStatus {
+        version: crds::VERSION.into(),
+        config_hash: active.hash.clone(),
+        origin: active.origin.as_str().into(),
+        refused: data_plane.config.refused().as_deref().cloned(),
+        missing_secrets: active.secrets.missing().to_vec(),
+        awaited_secrets: data_plane.config.awaited().to_vec(),
+        unknown_fields: active.unknown_fields.clone(),
+        open: active.table.access.tokens.is_empty(),
+        draining: data_plane.shutdown.draining.is_cancelled(),
+        skills: futures::future::join_all(skills).await,
+    })
 }
 
-/// What is known about a skill (the brain is queried if necessary), and where its next call goes.
-async fn skill_status(active: &Active, skill: &Skill) -> Value {
-    let evidence = match (&active.evidence, skill.route) {
-        (Some(evidence), RouteMode::Auto) => evidence.for_status(&skill.name).await,
-        _ => Evidence::default(),
+/// What is known about a skill, fetched from the brain if necessary, and where its next call goes.
+async fn skill_report(active: &Active, skill: &Skill) -> SkillReport {
+    let SkillEvidence { measured, age } = match active.evidence_of(skill) {
+        Some(cache) => cache.for_status(&skill.name).await,
+        None => SkillEvidence::default(),
     };
     let min_samples = active.table.evidence.min_samples;
-    let (decision, reason) = decide_for_skill(skill.route, evidence.measured, min_samples, skill.thresholds, 0);
-    json!({
-        "name": skill.name,
-        "passRate": effective_rate(evidence.measured, min_samples),
-        "samples": evidence.measured.samples,
-        "route": if reason == Reason::Split { "split" } else { decision.as_str() },
-        "reason": reason.as_str(),
-        "evidenceAgeMs": evidence.age.and_then(|age| u64::try_from(age.as_millis()).ok()),
-    })
+    let Decided { decision, reason, effective_rate } =
+        decide_for_skill(skill.route, measured, min_samples, skill.thresholds, 0);
+    SkillReport {
+        name: skill.name.clone(),
+        pass_rate: effective_rate,
+        samples: measured.samples,
+        route: if reason == Reason::Split { "split" } else { decision.as_str() }.into(),
+        reason: reason.as_str().into(),
+        evidence_age_ms: age.and_then(|age| u64::try_from(age.as_millis()).ok()),
+    }
 }

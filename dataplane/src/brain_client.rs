@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::{field_error::printable, table::BrainTarget};
+use crds::{decimal::is_share, shown::printable, table::BrainTarget};
 use reqwest::{
     Client, RequestBuilder, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -226,7 +226,7 @@ fn measured(body: &Value) -> Result<Measured, BrainError> {
     let malformed = BrainError::Malformed("a pass_rate from 0 to 1 or null");
     let pass_rate = match body.get("pass_rate") {
         Some(Value::Null) => None,
-        Some(rate) => Some(rate.as_f64().filter(|rate| (0.0..=1.0).contains(rate)).ok_or(malformed)?),
+        Some(rate) => Some(rate.as_f64().filter(|rate| is_share(*rate)).ok_or(malformed)?),
         None => return Err(malformed),
     };
     let count = |name: &str| body.get(name).and_then(Value::as_u64);

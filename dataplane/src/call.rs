@@ -11,7 +11,7 @@ mod material;
 use std::{sync::Arc, time::Instant};
 
 use crds::{
-    policy::{OnLocalError, RouteMode},
+    policy::OnLocalError,
     table::{Skill, Stage},
     template::TemplateInput,
 };
@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use self::{
-    attempt::{Attempt, Plan},
+    attempt::{Attempt, StageCall},
     failure::CallFailure,
     material::Material,
 };
@@ -28,9 +28,9 @@ use crate::{
     config::Active,
     data_plane::DataPlane,
     deadline,
-    decide::{Decision, Reason, decide_for_skill, effective_rate, request_hash},
+    decide::{Decided, Decision, Reason, decide_for_skill, request_hash},
     decision::DecisionRecord,
-    evidence::Evidence,
+    evidence::SkillEvidence,
     mode::Mode,
     upstream::{AttemptError, Prompt},
 };
@@ -107,22 +107,24 @@ impl Call {
         deadline: Instant,
         decisions: &mut Vec<DecisionRecord>,
     ) -> Result<String, CallFailure> {
-        let evidence = self.evidence().await;
+        // A pinned skill needs no evidence, so it never waits for the brain.
+        let evidence = match self.active.evidence_of(&self.skill) {
+            Some(cache) => cache.of(&self.skill.name).await,
+            None => SkillEvidence::default(),
+        };
         let hash = request_hash(&prompt.system, &prompt.user);
-        let rules = &self.active.table.evidence;
-        let thresholds = self.skill.thresholds;
-        let (decision, reason) =
-            decide_for_skill(self.skill.route, evidence.measured, rules.min_samples, thresholds, hash);
-        let effective_rate = effective_rate(evidence.measured, rules.min_samples);
-        let plan = Plan { call_id, stage, hash, evidence, effective_rate, deadline };
-        let first = Attempt::new(self, &plan, decision, reason);
+        let min_samples = self.active.table.evidence.min_samples;
+        let decided = decide_for_skill(self.skill.route, evidence.measured, min_samples, self.skill.thresholds, hash);
+        let Decided { decision, reason, effective_rate } = decided;
+        let stage_call = StageCall { call_id, stage, hash, evidence, effective_rate, deadline };
+        let first = Attempt::new(self, &stage_call, decision, reason);
         let (record, result) = first.run(prompt).await;
         let model = record.model.clone();
         decisions.push(record);
         match result {
             Ok(text) => Ok(text),
             Err(error) if decision == Decision::Local && self.skill.on_local_error == OnLocalError::Claude => {
-                self.fall_back(&plan, prompt, (model, error), decisions).await
+                self.fall_back(&stage_call, prompt, (model, error), decisions).await
             }
             Err(error) => {
                 let kept_local = decision == Decision::Local;
@@ -137,13 +139,13 @@ impl Call {
 
     async fn fall_back(
         &self,
-        plan: &Plan,
+        stage_call: &StageCall,
         prompt: &Prompt,
         (local_model, local_error): (String, AttemptError),
         decisions: &mut Vec<DecisionRecord>,
     ) -> Result<String, CallFailure> {
         let (record, result) =
-            Attempt::new(self, plan, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
+            Attempt::new(self, stage_call, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
         let claude_model = record.model.clone();
         decisions.push(record);
         result.map_err(|error| CallFailure::Models {
@@ -154,14 +156,6 @@ impl Call {
             ],
             kept_local: false,
         })
-    }
-
-    /// A pinned skill needs no evidence, so it never waits for the brain.
-    async fn evidence(&self) -> Evidence {
-        match (&self.active.evidence, self.skill.route) {
-            (Some(evidence), RouteMode::Auto) => evidence.of(&self.skill.name).await,
-            _ => Evidence::default(),
-        }
     }
 
     /// The caller's own session id; an empty one counts as none.

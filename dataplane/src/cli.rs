@@ -10,10 +10,11 @@ mod serve;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use crds::{pod::variable, shown::chain, variables::Variables};
 
 use crate::{
     server::ServeError,
-    settings::{self, SettingsError, Variables},
+    settings::{self, SettingsError},
     telemetry,
 };
 
@@ -153,7 +154,7 @@ pub enum CliError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// The brain's store cannot be opened or written.
-    #[error("{error}: {}", std::error::Error::source(error).map(ToString::to_string).unwrap_or_default())]
+    #[error("{}", chain(error))]
     Store {
         /// Printed with its cause.
         error: ::brain::store::StoreError,
@@ -170,7 +171,7 @@ pub enum CliError {
 pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     // Held until the command has ended, so that the last log lines are written, too.
-    let _logs = telemetry::start(set(&variables, "RUST_LOG"), set(&variables, "ROUTING_LOG_FORMAT"))
+    let _logs = telemetry::start(variables.get("RUST_LOG"), variables.get(variable::LOG_FORMAT))
         .map_err(|lines| with_other_bad_variables(lines, &command, &variables))?;
     // Fails only if a provider is already installed, and nothing else here installs one.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -197,7 +198,7 @@ fn with_other_bad_variables(mut lines: Vec<String>, command: &Command, variables
 impl ServeArgs {
     /// The policy file, from the argument or otherwise from the variable.
     fn policy_file(&self, variables: &Variables) -> Option<PathBuf> {
-        self.policy.clone().or_else(|| set(variables, "ROUTING_POLICY_FILE").map(Into::into))
+        self.policy.clone().or_else(|| variables.get(variable::POLICY_FILE).map(Into::into))
     }
 }
 
@@ -206,11 +207,11 @@ impl ServeArgs {
 /// # Errors
 /// One of our variables is not UTF-8; the error names it. Other variables are ignored.
 pub fn environment() -> Result<Variables, CliError> {
-    let (mut variables, mut errors) = (Variables::new(), vec![]);
+    let (mut variables, mut errors) = (Variables::default(), vec![]);
     for (name, value) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         match value.into_string() {
-            Ok(value) => drop(variables.insert(name, value)),
+            Ok(value) => variables.set(&name, &value),
             Err(_) if OURS.iter().any(|prefix| name.starts_with(prefix)) => {
                 errors.push(format!("{name}: is not UTF-8"))
             }
@@ -225,14 +226,7 @@ const OURS: [&str; 6] = ["ROUTING_", "BRAIN_", "HYPERGUILD_", "LITELLM_", "SUPER
 
 /// The HTTP client for requests to the brain.
 fn http_client() -> Result<reqwest::Client, CliError> {
-    let described = |e: reqwest::Error| {
-        let cause = std::error::Error::source(&e).map(|source| format!(": {source}")).unwrap_or_default();
-        CliError::Message(format!("the HTTP client cannot be built: {e}{cause}"))
-    };
+    let described =
+        |error: reqwest::Error| CliError::Message(format!("the HTTP client cannot be built: {}", chain(&error)));
     crate::http_client::build(vec![]).map_err(described)
-}
-
-/// A variable's text; an empty one counts as unset.
-fn set<'a>(variables: &'a Variables, name: &str) -> Option<&'a str> {
-    variables.get(name).map(String::as_str).filter(|text| !text.is_empty())
 }

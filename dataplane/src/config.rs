@@ -7,10 +7,11 @@
 
 pub mod active;
 pub mod candidate;
+pub mod reader;
 pub mod reload;
 mod watch;
 
 pub use active::Active;
-pub use candidate::{Candidate, PolicySource, Refusal};
-pub use reload::{Config, Refused, StartError};
+pub use candidate::{Candidate, PolicyRefusal, PolicySource};
+pub use reload::{Config, StartError};
 pub use watch::follow;

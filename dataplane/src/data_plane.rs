@@ -1,17 +1,12 @@
 //! What all requests share.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::{
+    config::Config, decision_log::DecisionLog, metrics::Metrics, shutdown::Shutdown, workspace::WorkspaceFiles,
 };
-
-use crate::{config::Config, decision_log::DecisionLog, metrics::Metrics, shutdown::Shutdown, workspace::Workspace};
-
-/// How often shutdown checks whether calls are in flight.
-const IDLE_STEP: Duration = Duration::from_millis(20);
 
 /// The running data plane.
 pub struct DataPlane {
@@ -21,10 +16,10 @@ pub struct DataPlane {
     /// Decisions on their way to the brain.
     pub decision_log: Arc<DecisionLog>,
     /// The folders below which callers' files may be read.
-    pub workspace: Workspace,
+    pub workspace: WorkspaceFiles,
     /// Tells which phase of shutdown has begun.
     pub shutdown: Shutdown,
-    in_flight: AtomicUsize,
+    in_flight: watch::Sender<usize>,
 }
 
 impl DataPlane {
@@ -33,26 +28,30 @@ impl DataPlane {
         config: Arc<Config>,
         metrics: Arc<Metrics>,
         decision_log: Arc<DecisionLog>,
-        workspace: Workspace,
+        workspace: WorkspaceFiles,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        Arc::new(Self { config, metrics, decision_log, workspace, shutdown, in_flight: AtomicUsize::new(0) })
+        Arc::new(Self { config, metrics, decision_log, workspace, shutdown, in_flight: watch::Sender::new(0) })
     }
 
     /// Waits until no call is in flight.
     pub async fn idle(&self) {
-        while self.in_flight.load(Ordering::Acquire) > 0 {
-            tokio::time::sleep(IDLE_STEP).await;
-        }
+        // Fails only when the sender is gone, and it is a part of `self`.
+        let _ = self.in_flight.subscribe().wait_for(|calls| *calls == 0).await;
     }
 
     /// Admits one more call; none if `limit` calls are already in flight.
     #[must_use]
     pub fn admit(self: &Arc<Self>, limit: usize) -> Option<InFlight> {
-        let next = |count: usize| (count < limit).then_some(count + 1);
-        self.in_flight.fetch_update(Ordering::AcqRel, Ordering::Acquire, next).ok()?;
-        self.metrics.in_flight().inc();
-        Some(InFlight(Arc::clone(self)))
+        let admitted = self.in_flight.send_if_modified(|calls| {
+            let admitted = *calls < limit;
+            *calls += usize::from(admitted);
+            admitted
+        });
+        admitted.then(|| {
+            self.metrics.in_flight().inc();
+            InFlight(Arc::clone(self))
+        })
     }
 }
 
@@ -61,7 +60,7 @@ pub struct InFlight(Arc<DataPlane>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::AcqRel);
+        self.0.in_flight.send_modify(|calls| *calls -= 1);
         self.0.metrics.in_flight().dec();
     }
 }

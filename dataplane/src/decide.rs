@@ -85,6 +85,17 @@ pub fn decide(pass_rate: Option<f64>, thresholds: ThresholdValues, hash: u64) ->
     }
 }
 
+/// A decision with what it rests on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decided {
+    /// Where the call goes.
+    pub decision: Decision,
+    /// Why it goes there.
+    pub reason: Reason,
+    /// The pass rate that counts: none if it is based on fewer than `evidence.minSamples` outcomes.
+    pub effective_rate: Option<f64>,
+}
+
 /// Decides for a skill: a pinned route first, then too few samples count as no pass rate, then [`decide`].
 #[must_use]
 pub fn decide_for_skill(
@@ -93,21 +104,15 @@ pub fn decide_for_skill(
     min_samples: u64,
     thresholds: ThresholdValues,
     hash: u64,
-) -> (Decision, Reason) {
-    match route {
-        RouteMode::Local => (Decision::Local, Reason::Pinned),
-        RouteMode::Claude => (Decision::Claude, Reason::Pinned),
-        RouteMode::Auto => match effective_rate(measured, min_samples) {
-            None if measured.pass_rate.is_some() => (Decision::Local, Reason::TooFewSamples),
-            rate => decide(rate, thresholds, hash),
-        },
-    }
-}
-
-/// The pass rate that counts: none if it is based on fewer than `min_samples` outcomes.
-#[must_use]
-pub fn effective_rate(measured: Measured, min_samples: u64) -> Option<f64> {
-    measured.pass_rate.filter(|_| measured.samples.is_none_or(|samples| samples >= min_samples))
+) -> Decided {
+    let effective_rate = measured.pass_rate.filter(|_| measured.samples.is_none_or(|samples| samples >= min_samples));
+    let (decision, reason) = match (route, effective_rate) {
+        (RouteMode::Local, _) => (Decision::Local, Reason::Pinned),
+        (RouteMode::Claude, _) => (Decision::Claude, Reason::Pinned),
+        (RouteMode::Auto, None) if measured.pass_rate.is_some() => (Decision::Local, Reason::TooFewSamples),
+        (RouteMode::Auto, rate) => decide(rate, thresholds, hash),
+    };
+    Decided { decision, reason, effective_rate }
 }
 
 /// The first 8 bytes, big endian, of SHA-256(system ‖ 0x00 ‖ user); no normalisation of either text.
@@ -118,7 +123,7 @@ pub fn request_hash(system: &str, user: &str) -> u64 {
     digest.update([0]);
     digest.update(user.as_bytes());
     let digest: [u8; 32] = digest.finalize().into();
-    digest[..8].iter().fold(0, |hash, byte| hash << 8 | u64::from(*byte))
+    u64::from_be_bytes(std::array::from_fn(|i| digest[i]))
 }
 
 #[cfg(test)]

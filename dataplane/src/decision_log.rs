@@ -1,8 +1,6 @@
 //! Reports decisions to the brain: best effort, in order within a call, and no call waits for it.
 
 use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -36,7 +34,6 @@ struct Item {
 pub struct DecisionLog {
     queues: Mutex<Vec<mpsc::Sender<Item>>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
-    spread: RandomState,
     waiting: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
@@ -52,13 +49,7 @@ impl DecisionLog {
                 (sender, tokio::spawn(deliver(receiver, Arc::clone(&waiting), Arc::clone(&metrics))))
             })
             .unzip();
-        Arc::new(Self {
-            queues: Mutex::new(queues),
-            workers: Mutex::new(workers),
-            spread: RandomState::new(),
-            waiting,
-            metrics,
-        })
+        Arc::new(Self { queues: Mutex::new(queues), workers: Mutex::new(workers), waiting, metrics })
     }
 
     /// Logs a decision of the call `call_id`: one log line always, and an entry in the brain if there is one.
@@ -66,7 +57,8 @@ impl DecisionLog {
         log_line(&record);
         self.metrics.decision(&record);
         let Some(brain) = brain else { return };
-        let worker = usize::try_from(self.spread.hash_one(call_id) % WORKERS as u64).unwrap_or_default();
+        // The low bits of a UUIDv7 are random.
+        let worker = usize::try_from(call_id.as_u128() % WORKERS as u128).unwrap_or_default();
         let item = Item { brain: Arc::clone(brain), record: Box::new(record) };
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let queued = locked(&self.queues).get(worker).is_some_and(|queue| queue.try_send(item).is_ok());

@@ -29,7 +29,7 @@ type Fetch = Shared<BoxFuture<'static, Result<Measured, BrainError>>>;
 
 /// What is known about a skill at the time of a call.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Evidence {
+pub struct SkillEvidence {
     /// Empty if the brain did not answer and no earlier value may be used.
     pub measured: Measured,
     /// How long ago the brain reported it; none: it did not.
@@ -71,12 +71,12 @@ impl EvidenceCache {
     }
 
     /// What is known about a skill. Waits for the brain only if there is no cached value to use.
-    pub async fn of(self: &Arc<Self>, skill: &str) -> Evidence {
+    pub async fn of(self: &Arc<Self>, skill: &str) -> SkillEvidence {
         let now = Instant::now();
         let (plan, known, fetch) = self.plan(skill, now);
         match (plan, fetch) {
             (Plan::Wait, Some(fetch)) => match fetch.await {
-                Ok(measured) => Evidence { measured, age: Some(Duration::ZERO) },
+                Ok(measured) => SkillEvidence { measured, age: Some(Duration::ZERO) },
                 Err(_) => self.held(known),
             },
             _ => self.held(known),
@@ -84,7 +84,7 @@ impl EvidenceCache {
     }
 
     /// What is known about a skill, for `/status`: a brain that failed within the last TTL is not queried again.
-    pub async fn for_status(self: &Arc<Self>, skill: &str) -> Evidence {
+    pub async fn for_status(self: &Arc<Self>, skill: &str) -> SkillEvidence {
         let slot = self.lock().get(skill).map(|slot| (slot.known, slot.failed));
         match slot {
             Some((known, Some(failed))) if failed.elapsed() < self.rules.ttl => self.held(known),
@@ -130,11 +130,11 @@ impl EvidenceCache {
     }
 
     /// The known value if it is still fresh or may be held; otherwise nothing.
-    fn held(&self, known: Option<(Measured, Instant)>) -> Evidence {
+    fn held(&self, known: Option<(Measured, Instant)>) -> SkillEvidence {
         let known = known.map(|(measured, at)| (measured, at.elapsed()));
         match known.filter(|(_, age)| *age < self.rules.ttl || *age <= self.rules.hold_for) {
-            Some((measured, age)) => Evidence { measured, age: Some(age) },
-            None => Evidence::default(),
+            Some((measured, age)) => SkillEvidence { measured, age: Some(age) },
+            None => SkillEvidence::default(),
         }
     }
 

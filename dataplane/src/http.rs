@@ -10,7 +10,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use brain::transport::{self, origin};
+use endpoint::origin;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::{
@@ -22,14 +22,14 @@ use crate::{
 pub fn app(data_plane: &Arc<DataPlane>) -> Router {
     // Later than the hard stop, at which calls still get a tool error as their answer.
     let stopped = data_plane.shutdown.stopped.clone();
-    let mcp = transport::endpoint(Skills::new(Arc::clone(data_plane)), stopped)
+    let mcp = endpoint::endpoint(Skills::new(Arc::clone(data_plane)), stopped)
         .route_layer(middleware::from_fn_with_state(Arc::clone(data_plane), access::admit))
         // Outside the token check: a browser's preflight carries no token.
         .route_layer(cors(Arc::clone(data_plane)));
     Router::new()
         .merge(mcp)
         .route("/healthz", get(|| async { "ok\n" }))
-        .fallback(|| async { transport::plain(StatusCode::NOT_FOUND) })
+        .fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) })
         .layer(middleware::from_fn_with_state(Arc::clone(data_plane), close_when_draining))
 }
 

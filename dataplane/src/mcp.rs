@@ -8,7 +8,7 @@ pub mod tools;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use brain::transport::{self, PlainJsonOnly};
+use endpoint::PlainJsonOnly;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -47,7 +47,7 @@ impl Skills {
     ) -> Result<CallToolResponse, ErrorData> {
         let active = self.0.config.active();
         let Some(skill) = active.table.skills.get(request.name.as_ref()).cloned() else {
-            return Err(transport::unknown_tool(&request.name, &tools::names(&active.table)));
+            return Err(endpoint::unknown_tool(&request.name, &tools::names(&active.table)));
         };
         let arguments = match skill.arguments.check(request.arguments.unwrap_or_default()) {
             Ok(arguments) => arguments,
@@ -151,6 +151,6 @@ impl ServerHandler for Skills {
         request: CustomRequest,
         _: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
-        Err(transport::unknown_request(&request))
+        Err(endpoint::unknown_request(&request))
     }
 }

@@ -92,7 +92,7 @@ fn bearer(flag: &str, name: &str) -> Result<Value, McpJsonError> {
 
 fn check_url(flag: &str, text: &str) -> Result<(), McpJsonError> {
     let usable = url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
-    let message = format!("{flag}: {}: must be an http or https URL", crds::redact::url(text));
+    let message = format!("{flag}: {}: must be an http or https URL", crds::shown::url(text));
     if usable { Ok(()) } else { Err(McpJsonError::Argument(message)) }
 }
 

@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::Registry,
+    registry::{Metric, Registry},
 };
 
 use crate::{decision::DecisionRecord, telemetry};
@@ -63,70 +63,39 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("routing");
-        let model_seconds = Family::new_with_constructor((|| Histogram::new(CALL_SECONDS)) as fn() -> Histogram);
-        let metrics = Self {
-            calls: Counters::default(),
-            decisions: Counters::default(),
-            gateway_fallbacks: Counters::default(),
-            model_seconds,
-            refused: Counters::default(),
-            pass_rate_errors: Counters::default(),
-            decision_log_dropped: Counters::default(),
-            reloads: Counters::default(),
-            config_checks: Counters::default(),
-            in_flight: Gauge::default(),
-            log_lines_dropped: Counter::default(),
-            registry: Registry::default(),
-        };
         registry.register("build", "Version of this binary", Info::new([("version", crds::VERSION)]));
-        registry.register(
-            "calls",
-            "Skill calls by result: answered, arguments, failed, busy, cancelled",
-            metrics.calls.clone(),
-        );
-        registry.register("decisions", "Model calls by decision and its reason", metrics.decisions.clone());
-        registry.register(
-            "gateway_fallbacks",
-            "Model calls that the gateway itself sent to another model",
-            metrics.gateway_fallbacks.clone(),
-        );
-        registry.register(
-            "model_call_seconds",
-            "Duration of model calls by decision and result",
-            metrics.model_seconds.clone(),
-        );
-        registry.register(
-            "refused_requests",
-            "Requests refused before MCP: host, origin, unauthorized, closed",
-            metrics.refused.clone(),
-        );
-        registry.register(
-            "pass_rate_errors",
-            "Requests for pass rates that failed, by kind of error",
-            metrics.pass_rate_errors.clone(),
-        );
-        registry.register(
-            "decision_log_dropped",
-            "Decisions that were not delivered to the brain, by kind of error",
-            metrics.decision_log_dropped.clone(),
-        );
-        registry.register(
-            "config_reloads",
-            "Config changes: applied, secrets_applied, refused",
-            metrics.reloads.clone(),
-        );
-        registry.register(
-            "config_checks",
-            "Checks of the config's files, by trigger: event, timer",
-            metrics.config_checks.clone(),
-        );
-        registry.register(
-            "log_lines_dropped",
-            "Log lines dropped because standard error was not read",
-            metrics.log_lines_dropped.clone(),
-        );
-        registry.register("in_flight_calls", "Skill calls in flight", metrics.in_flight.clone());
-        Self { registry, ..metrics }
+        let mut new = Registered(&mut registry);
+        let seconds = Family::new_with_constructor((|| Histogram::new(CALL_SECONDS)) as fn() -> Histogram);
+        Self {
+            calls: new.metric("calls", "Skill calls by result: answered, arguments, failed, busy, cancelled"),
+            decisions: new.metric("decisions", "Model calls by decision and its reason"),
+            gateway_fallbacks: new
+                .metric("gateway_fallbacks", "Model calls that the gateway itself sent to another model"),
+            model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
+            refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
+            pass_rate_errors: new.metric("pass_rate_errors", "Requests for pass rates that failed, by kind of error"),
+            decision_log_dropped: new
+                .metric("decision_log_dropped", "Decisions that were not delivered to the brain, by kind of error"),
+            reloads: new.metric("config_reloads", "Config changes: applied, secrets_applied, refused"),
+            config_checks: new.metric("config_checks", "Checks of the config's files, by trigger: event, timer"),
+            log_lines_dropped: new.metric("log_lines_dropped", "Log lines dropped because standard error was not read"),
+            in_flight: new.metric("in_flight_calls", "Skill calls in flight"),
+            registry,
+        }
+    }
+}
+
+/// Registers each metric where it is made.
+struct Registered<'a>(&'a mut Registry);
+
+impl Registered<'_> {
+    fn metric<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        self.with(name, help, M::default())
+    }
+
+    fn with<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
+        self.0.register(name, help, metric.clone());
+        metric
     }
 }
 

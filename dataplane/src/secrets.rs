@@ -6,12 +6,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crds::policy::SecretKeyRef;
+use crds::{pod::MissingSecret, policy::SecretKeyRef};
 use secrecy::{ExposeSecret, SecretString};
-use serde::Serialize;
 
-/// Where the pod mounts Secrets.
-pub const DEFAULT_FOLDER: &str = "/var/run/routing/secrets";
 /// Longest secret, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
 
@@ -40,23 +37,6 @@ impl FromIterator<(String, String)> for SecretVariables {
     }
 }
 
-/// A secret that the policy refers to but that cannot be used.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
-pub struct MissingSecret {
-    /// Name of the Secret.
-    pub name: String,
-    /// Key in the Secret.
-    pub key: String,
-    /// Why it cannot be used; never with its value.
-    pub reason: String,
-}
-
-impl std::fmt::Display for MissingSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "secret {} key {}: {}", self.name, self.key, self.reason)
-    }
-}
-
 /// The secrets that a table refers to.
 #[derive(Clone, Default)]
 pub struct Secrets {
@@ -74,8 +54,7 @@ impl Secrets {
     /// Whether a secret has the same value in both.
     #[must_use]
     pub fn agree_on(&self, other: &Self, reference: &SecretKeyRef) -> bool {
-        let exposed = |secrets: &Self| secrets.get(reference).map(|value| value.expose_secret().to_string());
-        exposed(self) == exposed(other)
+        self.get(reference).map(ExposeSecret::expose_secret) == other.get(reference).map(ExposeSecret::expose_secret)
     }
 
     /// The secrets that the table refers to but that cannot be used.
@@ -95,14 +74,9 @@ impl Secrets {
     /// Whether both have the same values, and the same secrets are missing.
     #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
-        let exposed = |secrets: &Self| -> Vec<(SecretKeyRef, String)> {
-            secrets
-                .values
-                .iter()
-                .map(|(reference, value)| (reference.clone(), value.expose_secret().to_string()))
-                .collect()
-        };
-        self.missing == other.missing && exposed(self) == exposed(other)
+        self.missing == other.missing
+            && self.values.keys().eq(other.values.keys())
+            && self.values.keys().all(|reference| self.agree_on(other, reference))
     }
 }
 

@@ -4,24 +4,19 @@ pub mod environment;
 mod prompts;
 
 use std::{
-    collections::BTreeMap,
     net::{IpAddr, Ipv4Addr},
     path::{Component, Path, PathBuf},
 };
 
-use crds::builtin::BuiltinPrompts;
-
-use crate::{
-    config::PolicySource,
-    secrets::{self, SecretSource},
+use crds::{
+    builtin::BuiltinPrompts,
+    pod::{ADMIN_PORT, SECRETS_FOLDER, variable},
+    variables::{ADDRESS_RULE, PORT_RULE, Reader, Variables, port},
 };
 
-/// Port of the admin endpoint unless `ROUTING_ADMIN_PORT` sets another.
-pub const DEFAULT_ADMIN_PORT: u16 = 3211;
-const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+use crate::{config::PolicySource, secrets::SecretSource};
 
-/// The process's environment, as a map: tests pass their own.
-pub type Variables = BTreeMap<String, String>;
+const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 /// How the data plane runs.
 #[derive(Debug)]
@@ -56,25 +51,24 @@ pub fn read(
     policy: Option<PathBuf>,
     config_maps: Option<PathBuf>,
 ) -> Result<Settings, SettingsError> {
-    let mut reader = environment::Reader::new(variables);
-    let bind =
-        reader.parsed("ROUTING_BIND", ANY, "must be an IP address, for example 127.0.0.1", |text| text.parse().ok());
-    let port = reader.optional("ROUTING_PORT", environment::PORT_RULE, environment::port);
-    let admin_port = reader.parsed("ROUTING_ADMIN_PORT", DEFAULT_ADMIN_PORT, environment::PORT_RULE, environment::port);
+    let mut reader = Reader::new(variables);
+    let bind = reader.parsed("ROUTING_BIND", ANY, ADDRESS_RULE, |text| text.parse().ok());
+    let admin_port = reader.parsed(variable::ADMIN_PORT, ADMIN_PORT, PORT_RULE, port);
+    let port = reader.optional(variable::PORT, PORT_RULE, port);
     let prompts = prompts::read(variables).unwrap_or_else(|errors| {
         reader.errors.extend(errors);
         BuiltinPrompts::default()
     });
     let roots = reader.parsed(
-        "ROUTING_WORKSPACE_ROOTS",
+        variable::WORKSPACE_ROOTS,
         vec![],
         "must be absolute folders that exist, separated by ':'",
         folders,
     );
-    let secret_variables = variables.iter().map(|(k, v)| (k.clone(), v.clone())).collect();
+    let secret_variables = variables.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
     let (source, secrets, policy_variables) = match policy {
         Some(path) => {
-            let folder = reader.text("ROUTING_SECRETS_DIR").unwrap_or(secrets::DEFAULT_FOLDER).into();
+            let folder = reader.text(variable::SECRETS_FOLDER).unwrap_or(SECRETS_FOLDER).into();
             let secrets = SecretSource::Folder(folder, secret_variables);
             (PolicySource::File { path, config_maps }, secrets, environment::set_policy_variables(variables))
         }

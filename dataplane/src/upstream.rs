@@ -1,4 +1,4 @@
-//! Model calls: one POST to an OpenAI-compatible endpoint.
+//! ModelClient calls: one POST to an OpenAI-compatible endpoint.
 
 pub mod answer;
 pub mod error;
@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use crds::table::ModelTarget;
 use reqwest::{
     Client,
-    header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
+    header::{AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 pub use self::{answer::Answer, error::AttemptError};
 use crate::http_client::{self, BodyError};
@@ -30,7 +31,7 @@ pub struct Prompt {
 
 /// A model with the HTTP client and the key for its calls.
 #[derive(Clone)]
-pub struct Model {
+pub struct ModelClient {
     target: ModelTarget,
     authorization: Option<HeaderValue>,
     client: Client,
@@ -47,13 +48,17 @@ pub enum ModelError {
     Client(#[source] reqwest::Error),
 }
 
-impl Model {
+impl ModelClient {
     /// Prepares a model for calls. A key that an HTTP header cannot carry counts as none; `secrets` reports it.
+    /// Open connections of the client before are kept unless the authorities changed.
     ///
     /// # Errors
     /// The CA bundle is unusable.
-    pub fn new(target: ModelTarget, key: Option<&SecretString>) -> Result<Self, ModelError> {
-        let client = client(target.ca_bundle.as_deref())?;
+    pub fn after(before: Option<&Self>, target: ModelTarget, key: Option<&SecretString>) -> Result<Self, ModelError> {
+        let client = match before.filter(|before| before.target.ca_bundle == target.ca_bundle) {
+            Some(before) => before.client.clone(),
+            None => client(target.ca_bundle.as_deref())?,
+        };
         Ok(Self { authorization: key.and_then(bearer), target, client })
     }
 
@@ -76,8 +81,7 @@ impl Model {
     }
 
     async fn exchange(&self, prompt: &Prompt) -> Result<Answer, AttemptError> {
-        let body = request_body(&self.target.model, &self.target.parameters, prompt);
-        let mut request = self.client.post(self.target.url.clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let mut request = self.client.post(self.target.url.clone()).json(&ChatRequest::new(&self.target, prompt));
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
@@ -122,19 +126,34 @@ pub fn bearer(secret: &SecretString) -> Option<HeaderValue> {
     Some(value)
 }
 
-fn request_body(model: &str, parameters: &Map<String, Value>, prompt: &Prompt) -> String {
-    let mut body = json!({
-        "model": model,
-        "messages": [{"role": "system", "content": prompt.system}, {"role": "user", "content": prompt.user}],
-    });
-    if let Some(body) = body.as_object_mut() {
-        body.extend(parameters.clone());
+/// The body of a chat completion.
+#[derive(Serialize)]
+struct ChatRequest<'a> {
+    model: &'a str,
+    messages: [Message<'a>; 2],
+    #[serde(flatten)]
+    parameters: &'a Map<String, Value>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    content: &'a str,
+}
+
+impl<'a> ChatRequest<'a> {
+    fn new(target: &'a ModelTarget, prompt: &'a Prompt) -> Self {
+        let message = |role, content| Message { role, content };
+        Self {
+            model: &target.model,
+            messages: [message("system", &prompt.system), message("user", &prompt.user)],
+            parameters: &target.parameters,
+        }
     }
-    body.to_string()
 }
 
 /// The first 200 characters of a header's value, escaped; none if the value is not text.
 fn short_header(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
-    Some(crds::field_error::printable(value, 200))
+    Some(crds::shown::printable(value, 200))
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use crds::{field_error::printable, template::FileMaterial};
+use crds::{shown::printable, template::FileMaterial};
 
 /// Largest file, in bytes.
 const FILE_MAX_BYTES: u64 = 256 * 1024;
@@ -22,11 +22,11 @@ const PATH_SHOWN: usize = 1024;
 
 /// The folders below which files may be read.
 #[derive(Clone, Debug, Default)]
-pub struct Workspace {
+pub struct WorkspaceFiles {
     roots: Vec<PathBuf>,
 }
 
-impl Workspace {
+impl WorkspaceFiles {
     /// A workspace of these folders; without any, no file is read.
     #[must_use]
     pub fn new(roots: Vec<PathBuf>) -> Self {
@@ -130,7 +130,7 @@ mod tests {
         symlink("main.rs", root.join("src/inside.rs")).expect("a link");
         let pipe = std::process::Command::new("mkfifo").arg(root.join("src/pipe")).status().expect("mkfifo");
         assert!(pipe.success());
-        let workspace = Workspace::new(vec![root.to_path_buf()]);
+        let workspace = WorkspaceFiles::new(vec![root.to_path_buf()]);
         let secret = outside.path().join("secret.txt").display().to_string();
         for (path, expected) in [
             ("main.rs", Ok("fn main() {}")),
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn without_roots_nothing_is_read() {
-        let read = Workspace::default().read("/", &["etc/passwd".to_string()]);
+        let read = WorkspaceFiles::default().read("/", &["etc/passwd".to_string()]);
         assert!(read[0].error.as_ref().is_some_and(|error| error.contains("reads no files")), "{read:?}");
     }
 
@@ -170,7 +170,8 @@ mod tests {
             fs::write(folder.path().join(i.to_string()), "x".repeat(if i < 5 { 250_000 } else { 1 })).expect("a file");
         }
         let files: Vec<String> = (0..70).map(|i| i.to_string()).collect();
-        let read = Workspace::new(vec![folder.path().to_path_buf()]).read(&folder.path().display().to_string(), &files);
+        let read =
+            WorkspaceFiles::new(vec![folder.path().to_path_buf()]).read(&folder.path().display().to_string(), &files);
         assert_eq!(read.iter().filter(|file| file.content.is_some()).count(), 63);
         assert!(read[4].error.as_ref().is_some_and(|error| error.contains("together")));
         assert!(read[64].error.as_ref().is_some_and(|error| error.contains("only the first 64 files")));

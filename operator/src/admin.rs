@@ -1,6 +1,6 @@
-//! The admin port: `/metrics` (OpenMetrics), `/readyz` (watching, or standing by for the lease), `/livez` (process alive).
+//! The admin port: `/metrics` (OpenMetrics), `/readyz` (watching, or standing by), `/livez` (the process is alive).
 //!
-//! `/livez` never depends on the cluster: restarting the operator makes neither a missing CRD nor an API server appear.
+//! `/livez` never depends on the cluster: a restart fixes neither a missing CRD nor an API server that is down.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// Whether the operator does its work, and if not, why.
+/// What `/readyz` answers: what the operator is doing, or why it is not ready.
 pub struct Readiness(Mutex<Result<&'static str, String>>);
 
 impl Default for Readiness {
@@ -28,12 +28,12 @@ impl Default for Readiness {
 }
 
 impl Readiness {
-    /// It does its work.
+    /// The operator is ready; `what` says what it is doing, for example `watching`.
     pub fn ready(&self, what: &'static str) {
         self.set(Ok(what));
     }
 
-    /// It cannot, for this reason.
+    /// The operator is not ready; `why` is the answer, with status 503.
     pub fn not_ready(&self, why: String) {
         self.set(Err(why));
     }
@@ -50,7 +50,7 @@ impl Readiness {
 /// Serves the admin port until the token is cancelled.
 ///
 /// # Errors
-/// Accepting failed.
+/// The server failed and no longer accepts connections.
 pub async fn serve(
     listener: TcpListener,
     metrics: Arc<Metrics>,

@@ -1,4 +1,4 @@
-//! The client of the API server.
+//! Connects to the API server: a client for the lease, with short time-outs, and one for everything else.
 
 use std::time::Duration;
 
@@ -6,19 +6,20 @@ use kube::{Client, Config, client::ClientBuilder};
 
 use crate::OperatorError;
 
-/// A connection that is half open must not keep the lease from being renewed, or from being taken over.
+/// Limit of connecting, of reading and of writing: a half-open connection must not prevent the lease from being renewed
+/// or taken over.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The clients of the API server.
+/// Clients of the API server, with the same credentials.
 #[derive(Clone)]
 pub struct Clients {
-    /// For everything, watches among it, which are silent for minutes.
+    /// For everything but the lease, including watches, which can be silent for minutes.
     pub api: Client,
-    /// For the lease: requests end in time.
+    /// For the lease: connecting, reading and writing fail after 5 s each.
     pub lease: Client,
 }
 
-/// Clients by the pod's ServiceAccount, or by KUBECONFIG where there is none.
+/// Connects as a kubeconfig describes (`KUBECONFIG` or `~/.kube/config`), or, without one, as the pod's ServiceAccount.
 ///
 /// # Errors
 /// Neither can be used.
@@ -32,7 +33,7 @@ pub async fn connect() -> Result<Clients, OperatorError> {
 }
 
 fn client(config: Config) -> Result<Client, OperatorError> {
-    // The stack is kube's own; whoever tests faults puts a layer on it here.
+    // kube's own stack; to test faults, add a layer here.
     let builder = ClientBuilder::try_from(config).map_err(|e| OperatorError::Cluster(e.to_string()))?;
     Ok(builder.build())
 }

@@ -1,5 +1,5 @@
-//! Reconciles policies: a pipeline of steps, a module each. A step imports those before it and none after it; a test holds
-//! that, and CONTRIBUTING.md has the picture.
+//! Reconciles policies: a pipeline of steps, one module each. A step imports only the steps before it; a test checks
+//! that, and CONTRIBUTING.md shows the pipeline.
 
 pub mod apply;
 pub mod backoff;
@@ -49,21 +49,21 @@ use self::{
 };
 use crate::metrics::Metrics;
 
-/// What the driver needs; each step gets only what it uses of it.
+/// What the driver needs; each step gets only the part that it uses.
 pub struct Context {
-    /// For the API server.
+    /// Client of the API server.
     pub client: Client,
-    /// For the pods' admin ports.
+    /// Client of the pods' admin ports.
     pub pods: reqwest::Client,
-    /// Publishes events.
+    /// Publishes events about policies.
     pub recorder: Recorder,
-    /// What is counted.
+    /// The operator's metrics.
     pub metrics: Arc<Metrics>,
-    /// What the operator was installed with.
+    /// Default image of pods, and namespace of the operator.
     pub installation: Installation,
-    /// How often a settled policy is reconciled.
+    /// How often a policy is reconciled when nothing changes (`--resync`).
     pub resync: Duration,
-    /// What is remembered between reconciliations.
+    /// What is remembered about each policy between reconciliations.
     pub states: States,
 }
 
@@ -77,7 +77,7 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
             return Ok(Action::await_change());
         }
     };
-    // Children go with their owner; a suspended policy and all that is its own stay as they are.
+    // A deleted policy's children are garbage-collected; a suspended policy and its children are left unchanged.
     if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() {
         return Ok(Action::await_change());
     }
@@ -114,8 +114,8 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
     applied.failed.map_or(Ok(Action::requeue(wait)), Err)
 }
 
-/// Reconciles a policy within a limit of time; a panic ends no other reconciliation. Only the driver opens the state, and
-/// what was cut off leaves it as it was.
+/// Reconciles a policy in at most `RECONCILE_MAX`; a panic ends no other reconciliation. Only the driver reads and
+/// writes the state, and a reconciliation that was cut off leaves it unchanged.
 async fn reconcile_within_limits(policy: Arc<Policy>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let mut state = context.states.get(policy.meta());
@@ -135,7 +135,7 @@ async fn reconcile_within_limits(policy: Arc<Policy>, context: Arc<Context>) -> 
     result
 }
 
-/// How long until a failed reconciliation is retried: longer each time, for this policy alone.
+/// Schedules the retry of a failed reconciliation: later after each failure in a row, for this policy only.
 fn error_policy(policy: Arc<Policy>, error: &Error, context: Arc<Context>) -> Action {
     context.metrics.failed(error.category());
     let namespace = policy.namespace().unwrap_or_default();

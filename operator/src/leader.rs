@@ -1,7 +1,7 @@
-//! One replica works, the others stand by: a lease says which.
+//! One replica works and the others stand by; a lease decides which.
 //!
-//! A replica that was paused and wakes up may work for a moment beside the new one. That is harmless: both send the same
-//! server-side applies.
+//! A replica that was paused and wakes up may work for a moment while the new one already does. That is harmless: both
+//! send the same server-side applies.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -18,14 +18,14 @@ use crate::{
 
 /// Name of the Lease in the operator's namespace.
 pub const LEASE: &str = settings::NAME;
-/// A replica that is gone is replaced after this long, in seconds.
+/// A replica that stopped renewing the lease is replaced after this long, in seconds.
 const LEASE_SECONDS: u64 = 15;
-/// The lease is renewed this long before it ends, in seconds.
+/// The lease is renewed this long before it expires, in seconds.
 const RENEW_SECONDS: u64 = 10;
-/// How long to wait before asking an API server again that did not answer.
+/// Wait before the lease is read again, or work that ended is started again; also the limit for releasing the lease.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Runs `work` while this replica holds the lease, again each time it gets it, until the token is cancelled.
+/// Runs `work` while this replica holds the lease, from the start each time it gets it, until the token is cancelled.
 pub async fn while_leading<W: Future<Output = ()>>(
     settings: &Settings,
     client: Client,
@@ -44,19 +44,19 @@ pub async fn while_leading<W: Future<Output = ()>>(
             metrics.leader.set(1);
             tokio::select! {
                 () = work() => tokio::time::sleep(RETRY).await,
-                () = wait_for(&mut leading, false) => tracing::warn!(lease = LEASE, "the lease is lost: standing by"),
+                () = wait_for(&mut leading, false) => tracing::warn!(lease = LEASE, "lost the lease: standing by"),
             }
             metrics.leader.set(0);
         }
     })
     .await;
-    // Ends the task, which gives the lease back: a replica that stands by need not wait for its end.
+    // Ends the task, which releases the lease: a replica that stands by need not wait until it expires.
     drop(leading);
     let given_back = tokio::time::timeout(RETRY, task).await;
     tracing::info!(lease = LEASE, given_back = given_back.is_ok(), "stopped");
 }
 
-/// The lease, once the API server has answered.
+/// The lease, once the API server has answered; until then, `/readyz` reports why there is none.
 async fn lease(settings: &Settings, client: &Client, readiness: &Readiness) -> LeaseManager {
     loop {
         let builder = LeaseManagerBuilder::new(client.clone(), LEASE)
@@ -77,7 +77,7 @@ async fn lease(settings: &Settings, client: &Client, readiness: &Readiness) -> L
 }
 
 async fn wait_for(leading: &mut watch::Receiver<bool>, state: bool) {
-    // The task that renews the lease is gone: nobody leads without it, and this replica never again.
+    // An error means that the task that renews the lease has ended: this replica does not lead, and never will again.
     if leading.wait_for(|leading| *leading == state).await.is_err() && state {
         std::future::pending::<()>().await;
     }

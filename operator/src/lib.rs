@@ -1,5 +1,5 @@
-//! The operator: turns every `RoutingPolicy` into a running, exposed, always-current data plane, and reports which
-//! config each replica runs and where calls go.
+//! The operator: turns every `RoutingPolicy` into a running, exposed, always-current data plane, and reports how
+//! many pods run its config and where calls go.
 //!
 //! ```text
 //! RoutingPolicy ─▶ dereference (reads) ─▶ validate (pure) ─▶ build (pure) ─▶ apply (writes) ─▶ pods (reads)
@@ -7,8 +7,8 @@
 //!       requeue (pure) ◀── report (writes status and events) ◀── status (pure) ◀── nudge (writes) ◀┘
 //! ```
 //!
-//! It owns the fields that it sets and no others, has no finalizer (everything it creates is in the cluster and goes with
-//! its policy), and reads no Secret.
+//! It owns the fields that it sets and no others, reads no Secret, and has no finalizer: all that it creates is in the
+//! cluster, and is garbage-collected with its policy.
 
 #![forbid(unsafe_code)]
 
@@ -31,29 +31,29 @@ pub use settings::Settings;
 
 use crate::{admin::Readiness, metrics::Metrics};
 
-/// Why the operator ended.
+/// An error that ends the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum OperatorError {
-    /// The settings of the cluster's client cannot be used.
+    /// Neither a kubeconfig nor the pod's ServiceAccount can be used.
     #[error("cannot connect to the cluster: {0}; run in a pod, or set KUBECONFIG")]
     Cluster(String),
-    /// The admin port is taken or not allowed.
+    /// The admin port is in use, or the process may not open it.
     #[error("cannot listen on {address}: {reason}; free the port, or choose another with --admin-address")]
     Listen {
-        /// As `--admin-address` has it.
+        /// The value of `--admin-address`.
         address: std::net::SocketAddr,
-        /// What the system says.
+        /// The operating system's error.
         reason: std::io::Error,
     },
     /// The admin server failed.
-    #[error("the admin server ended: {0}")]
+    #[error("the admin server failed: {0}")]
     Admin(std::io::Error),
 }
 
-/// Runs until the token is cancelled: the admin port at once, the controller whenever this replica holds the lease.
+/// Runs until the token is cancelled: the admin server at once, the controller while this replica holds the lease.
 ///
 /// # Errors
-/// The admin port cannot be served.
+/// The admin port cannot be opened or served.
 pub async fn run(settings: Settings, clients: Clients, stop: CancellationToken) -> Result<(), OperatorError> {
     let address = settings.admin_address;
     let listener = TcpListener::bind(address).await.map_err(|reason| OperatorError::Listen { address, reason })?;

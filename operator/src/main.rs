@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
 }
 
 async fn operate(settings: Settings) -> Result<(), OperatorError> {
-    // Fails only when one is installed already, and nothing here installs another.
+    // Fails only if a provider is already installed, and nothing else installs one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let clients = client::connect().await?;
     let stop = CancellationToken::new();

@@ -1,4 +1,4 @@
-//! What the operator counts. Labels come from enums, never from objects' names.
+//! The operator's metrics. Labels come from enums, never from objects' names.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
-/// Upper bounds of reconcile times, in seconds.
+/// Upper bounds of the buckets for durations of reconciliations, in seconds.
 const SECONDS: [f64; 8] = [0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
 /// The metrics and their registry.
@@ -45,7 +45,7 @@ impl Default for Metrics {
     }
 }
 
-/// Registers each metric where it is made.
+/// Registers each metric where it is created.
 struct Registered<'a>(&'a mut Registry);
 
 impl Registered<'_> {
@@ -69,23 +69,23 @@ impl Metrics {
         text
     }
 
-    /// A reconciliation ended.
+    /// Counts a reconciliation that ended, failed or not, and its duration.
     pub fn reconciled(&self, took: Duration) {
         self.reconciles.inc();
         self.seconds.observe(took.as_secs_f64());
     }
 
-    /// A reconciliation failed; `category` is one of a few.
+    /// Counts a failed reconciliation; `category` becomes the label `error`: the step, `timed_out` or `panicked`.
     pub fn failed(&self, category: &'static str) {
         self.errors.get_or_create(&ErrorLabel { error: category }).inc();
     }
 
-    /// This many pods did not answer.
+    /// Counts pods that did not answer.
     pub fn unreachable(&self, pods: u64) {
         self.unreachable_pods.inc_by(pods);
     }
 
-    /// This many pods were annotated.
+    /// Counts pods that were annotated.
     pub fn nudged(&self, pods: u64) {
         self.nudges.inc_by(pods);
     }

@@ -6,21 +6,21 @@ use std::{
 };
 
 use crds::{
-    field_error::printable,
     pod::{ADMIN_PORT, MissingSecret, PodStatus, STATUS_PATH},
+    shown::printable,
 };
 use reqwest::Client;
 
 /// A pod that takes longer counts as unreachable.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Largest answer, in bytes: 64 skills need a small part of it.
+/// Largest answer, in bytes; a status with 64 skills is far smaller.
 const ANSWER_MAX: usize = 256 * 1024;
-/// Most missing Secrets that are repeated: a policy refers to fewer.
+/// Most missing Secrets that are kept of an answer; a policy refers to fewer.
 const SECRETS_MAX: usize = 32;
-/// Longest reason that is repeated, in characters.
+/// Longest text that is kept of an answer, in characters.
 const REASON_MAX: usize = 400;
 
-/// The client for pods: short time-outs, no proxy, no redirects, no TLS.
+/// The HTTP client for pods: at most 3 s per request, no proxy, no redirects, no TLS.
 ///
 /// # Errors
 /// The client cannot be built.
@@ -30,34 +30,34 @@ pub fn client() -> reqwest::Result<Client> {
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .tls_certs_only([])
-        // A pod is queried every half minute: an open connection would only delay its end.
+        // Pods are queried seldom: an idle connection would only delay their shutdown.
         .pool_max_idle_per_host(0)
         .build()
 }
 
-/// Fetches a pod's status.
+/// Fetches `/status` from a pod's admin port.
 ///
 /// # Errors
-/// Why there is no usable answer.
+/// The pod does not answer in time, or not with a status. The text gives the reason, without the pod's address.
 pub async fn get(client: &Client, ip: IpAddr) -> Result<PodStatus, String> {
     let url = format!("http://{}{STATUS_PATH}", SocketAddr::new(ip, ADMIN_PORT));
     let mut answer = client.get(url).send().await.map_err(|e| described(&e))?;
     if !answer.status().is_success() {
-        return Err(format!("answered {}", answer.status().as_u16()));
+        return Err(format!("HTTP status {}", answer.status().as_u16()));
     }
     let mut body = vec![];
     while let Some(chunk) = answer.chunk().await.map_err(|e| described(&e))? {
         body.extend_from_slice(&chunk);
         if body.len() > ANSWER_MAX {
-            return Err(format!("answered more than {ANSWER_MAX} bytes"));
+            return Err(format!("the answer has more than {ANSWER_MAX} bytes"));
         }
     }
     let status = serde_json::from_slice(&body)
-        .map_err(|e| printable(&format!("did not answer with a status: {e}"), REASON_MAX))?;
+        .map_err(|e| printable(&format!("the answer is not a status: {e}"), REASON_MAX))?;
     Ok(shown(status))
 }
 
-/// What is repeated of a pod's answer is bounded, and cannot forge a line.
+/// Shortens the texts that a policy's status repeats, and escapes them, so that they cannot forge a line.
 fn shown(mut status: PodStatus) -> PodStatus {
     if let Some(refused) = &mut status.refused {
         refused.reason = printable(refused.reason.trim(), REASON_MAX);
@@ -71,7 +71,7 @@ fn shown(mut status: PodStatus) -> PodStatus {
     status
 }
 
-/// The innermost cause, without the address: it is the pod's own.
+/// The innermost cause, without the URL: callers name the pod.
 fn described(error: &reqwest::Error) -> String {
     if error.is_timeout() {
         return format!("no answer within {} s", TIMEOUT.as_secs());

@@ -1,11 +1,11 @@
-//! How the operator runs: its command line and what its pod tells it.
+//! How the operator runs: its command line, and the environment variables that replace flags.
 
 use std::{net::SocketAddr, time::Duration};
 
 use clap::Parser;
 use crds::period::Period;
 
-/// What the operator is called: by its command, its lease, the fields and objects that it manages.
+/// The operator's name: of its command, its lease and its field manager, and in the labels of objects that it manages.
 pub const NAME: &str = "routing-operator";
 
 /// Turns RoutingPolicies into running, exposed, always-current data planes.
@@ -28,11 +28,11 @@ pub struct Settings {
     #[arg(long, env = "ROUTING_IMAGE", value_name = "IMAGE")]
     pub image: String,
 
-    /// Name of this replica, unique among them
+    /// Name of this replica, unique among the operator's replicas
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub pod_name: String,
 
-    /// Namespace of this replica; its lease is there
+    /// Namespace of this replica and of the lease
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
     pub pod_namespace: String,
 }

@@ -121,7 +121,11 @@ fn a_step_imports_no_later_one() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert_eq!(seen, order.into_iter().collect(), "the picture in CONTRIBUTING.md shows every module of the controller");
+    assert_eq!(
+        seen,
+        order.into_iter().collect(),
+        "the picture in CONTRIBUTING.md shows every module of the controller"
+    );
 }
 
 #[test]

@@ -42,16 +42,6 @@ pub async fn get_json(url: impl AsRef<str>) -> serde_json::Value {
     answer.json().await.expect("JSON")
 }
 
-/// The text of a policy with one upstream and two models, for `tests/docs.rs`; others have [`Policy`].
-///
-/// # Panics
-/// `more` is not empty.
-#[must_use]
-pub fn policy(upstream: &str, local: &str, claude: &str, more: &str) -> String {
-    assert!(more.is_empty(), "{more}: say it as a value");
-    Policy::at(upstream).local(local).claude(claude).to_string()
-}
-
 /// A variable that `make test` sets.
 ///
 /// # Panics

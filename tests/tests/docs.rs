@@ -6,9 +6,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crds::policy::Reason;
+use operator::{controller::error::Error, metrics::Metrics};
 use serde_json::{Value, json};
 use tests::{
-    checkout, get_json, policy, program,
+    checkout, get_json,
+    policy::Policy,
+    program,
     program::{Program, Running},
     stand_in::models::Models,
 };
@@ -24,6 +28,7 @@ fn the_readme_names_every_variable_that_the_code_reads() {
     let readme = std::fs::read_to_string(checkout().join("README.md")).expect("text");
     let mut named = 0;
     for file in [
+        "crds/src/pod.rs",
         "dataplane/src/settings.rs",
         "dataplane/src/settings/environment.rs",
         "dataplane/src/settings/prompts.rs",
@@ -69,7 +74,7 @@ fn hook(home: &Path, brain: &Running, event: &Value) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_claude_code_hook_reports_the_last_routed_answer_once() {
     let (models, brain) = (Models::start().await, Program::brain().start().await);
-    let routing = Program::serve_policy(&policy(&models.url(), "l", "c", "")).start().await;
+    let routing = Program::serve_policy(&Policy::at(&models.url())).start().await;
     let home = tempfile::tempdir().expect("a folder");
     let answer = routing.mcp().debug("x").await;
     let event = |name: &str, more: Value| {
@@ -100,23 +105,18 @@ fn the_hook_settings_name_its_events() {
 
 #[test]
 fn every_reason_of_a_condition_and_every_metric_of_the_operator_is_documented() {
-    let read =
-        |file: &str| std::fs::read_to_string(tests::checkout().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
-    let docs = read("docs/operator.md");
-    let reasons = read("operator/src/controller/status/reason.rs");
-    let reasons: Vec<&str> =
-        reasons.lines().filter_map(|line| line.split("&str = \"").nth(1)?.strip_suffix("\";")).collect();
-    assert_eq!(reasons.len(), 26);
-    for reason in reasons {
-        assert!(docs.contains(&format!("`{reason}`")), "{reason} is not in docs/operator.md");
+    let read = |file: &str| std::fs::read_to_string(checkout().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let reasons = read("docs/status.md");
+    for reason in Reason::ALL {
+        assert!(reasons.contains(&format!("\n| `{}` |", reason.as_str())), "{reason:?} is not a row of docs/status.md");
     }
-    let metrics = read("operator/src/metrics.rs");
-    let metrics: Vec<&str> = metrics
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("registry.register(\"")?.split('"').next())
-        .collect();
-    assert!(metrics.len() >= 5, "{metrics:?}");
-    for metric in metrics {
-        assert!(docs.contains(&format!("routing_operator_{metric}")), "{metric} is not in docs/operator.md");
+    let operator = read("docs/operator.md");
+    let metrics = Metrics::default();
+    metrics.failed(Error::TimedOut.category());
+    let text = metrics.text();
+    let names: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
+    assert!(names.len() >= 7, "{names:?}");
+    for name in names {
+        assert!(operator.contains(&format!("`{name}")), "{name} is not in docs/operator.md");
     }
 }

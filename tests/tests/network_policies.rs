@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use crds::RoutingPolicy;
 use k8s_openapi::api::networking::v1::NetworkPolicy;
-use operator::controller::{build, dereference::Texts, validate::validate};
+use operator::controller::{build, dereference::Texts, labels, validate::validate};
 use serde_json::Value;
 use tests::{
     checkout,
@@ -118,8 +118,8 @@ fn network(operator_folder: &str) -> Network {
     let (operator_policy, operator_labels) = manifest(operator_folder, "routing-operator");
     let (brain_policy, brain_labels) = manifest("brain", "brain");
     let labels = |name: &str| match name {
-        "data-plane" => build::labels::of_pod(&homelab),
-        "neighbour" => build::labels::of_pod(&minimal),
+        "data-plane" => labels::of_pod(&homelab),
+        "neighbour" => labels::of_pod(&minimal),
         "operator" | "impostor" => operator_labels.clone(),
         "brain" => brain_labels.clone(),
         other => [("app".into(), other.into())].into(),

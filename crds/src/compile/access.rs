@@ -4,18 +4,13 @@ use url::Url;
 
 use super::{errors::Errors, upstream};
 use crate::{
-    policy::{Access, AccessToken},
+    dns_label::is_dns_label,
+    policy::{
+        Access, AccessToken,
+        access::{CALLER_MAX, HOST_MAX, NAMES_MAX, TOKENS_MAX},
+    },
     table::AccessRules,
 };
-
-/// Most tokens.
-const TOKENS_MAX: usize = 16;
-/// Most origins, and most hosts.
-const NAMES_MAX: usize = 32;
-/// Longest name of a token's holder, in characters: that of a DNS label.
-const CALLER_MAX: usize = 63;
-/// Longest host with port, in bytes.
-const HOST_MAX: usize = 256;
 
 pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessRules {
     let Access { tokens, allowed_origins, allowed_hosts } = access;
@@ -55,16 +50,11 @@ pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessR
 }
 
 fn check_token(path: &str, token: &AccessToken, earlier: &[AccessToken], errors: &mut Errors) {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let name = &token.name;
-    let well_named = (1..=CALLER_MAX).contains(&name.len())
-        && name.chars().all(allowed)
-        && !name.starts_with('-')
-        && !name.ends_with('-');
     errors.check(
         format!("{path}.name"),
         name,
-        well_named,
+        is_dns_label(name, CALLER_MAX),
         "must be lower-case letters, digits and '-', starting and ending with a letter or digit",
     );
     let duplicate = earlier.iter().any(|other| other.name == *name);

@@ -1,13 +1,13 @@
 //! How the pods run and are reached: the rules that can be checked without a cluster.
 
 use super::errors::Errors;
-use crate::policy::{
-    DataPlane, Service, ServiceType,
-    data_plane::{REPLICAS_MAX, SELECTOR_LABELS},
+use crate::{
+    dns_label::is_dns_label,
+    policy::{
+        DataPlane, Service, ServiceType,
+        data_plane::{REPLICAS_MAX, SELECTOR_LABELS, WORKSPACE_NAME_MAX},
+    },
 };
-
-/// Longest name of a workspace, in characters.
-const WORKSPACE_NAME_MAX: usize = 50;
 
 pub(super) fn check_service(path: &str, service: &Service, errors: &mut Errors) {
     let Service { kind, port, node_port, annotations: _ } = service;
@@ -41,16 +41,8 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
         let message = format!(
             "must be 1 to {WORKSPACE_NAME_MAX} of a-z, 0-9 and '-', starting and ending with a letter or digit"
         );
-        errors.check(&path, name, is_workspace_name(name), message);
+        errors.check(&path, name, is_dns_label(name, WORKSPACE_NAME_MAX), message);
         let duplicate = workspaces[..i].iter().any(|earlier| earlier.name == *name);
         errors.check(&path, name, !duplicate, "a workspace with this name is already defined above; rename one");
     }
-}
-
-fn is_workspace_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    (1..=WORKSPACE_NAME_MAX).contains(&name.len())
-        && name.chars().all(allowed)
-        && !name.starts_with('-')
-        && !name.ends_with('-')
 }

@@ -6,19 +6,14 @@ use super::{compile_thresholds, errors::Errors, upstream};
 use crate::{
     FieldError,
     arguments::{self, ArgumentSchema},
-    policy::{OnLocalError, RouteMode, SkillSpec, StageSpec},
+    policy::{
+        OnLocalError, RouteMode, SkillSpec, StageSpec,
+        skill::{DESCRIPTION_MAX, NAME_MAX, STAGES_MAX},
+        upstream::TEXT_MAX,
+    },
     table::{Skill, Stage, ThresholdValues},
     template::Template,
 };
-
-/// Longest skill name, in characters.
-const NAME_MAX: usize = 48;
-/// Longest description, in characters.
-const DESCRIPTION_MAX: usize = 4096;
-/// Most stages of one skill.
-const STAGES_MAX: usize = 8;
-/// Longest prompt text, in bytes.
-const TEXT_MAX_BYTES: usize = 64 * 1024;
 
 /// Compiles a skill. `given` is the skill as the policy has it; `spec` is the same, completed from the built-in skill
 /// with its name.
@@ -88,7 +83,7 @@ fn require(path: &str, spec: &SkillSpec, errors: &mut Errors) {
     for (field, _) in given.iter().filter(|(_, given)| !given) {
         let message = format!(
             "is required, because \"{}\" is not a built-in skill",
-            crate::field_error::printable(&spec.name, NAME_MAX)
+            crate::shown::printable(&spec.name, NAME_MAX)
         );
         errors.push(FieldError::absent(format!("{path}.{field}"), message));
     }
@@ -131,13 +126,13 @@ fn stage(
     errors: &mut Errors,
 ) -> Option<Stage> {
     let system = upstream::text(&format!("{path}.system"), &spec.system, errors);
-    let too_long = |text: &str| text.len() > TEXT_MAX_BYTES;
+    let too_long = |text: &str| text.len() > TEXT_MAX;
     for (field, text) in [("system", system.as_deref().unwrap_or_default()), ("user", &spec.user)] {
         errors.check(
             format!("{path}.{field}"),
             format!("{} bytes", text.len()),
             !too_long(text),
-            format!("must be at most {TEXT_MAX_BYTES} bytes"),
+            format!("must be at most {TEXT_MAX} bytes"),
         );
     }
     let user_path = format!("{path}.user");

@@ -140,7 +140,7 @@ fn models_and_upstreams_are_checked() {
     claude: {name: c, upstream: {url: "https://claude.example/v1/", apiKeySecretRef: {name: "", key: k}}}
 "#;
     let document = Document::parse(&format!("{HEAD}{}", spec.replace("timeout: 1", "timeout: 1x"))).expect("a policy");
-    let errors = validate(&document.policy.spec).expect_err("many errors").0;
+    let errors = compile(&document.policy.spec, &BuiltinPrompts::default()).expect_err("many errors").0;
     let paths: Vec<&str> = errors.iter().map(|e| e.path.as_str()).collect();
     assert_eq!(
         paths,

@@ -8,19 +8,17 @@ use url::Url;
 use super::errors::Errors;
 use crate::{
     FieldError,
-    policy::{Brain, Model, SecretKeyRef, TextSource, Upstream},
-    redact,
+    policy::{
+        Brain, Model, SecretKeyRef, TextSource, Upstream, models::NAME_MAX as MODEL_NAME_MAX, upstream::REFERENCE_MAX,
+    },
+    shown,
     table::{BrainTarget, ModelTarget},
 };
 
-/// Longest model name, in characters.
-const MODEL_NAME_MAX: usize = 200;
 /// Largest `parameters`, in bytes of JSON.
 const PARAMETERS_MAX_BYTES: usize = 8 * 1024;
 /// Fields of a request that the data plane itself sets.
 const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
-/// Longest name or key of a Secret or ConfigMap, in characters (Kubernetes' own limit).
-const REFERENCE_MAX: usize = 253;
 
 pub(super) fn target(
     path: &str,
@@ -70,7 +68,7 @@ pub(super) fn brain(path: &str, brain: &Brain, errors: &mut Errors) -> Option<Br
 
 /// A base URL that a path can be appended to.
 fn base_url(path: &str, text: &str, errors: &mut Errors) -> Option<Url> {
-    errors.take(path, redact::url(text), parse_base_url(text))
+    errors.take(path, shown::url(text), parse_base_url(text))
 }
 
 /// Reads a base URL: http or https, a host, neither query nor fragment.

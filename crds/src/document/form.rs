@@ -11,7 +11,7 @@ use kube::CustomResourceExt;
 use serde_json::Value;
 
 use super::locate;
-use crate::{FieldError, RoutingPolicy, redact};
+use crate::{FieldError, RoutingPolicy, dns_label::is_dns_label, shown};
 
 /// Most errors reported for one document.
 const ERRORS_MAX: usize = 50;
@@ -96,7 +96,7 @@ fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldErr
         return FieldError::absent(path, "is required");
     }
     let value = match raw.pointer(pointer) {
-        Some(Value::String(text)) => redact::url(text),
+        Some(Value::String(text)) => shown::url(text),
         Some(scalar @ (Value::Number(_) | Value::Bool(_))) => scalar.to_string(),
         _ => String::new(),
     };
@@ -111,10 +111,6 @@ fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldErr
 
 fn name_error(raw: &Value) -> Option<FieldError> {
     let name = raw.pointer("/metadata/name")?.as_str()?;
-    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let well_formed = name.len() <= NAME_MAX
-        && name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.chars().all(allowed)
-        && !name.ends_with('-');
+    let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase()) && is_dns_label(name, NAME_MAX);
     (!well_formed).then(|| FieldError::new("metadata.name", name, NAME_RULE))
 }

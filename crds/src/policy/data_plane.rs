@@ -8,10 +8,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Quantity;
+use super::{Quantity, upstream::REFERENCE_MAX};
 
 /// Largest number of pods of one policy.
 pub const REPLICAS_MAX: u16 = 100;
+/// Longest name of a workspace, in characters: it is part of a volume's name, `workspace-NAME`.
+pub const WORKSPACE_NAME_MAX: usize = 50;
 /// Most entries of a map or list for which Kubernetes has no limit.
 const ENTRIES_MAX: u64 = 64;
 /// Longest text for which Kubernetes has no limit, in characters.
@@ -25,7 +27,7 @@ pub const SELECTOR_LABELS: [&str; 3] = ["app", "app.kubernetes.io/instance", "ap
 pub struct DataPlane {
     /// Number of pods. `kubectl scale rp` and a HorizontalPodAutoscaler change it.
     #[serde(default = "one")]
-    #[schemars(range(min = 0, max = 100), extend("format" = "int32"))]
+    #[schemars(range(min = 0, max = REPLICAS_MAX), extend("format" = "int32"))]
     pub replicas: u16,
 
     /// Image of the data plane. If absent, the operator chooses the image that belongs to its own version.
@@ -65,7 +67,7 @@ pub struct DataPlane {
 
     /// Name of the PriorityClass of the pods.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = REFERENCE_MAX))]
     pub priority_class_name: Option<String>,
 
     /// The CPU, memory and other resources that a pod requests and may use. If absent, a pod requests 50m CPU and 64Mi
@@ -132,7 +134,7 @@ pub enum ImagePullPolicy {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 pub struct SecretName {
     /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = REFERENCE_MAX))]
     pub name: String,
 }
 
@@ -155,7 +157,7 @@ pub struct Resources {
 #[serde(rename_all = "camelCase")]
 pub struct Workspace {
     /// Name of the folder below `/workspaces` where the volume is mounted.
-    #[schemars(length(max = 50), regex(pattern = r"^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$"))]
+    #[schemars(length(max = WORKSPACE_NAME_MAX), regex(pattern = r"^[a-z0-9]([-a-z0-9]{0,48}[a-z0-9])?$"))]
     pub name: String,
     /// The PersistentVolumeClaim that holds the files.
     pub persistent_volume_claim: WorkspaceClaim,
@@ -166,7 +168,7 @@ pub struct Workspace {
 #[serde(rename_all = "camelCase")]
 pub struct WorkspaceClaim {
     /// Name of the PersistentVolumeClaim.
-    #[schemars(length(min = 1, max = 253))]
+    #[schemars(length(min = 1, max = REFERENCE_MAX))]
     pub claim_name: String,
 }
 

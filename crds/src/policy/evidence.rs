@@ -4,15 +4,21 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{HTTP_URL_RULE, SecretKeyRef};
+use super::{
+    SecretKeyRef,
+    upstream::{HTTP_URL_RULE, URL_MAX},
+};
 use crate::{decimal::Decimal, period::Period};
+
+/// Most outcomes that `minSamples` can ask for.
+pub const MIN_SAMPLES_MAX: u32 = 1_000_000;
 
 /// The service that stores the outcomes of skill calls and provides pass rates.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Brain {
     /// Base URL, http or https. `/pass-rate` and `/mcp` are appended.
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = URL_MAX))]
     #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
     pub url: String,
 
@@ -54,7 +60,7 @@ pub struct Evidence {
     /// How long a pass rate is cached before the brain is queried again.
     pub ttl: Period,
     /// A skill with fewer outcomes than this counts as not measured, so its calls go to the local model.
-    #[schemars(range(min = 1, max = 1_000_000), extend("format" = "int32"))]
+    #[schemars(range(min = 1, max = MIN_SAMPLES_MAX), extend("format" = "int32"))]
     pub min_samples: u32,
     /// How long the last known pass rate is used while the brain cannot be reached. After that the skill counts as
     /// not measured. "0s": it is not used at all.

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::period::Period;
 
+/// Most calls that one pod can be told to work on at the same time.
+pub const IN_FLIGHT_MAX: u32 = 10_000;
+
 /// CEL's durations have no unit for days, and its estimate of the cost of replacing a letter is too high for a CRD.
 /// A text that is not a period passes here: its pattern refuses it.
 const LOCAL_WITHIN_TOTAL: &str = "\
@@ -46,7 +49,7 @@ fn default_total() -> Period {
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
     /// Calls that one pod works on at the same time. A further call is refused immediately.
-    #[schemars(range(min = 1, max = 10_000), extend("format" = "int32"))]
+    #[schemars(range(min = 1, max = IN_FLIGHT_MAX), extend("format" = "int32"))]
     pub in_flight: u32,
 }
 

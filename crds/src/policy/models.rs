@@ -7,6 +7,9 @@ use serde_json::{Map, Value};
 use super::Upstream;
 use crate::period::Period;
 
+/// Longest name of a model, in characters.
+pub const NAME_MAX: usize = 200;
+
 /// The two models that a call can go to: a local one and Claude.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 pub struct Models {
@@ -21,7 +24,7 @@ pub struct Models {
 #[serde(rename_all = "camelCase")]
 pub struct Model {
     /// Name of the model, as the endpoint knows it.
-    #[schemars(length(min = 1, max = 200))]
+    #[schemars(length(min = 1, max = NAME_MAX))]
     pub name: String,
 
     /// Fields merged into every request to this model, for example `max_tokens` or `temperature`. At most 8 KiB of

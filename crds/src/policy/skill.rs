@@ -5,7 +5,16 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{TextSource, Thresholds};
+use super::{TextSource, Thresholds, upstream::TEXT_MAX};
+
+/// Most skills of a policy.
+pub const SKILLS_MAX: usize = 64;
+/// Longest name of a skill, in characters.
+pub const NAME_MAX: usize = 48;
+/// Longest description, in characters.
+pub const DESCRIPTION_MAX: usize = 4096;
+/// Most stages of a skill.
+pub const STAGES_MAX: usize = 8;
 
 /// The names are those of the skills in `crate::builtin`; a test compares the two.
 pub(crate) const COMPLETE_RULE: &str = "self.name in ['code_review', 'debug', 'retrospective', 'trainer'] || \
@@ -19,12 +28,12 @@ pub(crate) const COMPLETE_RULE: &str = "self.name in ['code_review', 'debug', 'r
 #[serde(rename_all = "camelCase")]
 pub struct SkillSpec {
     /// Name of the tool: 1 to 48 of a-z, 0-9, _ and -, starting with a letter.
-    #[schemars(length(max = 48), regex(pattern = r"^[a-z][a-z0-9_-]{0,47}$"))]
+    #[schemars(length(max = NAME_MAX), regex(pattern = r"^[a-z][a-z0-9_-]{0,47}$"))]
     pub name: String,
 
     /// What the skill does and when to use it. The calling model reads this text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 4096))]
+    #[schemars(length(min = 1, max = DESCRIPTION_MAX))]
     pub description: Option<String>,
 
     /// JSON Schema (2020-12) of the tool's arguments: `type: object`, at most 16 KiB, without remote `$ref`.
@@ -34,7 +43,7 @@ pub struct SkillSpec {
 
     /// The model calls of the skill, in order. Each is routed on its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 8))]
+    #[schemars(length(min = 1, max = STAGES_MAX))]
     pub stages: Option<Vec<StageSpec>>,
 
     /// Overrides `spec.thresholds` for this skill.
@@ -58,7 +67,7 @@ pub struct StageSpec {
     pub system: TextSource,
     /// The user prompt: a Jinja template with the variables `args` (the caller's arguments), `previous` (the answer of
     /// the previous stage), `files` (the files that the arguments name) and `session` (earlier entries of the session).
-    #[schemars(length(min = 1, max = 65536))]
+    #[schemars(length(min = 1, max = TEXT_MAX))]
     pub user: String,
 }
 

@@ -5,6 +5,11 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::{
+    skill::{NAME_MAX, SKILLS_MAX},
+    upstream::URL_MAX,
+};
+
 /// What the operator reports: whether every replica runs the last change, and where calls go.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +39,7 @@ pub struct RoutingPolicyStatus {
 
     /// Where the calls of each skill go, as the pods report it. Updated at most once a minute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64))]
+    #[schemars(length(max = SKILLS_MAX))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub skills: Vec<SkillStatus>,
 
@@ -53,7 +58,7 @@ pub struct RoutingPolicyStatus {
 pub struct Endpoint {
     /// The URL for MCP clients. With `type: NodePort` it names one node; the same port serves on every other node, too.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = URL_MAX))]
     pub url: Option<String>,
     /// The address inside the cluster, `<name>.<namespace>.svc:<port>`.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -88,7 +93,7 @@ pub struct ReplicaCounts {
 #[serde(rename_all = "camelCase")]
 pub struct SkillStatus {
     /// Name of the skill.
-    #[schemars(length(max = 48))]
+    #[schemars(length(max = NAME_MAX))]
     pub name: String,
     /// The skill's pass rate with two decimals, for example 0.94. Absent while the skill is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]

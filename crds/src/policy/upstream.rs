@@ -3,6 +3,12 @@
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
+/// Longest URL, in characters.
+pub const URL_MAX: usize = 2048;
+/// Longest name or key of a Secret or ConfigMap, in characters (Kubernetes' own limit).
+pub const REFERENCE_MAX: usize = 253;
+/// Longest text, in bytes; the API server counts characters.
+pub const TEXT_MAX: usize = 64 * 1024;
 /// Names and keys of Secrets and ConfigMaps: usable as file names that stay in their folder.
 const REFERENCE_PATTERN: &str = r"^\.?[-_A-Za-z0-9][-._A-Za-z0-9]*$";
 /// An http or https URL that a path can be appended to.
@@ -13,7 +19,7 @@ pub(super) const HTTP_URL_RULE: &str = "self.matches('^https?://[^/?#\\\\s]+[^?#
 #[serde(rename_all = "camelCase")]
 pub struct Upstream {
     /// Base URL, http or https. `/v1/chat/completions` is appended, or `/chat/completions` if it already ends in `/v1`.
-    #[schemars(length(max = 2048))]
+    #[schemars(length(max = URL_MAX))]
     #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
     pub url: String,
 
@@ -30,10 +36,10 @@ pub struct Upstream {
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SecretKeyRef {
     /// Name of the Secret.
-    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
+    #[schemars(length(min = 1, max = REFERENCE_MAX), regex(pattern = REFERENCE_PATTERN))]
     pub name: String,
     /// Key in the Secret whose value is used.
-    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
+    #[schemars(length(min = 1, max = REFERENCE_MAX), regex(pattern = REFERENCE_PATTERN))]
     pub key: String,
 }
 
@@ -41,10 +47,10 @@ pub struct SecretKeyRef {
 #[derive(Serialize, Deserialize, schemars::JsonSchema, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConfigMapKeyRef {
     /// Name of the ConfigMap.
-    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
+    #[schemars(length(min = 1, max = REFERENCE_MAX), regex(pattern = REFERENCE_PATTERN))]
     pub name: String,
     /// Key in the ConfigMap whose text is used.
-    #[schemars(length(min = 1, max = 253), regex(pattern = REFERENCE_PATTERN))]
+    #[schemars(length(min = 1, max = REFERENCE_MAX), regex(pattern = REFERENCE_PATTERN))]
     pub key: String,
 }
 
@@ -56,7 +62,7 @@ pub struct ConfigMapKeyRef {
 pub struct TextSource {
     /// The text itself, at most 64 KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 65536))]
+    #[schemars(length(max = TEXT_MAX))]
     pub text: Option<String>,
 
     /// The ConfigMap key that holds the text.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crds::{field_error::printable, policy::OnLocalError};
+use crds::{policy::OnLocalError, shown::printable};
 use uuid::Uuid;
 
 use super::Call;
@@ -10,32 +10,32 @@ use crate::{
     clock, deadline,
     decide::{Decision, Reason},
     decision::DecisionRecord,
-    evidence::Evidence,
-    upstream::{Answer, AttemptError, Model, Prompt},
+    evidence::SkillEvidence,
+    upstream::{Answer, AttemptError, ModelClient, Prompt},
 };
 
 /// Longest session id in a record, in characters.
 const SESSION_MAX: usize = 256;
 
 /// What both attempts of a stage share.
-pub(super) struct Plan {
+pub(super) struct StageCall {
     pub(super) call_id: Uuid,
     pub(super) stage: usize,
     pub(super) hash: u64,
-    pub(super) evidence: Evidence,
+    pub(super) evidence: SkillEvidence,
     pub(super) effective_rate: Option<f64>,
     pub(super) deadline: Instant,
 }
 
 pub(super) struct Attempt<'a> {
     call: &'a Call,
-    plan: &'a Plan,
-    model: &'a Model,
+    stage_call: &'a StageCall,
+    model: &'a ModelClient,
     record: DecisionRecord,
 }
 
 impl<'a> Attempt<'a> {
-    pub(super) fn new(call: &'a Call, plan: &'a Plan, decision: Decision, reason: Reason) -> Self {
+    pub(super) fn new(call: &'a Call, stage_call: &'a StageCall, decision: Decision, reason: Reason) -> Self {
         let model = match decision {
             Decision::Local => &call.active.local,
             Decision::Claude | Decision::ClaudeFallback => &call.active.claude,
@@ -44,11 +44,11 @@ impl<'a> Attempt<'a> {
             id: Uuid::now_v7(),
             time_ms: clock::now_ms(),
             skill: call.skill.name.clone(),
-            stage: plan.stage,
-            hash: format!("{:016x}", plan.hash),
-            pass_rate: plan.evidence.measured.pass_rate,
-            samples: plan.evidence.measured.samples,
-            evidence_age_ms: plan.evidence.age.and_then(|age| u64::try_from(age.as_millis()).ok()),
+            stage: stage_call.stage,
+            hash: format!("{:016x}", stage_call.hash),
+            pass_rate: stage_call.evidence.measured.pass_rate,
+            samples: stage_call.evidence.measured.samples,
+            evidence_age_ms: stage_call.evidence.age.and_then(|age| u64::try_from(age.as_millis()).ok()),
             floor: call.skill.thresholds.floor,
             ceil: call.skill.thresholds.ceil,
             reason,
@@ -64,30 +64,30 @@ impl<'a> Attempt<'a> {
             session: call.session().map(|session| printable(session, SESSION_MAX)),
             mode: call.mode.as_str(),
             policy_hash: call.active.hash.clone(),
-            effective_rate: plan.effective_rate,
+            effective_rate: stage_call.effective_rate,
         };
-        Self { call, plan, model, record }
+        Self { call, stage_call, model, record }
     }
 
     pub(super) async fn run(self, prompt: &Prompt) -> (DecisionRecord, Result<String, AttemptError>) {
         let budget = self.budget();
-        let Self { call, plan, model, record } = self;
+        let Self { call, stage_call, model, record } = self;
         let (skill, decision) = (&record.skill, record.decision.as_str());
         // Fails only if nobody listens: progress is optional.
         let _ = call.activity.send(format!(
             "{skill}: stage {} of {}, {decision} ({})",
-            plan.stage + 1,
+            stage_call.stage + 1,
             call.skill.stages.len(),
             record.model
         ));
-        let pending = PendingRecord { call, plan, began: Instant::now(), record: Some(record) };
+        let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record) };
         let result = model.ask(prompt, budget).await;
         (pending.finish(&result), result.map(|answer| answer.text))
     }
 
     /// The time for this attempt; a local one leaves time for a fallback to Claude.
     fn budget(&self) -> Duration {
-        let left = self.plan.deadline.saturating_duration_since(Instant::now());
+        let left = self.stage_call.deadline.saturating_duration_since(Instant::now());
         let own = self.model.target().timeout.unwrap_or(left);
         match self.record.decision {
             Decision::Local => {
@@ -102,7 +102,7 @@ impl<'a> Attempt<'a> {
 /// The record of an attempt in flight. Dropped before the attempt ends, it is written with the error `cancelled`.
 struct PendingRecord<'a> {
     call: &'a Call,
-    plan: &'a Plan,
+    stage_call: &'a StageCall,
     began: Instant,
     record: Option<DecisionRecord>,
 }
@@ -127,7 +127,7 @@ impl PendingRecord<'_> {
     fn write(&self, record: &mut DecisionRecord) {
         record.set_duration(self.began.elapsed());
         let brain = self.call.active.brain.as_ref();
-        self.call.data_plane.decision_log.record(self.plan.call_id, brain, record.clone());
+        self.call.data_plane.decision_log.record(self.stage_call.call_id, brain, record.clone());
     }
 }
 

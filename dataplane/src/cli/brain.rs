@@ -3,11 +3,12 @@
 use std::{process::ExitCode, time::Duration};
 
 use brain::{http, settings::Settings, store::Store};
+use crds::variables::Variables;
 
 use super::CliError;
 use crate::{
     server::{self, ServeError},
-    settings::{SettingsError, Variables},
+    settings::SettingsError,
     shutdown::Shutdown,
 };
 

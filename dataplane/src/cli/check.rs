@@ -6,7 +6,10 @@ use crds::builtin::BuiltinPrompts;
 use serde_json::{Value, json};
 
 use super::{CheckArgs, CliError, Output};
-use crate::config::candidate::{Candidate, Refusal, UnknownFields, read_file};
+use crate::config::{
+    candidate::{Candidate, PolicyRefusal, UnknownFields},
+    reader::read_file,
+};
 
 pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     let prompts = BuiltinPrompts::default();
@@ -24,7 +27,7 @@ pub(super) fn run(args: &CheckArgs) -> Result<ExitCode, CliError> {
     Ok(if valid { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn text(path: &str, result: &Result<Candidate, Refusal>) -> String {
+fn text(path: &str, result: &Result<Candidate, PolicyRefusal>) -> String {
     match result {
         Ok(candidate) => {
             let skills: Vec<&str> = candidate.table.skills.keys().map(String::as_str).collect();
@@ -34,7 +37,7 @@ fn text(path: &str, result: &Result<Candidate, Refusal>) -> String {
     }
 }
 
-fn structured(path: &str, result: &Result<Candidate, Refusal>) -> Value {
+fn structured(path: &str, result: &Result<Candidate, PolicyRefusal>) -> Value {
     match result {
         Ok(candidate) => {
             let skills: Vec<&String> = candidate.table.skills.keys().collect();

@@ -7,6 +7,7 @@ use std::{
 };
 
 use brain::store::Store;
+use crds::{pod::variable, variables::Variables};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
@@ -14,7 +15,7 @@ use super::{CliError, DemoArgs, brain as brain_command, serve};
 use crate::{
     demo::{examples, stand_in},
     server,
-    settings::{self, SettingsError, Variables},
+    settings::{self, SettingsError},
 };
 
 const LOOPBACK: &str = "127.0.0.1";
@@ -35,27 +36,27 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     let mut variables = variables.clone();
     // The demo is for this machine only, unless a variable sets another address.
     for bind in ["ROUTING_BIND", "BRAIN_BIND"] {
-        default(&mut variables, bind, LOOPBACK);
+        variables.set_default(bind, LOOPBACK);
     }
-    if super::set(&variables, "ROUTING_POLICY_FILE").is_some() {
+    if variables.get(variable::POLICY_FILE).is_some() {
         tracing::warn!("the demo ignores ROUTING_POLICY_FILE; to run that policy, use `routing serve --policy FILE`");
     }
     let end = CancellationToken::new();
     let (store, brain_address, brain_server) = start_brain(&variables, args.with_examples, &end).await?;
-    variables.insert("BRAIN_URL".into(), brain_address.clone());
+    variables.set("BRAIN_URL", &brain_address);
     let stand_in = start_stand_in(&mut variables, &end).await?;
 
     let settings = settings::read(&variables, None, None)?;
     let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
     let data_plane = serve::start(settings)?;
     let port = port.unwrap_or(data_plane.config.active().table.port);
-    let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
-    let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
+    let mcp = server::listen(bind, port, variable::PORT).await?;
+    let admin = server::listen(bind, admin_port, variable::ADMIN_PORT).await?;
     greet(&Addresses {
         mcp: format!("{}/mcp", reachable(bind, port)),
         admin: reachable(bind, admin_port),
         brain: brain_address,
-        brain_token: super::set(&variables, "BRAIN_TOKEN").is_some(),
+        brain_token: variables.get("BRAIN_TOKEN").is_some(),
         with_token: !data_plane.config.active().table.access.tokens.is_empty(),
         stand_in: stand_in.is_some(),
     });
@@ -103,26 +104,18 @@ fn reachable(bind: IpAddr, port: u16) -> String {
 
 /// Without LITELLM_BASE_URL, starts two stand-in models on a free port of this machine.
 async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> Result<Option<Server>, CliError> {
-    if super::set(variables, "LITELLM_BASE_URL").is_some() {
+    if variables.get("LITELLM_BASE_URL").is_some() {
         return Ok(None);
     }
     let failed = |e: std::io::Error| CliError::Message(format!("the stand-in models cannot listen on {LOOPBACK}: {e}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    variables.insert("LITELLM_BASE_URL".into(), format!("http://{address}"));
-    default(variables, "HYPERGUILD_LOCAL_MODEL", stand_in::LOCAL);
-    default(variables, "HYPERGUILD_CLAUDE_MODEL", stand_in::CLAUDE);
+    variables.set("LITELLM_BASE_URL", &format!("http://{address}"));
+    variables.set_default("HYPERGUILD_LOCAL_MODEL", stand_in::LOCAL);
+    variables.set_default("HYPERGUILD_CLAUDE_MODEL", stand_in::CLAUDE);
     Ok(Some(tokio::spawn(server::until(listener, stand_in::app(), end.clone()))))
 }
 
-fn default(variables: &mut Variables, name: &str, value: &str) {
-    let variable = variables.entry(name.into()).or_default();
-    if variable.is_empty() {
-        *variable = value.into();
-    }
-}
-
-/// Quotes a word for the shell if necessary.
 fn quoted(word: &str) -> String {
     let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
     if plain { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }

@@ -2,23 +2,23 @@
 
 use std::process::ExitCode;
 
-use crds::{redact, table::BrainTarget};
+use crds::{shown, table::BrainTarget, variables::Variables};
 use serde_json::json;
 use url::Url;
 
 use super::{CliError, OutcomeArgs, OutcomeName, Output};
 use crate::{
     brain_client::{BrainClient, BrainError},
-    settings::{Variables, environment::DEFAULT_BRAIN_URL},
+    settings::environment::DEFAULT_BRAIN_URL,
 };
 
 pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let OutcomeArgs { skill, outcome, decision, session, brain_url, output } = args;
-    let brain_url = brain_url.as_deref().or_else(|| super::set(variables, "BRAIN_URL")).unwrap_or(DEFAULT_BRAIN_URL);
-    let shown = redact::url(brain_url);
+    let brain_url = brain_url.as_deref().or_else(|| variables.get("BRAIN_URL")).unwrap_or(DEFAULT_BRAIN_URL);
+    let address = shown::url(brain_url);
     let url = Url::parse(brain_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let url = url.ok_or_else(|| CliError::Message(format!("--brain-url: {shown}: must be an http or https URL")))?;
-    let token = super::set(variables, "BRAIN_TOKEN").map(|token| token.trim().into());
+    let url = url.ok_or_else(|| CliError::Message(format!("--brain-url: {address}: must be an http or https URL")))?;
+    let token = variables.get("BRAIN_TOKEN").map(|token| token.trim().into());
     let brain = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), super::http_client()?).patient();
     let final_status = match outcome {
         OutcomeName::Pass => "pass",
@@ -30,9 +30,9 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
     }
     let answer = brain.session_log(entry).await.map_err(|error| {
         if let BrainError::Refused { reason } = error {
-            return CliError::Message(format!("the outcome was not reported: the brain at {shown} refused it: {reason}"));
+            return CliError::Message(format!("the outcome was not reported: the brain at {address} refused it: {reason}"));
         }
-        CliError::Message(format!("the outcome was not reported: the brain at {shown} {error}; check that it is running, and check --brain-url and BRAIN_TOKEN"))
+        CliError::Message(format!("the outcome was not reported: the brain at {address} {error}; check that it is running, and check --brain-url and BRAIN_TOKEN"))
     })?;
     let id = answer.pointer("/result/structuredContent/id");
     match output {

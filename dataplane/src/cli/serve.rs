@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use crds::RoutingTable;
+use crds::{RoutingTable, variables::Variables};
 
 use super::{CliError, ServeArgs};
 use crate::{
@@ -11,9 +11,9 @@ use crate::{
     decision_log::DecisionLog,
     metrics::Metrics,
     server,
-    settings::{self, Settings, Variables},
+    settings::{self, Settings},
     shutdown::Shutdown,
-    workspace::Workspace,
+    workspace::WorkspaceFiles,
 };
 
 pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
@@ -58,6 +58,6 @@ pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
         tokio::spawn(config::follow(Arc::clone(&config), shutdown.stopping.clone()));
     }
     let decision_log = DecisionLog::start(Arc::clone(&metrics));
-    let workspace = Workspace::new(settings.workspace_roots);
+    let workspace = WorkspaceFiles::new(settings.workspace_roots);
     Ok(DataPlane::new(config, metrics, decision_log, workspace, shutdown))
 }

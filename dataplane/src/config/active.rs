@@ -2,24 +2,22 @@
 
 use std::sync::Arc;
 
-use brain::bearer::TokenDigest;
-use crds::RoutingTable;
+use crds::{
+    RoutingTable,
+    policy::RouteMode,
+    table::{ModelTarget, Skill},
+};
+use endpoint::bearer::TokenDigest;
 use reqwest::Client;
-use serde::Serialize;
 
-use super::Candidate;
+use super::{Candidate, PolicyRefusal};
 use crate::{
-    brain_client::BrainClient,
-    evidence::EvidenceCache,
-    metrics::Metrics,
-    secrets::Secrets,
-    upstream::{Model, ModelError},
+    brain_client::BrainClient, evidence::EvidenceCache, metrics::Metrics, secrets::Secrets, upstream::ModelClient,
 };
 
 /// Where the running policy came from.
-#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Origin {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyOrigin {
     /// Environment variables; there is no policy file.
     Environment,
     /// The policy file.
@@ -28,14 +26,25 @@ pub enum Origin {
     LastGood,
 }
 
+impl PolicyOrigin {
+    /// As `/status` reports it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Environment => "environment",
+            Self::Policy => "policy",
+            Self::LastGood => "last_good",
+        }
+    }
+}
+
 /// A policy with everything that is needed to serve it.
 pub struct Active {
     pub table: Arc<RoutingTable>,
     /// Hash of the policy with the texts of its ConfigMaps; the values of secrets are not part of it.
     pub hash: String,
-    pub origin: Origin,
-    pub local: Model,
-    pub claude: Model,
+    pub origin: PolicyOrigin,
+    pub local: ModelClient,
+    pub claude: ModelClient,
     /// None: the policy has no brain. Kept across reloads that change neither its address nor its token.
     pub brain: Option<Arc<BrainClient>>,
     /// The brain's pass rates. Kept across reloads that change neither the brain nor `spec.evidence`.
@@ -49,24 +58,26 @@ pub struct Active {
 }
 
 impl Active {
-    /// Adds secrets and clients to a candidate; what the previous generation knows about the same brain is kept.
+    /// Adds secrets and clients to a candidate; connections and pass rates of the previous generation are kept where
+    /// nothing about them changed.
     ///
     /// # Errors
-    /// A CA bundle holds no usable certificate; the path is that of its model.
+    /// A CA bundle holds no usable certificate.
     pub fn new(
         candidate: Candidate,
-        origin: Origin,
+        origin: PolicyOrigin,
         secrets: Secrets,
         previous: Option<&Self>,
         shared: &Shared,
-    ) -> Result<Self, (&'static str, ModelError)> {
+    ) -> Result<Self, PolicyRefusal> {
         let Candidate { table, hash, unknown_fields } = candidate;
-        let model = |path, target: &crds::table::ModelTarget| {
+        let model = |name, target: &ModelTarget, before: Option<&ModelClient>| {
             let key = target.api_key.as_ref().and_then(|reference| secrets.get(reference));
-            Model::new(target.clone(), key).map_err(|e| (path, e))
+            let refused = |error| PolicyRefusal::of("policy", format!("spec.models.{name}: {error}"));
+            ModelClient::after(before, target.clone(), key).map_err(refused)
         };
-        let local = model("spec.models.local", &table.local)?;
-        let claude = model("spec.models.claude", &table.claude)?;
+        let local = model("local", &table.local, previous.map(|previous| &previous.local))?;
+        let claude = model("claude", &table.claude, previous.map(|previous| &previous.claude))?;
         let brain = brain_of(&table, &secrets, previous, shared);
         let evidence = evidence_of(&table, brain.as_ref(), previous, shared);
         let tokens =
@@ -75,6 +86,11 @@ impl Active {
             });
         let tokens = tokens.collect();
         Ok(Self { local, claude, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
+    }
+
+    /// Where the skill's pass rate is; none: there is no brain, or the skill is pinned and needs none.
+    pub fn evidence_of(&self, skill: &Skill) -> Option<&Arc<EvidenceCache>> {
+        self.evidence.as_ref().filter(|_| skill.route == RouteMode::Auto)
     }
 
     /// Whether the policy requires a token and none of its Secrets exists: then nobody can call.

@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashSet,
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -11,21 +10,15 @@ use crds::{
     Document, DocumentError, FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable,
     builtin::BuiltinPrompts,
     compile,
-    compile::is_reference,
-    document::{self, MAX_BYTES, Position},
+    document::{self, Position},
     hash::config_hash,
+    pod::RENDERED,
     policy::ConfigMapKeyRef,
     references,
 };
 use serde::Serialize;
 
 use crate::upstream;
-
-/// Annotation that the operator sets on the policies it renders: a field that this version does not know is then only a
-/// warning, so that a newer operator and an older pod work together during an upgrade.
-const RENDERED: &str = "routing.hyperguild.io/rendered";
-/// File beside the policy with the last config that every replica ran.
-const LAST_GOOD: &str = "last-good.yaml";
 
 /// What happens to fields that this version does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +54,15 @@ pub struct Candidate {
 
 /// Why a policy is refused: one problem or several, each with its place.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
+pub struct PolicyRefusal {
     /// Path of the file; `environment` without a file, `policy` if it was refused after it had been compiled.
     pub file: String,
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PolicyProblem>,
 }
 
 /// One thing wrong with a policy file.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub struct PolicyProblem {
     /// Line and column in the file, if known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
@@ -77,9 +70,9 @@ pub struct Problem {
     pub message: String,
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for PolicyRefusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let line = |problem: &Problem| match problem.position {
+        let line = |problem: &PolicyProblem| match problem.position {
             Some(position) => format!("{}:{position}: {}", self.file, problem.message),
             None => format!("{}: {}", self.file, problem.message),
         };
@@ -87,69 +80,57 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for PolicyRefusal {}
 
-impl PolicySource {
-    /// Reads and compiles the policy.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    pub fn read(&self, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
-        match self {
-            Self::Environment(spec) => from_environment(spec, prompts),
-            Self::File { path, config_maps } => {
-                read_file(path, config_maps.as_deref(), prompts, UnknownFields::WarnIfRendered)
-            }
-        }
-    }
-
-    /// Reads and compiles `last-good.yaml` beside the policy; none if there is no such file.
-    #[must_use]
-    pub fn read_last_good(&self, prompts: &BuiltinPrompts) -> Option<Result<Candidate, Refusal>> {
-        let Self::File { path, config_maps } = self else { return None };
-        let last_good = path.parent().unwrap_or(Path::new("")).join(LAST_GOOD);
-        last_good
-            .is_file()
-            .then(|| read_file(&last_good, config_maps.as_deref(), prompts, UnknownFields::WarnIfRendered))
+impl PolicyRefusal {
+    /// One problem without a position.
+    pub fn of(file: impl Into<String>, message: String) -> Self {
+        Self { file: file.into(), problems: vec![PolicyProblem { position: None, message }] }
     }
 }
 
-fn from_environment(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<Candidate, Refusal> {
-    let refused =
-        |message: String| Refusal { file: "environment".into(), problems: vec![Problem { position: None, message }] };
+/// Compiles the policy that the environment describes.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn from_environment(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<Candidate, PolicyRefusal> {
+    let refused = |message: String| PolicyRefusal::of("environment", message);
     let table = compile(spec, prompts).map_err(|errors| refused(errors.to_string()))?;
     let document =
         serde_json::to_value(RoutingPolicy::new("routing", spec.clone())).map_err(|e| refused(e.to_string()))?;
     Ok(Candidate { table: Arc::new(table), hash: config_hash(&document), unknown_fields: vec![] })
 }
 
-/// Reads and compiles one policy file.
+/// A text of a ConfigMap, or why there is none.
+pub type Text = Result<String, String>;
+
+/// Compiles the text of a policy file; `config_map` reads the ConfigMaps that it refers to, where there are any.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn read_file(
-    path: &Path,
-    config_maps: Option<&Path>,
+pub fn from_text(
+    file: &Path,
+    text: &str,
+    config_map: Option<&mut dyn FnMut(&ConfigMapKeyRef) -> Text>,
     prompts: &BuiltinPrompts,
     unknown: UnknownFields,
-) -> Result<Candidate, Refusal> {
-    let refused = |problems: Vec<Problem>| Refusal { file: path.display().to_string(), problems };
-    let text = read_bounded(path).map_err(|message| refused(vec![Problem { position: None, message }]))?;
-    let document = Document::parse(&text).map_err(|e| refused(parse_problems(&text, &e)))?;
-    from_document(document, config_maps, prompts, unknown)
-        .map_err(|errors| refused(errors.iter().map(|error| located(&text, error)).collect()))
+) -> Result<Candidate, PolicyRefusal> {
+    let refused = |problems| PolicyRefusal { file: file.display().to_string(), problems };
+    let document = Document::parse(text).map_err(|e| refused(parse_problems(text, &e)))?;
+    from_document(document, config_map, prompts, unknown)
+        .map_err(|errors| refused(errors.iter().map(|error| located(text, error)).collect()))
 }
 
-fn parse_problems(text: &str, error: &DocumentError) -> Vec<Problem> {
+fn parse_problems(text: &str, error: &DocumentError) -> Vec<PolicyProblem> {
     match error {
         DocumentError::Form(errors) => errors.iter().map(|error| located(text, error)).collect(),
-        other => vec![Problem { position: other.position(), message: other.to_string() }],
+        other => vec![PolicyProblem { position: other.position(), message: other.to_string() }],
     }
 }
 
 fn from_document(
     mut document: Document,
-    config_maps: Option<&Path>,
+    config_map: Option<&mut dyn FnMut(&ConfigMapKeyRef) -> Text>,
     prompts: &BuiltinPrompts,
     unknown: UnknownFields,
 ) -> Result<Candidate, Vec<FieldError>> {
@@ -159,7 +140,7 @@ fn from_document(
         UnknownFields::WarnIfRendered | UnknownFields::Refuse => document.unknown_field_errors(),
     };
     let spec = &mut document.policy.spec;
-    let hash = resolve(spec, config_maps, &document.hash).unwrap_or_else(|unresolved| {
+    let hash = resolve(spec, config_map, &document.hash).unwrap_or_else(|unresolved| {
         errors.extend(unresolved);
         document.hash.clone()
     });
@@ -185,10 +166,14 @@ fn from_document(
 }
 
 /// Fills in the texts of ConfigMaps and returns the config's hash; the texts are part of the config.
-fn resolve(spec: &mut RoutingPolicySpec, config_maps: Option<&Path>, hash: &str) -> Result<String, Vec<FieldError>> {
-    let Some(folder) = config_maps else { return Ok(hash.to_string()) };
+fn resolve(
+    spec: &mut RoutingPolicySpec,
+    config_map: Option<&mut dyn FnMut(&ConfigMapKeyRef) -> Text>,
+    hash: &str,
+) -> Result<String, Vec<FieldError>> {
+    let Some(config_map) = config_map else { return Ok(hash.to_string()) };
     let before = spec.clone();
-    references::resolve(spec, |reference| read_config_map(folder, reference))?;
+    references::resolve(spec, config_map)?;
     if *spec == before {
         return Ok(hash.to_string());
     }
@@ -211,26 +196,6 @@ fn bad_ca_bundles(spec: &RoutingPolicySpec, table: &RoutingTable) -> Vec<FieldEr
     errors
 }
 
-fn located(text: &str, error: &FieldError) -> Problem {
-    Problem { position: document::position(text, &error.path), message: error.to_string() }
-}
-
-fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String, String> {
-    let ConfigMapKeyRef { name, key } = reference;
-    if !is_reference(name) || !is_reference(key) {
-        return Err("is not a name and key of a ConfigMap".into());
-    }
-    let path = folder.join(name).join(key);
-    read_bounded(&path).map_err(|e| format!("{}: {e}", path.display()))
-}
-
-fn read_bounded(path: &Path) -> Result<String, String> {
-    let metadata = fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?;
-    if !metadata.is_file() {
-        return Err("is not a file".into());
-    }
-    if metadata.len() > MAX_BYTES as u64 {
-        return Err(format!("is larger than {MAX_BYTES} bytes"));
-    }
-    fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))
+fn located(text: &str, error: &FieldError) -> PolicyProblem {
+    PolicyProblem { position: document::position(text, &error.path), message: error.to_string() }
 }

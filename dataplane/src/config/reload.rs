@@ -7,48 +7,36 @@ use std::sync::{
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
-use crds::builtin::BuiltinPrompts;
-use serde::Serialize;
+use crds::{
+    builtin::BuiltinPrompts,
+    pod::{MissingSecret, RefusedConfig},
+};
 use tokio::sync::watch;
 
 use super::{
-    Candidate, PolicySource, Refusal,
-    active::{Active, Origin, Shared},
-    candidate::Problem,
+    Candidate, PolicyRefusal, PolicySource,
+    active::{Active, PolicyOrigin, Shared},
+    reader::PolicyReader,
 };
-use crate::{
-    clock,
-    metrics::Metrics,
-    secrets::{MissingSecret, SecretSource, Secrets},
-};
-
-/// A policy that was refused, and since when.
-#[derive(Serialize, Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    /// One line per problem.
-    pub reason: String,
-    /// Milliseconds since 1970 (UTC).
-    pub since_ms: u64,
-}
+use crate::{clock, metrics::Metrics, secrets::SecretSource};
 
 /// Neither the policy nor the last good one can run.
 #[derive(Debug, thiserror::Error)]
 #[error("{policy}{}", last_good.as_ref().map(|r| format!("\nthe last good one fails, too:\n{r}")).unwrap_or_default())]
 pub struct StartError {
     /// Why the policy cannot run.
-    pub policy: Refusal,
+    pub policy: PolicyRefusal,
     /// Why the last good one cannot run either; none: there is no such file.
-    pub last_good: Option<Refusal>,
+    pub last_good: Option<PolicyRefusal>,
 }
 
 /// The running config and its source.
 pub struct Config {
-    source: PolicySource,
+    reader: PolicyReader,
     secrets: SecretSource,
-    prompts: BuiltinPrompts,
     shared: Shared,
     active: ArcSwap<Active>,
-    refused: ArcSwapOption<Refused>,
+    refused: ArcSwapOption<RefusedConfig>,
     /// Secrets that the latest policy waits for.
     awaited: ArcSwap<Vec<MissingSecret>>,
     /// Whether any config has had all its secrets.
@@ -68,17 +56,18 @@ impl Config {
         prompts: BuiltinPrompts,
         shared: Shared,
     ) -> Result<Self, StartError> {
-        let policy = source.read(&prompts).and_then(|candidate| {
+        let reader = PolicyReader::new(source, prompts);
+        let policy = reader.read().and_then(|candidate| {
             let read = secrets.read(candidate.table.secrets());
-            activate(candidate, origin_of(&source), read, None, &shared)
+            Active::new(candidate, origin_of(reader.source()), read, None, &shared)
         });
         let (active, refused) = match policy {
             Ok(active) => (active, None),
-            Err(refusal) => match source.read_last_good(&prompts) {
+            Err(refusal) => match reader.read_last_good() {
                 Some(last_good) => {
                     let started = last_good.and_then(|candidate| {
                         let read = secrets.read(candidate.table.secrets());
-                        activate(candidate, Origin::LastGood, read, None, &shared)
+                        Active::new(candidate, PolicyOrigin::LastGood, read, None, &shared)
                     });
                     let active = started
                         .map_err(|last_good| StartError { policy: refusal.clone(), last_good: Some(last_good) })?;
@@ -90,9 +79,8 @@ impl Config {
         };
         report(&active);
         Ok(Self {
-            source,
+            reader,
             secrets,
-            prompts,
             shared,
             was_whole: AtomicBool::new(active.secrets.missing().is_empty()),
             active: ArcSwap::from_pointee(active),
@@ -111,7 +99,7 @@ impl Config {
 
     /// The latest policy, if it was refused.
     #[must_use]
-    pub fn refused(&self) -> Option<Arc<Refused>> {
+    pub fn refused(&self) -> Option<Arc<RefusedConfig>> {
         self.refused.load_full()
     }
 
@@ -147,15 +135,15 @@ impl Config {
     /// Where the policy and its secrets are read from, for the watcher.
     #[must_use]
     pub fn source(&self) -> (&PolicySource, &SecretSource) {
-        (&self.source, &self.secrets)
+        (self.reader.source(), &self.secrets)
     }
 
     /// Reads the policy and its secrets again, and puts changes in force.
     pub fn reload(&self) {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.active();
-        match self.source.read(&self.prompts) {
-            Ok(candidate) if candidate.hash == running.hash && running.origin != Origin::LastGood => {
+        match self.reader.read() {
+            Ok(candidate) if candidate.hash == running.hash && running.origin != PolicyOrigin::LastGood => {
                 self.forget_refusal();
                 self.wait_for(vec![]);
                 self.renew_secrets(&running);
@@ -178,7 +166,7 @@ impl Config {
             self.renew_secrets(running);
             return;
         }
-        match activate(candidate, origin_of(&self.source), secrets, Some(running), &self.shared) {
+        match Active::new(candidate, origin_of(self.reader.source()), secrets, Some(running), &self.shared) {
             Ok(active) => {
                 self.forget_refusal();
                 self.swap(active, running);
@@ -201,7 +189,7 @@ impl Config {
             hash: running.hash.clone(),
             unknown_fields: running.unknown_fields.clone(),
         };
-        match activate(candidate, running.origin, secrets, Some(running), &self.shared) {
+        match Active::new(candidate, running.origin, secrets, Some(running), &self.shared) {
             Ok(active) => {
                 self.swap(active, running);
                 self.shared.metrics.reload("secrets_applied");
@@ -230,7 +218,7 @@ impl Config {
         self.awaited.store(Arc::new(secrets));
     }
 
-    fn refuse(&self, refusal: &Refusal) {
+    fn refuse(&self, refusal: &PolicyRefusal) {
         let reason = refusal.to_string();
         if self.refused.load().as_ref().is_some_and(|known| known.reason == reason) {
             return;
@@ -248,28 +236,15 @@ impl Config {
 }
 
 /// The origin of a policy that is read from this source.
-fn origin_of(source: &PolicySource) -> Origin {
+fn origin_of(source: &PolicySource) -> PolicyOrigin {
     match source {
-        PolicySource::Environment(_) => Origin::Environment,
-        PolicySource::File { .. } => Origin::Policy,
+        PolicySource::Environment(_) => PolicyOrigin::Environment,
+        PolicySource::File { .. } => PolicyOrigin::Policy,
     }
 }
 
-fn activate(
-    candidate: Candidate,
-    origin: Origin,
-    secrets: Secrets,
-    previous: Option<&Active>,
-    shared: &Shared,
-) -> Result<Active, Refusal> {
-    Active::new(candidate, origin, secrets, previous, shared).map_err(|(path, error)| Refusal {
-        file: "policy".into(),
-        problems: vec![Problem { position: None, message: format!("{path}: {error}") }],
-    })
-}
-
-fn refused_now(refusal: &Refusal) -> Refused {
-    Refused { reason: refusal.to_string(), since_ms: clock::now_ms() }
+fn refused_now(refusal: &PolicyRefusal) -> RefusedConfig {
+    RefusedConfig { reason: refusal.to_string(), since_ms: clock::now_ms() }
 }
 
 fn report(active: &Active) {

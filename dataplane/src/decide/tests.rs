@@ -75,20 +75,25 @@ hash_vectors! {
     contract_2_hash_of_decomposed_unicode: "Pr\u{fc}fe", "nai\u{308}ve" => "c0ee131f101bd367", 1;
 }
 
+fn for_skill(route: RouteMode, measured: Measured, min_samples: u64) -> (Decision, Reason, Option<f64>) {
+    let decided = decide_for_skill(route, measured, min_samples, DEFAULTS, 0);
+    (decided.decision, decided.reason, decided.effective_rate)
+}
+
 #[test]
 fn a_pinned_route_ignores_the_rate() {
     let terrible = Measured { pass_rate: Some(0.0), samples: Some(1000) };
     let perfect = Measured { pass_rate: Some(1.0), samples: Some(1000) };
-    assert_eq!(decide_for_skill(RouteMode::Local, terrible, 1, DEFAULTS, 0), (Decision::Local, Reason::Pinned));
-    assert_eq!(decide_for_skill(RouteMode::Claude, perfect, 1, DEFAULTS, 0), (Decision::Claude, Reason::Pinned));
+    assert_eq!(for_skill(RouteMode::Local, terrible, 1), (Decision::Local, Reason::Pinned, Some(0.0)));
+    assert_eq!(for_skill(RouteMode::Claude, perfect, 1), (Decision::Claude, Reason::Pinned, Some(1.0)));
 }
 
 #[test]
 fn too_few_samples_count_as_no_pass_rate() {
-    let with = |samples| decide_for_skill(RouteMode::Auto, Measured { pass_rate: Some(0.1), samples }, 20, DEFAULTS, 0);
-    assert_eq!(with(Some(19)), (Decision::Local, Reason::TooFewSamples));
-    assert_eq!(with(Some(20)), (Decision::Claude, Reason::BelowCeil));
-    assert_eq!(with(None), (Decision::Claude, Reason::BelowCeil), "a brain that does not report samples");
+    let with = |samples| for_skill(RouteMode::Auto, Measured { pass_rate: Some(0.1), samples }, 20);
+    assert_eq!(with(Some(19)), (Decision::Local, Reason::TooFewSamples, None));
+    assert_eq!(with(Some(20)), (Decision::Claude, Reason::BelowCeil, Some(0.1)));
+    assert_eq!(with(None), (Decision::Claude, Reason::BelowCeil, Some(0.1)), "a brain that does not report samples");
 }
 
 fn thresholds() -> impl Strategy<Value = ThresholdValues> {

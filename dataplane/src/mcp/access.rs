@@ -8,11 +8,8 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-use brain::{
-    bearer,
-    transport::{INVALID_REQUEST, UNAVAILABLE, origin, rpc_error, unauthorized},
-};
-use crds::field_error::printable;
+use crds::shown::printable;
+use endpoint::{INVALID_REQUEST, UNAVAILABLE, bearer, origin, rpc_error, unauthorized};
 
 use crate::{config::Active, data_plane::DataPlane};
 
@@ -40,14 +37,14 @@ pub async fn admit(State(data_plane): State<Arc<DataPlane>>, mut request: Reques
 }
 
 #[derive(Debug, PartialEq)]
-enum Refusal {
+enum AccessRefusal {
     Host(String),
     Origin(String),
     Unauthorized,
     Closed,
 }
 
-impl Refusal {
+impl AccessRefusal {
     fn kind(&self) -> &'static str {
         match self {
             Self::Host(_) => "host",
@@ -81,24 +78,24 @@ impl Refusal {
 }
 
 /// The name of the caller's token; none when the endpoint is open.
-fn caller(active: &Active, headers: &HeaderMap, authority: Option<&str>) -> Result<Option<String>, Refusal> {
+fn caller(active: &Active, headers: &HeaderMap, authority: Option<&str>) -> Result<Option<String>, AccessRefusal> {
     let access = &active.table.access;
     check_host(headers, authority, &access.hosts)?;
-    origin::check(headers, &access.origins).map_err(Refusal::Origin)?;
+    origin::check(headers, &access.origins).map_err(AccessRefusal::Origin)?;
     if access.tokens.is_empty() {
         return Ok(None);
     }
     if active.is_closed() {
-        return Err(Refusal::Closed);
+        return Err(AccessRefusal::Closed);
     }
-    let presented = bearer::presented(headers).ok_or(Refusal::Unauthorized)?;
+    let presented = bearer::presented(headers).ok_or(AccessRefusal::Unauthorized)?;
     // Every token is compared, so that the time taken does not reveal which one was close.
     let matching = active.tokens.iter().filter(|(_, token)| token.matches(presented));
     let caller = matching.fold(None, |found, (name, _)| found.or(Some(name.clone())));
-    caller.map(Some).ok_or(Refusal::Unauthorized)
+    caller.map(Some).ok_or(AccessRefusal::Unauthorized)
 }
 
-fn check_host(headers: &HeaderMap, authority: Option<&str>, allowed: &[String]) -> Result<(), Refusal> {
+fn check_host(headers: &HeaderMap, authority: Option<&str>, allowed: &[String]) -> Result<(), AccessRefusal> {
     if allowed.is_empty() {
         return Ok(());
     }
@@ -111,7 +108,7 @@ fn check_host(headers: &HeaderMap, authority: Option<&str>, allowed: &[String]) 
     if allowed.iter().any(|allowed| *allowed == host || *allowed == name) {
         return Ok(());
     }
-    Err(Refusal::Host(printable(&host, HOST_SHOWN)))
+    Err(AccessRefusal::Host(printable(&host, HOST_SHOWN)))
 }
 
 #[cfg(test)]

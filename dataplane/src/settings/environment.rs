@@ -3,23 +3,17 @@
 use crds::{
     RoutingPolicySpec,
     compile::{is_model_name, parse_base_url},
-    decimal::Decimal,
-    field_error::printable,
+    decimal::{Decimal, is_share},
     period::Period,
     policy::{
         Access, AccessToken, Brain, DataPlane, Evidence, Model, Models, SecretKeyRef, Service, Thresholds, Upstream,
     },
-    redact,
+    table::ThresholdValues,
+    variables::{Reader, Variables},
 };
 
-use super::Variables;
-
-/// Longest value that an error repeats, in characters.
-const SHOWN: usize = 100;
 /// Longest cache time, in seconds.
 const TTL_MAX: u32 = 86_400;
-/// What a port must be.
-pub(super) const PORT_RULE: &str = "must be a port from 1 to 65535";
 const DECIMAL_RULE: &str = "must be a finite number from 0 to 1, for example 0.90";
 /// Name that stands for the environment in references to secrets.
 const ENVIRONMENT: &str = "environment";
@@ -54,46 +48,8 @@ const POLICY_VARIABLES: [&str; 10] = [
     "HYPERGUILD_PASS_RATE_TTL_SECONDS",
 ];
 
-/// Reads variables and collects what is wrong with them.
-pub(super) struct Reader<'a> {
-    variables: &'a Variables,
-    pub(super) errors: Vec<String>,
-}
-
-impl<'a> Reader<'a> {
-    pub(super) fn new(variables: &'a Variables) -> Self {
-        Self { variables, errors: vec![] }
-    }
-
-    /// A variable's text; an empty one counts as unset.
-    pub(super) fn text(&self, name: &str) -> Option<&'a str> {
-        self.variables.get(name).map(String::as_str).filter(|text| !text.is_empty())
-    }
-
-    pub(super) fn optional<T>(&mut self, name: &str, rule: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
-        let text = self.text(name)?;
-        let value = parse(text);
-        if value.is_none() {
-            self.error(name, text, rule);
-        }
-        value
-    }
-
-    pub(super) fn parsed<T>(&mut self, name: &str, default: T, rule: &str, parse: impl Fn(&str) -> Option<T>) -> T {
-        self.optional(name, rule, parse).unwrap_or(default)
-    }
-
-    fn error(&mut self, name: &str, text: &str, rule: &str) {
-        self.errors.push(format!("{name}: {}: {rule}", printable(&redact::url(text), SHOWN)));
-    }
-}
-
-pub(super) fn port(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|port| *port > 0)
-}
-
 fn decimal(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|value| (0.0..=1.0).contains(value))
+    text.parse().ok().filter(|value| is_share(*value))
 }
 
 fn base_url(text: &str) -> Option<String> {
@@ -106,8 +62,7 @@ fn model_name(text: &str) -> Option<String> {
 
 /// The variables that describe a policy and are set; with a policy file they are ignored.
 pub(super) fn set_policy_variables(variables: &Variables) -> Vec<String> {
-    let set = |name: &&&str| variables.get(**name).is_some_and(|text| !text.is_empty());
-    POLICY_VARIABLES.iter().filter(set).map(|name| (*name).to_string()).collect()
+    POLICY_VARIABLES.iter().filter(|name| variables.get(name).is_some()).map(|name| (*name).to_string()).collect()
 }
 
 /// The policy that the environment describes. Bad variables are collected in the reader and get their default here.
@@ -148,11 +103,11 @@ fn thresholds(reader: &mut Reader<'_>) -> Thresholds {
     let floor = reader.parsed("HYPERGUILD_ROUTE_LOCAL_FLOOR", defaults::FLOOR, DECIMAL_RULE, decimal);
     let ceil = reader.parsed("HYPERGUILD_ROUTE_LOCAL_CEIL", defaults::CEIL, DECIMAL_RULE, decimal);
     let both_are_numbers = reader.errors.len() == errors_before;
-    if both_are_numbers && ceil > floor {
+    if both_are_numbers && ThresholdValues::new(floor, ceil).is_none() {
         let rule = format!("must not be above HYPERGUILD_ROUTE_LOCAL_FLOOR ({floor})");
         reader.error("HYPERGUILD_ROUTE_LOCAL_CEIL", &ceil.to_string(), &rule);
     }
-    Thresholds { floor: Decimal::from_environment(floor), ceil: Decimal::from_environment(ceil) }
+    Thresholds { floor: Decimal::from_number(floor), ceil: Decimal::from_number(ceil) }
 }
 
 fn evidence(reader: &mut Reader<'_>) -> Evidence {

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use crds::builtin::{BuiltinPrompts, PROMPT_FILES};
-
-use super::Variables;
+use crds::{
+    builtin::{BuiltinPrompts, PROMPT_FILES},
+    variables::Variables,
+};
 
 /// Folder of the prompt files in the image.
 const DEFAULT_FOLDER: &str = "/app/config/supervisor";
@@ -13,8 +14,7 @@ const VARIABLE: &str = "SUPERVISOR_CONFIG_DIR";
 /// Reads the five prompts: from the folder that the variable names, otherwise from the image's folder if it exists,
 /// otherwise the texts compiled in.
 pub(super) fn read(variables: &Variables) -> Result<BuiltinPrompts, Vec<String>> {
-    let named = variables.get(VARIABLE).filter(|folder| !folder.is_empty());
-    choose(named.map(Path::new), Path::new(DEFAULT_FOLDER))
+    choose(variables.get(VARIABLE).map(Path::new), Path::new(DEFAULT_FOLDER))
 }
 
 fn choose(named: Option<&Path>, default: &Path) -> Result<BuiltinPrompts, Vec<String>> {

@@ -2,7 +2,7 @@ use super::*;
 use crate::config::PolicySource;
 
 fn variables(given: &[(&str, &str)]) -> Variables {
-    given.iter().map(|(name, value)| ((*name).to_string(), (*value).to_string())).collect()
+    given.iter().copied().collect()
 }
 
 fn read_environment(given: &[(&str, &str)]) -> Result<Settings, Vec<String>> {

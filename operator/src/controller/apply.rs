@@ -1,6 +1,6 @@
-//! Step 4, writes: server-side apply of what is built, and deletion of what is no longer built.
+//! Step 4, writes: server-side apply of the children that are built, and deletion of those that no longer are.
 //!
-//! What to do with a child is decided first, purely (`decide`); only then is it sent (`send`).
+//! `decide` chooses, without I/O, what to do with a child; only then does `send` send it.
 
 mod decide;
 pub mod refusal;
@@ -24,26 +24,26 @@ use super::{
     validate::Valid,
 };
 
-/// Failed reconciliations in a row before the status reports it.
+/// Failed reconciliations in a row before the status reports a failed request.
 const FAILURES_UNREPORTED: u32 = 2;
 
 /// The children after this step.
 #[derive(Default)]
 pub struct Applied {
-    /// Those of the policy that exist.
+    /// The policy's children that exist.
     pub objects: BTreeMap<ChildKey, DynamicObject>,
     /// Why some are not as built.
     pub problems: Vec<Problem>,
-    /// When the first of the refused ones may be sent again.
+    /// When the first refused child may be sent again.
     pub retry_at: Option<Instant>,
-    /// What failed again and again and may yet pass: the reconciliation is to be retried.
+    /// A request that failed repeatedly and may still succeed: the reconciliation must be retried.
     pub failed: Option<Error>,
-    /// Everything is about to be deleted anyway.
+    /// The namespace is terminating: everything in it is about to be deleted.
     pub namespace_is_ending: bool,
 }
 
 impl Applied {
-    /// Nothing was to be applied: what runs keeps running.
+    /// The result if nothing may be applied: what runs keeps running.
     #[must_use]
     pub fn nothing(policy: &RoutingPolicy, existing: BTreeMap<ChildKey, DynamicObject>) -> Self {
         let ours = existing.into_iter().filter(|(_, object)| is_ours(policy, object));
@@ -67,26 +67,26 @@ impl Applied {
         self.objects.contains_key(&ChildKey::new(ChildKind::Deployment, policy.name_any()))
     }
 
-    /// A child that stays as it was, for a reason.
+    /// Notes a child that stays as it was, and why.
     fn hold(&mut self, existing: Option<&DynamicObject>, problem: Problem) {
         self.objects.extend(existing.map(|object| (problem.key.clone(), object.clone())));
         self.problems.push(problem);
     }
 
-    /// A child that was refused, now or earlier.
+    /// Notes a child that was refused, now or earlier.
     fn hold_refused(&mut self, existing: Option<&DynamicObject>, refused: &Refused) {
         self.hold(existing, refused.problem.clone());
         self.retry_at = self.retry_at.into_iter().chain([refused.again_at]).min();
     }
 }
 
-/// Makes the children what is built. When one of them belongs to something else, none is touched.
+/// Applies the children, and deletes those no longer built. If one of them is not the policy's own, none is changed.
 ///
-/// `failures` is how many reconciliations of this policy failed in a row: at first a failed request ends the
-/// step, later it must neither hide the rest nor stay unreported.
+/// `failures` is how many reconciliations of this policy failed in a row: at first, a failed request ends the step;
+/// later, the other children are still applied, and the status reports the failure.
 ///
 /// # Errors
-/// A request failed that may work the next time.
+/// A request failed that may succeed the next time.
 pub async fn apply(
     namespace: &Namespace,
     policy: &RoutingPolicy,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// The wait after something happened this many times in a row: `first`, twice that, four times, … at most `max`.
+/// The wait after the attempt with this number, from 1: `first`, twice that, four times that, … at most `max`.
 #[must_use]
 pub fn doubled(first: Duration, times: u32, max: Duration) -> Duration {
     first.saturating_mul(1 << times.saturating_sub(1).min(16)).min(max)

@@ -1,4 +1,4 @@
-//! Step 3, pure: the objects that a valid policy becomes. Only fields that the operator means to own are set.
+//! Step 3, pure: the objects that a valid policy becomes. Only fields that the operator should own are set.
 
 pub mod config_map;
 pub mod deployment;
@@ -29,7 +29,7 @@ use super::{
     validate::Valid,
 };
 
-/// What the operator was installed with.
+/// What the children depend on besides the policy.
 #[derive(Clone, Debug)]
 pub struct Installation {
     /// Image of data planes whose policy does not name one.
@@ -38,7 +38,7 @@ pub struct Installation {
     pub namespace: String,
 }
 
-/// The children of a policy.
+/// The children of a policy, with the fields that the operator sets and no others.
 #[derive(Debug)]
 pub struct Children {
     service_account: ServiceAccount,
@@ -50,7 +50,7 @@ pub struct Children {
     network_policy: NetworkPolicy,
 }
 
-/// Builds the children.
+/// Builds the children. `last_good` is the result of [`last_good`].
 #[must_use]
 pub fn build(
     policy: &RoutingPolicy,
@@ -71,14 +71,14 @@ pub fn build(
     }
 }
 
-/// What a config compiles to; none: it is from another version.
+/// What a config compiles to; none if it is from another version.
 fn compiled(config: &str) -> Option<RoutingTable> {
     let spec = Document::parse(config).ok()?.policy.spec;
     compile(&spec, &BuiltinPrompts::default()).ok()
 }
 
 /// The config that pods fall back to when they must refuse the newest: the last one that all of them ran. That is the
-/// one in the ConfigMap if the status says so, otherwise the one that was kept before.
+/// current one in the ConfigMap if the status reports that all pods run it, otherwise the one that was kept before.
 #[must_use]
 pub fn last_good(existing: &BTreeMap<ChildKey, DynamicObject>, status: Option<&RoutingPolicyStatus>) -> Option<String> {
     let config_map = existing.iter().find(|(key, _)| key.kind == ChildKind::ConfigMap)?.1;
@@ -94,7 +94,7 @@ pub fn last_good(existing: &BTreeMap<ChildKey, DynamicObject>, status: Option<&R
 }
 
 impl Children {
-    /// As they are applied, in order. Destructured without `..`: a child that is added and not applied does not compile.
+    /// The children in the order of applying. Destructured without `..`: leaving out a new one does not compile.
     #[must_use]
     pub fn into_list(self) -> Vec<Child> {
         let Self { service_account, config_map, deployment, service, exposed, disruption_budget, network_policy } =

@@ -1,4 +1,4 @@
-//! The objects that a policy becomes, and where they are.
+//! The children: objects that the operator creates for a policy, and access to the namespace that they are in.
 
 use crds::RoutingPolicy;
 use k8s_openapi::api::{
@@ -18,20 +18,20 @@ use serde_json::Value;
 pub enum ChildKind {
     /// The pods' identity; it has no rights.
     ServiceAccount,
-    /// The config.
+    /// The config, and the last one that all pods ran.
     ConfigMap,
-    /// The pods.
+    /// Runs the pods.
     Deployment,
-    /// How they are reached.
+    /// Where callers reach the pods.
     Service,
-    /// How many may be away at once.
+    /// How many pods may be unavailable at once while nodes are drained.
     PodDisruptionBudget,
-    /// Which connections they may have.
+    /// Which connections the pods may have.
     NetworkPolicy,
 }
 
 impl ChildKind {
-    /// Group, version and plural, as the API server knows it.
+    /// Group, version and plural, for requests to the API server.
     #[must_use]
     pub fn api_resource(self) -> ApiResource {
         match self {
@@ -45,17 +45,17 @@ impl ChildKind {
     }
 }
 
-/// Which child.
+/// Identifies a child of a policy, as in `Service edge-nodeport`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ChildKey {
-    /// One of the kinds that a policy becomes.
+    /// Kind of the object.
     pub kind: ChildKind,
-    /// In the policy's namespace.
+    /// Name of the object, in the policy's namespace.
     pub name: String,
 }
 
 impl ChildKey {
-    /// A child of this kind and name.
+    /// The key of the child with this kind and name.
     pub fn new(kind: ChildKind, name: impl Into<String>) -> Self {
         Self { kind, name: name.into() }
     }
@@ -67,7 +67,7 @@ impl std::fmt::Display for ChildKey {
     }
 }
 
-/// A child as it is built.
+/// A child as built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Child {
     /// Kind and name.
@@ -76,19 +76,19 @@ pub struct Child {
     pub body: Value,
 }
 
-/// Name of the Service that opens a port on every node.
+/// Name of the Service that opens a port on every node: `<policy>-nodeport`.
 #[must_use]
 pub fn node_port_service(policy: &str) -> String {
     format!("{policy}-nodeport")
 }
 
-/// Name of the Service that asks for a load balancer.
+/// Name of the Service that requests a load balancer: `<policy>-lb`.
 #[must_use]
 pub fn load_balancer_service(policy: &str) -> String {
     format!("{policy}-lb")
 }
 
-/// Every child that a policy of this name can have.
+/// Every child that a policy with this name can have.
 #[must_use]
 pub fn every_child(policy: &str) -> Vec<ChildKey> {
     vec![
@@ -103,40 +103,40 @@ pub fn every_child(policy: &str) -> Vec<ChildKey> {
     ]
 }
 
-/// A policy's namespace in the cluster.
+/// Access to the objects in a policy's namespace.
 #[derive(Clone)]
 pub struct Namespace {
     client: Client,
-    /// As in `metadata.namespace` of the policy.
+    /// The policy's `metadata.namespace`.
     pub name: String,
 }
 
 impl Namespace {
-    /// The namespace of a policy.
+    /// The namespace of the policy with this metadata.
     #[must_use]
     pub fn of(policy: &ObjectMeta, client: &Client) -> Self {
         Self { client: client.clone(), name: policy.namespace.clone().unwrap_or_default() }
     }
 
-    /// Its objects of a kind.
+    /// Objects of a child's kind, untyped.
     #[must_use]
     pub fn children(&self, kind: ChildKind) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.name, &kind.api_resource())
     }
 
-    /// Its ConfigMaps.
+    /// ConfigMaps, for the texts that a policy refers to.
     #[must_use]
     pub fn config_maps(&self) -> Api<ConfigMap> {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// Its pods.
+    /// Pods, to list and to annotate.
     #[must_use]
     pub fn pods(&self) -> Api<Pod> {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// Its policies, untyped: an object of another version of the definition might not be readable as a policy.
+    /// Policies, untyped: one that fits another version of the CRD may not be readable as a policy.
     #[must_use]
     pub fn policies(&self) -> Api<DynamicObject> {
         let resource = ApiResource::erase::<RoutingPolicy>(&());

@@ -1,4 +1,4 @@
-//! Step 1, reads: the texts that a policy refers to, the children that are there, the pods.
+//! Step 1, reads: the texts that a policy refers to, its children as they exist, and its pods.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,13 +21,13 @@ const REQUESTS_AT_ONCE: usize = 8;
 /// Most pods of one policy that are read: twice the replicas allowed, for a rolling update.
 const PODS_MAX: u32 = 200;
 
-/// Evicted pods pile up.
+/// Excludes ended pods: evicted ones accumulate.
 const NOT_ENDED: &str = "status.phase!=Failed,status.phase!=Succeeded";
 
-/// A text, or why there is none.
+/// The text of each reference, or why there is none.
 pub type Texts = BTreeMap<ConfigMapKeyRef, Result<String, String>>;
 
-/// What was found.
+/// What the cluster holds for a policy.
 pub struct Dereferenced {
     /// The texts that the policy refers to.
     pub texts: Texts,
@@ -37,10 +37,10 @@ pub struct Dereferenced {
     pub pods: Vec<Pod>,
 }
 
-/// Reads all of it, at the same time.
+/// Reads texts, children and pods concurrently.
 ///
 /// # Errors
-/// The API server did not answer, or refused.
+/// The API server did not answer, or refused a request.
 pub async fn dereference(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Dereferenced, Error> {
     let reads =
         async { futures::try_join!(texts(policy, namespace), children(policy, namespace), pods(policy, namespace)) };

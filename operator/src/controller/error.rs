@@ -1,16 +1,16 @@
-//! Why a reconciliation failed. It is retried; what only a person can fix is in the status instead.
+//! Why a reconciliation failed. It is retried; what only a person can fix is reported in the status instead.
 
 use std::time::Duration;
 
-use crds::field_error::printable;
+use crds::shown::printable;
 use strum::IntoStaticStr;
 
-/// Longest message of the API server that is repeated, in characters.
+/// Longest message of the API server that is kept, in characters.
 pub(crate) const MESSAGE_MAX: usize = 1_000;
-/// Longest reconciliation of one policy: a request that hangs must not hold a place forever.
+/// Longest reconciliation of one policy: a request that hangs must not occupy a worker forever.
 pub(crate) const RECONCILE_MAX: Duration = Duration::from_secs(60);
 
-/// A reconciliation that failed, by the step that did.
+/// A failed reconciliation, by the step that failed.
 #[derive(Debug, thiserror::Error, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Error {
@@ -23,16 +23,16 @@ pub enum Error {
     /// The status could not be written.
     #[error("{0}")]
     Report(RequestError),
-    /// It took too long.
-    #[error("not done within {} s", RECONCILE_MAX.as_secs())]
+    /// It took longer than `RECONCILE_MAX`.
+    #[error("not finished within {} s", RECONCILE_MAX.as_secs())]
     TimedOut,
-    /// A bug: this reconciliation panicked, other policies continue.
+    /// A bug: this reconciliation panicked; other policies are not affected.
     #[error("panicked; please report this")]
     Panicked,
 }
 
 impl Error {
-    /// One of a few words, for metrics: the step, or how it was cut off.
+    /// The label `error` of the metric: `dereference`, `apply`, `report`, `timed_out` or `panicked`.
     #[must_use]
     pub fn category(&self) -> &'static str {
         self.into()
@@ -48,14 +48,14 @@ pub struct RequestError {
 }
 
 impl RequestError {
-    /// For `map_err`: `what` says what was requested, for example `reading ConfigMap prompts`.
+    /// For `map_err`: `what` is the request, for example `reading ConfigMap prompts`.
     pub(crate) fn new(what: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let what = what.into();
         |error| Self { what, error: Box::new(error) }
     }
 }
 
-/// The API server's own sentence, without the whole answer around it.
+/// The message and status code of the API server's answer, without the rest of it.
 fn described(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) => format!("{} ({})", printable(&status.message, MESSAGE_MAX), status.code),

@@ -6,7 +6,7 @@ use kube::runtime::events::{Event, EventType};
 
 /// Longest note, in bytes (Kubernetes' limit is 1,024).
 const NOTE_MAX: usize = 1_000;
-/// What the operator was doing when it found out.
+/// The `action` of every event: what the operator was doing.
 const ACTION: &str = "Reconcile";
 
 /// What changed between two statuses, as events.

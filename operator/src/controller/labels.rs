@@ -1,5 +1,5 @@
-//! Names that tie objects to their policy, and the operator to what it writes. The selector never changes: Kubernetes does
-//! not allow it.
+//! Labels and annotations that connect objects with their policy, and the operator with what it writes. The selector
+//! never changes: Kubernetes does not allow it.
 
 use std::collections::BTreeMap;
 
@@ -9,52 +9,52 @@ use kube::{Resource, ResourceExt, api::ObjectMeta};
 
 use crate::settings;
 
-/// Label: which application.
+/// Label: the application, `routing` on the objects of a policy.
 pub const APPLICATION: &str = "app.kubernetes.io/name";
-/// Label: of which policy.
+/// Label: the policy's name.
 pub const INSTANCE: &str = "app.kubernetes.io/instance";
-/// Label: what created it.
+/// Label: the program that manages the object.
 pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
-/// Label of pods as in the plain manifests.
+/// Label of pods: the policy's name, under the key that the plain manifests use.
 const APP: &str = "app";
-/// What the data plane is called.
+/// Value of [`APPLICATION`] on the objects of a policy.
 const DATA_PLANE: &str = "routing";
-/// The operator, as the label of what it manages and of its own pods has it.
+/// Value of [`MANAGED_BY`] on what the operator manages, and of [`APPLICATION`] on its own pods.
 pub const OPERATOR: &str = settings::NAME;
-/// Who set a field: server-side apply keeps the operator's apart from everyone else's.
+/// Field manager: server-side apply keeps the operator's fields apart from those of others.
 pub const FIELD_MANAGER: &str = settings::NAME;
-/// Annotation: which policy created it, so that an object whose owner reference was removed is still recognized.
+/// Annotation: UID of the object's policy, so that an object whose owner reference was removed is still recognized.
 pub const POLICY_UID: &str = "routing.hyperguild.io/policy-uid";
 
 fn labels(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
 }
 
-/// The labels that pods are selected by.
+/// The labels by which Deployment, Services and others select the pods of a policy.
 #[must_use]
 pub fn selector(policy: &str) -> BTreeMap<String, String> {
     labels(&[(APPLICATION, DATA_PLANE), (INSTANCE, policy)])
 }
 
-/// The selector in the form of a Deployment's.
+/// The selector in the form that a Deployment needs.
 #[must_use]
 pub fn label_selector(policy: &str) -> LabelSelector {
     LabelSelector { match_labels: Some(selector(policy)), ..LabelSelector::default() }
 }
 
-/// The selector in one line.
+/// The selector as text, `name=value,name=value`: for lists of pods, and for the status.
 #[must_use]
 pub fn selector_text(policy: &str) -> String {
     format!("{APPLICATION}={DATA_PLANE},{INSTANCE}={policy}")
 }
 
-/// What the operator watches.
+/// Label selector of the objects that the operator watches, as text.
 #[must_use]
 pub fn managed() -> String {
     format!("{MANAGED_BY}={OPERATOR}")
 }
 
-/// Labels of a pod: the policy's own first, then those that must hold.
+/// Labels of a pod: the policy's `podLabels`, overridden by those that the operator needs.
 #[must_use]
 pub fn of_pod(policy: &RoutingPolicy) -> BTreeMap<String, String> {
     let name = policy.name_any();
@@ -64,7 +64,7 @@ pub fn of_pod(policy: &RoutingPolicy) -> BTreeMap<String, String> {
     all
 }
 
-/// Metadata of a child.
+/// Metadata of a child: name, labels, annotation, and the policy as its controller.
 #[must_use]
 pub fn metadata(policy: &RoutingPolicy, name: &str) -> ObjectMeta {
     let mut all = selector(&policy.name_any());

@@ -1,8 +1,8 @@
-//! Nudges pods whose files changed: an annotation makes the kubelet refresh them at once, which it otherwise does once a
+//! Nudges pods whose files changed: an annotation makes the kubelet refresh them at once instead of about once a
 //! minute.
 //!
-//! The pod's update can reach the kubelet before the ConfigMap's does. So a pod that still runs another config is nudged
-//! again, less and less often, with a new value each time.
+//! The pod's update can reach the kubelet before the ConfigMap's does. So a pod that still runs another config is
+//! nudged again, less and less often, with a new value each time.
 
 use std::{
     collections::BTreeMap,
@@ -21,16 +21,16 @@ use super::{
     pods::{PodReport, PodView},
 };
 
-/// Annotation of a pod: the config that it should run, and how often it was nudged towards it.
+/// Annotation of a pod: `<start of a hash>-<count>`, the config that it should run and how often it was nudged for it.
 pub const CONFIG: &str = "routing.hyperguild.io/config";
-/// Annotation of a policy, copied onto its pods: set to anything new, it makes a changed Secret take effect at once.
+/// Annotation of a policy, copied to its pods: any new value makes a changed Secret take effect at once.
 pub const REQUESTED_AT: &str = "routing.hyperguild.io/requestedAt";
 /// The waits between nudges: 3 s, 6 s, 12 s, … 60 s.
 const FIRST: Duration = Duration::from_secs(3);
 const MAX: Duration = Duration::from_secs(60);
-/// Enough of a hash to tell configs apart, in characters.
+/// Enough of a hash to distinguish configs, in characters.
 const HASH_SHOWN: usize = 16;
-/// The largest count that is believed of a pod's annotation.
+/// Largest count that is accepted from a pod's annotation.
 const TIMES_MAX: u32 = 1_000_000;
 /// Longest `requestedAt` that is copied, in characters.
 const REQUESTED_AT_MAX: usize = 64;
@@ -46,7 +46,7 @@ struct Nudge {
     again_at: Instant,
 }
 
-/// Nudges the pods that need it; returns how many were.
+/// Nudges the pods that need it; returns how many were annotated.
 pub async fn nudge(
     namespace: &Namespace,
     policy: &RoutingPolicy,
@@ -66,7 +66,7 @@ pub async fn nudge(
         // One pod's failure must not keep the rest from being reported.
         match annotate(namespace, pod, &annotations).await {
             Ok(()) => nudged += 1,
-            Err(error) => tracing::warn!(namespace = %namespace.name, %error, "a pod is not notified of its config"),
+            Err(error) => tracing::warn!(namespace = %namespace.name, %error, "cannot notify a pod of its config"),
         }
         nudges.extend(due.map(|nudge| (pod.uid.clone(), nudge)));
     }
@@ -88,7 +88,7 @@ fn due(pod: &PodView, hash: &str, last: Option<&Nudge>, now: Instant) -> Option<
     let times = match last.filter(|last| last.hash == hash) {
         Some(last) if now < last.again_at => return None,
         Some(last) => last.times + 1,
-        // Nudged by an operator before this one: the value must be a new one.
+        // An earlier operator process may have nudged it, and the value must be new.
         None => nudged_before(pod, hash) + 1,
     };
     Some(Nudge { hash: hash.into(), times, again_at: now + doubled(FIRST, times, MAX) })
@@ -114,7 +114,7 @@ async fn annotate(
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     match namespace.pods().patch(&pod.name, &parameters, &patch).await {
         Ok(_) => Ok(()),
-        // It is gone, or it is another one by now.
+        // Deleted or recreated meanwhile.
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409 | 422) => Ok(()),
         Err(error) => Err(RequestError::new(format!("annotating pod {}", pod.name))(error)),
     }
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_runs_the_config_or_does_not_answer_is_left_alone() {
+    fn a_pod_that_runs_the_config_or_does_not_answer_is_not_nudged() {
         let now = Instant::now();
         assert_eq!(due(&pod("new"), "new", None, now), None);
         let unreachable = PodView { report: PodReport::Unreachable("refused".into()), ..PodView::default() };
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn another_config_starts_anew() {
+    fn another_config_starts_over() {
         let now = Instant::now();
         let first = due(&pod("old"), "new", None, now);
         assert_eq!(first.as_ref().map(|nudge| nudge.times), Some(1));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_restart_of_the_operator_the_value_is_a_new_one() {
+    fn after_a_restart_of_the_operator_the_value_is_new() {
         let annotations = [(CONFIG.to_string(), "new-4".to_string())].into();
         let nudge = PodView { annotations, ..pod("old") };
         assert_eq!(due(&nudge, "new", None, Instant::now()).map(|nudge| nudge.times), Some(5));

@@ -1,27 +1,27 @@
-//! Who owns an object. What a policy does not control is never touched.
+//! Which owner an object has. The operator never changes an object that its policy does not own.
 
 use kube::api::ObjectMeta;
 
 use super::labels;
 
-/// Annotation of an object without an owner: hands it over to the policy with this name.
+/// Annotation of an object without a controller: the policy with this name adopts it.
 pub const ADOPT: &str = "routing.hyperguild.io/adopt";
 
-/// Who owns an object, as a policy sees it.
+/// The owner of an object, from a policy's point of view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// The policy's own, or handed over to it.
+    /// This policy: by owner reference, by adoption, or by its UID in an annotation.
     ThisPolicy,
-    /// A deleted policy with the same name: the cluster is about to garbage-collect it.
+    /// A deleted policy with the same name: the object is about to be garbage-collected.
     PreviousPolicy,
-    /// Another controller: its kind and name.
+    /// Another controller: its kind and name, as in `Helm edge`.
     Other(String),
     /// No controller; it may be adopted.
     Nobody,
 }
 
-/// Who owns the object. A controller decides; where there is none, what the operator wrote on it does, so that an owner
-/// reference that somebody removed is repaired.
+/// The owner of an object. Owner references decide; without a controller, the annotations do (adoption, the policy's
+/// UID), so that an owner reference that was removed is repaired.
 #[must_use]
 pub fn owner(object: &ObjectMeta, policy: &str, policy_uid: &str) -> Owner {
     let references = object.owner_references.as_deref().unwrap_or_default();
@@ -32,7 +32,7 @@ pub fn owner(object: &ObjectMeta, policy: &str, policy_uid: &str) -> Owner {
     match references.iter().find(|reference| reference.controller == Some(true)) {
         Some(other) if other.kind == "RoutingPolicy" && other.name == policy => Owner::PreviousPolicy,
         Some(other) => Owner::Other(format!("{} {}", other.kind, other.name)),
-        // An object with a controller cannot be handed over: the two would fight for it.
+        // An object with a controller cannot be adopted: the two would overwrite each other's changes.
         None if is_handed_over => Owner::ThisPolicy,
         None if annotation(object, labels::POLICY_UID) == Some(policy_uid) => Owner::ThisPolicy,
         None => Owner::Nobody,

@@ -1,8 +1,8 @@
-//! What is known of the pods: what the cluster says of them, and what each reports itself.
+//! What is known about the pods: what the cluster reports about each, and what each reports about itself.
 
 use std::{collections::BTreeMap, net::IpAddr};
 
-use crds::{field_error::printable, pod::PodStatus};
+use crds::{pod::PodStatus, shown::printable};
 use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus as ClusterStatus};
 use kube::ResourceExt;
@@ -11,9 +11,9 @@ use crate::pod_status;
 
 /// Pods that are queried at the same time.
 const AT_ONCE: usize = 16;
-/// What every pod goes through on its way.
+/// Reasons for waiting that every pod has while it starts.
 const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
-/// Longest message about a pod that is repeated, in characters.
+/// Longest message of the cluster about a pod that a status repeats, in characters.
 const MESSAGE_MAX: usize = 300;
 
 /// A pod that is not terminating.
@@ -21,29 +21,29 @@ const MESSAGE_MAX: usize = 300;
 pub struct PodView {
     /// As in `kubectl get pods`.
     pub name: String,
-    /// Tells it from an earlier pod of the same name.
+    /// Distinguishes it from an earlier pod with the same name.
     pub uid: String,
-    /// As the cluster has them.
+    /// Its annotations when it was listed, among them those of earlier nudges.
     pub annotations: BTreeMap<String, String>,
-    /// The address of its node, once it has one.
+    /// Address of its node, once it is scheduled.
     pub host_ip: Option<IpAddr>,
-    /// Its condition `Ready`.
+    /// Whether its condition `Ready` is true.
     pub ready: bool,
-    /// What it waits for, if the cluster says: a node, an image, the next start.
+    /// What it waits for, if the cluster reports it: a node, an image, the next restart.
     pub waiting: Option<String>,
-    /// What it reports itself.
+    /// What it reports about itself.
     pub report: PodReport,
 }
 
-/// What a pod reports itself.
+/// What a pod reports about itself.
 #[derive(Clone, Debug, Default)]
 pub enum PodReport {
     /// It does not run yet, so it was not queried.
     #[default]
     NotRunning,
-    /// It runs and did not answer; why.
+    /// It runs and did not answer: the reason.
     Unreachable(String),
-    /// It answered.
+    /// It answered with its `/status`.
     Says(PodStatus),
 }
 
@@ -54,20 +54,20 @@ impl PodView {
         if let PodReport::Says(status) = &self.report { Some(status) } else { None }
     }
 
-    /// Why it does not answer, if it runs and does not.
+    /// Why it did not answer, if it runs.
     #[must_use]
     pub fn unreachable(&self) -> Option<&str> {
         if let PodReport::Unreachable(why) = &self.report { Some(why) } else { None }
     }
 
-    /// Whether it runs this config.
+    /// Whether it reports that it runs the config with this hash; false without a hash.
     #[must_use]
     pub fn runs(&self, hash: Option<&str>) -> bool {
         hash.is_some_and(|hash| self.status().is_some_and(|status| status.config_hash == hash))
     }
 }
 
-/// Queries every pod of the policy's Deployment that is not terminating; in the order of their names.
+/// Queries every pod of the policy's Deployment that is not terminating. Sorted by name.
 pub async fn query(client: &reqwest::Client, policy: &str, pods: Vec<Pod>) -> Vec<PodView> {
     let queried = pods.into_iter().filter(|pod| is_wanted(policy, pod)).map(|pod| async move {
         let mut view = view(&pod);
@@ -81,13 +81,13 @@ pub async fn query(client: &reqwest::Client, policy: &str, pods: Vec<Pod>) -> Ve
     views
 }
 
-/// How many of them run and do not answer.
+/// Number of pods that run and did not answer.
 #[must_use]
 pub fn unreachable(pods: &[PodView]) -> u64 {
     pods.iter().filter(|pod| pod.unreachable().is_some()).count() as u64
 }
 
-/// Not terminating, and of the policy's Deployment: anything can have its labels.
+/// Not terminating, and of the policy's Deployment: any pod can have its labels.
 fn is_wanted(policy: &str, pod: &Pod) -> bool {
     let replica_set = pod.labels().get("pod-template-hash").map(|hash| format!("{policy}-{hash}"));
     let controller = pod.owner_references().iter().find(|owner| owner.controller == Some(true));
@@ -118,7 +118,7 @@ fn has_condition(status: &ClusterStatus, kind: &str, value: &str) -> bool {
     status.conditions.iter().flatten().any(|condition| condition.type_ == kind && condition.status == value)
 }
 
-/// Why a pod does not run: no node fits, an image does not exist, the program ends again and again.
+/// Why a pod does not run: no node fits, an image does not exist, the program keeps exiting.
 fn waiting(status: &ClusterStatus) -> Option<String> {
     let of_container = status.container_statuses.iter().flatten().find_map(container_waits);
     of_container.or_else(|| {
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_pod_waits_for_is_named() {
+    fn what_a_pod_waits_for_is_reported() {
         let unschedulable = json!({"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/1 nodes are available"}]});
         assert_eq!(view_of(unschedulable).waiting.as_deref(), Some("Unschedulable: 0/1 nodes are available"));
         let container = |state: Value, last: Value| json!({"phase": "Pending", "containerStatuses": [{"name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0, "state": state, "lastState": last}]});
@@ -168,6 +168,6 @@ mod tests {
         assert_eq!(view_of(crash).waiting.as_deref(), Some("CrashLoopBackOff: exit code 1"));
         assert_eq!(view_of(json!({"phase": "Running"})).waiting, None);
         let starts = container(json!({"waiting": {"reason": "ContainerCreating"}}), json!({}));
-        assert_eq!(view_of(starts).waiting, None, "every pod does");
+        assert_eq!(view_of(starts).waiting, None, "every pod goes through this");
     }
 }

@@ -1,5 +1,5 @@
-//! A policy as the API server has it. Where the CustomResourceDefinition is of a newer version, as it is for a while in an
-//! upgrade and on the way back, that may be more than this version knows.
+//! A policy as the API server returns it. While the CustomResourceDefinition is newer than the operator, which happens
+//! during an upgrade and a downgrade, a policy can have fields that this version does not know.
 
 use std::borrow::Cow;
 
@@ -11,25 +11,25 @@ use serde_json::Value;
 
 type Guarded = DeserializeGuard<RoutingPolicy>;
 
-/// A policy, or why it cannot be read, and what this version does not know of it.
+/// A policy, or why it cannot be decoded, and its fields that this version does not know.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// What this version knows.
+    /// The policy as this version knows it, or why it cannot be decoded.
     pub read: Guarded,
-    /// What it does not.
+    /// The fields of its spec that this version does not know.
     pub unknown: Vec<UnknownField>,
 }
 
 /// A field that this version does not know.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnknownField {
-    /// Its path, `spec.skills[0].field`.
+    /// Its path, for example `spec.skills[0].field`.
     pub path: String,
     value: Value,
 }
 
 impl UnknownField {
-    /// Puts the field in its place of a spec as JSON; where that place is not there, nowhere.
+    /// Inserts the field into a spec as JSON, at its path; does nothing if the parent does not exist.
     pub fn put_into(&self, spec: &mut Value) {
         let pointer = pointer(&self.path);
         let Some((parent, name)) = pointer.strip_prefix("/spec").and_then(|below| below.rsplit_once('/')) else {
@@ -41,14 +41,14 @@ impl UnknownField {
     }
 }
 
-/// `/spec/skills/0/field` of `spec.skills[0].field`.
+/// The JSON pointer for a path: `/spec/skills/0/field` for `spec.skills[0].field`.
 fn pointer(path: &str) -> String {
     format!("/{}", path.replace(['.', '['], "/").replace(']', ""))
 }
 
-/// The fields of a policy that this version does not know.
+/// The fields of a policy's spec that this version does not know.
 fn unknown(raw: &Value) -> Vec<UnknownField> {
-    // The status is the operator's own, whatever an earlier one of another version left in it.
+    // Not those of the status: the operator writes it, and an operator of another version may have left fields in it.
     let paths = document::unknown_fields(raw).into_iter().filter(|path| path.starts_with("spec."));
     let found = paths.filter_map(|path| Some(UnknownField { value: raw.pointer(&pointer(&path))?.clone(), path }));
     found.collect()
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn what_this_version_does_not_know_is_kept_beside_what_it_knows() {
+    fn fields_that_this_version_does_not_know_are_kept() {
         let spec = json!({"upstream": {"url": "http://a", "newer": true}, "futureField": {"a": [1]},
             "models": {"local": {"name": "l", "parameters": {"anything": 1}}, "claude": {"name": "c"}},
             "skills": [{"name": "debug"}, {"name": "trainer", "retries": 2}]});
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_can_not_be_read_is_told_from_the_others() {
+    fn a_policy_that_cannot_be_decoded_keeps_its_metadata() {
         let policy = policy(&json!({"upstream": 1}));
         assert!(policy.read.0.is_err());
         assert_eq!(policy.meta().name.as_deref(), Some("edge"));

@@ -13,21 +13,21 @@ pub const CONFIG_MAX_BYTES: usize = 500 * 1024;
 /// The config and its hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rendered {
-    /// `policy.yaml`.
+    /// Content of `policy.yaml`, as YAML or as JSON.
     pub text: String,
-    /// As the pods compute it.
+    /// Hash of the config, as the pods compute it.
     pub hash: String,
 }
 
-/// Renders the config of a policy. `service`, `suspend` and `dataPlane` (but for its workspaces) are for the cluster:
-/// without them, scaling or exposing the data plane changes no hash. Fields that this version does not know go along: a pod
-/// may be of a newer one, and one that knows them neither says so.
+/// Renders the config of a policy. `service`, `suspend` and `dataPlane` (except its workspaces) are for the cluster:
+/// without them, scaling or exposing the data plane changes no hash. Fields that this version does not know are kept: a
+/// pod of a newer version may know them, and any other pod reports them.
 ///
 /// # Errors
 /// The config is larger than a ConfigMap can hold.
 pub fn render(name: &str, spec: &RoutingPolicySpec, unknown: &[UnknownField]) -> Result<Rendered, String> {
     let document = document(name, spec, unknown);
-    // Readable when YAML gives back exactly what went in, else JSON, which YAML contains.
+    // YAML, which is readable, if it reads back exactly as it was; otherwise JSON, which is valid YAML, too.
     let yaml = serde_saphyr::to_string(&document).ok().filter(|yaml| reads_back_as(yaml, &document));
     let text = yaml.unwrap_or_else(|| document.to_string());
     if text.len() > CONFIG_MAX_BYTES {
@@ -37,7 +37,7 @@ pub fn render(name: &str, spec: &RoutingPolicySpec, unknown: &[UnknownField]) ->
             text.len()
         ));
     }
-    let hash = Document::parse(&text).map_err(|e| format!("spec: cannot be read back by a pod: {e}"))?.hash;
+    let hash = Document::parse(&text).map_err(|e| format!("spec: pods cannot read it back: {e}"))?.hash;
     Ok(Rendered { text, hash })
 }
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_for_the_cluster_alone_changes_no_hash() {
+    fn fields_that_are_only_for_the_cluster_change_no_hash() {
         let plain = hash("");
         for more in [
             "suspend: true",

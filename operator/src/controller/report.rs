@@ -1,11 +1,11 @@
-//! Step 6, writes: the status, when it differs, and an event for what changed.
+//! Step 6, writes: the status if it differs, and events for what changed.
 
 use std::time::{Duration, Instant};
 
 use crds::{
     RoutingPolicy,
-    field_error::printable,
     policy::{ConditionStatus, Reason, RoutingPolicyStatus, condition},
+    shown::printable,
 };
 use k8s_openapi::{
     apimachinery::pkg::apis::meta::v1::{Condition, Time},
@@ -30,7 +30,7 @@ use super::{
 /// Pass rates are written at most this often.
 const SKILLS_EVERY: Duration = Duration::from_secs(60);
 
-/// What was last reported of a policy.
+/// What was last reported about a policy.
 #[derive(Clone, Default, Debug)]
 pub struct Reported {
     skills_at: Option<Instant>,
@@ -45,11 +45,11 @@ impl Reported {
     }
 }
 
-/// Writes a status that differs from the one that was read, then publishes what changed. In this order: a lost event is
-/// less of a nuisance than one at every attempt to write.
+/// Writes the status if it differs from the one that was read, then publishes events. In this order, because a lost
+/// event is better than one for every failed write.
 ///
 /// # Errors
-/// The API server did not take it.
+/// The API server did not accept the status.
 pub async fn report(
     namespace: &Namespace,
     recorder: &Recorder,
@@ -78,7 +78,7 @@ async fn publish(
 ) {
     for event in events::transitions(previous, status) {
         if let Err(error) = recorder.publish(&event, &policy.object_ref(&())).await {
-            tracing::warn!(name = %policy.name_any(), reason = %event.reason, %error, "an event is lost");
+            tracing::warn!(name = %policy.name_any(), reason = %event.reason, %error, "cannot publish an event");
         }
     }
 }
@@ -88,10 +88,10 @@ fn summary(status: &RoutingPolicyStatus) -> String {
     ready.map(|ready| format!("{} {}", ready.status, ready.reason)).unwrap_or_default()
 }
 
-/// Reports on a policy that cannot even be read what is wrong with it. Once: its time would differ every time.
+/// Reports what is wrong with a policy that cannot be decoded. Once per problem: each write would have another time.
 ///
 /// # Errors
-/// The API server did not take it.
+/// The API server did not accept the status.
 pub async fn report_undecodable(
     namespace: &Namespace,
     invalid: &InvalidObject,
@@ -122,7 +122,7 @@ pub async fn report_undecodable(
     Ok(())
 }
 
-/// The parser's message without what it quotes: that may be a prompt.
+/// The parser's message without the values that it quotes: they may be prompts.
 fn without_values(error: &str) -> String {
     let parts: Vec<&str> = error.split('"').collect();
     let shown = parts.iter().enumerate().map(|(i, part)| if i % 2 == 0 { *part } else { "…" });

@@ -1,4 +1,4 @@
-//! When to reconcile again, though nothing changed meanwhile.
+//! When to reconcile again even if nothing changes.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use super::backoff::doubled;
 
 /// The first and the longest wait after failed reconciliations: 1 s, 2 s, 4 s, … 60 s.
 const FAILED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// The shortest wait, however soon a refused child may be sent again.
+/// The shortest wait, even if a refused child may be sent again sooner.
 const LEAST: Duration = Duration::from_secs(1);
-/// While a change is in progress: until the first age each so often, until the second each so often, then rarely.
+/// While a change is in progress: up to this age, reconcile this often. Then `YOUNG` applies, then `OLD_EVERY`.
 const FRESH: (Duration, Duration) = (Duration::from_secs(10), Duration::from_millis(500));
 const YOUNG: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(2));
 const OLD_EVERY: Duration = Duration::from_secs(15);
 
-/// Which config not all pods run yet, and since when.
+/// The config that not all pods run yet, by hash, and since when.
 #[derive(Clone, Default, Debug)]
 pub struct Unsettled(Option<(Option<String>, Instant)>);
 
@@ -49,8 +49,8 @@ pub fn after(
 }
 
 impl Unsettled {
-    /// How long this config has been on its way: each change is followed closely, however long the one before has been
-    /// waiting.
+    /// How long this config has been rolling out. It starts at zero with each change, so that each is followed closely,
+    /// however long the previous one has been waiting.
     fn age(&mut self, hash: Option<&String>, now: Instant) -> Duration {
         match &self.0 {
             Some((of, since)) if of.as_ref() == hash => now.saturating_duration_since(*since),
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_followed_closely_at_first_and_each_change_anew() {
+    fn each_change_is_followed_closely_at_first() {
         let (start, resync, mut unsettled) = (Instant::now(), Duration::from_secs(30), Unsettled::default());
         let mut wait = |kind: &str, hash: &str, second: u64, retry: Option<u64>| {
             let at = |second| start + Duration::from_secs(second);

@@ -1,5 +1,5 @@
-//! What is remembered of each policy between reconciliations. All of it can be lost: a new operator finds the rest in the
-//! cluster. What a step remembers is defined with that step; only the driver opens it.
+//! What is remembered about each policy between reconciliations. All of it can be lost: a new operator process finds
+//! what it needs in the cluster. What a step remembers is defined in its module; only the driver reads and writes it.
 
 use std::{
     collections::HashMap,
@@ -11,25 +11,25 @@ use kube::api::ObjectMeta;
 
 use super::{apply::ChildStates, nudge::Nudges, report::Reported, requeue::Unsettled};
 
-/// Above this number of policies those that are gone are looked for.
+/// Above this number of states, those of deleted policies are removed.
 const FORGET_ABOVE: usize = 1_000;
-/// A policy that was not reconciled for this long is gone: each is reconciled every few minutes at least.
+/// A policy that was not reconciled for this long counts as deleted; if it exists, its state only starts over.
 const FORGET_AFTER: Duration = Duration::from_secs(3_600);
 
-/// What is remembered of one policy.
+/// What is remembered about one policy.
 #[derive(Clone, Default, Debug)]
 pub struct PolicyState {
     uid: String,
     used_at: Option<Instant>,
     /// Reconciliations that failed in a row.
     pub failures: u32,
-    /// What was applied and what was refused.
+    /// What was last applied and what was refused, by child.
     pub children: ChildStates,
-    /// Which pods were nudged towards which config.
+    /// The last nudge of each pod.
     pub nudges: Nudges,
-    /// Which config is not yet what all pods run, and since when.
+    /// The config that not all pods run yet, and since when.
     pub unsettled: Unsettled,
-    /// What was last reported.
+    /// When pass rates were last written, and what was wrong with a policy that cannot be decoded.
     pub reported: Reported,
 }
 
@@ -38,15 +38,15 @@ pub struct PolicyState {
 pub struct States(Mutex<HashMap<(String, String), PolicyState>>);
 
 impl States {
-    /// A copy of a policy's state, so that a reconciliation that is cut off forgets nothing; an empty one for a new policy,
-    /// also when an earlier one had its name.
+    /// A copy of a policy's state, so that a reconciliation that is cut off leaves it unchanged. Empty for a new
+    /// policy, even if an earlier one had the same name.
     pub fn get(&self, policy: &ObjectMeta) -> PolicyState {
         let uid = policy.uid.clone().unwrap_or_default();
         let kept = self.lock().get(&key(policy)).filter(|state| state.uid == uid).cloned();
         PolicyState { uid, used_at: Some(Instant::now()), ..kept.unwrap_or_default() }
     }
 
-    /// Keeps the state of a policy.
+    /// Stores the state of a policy; removes old ones when there are many.
     pub fn insert(&self, policy: &ObjectMeta, state: PolicyState) {
         let mut all = self.lock();
         all.insert(key(policy), state);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_are_counted_for_each_policy_alone_and_forgotten_with_it() {
+    fn failures_are_counted_per_policy_and_forgotten_with_it() {
         let states = States::default();
         assert_eq!((states.failed(&policy("a", "1")), states.failed(&policy("a", "1"))), (1, 2));
         assert_eq!(states.failed(&policy("b", "2")), 1);

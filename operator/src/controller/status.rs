@@ -16,11 +16,11 @@ use super::{
     validate::{Invalid, Valid},
 };
 
-/// Everything that a status is made of.
+/// Everything that a status is computed from.
 pub struct Observed<'a> {
     /// The policy as it was read.
     pub policy: &'a RoutingPolicy,
-    /// What it compiled to, or why it did not.
+    /// The valid policy with its table and config, or why it is refused.
     pub valid: Result<&'a Valid, &'a Invalid>,
     /// The children, and why some are not as built.
     pub applied: &'a Applied,
@@ -28,13 +28,13 @@ pub struct Observed<'a> {
     pub target: Option<&'a str>,
     /// The pods that are not terminating.
     pub pods: &'a [PodView],
-    /// Whether pass rates may be updated.
+    /// Whether pass rates may be written again.
     pub skills_are_due: bool,
-    /// The time of conditions that change.
+    /// Transition time of conditions whose status changes.
     pub now: Timestamp,
 }
 
-/// The status of a policy.
+/// Computes the whole status of a policy.
 #[must_use]
 pub fn status(observed: &Observed<'_>) -> RoutingPolicyStatus {
     let policy = observed.policy;
@@ -51,7 +51,7 @@ pub fn status(observed: &Observed<'_>) -> RoutingPolicyStatus {
     }
 }
 
-/// In the precision that the API server keeps.
+/// Truncated to whole seconds, the precision that the API server keeps.
 pub(super) fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

@@ -1,4 +1,4 @@
-//! Step 2, pure: whether the policy, with the texts it refers to, can be run, and the config that it becomes.
+//! Step 2, pure: checks whether a policy, with the texts it refers to, can be run, and renders its config.
 
 use crds::{
     FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, policy::Reason,
@@ -12,7 +12,7 @@ use super::{
     render::{Rendered, render},
 };
 
-/// Longest message of a refused policy, in characters.
+/// Longest message about a refused policy, in characters.
 const MESSAGE_MAX: usize = 2_000;
 
 /// A policy that can be run.
@@ -20,7 +20,7 @@ const MESSAGE_MAX: usize = 2_000;
 pub struct Valid {
     /// The spec with every text filled in.
     pub spec: RoutingPolicySpec,
-    /// What it compiles to.
+    /// The routing table that the spec compiles to.
     pub table: RoutingTable,
     /// The config for the pods.
     pub rendered: Rendered,
@@ -28,18 +28,18 @@ pub struct Valid {
     pub unknown_fields: Vec<String>,
 }
 
-/// A policy that cannot be run: somebody must change it.
+/// A policy that cannot be run until someone changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
-    /// The reason of the conditions.
+    /// The reason that the conditions give.
     pub reason: Reason,
-    /// What is wrong, with path and value.
+    /// Everything wrong with it, with path and value, separated by `; `.
     pub message: String,
-    /// What is wrong with its references to ConfigMaps; none: they are not what is wrong.
+    /// The part of the message that is about references to ConfigMaps; none if all of them resolve.
     pub references: Option<String>,
 }
 
-/// Checks a policy and renders its config. What this version does not know of it is no error.
+/// Checks a policy and renders its config. A field that this version does not know is not an error.
 ///
 /// # Errors
 /// Everything wrong with it, in one message.
@@ -64,7 +64,7 @@ pub fn validate(policy: &RoutingPolicy, unknown: &[UnknownField], texts: &Texts)
 }
 
 fn refused(unresolved: &[FieldError], errors: &[FieldError]) -> Invalid {
-    // A reference without a text is named already.
+    // A reference without a text is already in `unresolved`.
     let is_new = |error: &&FieldError| !unresolved.iter().any(|other| other.path == error.path);
     let all = unresolved.iter().chain(errors.iter().filter(is_new));
     let references = (!unresolved.is_empty()).then(|| message(unresolved.iter()));

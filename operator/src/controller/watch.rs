@@ -8,7 +8,7 @@
 use std::{sync::Arc, time::Duration};
 
 use backon::ExponentialBuilder;
-use crds::{RoutingPolicy, references};
+use crds::{RoutingPolicy, references, shown::chain};
 use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -41,19 +41,19 @@ use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 
 /// Policies that are reconciled at the same time.
 const AT_ONCE: u16 = 8;
-/// The first and the longest wait after a watch failed. One wait holds up all watches, and after a restart of the API
-/// server each of the eight fails once: with kube's own 30 s it would be minutes until the last one goes on.
+/// The first and the longest wait after a watch failed. One wait delays all watches, and after a restart of the API
+/// server each of the eight fails once: with kube's own 30 s, the last one would continue only after minutes.
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-/// How long until the CRD is checked for again.
+/// Wait between checks whether the CRD is installed.
 const CRD_RETRY: Duration = Duration::from_secs(2);
 
-/// Watches and reconciles until it is dropped.
+/// Watches and reconciles until the future is dropped.
 pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
     until_the_crd_is_there(settings, &client, readiness).await;
     let pods = match pod_status::client() {
         Ok(pods) => pods,
         Err(error) => {
-            tracing::error!(%error, "the client for pods cannot be built");
+            tracing::error!(%error, "cannot build the HTTP client for pods");
             return;
         }
     };
@@ -93,7 +93,7 @@ fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(resul
     match result {
         Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
         Err(error) => {
-            tracing::warn!(%error, cause = ?std::error::Error::source(&error).map(ToString::to_string), "watch")
+            tracing::warn!(error = chain(&error), "a watch failed")
         }
     }
 }
@@ -134,7 +134,7 @@ fn with_children(controller: Controller<Policy>, settings: &Settings, client: &C
         .watches(scoped::<PartialObjectMeta<PodDisruptionBudget>>(settings, client), ours.clone(), |o| policies_of(&o))
         .watches(scoped::<PartialObjectMeta<NetworkPolicy>>(settings, client), ours.clone(), |o| policies_of(&o))
         .watches(scoped::<PartialObjectMeta<Pod>>(settings, client), ours, |o| policies_of(&o))
-        // Children and prompts at once: prompts carry no label of ours.
+        // Children and prompts in one watch, without a label selector: prompts do not have our labels.
         .watches(scoped::<PartialObjectMeta<ConfigMap>>(settings, client), watcher::Config::default(), move |o| {
             let mut policies = policies_of(&o);
             policies.extend(policies_that_refer_to(&o, &store));
@@ -142,7 +142,7 @@ fn with_children(controller: Controller<Policy>, settings: &Settings, client: &C
         })
 }
 
-/// By label and by owner: changing one of them does not hide the object.
+/// The policies that an object belongs to, by label and by owner: changing one of the two does not hide the object.
 fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<Policy>> {
     let by_label = object.labels().get(labels::INSTANCE).filter(|_| object.labels().contains_key(labels::MANAGED_BY));
     let owners =

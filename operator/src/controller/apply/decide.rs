@@ -1,4 +1,4 @@
-//! What to do with one child, purely: keep it, wait, or send it.
+//! Decides, without I/O, what to do with one child: keep it, wait, or send it.
 
 use std::{
     collections::{BTreeMap, hash_map::DefaultHasher},
@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::refusal::{Problem, Refused};
 use crate::controller::child::{Child, ChildKey};
 
-/// What is remembered of the children between reconciliations.
+/// What is remembered about the children between reconciliations.
 #[derive(Clone, Default, Debug)]
 pub struct ChildStates(BTreeMap<ChildKey, ChildState>);
 
@@ -27,15 +27,15 @@ impl ChildStates {
     }
 }
 
-/// What is remembered of one child.
+/// What is remembered about one child.
 #[derive(Clone, Default, Debug)]
 pub(super) struct ChildState {
     last_applied: Option<LastApplied>,
     pub(super) refused: Option<Refused>,
 }
 
-/// What was last sent, and the version that the API server made of it. While both are the same, nobody changed the child
-/// and there is nothing to send.
+/// Fingerprint of what was last sent, and `resourceVersion` of the object after it. While both are the same, nothing
+/// changed and there is nothing to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct LastApplied {
     body: u64,
@@ -43,7 +43,7 @@ struct LastApplied {
 }
 
 impl ChildState {
-    /// The API server took a body with this fingerprint.
+    /// The API server accepted a body with this fingerprint.
     pub(super) fn applied(&mut self, body: u64, object: &DynamicObject) {
         let version = object.resource_version().unwrap_or_default();
         *self = Self { last_applied: Some(LastApplied { body, version }), refused: None };
@@ -59,11 +59,11 @@ impl ChildState {
 /// What to do with a child.
 #[derive(Debug, PartialEq)]
 pub(super) enum Step<'a> {
-    /// It is as it was last applied.
+    /// It is unchanged since it was last applied.
     Keep,
     /// It was refused, and it is too early to send it again.
     Wait(&'a Refused),
-    /// It is new, changed, or due again.
+    /// It is new, changed, or due again: the body to send.
     Send(Value),
 }
 
@@ -80,7 +80,7 @@ pub(super) fn decide<'a>(
         if state.last_applied.as_ref().is_some_and(|last| last.body == sent && last.version == version) {
             return Step::Keep;
         }
-        // With it the API server refuses an object that was deleted and recreated meanwhile: it may be somebody else's.
+        // With the UID, the API server refuses to change an object that was recreated: it may have another owner.
         body["metadata"]["uid"] = Value::from(object.uid());
     }
     match &state.refused {
@@ -89,7 +89,7 @@ pub(super) fn decide<'a>(
     }
 }
 
-/// Tells bodies apart; not kept beyond this process.
+/// Distinguishes bodies; valid only within this process.
 pub(super) fn fingerprint(body: &Value) -> u64 {
     let mut hasher = DefaultHasher::new();
     body.to_string().hash(&mut hasher);
@@ -151,13 +151,13 @@ mod tests {
             ("unknown to this process", 80, Some(&mine), &new, now, Step::Send(body(80, Some("u1")))),
             ("unchanged", 80, Some(&mine), &applied(80, &mine), now, Step::Keep),
             ("another body is built", 81, Some(&mine), &applied(80, &mine), now, Step::Send(body(81, Some("u1")))),
-            ("changed by somebody", 80, Some(&changed), &applied(80, &mine), now, Step::Send(body(80, Some("u1")))),
+            ("changed by someone else", 80, Some(&changed), &applied(80, &mine), now, Step::Send(body(80, Some("u1")))),
             ("recreated", 80, Some(&recreated), &applied(80, &mine), now, Step::Send(body(80, Some("u2")))),
             ("deleted", 80, None, &applied(80, &mine), now, Step::Send(body(80, None))),
             ("refused and waiting", 80, None, &refusal, now, wait()),
             ("refused and due", 80, None, &refusal, later, Step::Send(body(80, None))),
             ("refused, and another body is built", 81, None, &refusal, now, Step::Send(body(81, None))),
-            ("refused while one exists", 80, Some(&mine), &refusal, now, wait()),
+            ("refused, and one exists", 80, Some(&mine), &refusal, now, wait()),
         ];
         for (what, port, existing, state, now, expected) in rows {
             assert_eq!(decide(child(port), existing, state, now), expected, "{what}");

@@ -1,8 +1,8 @@
-//! Why a child is not as built: the API server's refusals, sorted into reasons, apart from what may pass by itself.
+//! Why a child is not as built: sorts the API server's refusals into reasons, apart from failures that may pass.
 
 use std::time::{Duration, Instant};
 
-use crds::{field_error::printable, policy::Reason};
+use crds::{policy::Reason, shown::printable};
 use kube::{Error, core::Status};
 
 use crate::controller::{backoff::doubled, child::ChildKey, error::MESSAGE_MAX};
@@ -10,10 +10,10 @@ use crate::controller::{backoff::doubled, child::ChildKey, error::MESSAGE_MAX};
 /// The first and the longest wait before a refused child is sent again: 5 s, 10 s, 20 s, … 5 min.
 const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 
-/// A child that is not as built. Trying again at once does not help.
+/// A child that is not as built. Retrying at once does not help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Which child.
+    /// Kind and name of the child.
     pub key: ChildKey,
     /// The reason that the conditions give.
     pub reason: Reason,
@@ -21,17 +21,17 @@ pub struct Problem {
     pub message: String,
 }
 
-/// What the failure of a write means.
+/// What a failed write means.
 pub enum WriteError {
     /// The API server refused it, and will again until something changes.
     Refused(Problem),
     /// The namespace is being deleted: nothing can be created in it, and nothing needs to be.
     NamespaceIsEnding,
-    /// It may pass.
+    /// It may pass: the reconciliation is retried.
     Transient(Error),
 }
 
-/// Sorts the failure of a write.
+/// Sorts a failed write by what to do about it.
 #[must_use]
 pub fn classify(key: &ChildKey, error: Error) -> WriteError {
     let Error::Api(status) = &error else { return WriteError::Transient(error) };
@@ -54,7 +54,7 @@ fn refusal(status: &Status) -> Option<(Reason, &'static str)> {
             Some((Reason::NodePortOutOfRange, "choose a spec.service.nodePort in that range"))
         }
         403 if says("exceeded quota") => Some((Reason::QuotaExceeded, "raise the namespace's ResourceQuota")),
-        403 => Some((Reason::Forbidden, "see the operator's ClusterRole, and what admission allows")),
+        403 => Some((Reason::Forbidden, "check the operator's ClusterRole and the cluster's admission policies")),
         422 if says("field is immutable") => {
             Some((Reason::ChildInvalid, "it cannot be changed in place: delete it and the operator recreates it"))
         }
@@ -69,21 +69,21 @@ fn is_namespace_ending(status: &Status) -> bool {
         || (status.code == 404 && status.message.starts_with("namespaces "))
 }
 
-/// A child that was refused: not sent again as it is until its time has come.
+/// A child that was refused: the same body is not sent again before `again_at`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refused {
     /// Fingerprint of what was sent.
     pub body: u64,
-    /// What the API server said.
+    /// The refusal, with its reason and what to do about it.
     pub problem: Problem,
-    /// How often in a row.
+    /// How often this body was refused in a row.
     pub times: u32,
-    /// When it is sent again.
+    /// When this body may be sent again.
     pub again_at: Instant,
 }
 
 impl Refused {
-    /// A refusal of the same child again, or of a new one.
+    /// The refusal after `previous`: if the body is the same, the wait doubles, otherwise it starts over.
     #[must_use]
     pub fn after(previous: Option<&Self>, body: u64, problem: Problem, now: Instant) -> Self {
         let times =
@@ -105,13 +105,13 @@ mod tests {
         let status: Status = serde_json::from_value(status).expect("a status");
         match classify(&ChildKey::new(ChildKind::Service, "edge"), Error::Api(Box::new(status))) {
             WriteError::Refused(problem) => Some(problem.reason.as_str()),
-            WriteError::NamespaceIsEnding => Some("ending"),
+            WriteError::NamespaceIsEnding => Some("terminating"),
             WriteError::Transient(_) => None,
         }
     }
 
     #[test]
-    fn each_refusal_has_its_reason_and_the_rest_is_tried_again() {
+    fn each_refusal_has_its_reason_and_other_failures_are_retried() {
         let taken = "Service \"a\" is invalid: spec.ports[0].nodePort: Invalid value: 30310: provided port is already allocated";
         let range = "spec.ports[0].nodePort: Invalid value: 70: provided port is not in the valid range. The range of valid ports is 30000-32767";
         let quota = "services \"a\" is forbidden: exceeded quota: q, requested: services=1, used: services=1, limited: services=1";
@@ -123,8 +123,8 @@ mod tests {
             (422, "Deployment \"a\" is invalid: spec.selector: field is immutable", json!([]), Some("ChildInvalid")),
             (403, quota, json!([]), Some("QuotaExceeded")),
             (403, "deployments.apps is forbidden: User \"x\" cannot patch", json!([]), Some("Forbidden")),
-            (403, ending, json!([{"reason": "NamespaceTerminating"}]), Some("ending")),
-            (404, "namespaces \"a\" not found", json!([]), Some("ending")),
+            (403, ending, json!([{"reason": "NamespaceTerminating"}]), Some("terminating")),
+            (404, "namespaces \"a\" not found", json!([]), Some("terminating")),
             (409, "the object has been modified", json!([]), None),
             (429, "too many requests", json!([]), None),
             (500, "etcd", json!([]), None),

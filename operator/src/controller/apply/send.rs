@@ -14,8 +14,8 @@ use crate::controller::{
     labels::FIELD_MANAGER,
 };
 
-/// Applies a child. A port that was renumbered by hand ends up next to ours once ours is back, with the same name, which is
-/// invalid: then ours replace the whole list of ports.
+/// Applies a child. If someone renumbered a port by hand, the apply adds ours next to it with the same name, which is
+/// invalid: then our ports replace the whole list.
 pub(super) async fn send(
     namespace: &Namespace,
     key: &ChildKey,
@@ -35,14 +35,14 @@ pub(super) async fn send(
     let update = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     let replaced = api.patch(&key.name, &update, &Patch::Json::<()>(ports)).await;
     let replaced = replaced.map_err(|_| kube::Error::Api(status))?;
-    // An update owns what it sets in addition to the apply, forever: a field given up later would stay.
+    // The update would stay a second owner of its fields forever: one that is no longer applied would not be removed.
     let version = replaced.resource_version();
     let managers = json!({"metadata": {"resourceVersion": version, "managedFields": without_updates(&replaced)}});
     api.patch(&key.name, &update, &Patch::Merge(managers)).await?;
     api.patch(&key.name, &apply, &Patch::Apply(body)).await
 }
 
-/// The patch that makes the ports of an object ours alone; none for kinds without ports.
+/// The patch that replaces an object's ports by ours; none for kinds without ports.
 fn ports(kind: ChildKind, object: &DynamicObject, body: &Value) -> Option<Value> {
     let (at, ours) = match kind {
         ChildKind::Service => ("/spec/ports".to_string(), body.pointer("/spec/ports")?),
@@ -57,7 +57,7 @@ fn ports(kind: ChildKind, object: &DynamicObject, body: &Value) -> Option<Value>
     Some(json!([{"op": "replace", "path": at, "value": ours}]))
 }
 
-/// Two ports with one nodePort are answered with 500.
+/// Two ports with the same nodePort are answered with 500 instead of 422.
 fn is_invalid(status: &Status) -> bool {
     status.code == 422 || (status.code == 500 && status.message.starts_with("duplicate nodePort"))
 }
@@ -69,13 +69,13 @@ fn without_updates(object: &DynamicObject) -> Vec<ManagedFieldsEntry> {
     object.managed_fields().iter().filter(|entry| !ours(entry)).cloned().collect()
 }
 
-/// Deletes a child that is no longer built, and no other that has its name by now.
+/// Deletes a child that is no longer built, unless it was recreated meanwhile.
 pub(super) async fn delete(namespace: &Namespace, key: &ChildKey, object: &DynamicObject) -> Result<(), RequestError> {
     let this_one = Preconditions { uid: object.uid(), resource_version: None };
     let parameters = DeleteParams { preconditions: Some(this_one), ..DeleteParams::background() };
     match namespace.children(key.kind).delete(&key.name, &parameters).await {
         Ok(_) => Ok(()),
-        // Gone, or another one by now.
+        // Deleted or recreated meanwhile.
         Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => Ok(()),
         Err(error) => Err(RequestError::new(format!("deleting {key}"))(error)),
     }

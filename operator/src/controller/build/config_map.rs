@@ -12,7 +12,7 @@ use kube::ResourceExt;
 use crate::controller::labels;
 use crate::controller::render::Rendered;
 
-/// The ConfigMap with the config, and the last one that all pods ran.
+/// The ConfigMap with the config, and with the last config that all pods ran, if there is one.
 #[must_use]
 pub fn config_map(policy: &RoutingPolicy, rendered: &Rendered, last_good: Option<String>) -> ConfigMap {
     let mut data = BTreeMap::from([(POLICY_FILE.to_string(), rendered.text.clone())]);

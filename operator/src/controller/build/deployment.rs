@@ -1,4 +1,4 @@
-//! The Deployment.
+//! The Deployment that runs the pods.
 
 use crds::RoutingPolicy;
 use k8s_openapi::{
@@ -13,10 +13,10 @@ use kube::{ResourceExt, api::ObjectMeta};
 use super::pod;
 use crate::controller::{labels, validate::Valid};
 
-/// Old ReplicaSets that are kept for inspection; what `kubectl rollout undo` brings back is corrected again.
+/// Old ReplicaSets that are kept for inspection; the operator reverts a `kubectl rollout undo`.
 const HISTORY: i32 = 3;
 
-/// The Deployment. Its replicas are always set: `kubectl scale rp` is the way to change them.
+/// The Deployment. Its replicas are always set; to change them, use `kubectl scale rp`.
 #[must_use]
 pub fn deployment(policy: &RoutingPolicy, valid: &Valid, image: &str) -> Deployment {
     let name = policy.name_any();
@@ -34,7 +34,7 @@ pub fn deployment(policy: &RoutingPolicy, valid: &Valid, image: &str) -> Deploym
     }
 }
 
-/// A new pod serves before an old one goes.
+/// A new pod must serve before an old one is removed.
 fn strategy() -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),

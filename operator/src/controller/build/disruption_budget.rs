@@ -1,4 +1,4 @@
-//! How many pods may be away at once when nodes are drained.
+//! How many pods may be unavailable at once while nodes are drained.
 
 use crds::RoutingPolicy;
 use k8s_openapi::{
@@ -9,7 +9,7 @@ use kube::ResourceExt;
 
 use crate::controller::labels;
 
-/// With several pods, one may be away. With one there is none: it would forbid every drain.
+/// With several pods, one may be unavailable. With one pod there is no budget: it would block every drain.
 #[must_use]
 pub fn disruption_budget(policy: &RoutingPolicy) -> Option<PodDisruptionBudget> {
     let name = policy.name_any();
@@ -18,7 +18,7 @@ pub fn disruption_budget(policy: &RoutingPolicy) -> Option<PodDisruptionBudget> 
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
             selector: Some(labels::label_selector(&name)),
-            // A pod that does not serve anyway must not hold up a drain.
+            // A pod that does not serve must not block a drain.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
             ..PodDisruptionBudgetSpec::default()
         }),

@@ -1,4 +1,4 @@
-//! Who may talk to the pods, and to whom they may talk: callers, the operator; names, models, the brain.
+//! Which connections the pods may have: from callers and the operator, and to DNS, the models and the brain.
 
 use std::collections::BTreeSet;
 
@@ -21,8 +21,9 @@ const DNS_PORT: u16 = 53;
 /// Label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
 
-/// The NetworkPolicy of the pods, whichever of the tables they run: while a change is on its way, and as long as a pod
-/// refuses it, the one before is in force. Addresses of models and brain may be anywhere, so only their ports are named.
+/// The NetworkPolicy of the pods. It fits all of the tables: while a change rolls out, and while a pod refuses it, pods
+/// run the previous one. Models and brain can have any address, so only their ports are given. `operators` is the
+/// namespace of the operator's pods.
 #[must_use]
 pub fn network_policy(policy: &RoutingPolicy, tables: &[&RoutingTable], operators: &str) -> NetworkPolicy {
     let name = policy.name_any();
@@ -41,7 +42,7 @@ fn callers() -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", MCP_PORT)]), from: None }
 }
 
-/// The admin port has no token: the operator alone may ask it (and the kubelet, which no policy keeps out).
+/// The admin port has no token: only the operator may query it (and the kubelet, which no NetworkPolicy blocks).
 fn operator(namespace: &str) -> NetworkPolicyIngressRule {
     let labelled = |name: &str, value: &str| LabelSelector {
         match_labels: Some([(name.to_string(), value.to_string())].into()),

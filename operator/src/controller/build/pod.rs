@@ -1,4 +1,4 @@
-//! The pods: one container that reads its config and secrets from one volume, and holds no credentials of the cluster.
+//! The pods: one container that reads its config and secrets from one volume, and holds no credentials for the cluster.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,21 +23,21 @@ use kube::ResourceExt;
 
 use crate::controller::{labels, validate::Valid};
 
-/// Name of the container and of its port for callers.
+/// Name of the port for callers, in the container and in the Services.
 pub const MCP_PORT_NAME: &str = "mcp";
 const CONTAINER: &str = "routing";
 const ADMIN_PORT_NAME: &str = "admin";
-/// One volume for the config and all secrets, mounted as a whole: a file mounted by `subPath` would never change.
+/// One volume for the config and all secrets, mounted as a whole: a file mounted by `subPath` would never be updated.
 const CONFIG_VOLUME: &str = "config";
 const WORKSPACES_FOLDER: &str = "/workspaces";
-/// Readable for every process of the pod, and nothing else.
+/// Every process in the pod may read the files, and none may write them.
 const FILE_MODE: i32 = 0o444;
-/// The image's user.
+/// UID and GID of the image's user.
 const USER: i64 = 65_532;
-/// Beyond the longest call: 10 s in which calls are still taken on, and delivering what waits.
+/// In addition to the longest call: 10 s in which new calls are still accepted, and time to deliver queued decisions.
 const GRACE: Duration = Duration::from_secs(20);
 
-/// The pods' ServiceAccount. It has no rights.
+/// The pods' ServiceAccount. It has no rights, and its token is not mounted.
 #[must_use]
 pub fn service_account(policy: &RoutingPolicy) -> ServiceAccount {
     ServiceAccount {
@@ -47,7 +47,7 @@ pub fn service_account(policy: &RoutingPolicy) -> ServiceAccount {
     }
 }
 
-/// The pods.
+/// The spec of the pods; `image` is used unless the policy names one.
 #[must_use]
 pub fn pod_spec(policy: &RoutingPolicy, valid: &Valid, image: &str) -> PodSpec {
     let name = policy.name_any();
@@ -78,7 +78,7 @@ pub fn pod_spec(policy: &RoutingPolicy, valid: &Valid, image: &str) -> PodSpec {
             env: Some(environment(workspaces)),
             ..container()
         }],
-        // Beside a Service `routing` the kubelet would set ROUTING_PORT=tcp://…
+        // With a Service called `routing` in the namespace, the kubelet would otherwise set ROUTING_PORT=tcp://…
         enable_service_links: Some(false),
         image_pull_secrets: present(secrets),
         node_selector: (!node_selector.is_empty()).then(|| node_selector.clone()),
@@ -191,7 +191,7 @@ fn keys_by_secret(table: &RoutingTable) -> BTreeMap<&str, BTreeSet<&str>> {
     secrets
 }
 
-/// Optional, so that pods start without it: a pod that lacks it reports so, and the operator need not read Secrets.
+/// Optional, so that pods start without the Secret: they report that it is missing, and the operator reads no Secrets.
 fn secret_projection(name: &str, keys: BTreeSet<&str>) -> VolumeProjection {
     let item =
         |key: &str| KeyToPath { key: key.into(), path: format!("{SECRETS}/{name}/{key}"), ..KeyToPath::default() };
@@ -225,7 +225,7 @@ fn requirements(resources: Option<&Resources>) -> ResourceRequirements {
     }
 }
 
-/// A constraint without a selector is about this policy's pods.
+/// A constraint without a selector gets the one of this policy's pods.
 fn spread(policy: &str, constraints: &[TopologySpreadConstraint]) -> Vec<TopologySpreadConstraint> {
     let completed = |constraint: &TopologySpreadConstraint| TopologySpreadConstraint {
         label_selector: constraint.label_selector.clone().or_else(|| Some(labels::label_selector(policy))),

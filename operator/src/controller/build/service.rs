@@ -1,4 +1,4 @@
-//! How the pods are reached.
+//! The Services, through which callers reach the pods.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::controller::{
     labels,
 };
 
-/// The Service inside the cluster, always there.
+/// The Service inside the cluster; every policy has it.
 #[must_use]
 pub fn cluster_ip(policy: &RoutingPolicy) -> Service {
     let annotations = match policy.spec.service.kind {
@@ -25,7 +25,7 @@ pub fn cluster_ip(policy: &RoutingPolicy) -> Service {
     service(policy, &policy.name_any(), "ClusterIP", None, annotations)
 }
 
-/// The Service that reaches further, by the policy's type.
+/// The Service for callers outside the cluster, unless the policy's `service.type` is ClusterIP.
 #[must_use]
 pub fn exposed(policy: &RoutingPolicy) -> Option<Service> {
     let (name, given) = (policy.name_any(), &policy.spec.service);
@@ -48,7 +48,7 @@ fn service(
     annotations: Option<&BTreeMap<String, String>>,
 ) -> Service {
     let ObjectMeta { annotations: own, .. } = labels::metadata(policy, name);
-    // The operator's own last: they must hold.
+    // The operator's own come last, so that they override the policy's.
     let annotations = annotations.into_iter().flatten().map(|(k, v)| (k.clone(), v.clone()));
     Service {
         metadata: ObjectMeta {

@@ -28,9 +28,9 @@ fn pod(more: &str) -> Value {
     built(more)["Deployment edge"]["spec"]["template"]["spec"].clone()
 }
 
-/// The policy is not called like the product, so that a name and an instance that were swapped are seen.
+/// The policy is not called like the product, so that the test notices if name and instance are swapped.
 #[test]
-fn children_of_a_plain_policy() {
+fn a_plain_policy_has_six_children_that_belong_to_it() {
     let names: Vec<String> = built("").into_keys().collect();
     let expected = [
         "ConfigMap edge",
@@ -67,7 +67,7 @@ fn the_type_of_service_decides_what_is_exposed() {
     let port = &children["Service edge-nodeport"]["spec"]["ports"][0];
     assert_eq!(*port, json!({"name": "mcp", "port": 80, "protocol": "TCP", "targetPort": "mcp", "nodePort": 30310}));
     assert_eq!(children["Service edge-nodeport"]["metadata"]["annotations"]["a"], json!("b"));
-    assert!(children["Service edge"]["metadata"]["annotations"].get("a").is_none(), "the exposed Service's alone");
+    assert!(children["Service edge"]["metadata"]["annotations"].get("a").is_none(), "only on the exposed Service");
     assert_eq!(children["Service edge"]["spec"]["type"], json!("ClusterIP"));
 }
 
@@ -97,7 +97,7 @@ fn pods_outlive_the_longest_call_and_hold_no_credentials() {
 }
 
 #[test]
-fn workspaces_are_mounted_and_named_to_the_data_plane() {
+fn workspaces_are_mounted_and_passed_to_the_data_plane() {
     let more = "dataPlane: {workspaces: [{name: code, persistentVolumeClaim: {claimName: c}}, {name: docs, persistentVolumeClaim: {claimName: d}}]}";
     let pod = pod(more);
     let container = &pod["containers"][0];
@@ -111,7 +111,7 @@ fn workspaces_are_mounted_and_named_to_the_data_plane() {
 }
 
 #[test]
-fn a_budget_is_there_for_several_pods_only() {
+fn only_several_pods_have_a_budget() {
     for (replicas, there) in [(0, false), (1, false), (2, true)] {
         let children = built(&format!("dataPlane: {{replicas: {replicas}}}"));
         assert_eq!(children.contains_key("PodDisruptionBudget edge"), there, "{replicas}");
@@ -120,12 +120,12 @@ fn a_budget_is_there_for_several_pods_only() {
 
 fn called_ports(children: &BTreeMap<String, Value>) -> Vec<u64> {
     let rule = &children["NetworkPolicy edge"]["spec"]["egress"][1];
-    assert_eq!(rule.get("to"), None, "they may be anywhere");
+    assert_eq!(rule.get("to"), None, "they can have any address");
     rule["ports"].as_array().expect("ports").iter().map(|port| port["port"].as_u64().expect("a number")).collect()
 }
 
 #[test]
-fn the_network_policy_names_the_ports_of_models_and_brain() {
+fn the_network_policy_allows_the_ports_of_models_and_brain() {
     for (more, ports) in [
         ("", vec![4000]),
         ("brain: {url: \"https://brain\"}", vec![443, 4000]),
@@ -138,7 +138,7 @@ fn the_network_policy_names_the_ports_of_models_and_brain() {
     let valid = validate(&own_upstream, &[], &Texts::new()).expect("it is valid");
     let built_policy = network_policy::network_policy(&own_upstream, &[&valid.table], "operators");
     let children = [("NetworkPolicy edge".to_string(), serde_json::to_value(built_policy).expect("JSON"))].into();
-    assert_eq!(called_ports(&children), [80, 4000], "a model's own");
+    assert_eq!(called_ports(&children), [80, 4000], "a model's own upstream");
     let children = built("");
     let spec = &children["NetworkPolicy edge"]["spec"];
     assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 3210, "protocol": "TCP"}]}), "callers from anywhere");
@@ -151,7 +151,7 @@ fn the_network_policy_names_the_ports_of_models_and_brain() {
     );
 }
 
-/// Pods run it until they have the new one, and as long as they refuse that.
+/// Pods run it until they have the new one, and while they refuse the new one.
 #[test]
 fn the_ports_of_the_last_good_config_stay_open() {
     let rendered = |more: &str| validate(&policy(more), &[], &Texts::new()).expect(more).rendered.text;
@@ -162,7 +162,7 @@ fn the_ports_of_the_last_good_config_stay_open() {
 }
 
 #[test]
-fn labels_that_tie_pods_to_their_policy_hold_whatever_else_is_asked_for() {
+fn pod_labels_and_spread_constraints_keep_the_selector_of_the_policys_pods() {
     let children = built(
         "dataPlane: {podLabels: {team: blue}, topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule}]}",
     );
@@ -200,7 +200,7 @@ fn the_last_good_config_is_the_one_that_all_pods_ran() {
     assert_eq!(good(Some(&old), Some(status(hash(&new), "True", 2))), Some(new.clone()), "all run the newest");
     assert_eq!(good(Some(&old), Some(status(hash(&new), "False", 1))), Some(old.clone()), "not all do");
     assert_eq!(good(Some(&old), Some(status(hash(&new), "True", 0))), Some(old.clone()), "no pod ran it");
-    assert_eq!(good(Some(&old), Some(status(hash(&old), "True", 2))), Some(old.clone()), "they run another");
+    assert_eq!(good(Some(&old), Some(status(hash(&old), "True", 2))), Some(old.clone()), "they run another config");
     assert_eq!(good(None, None), None);
     assert_eq!(last_good(&BTreeMap::new(), None), None);
 }

@@ -1,18 +1,18 @@
-//! The conditions: Accepted, ResolvedRefs, Programmed, Ready, and the abnormal ones while they are true.
+//! The conditions: Accepted, ResolvedRefs, Programmed, Ready; and Reconciling, Stalled, Insecure while they are true.
 
 use std::collections::BTreeSet;
 
 use crds::{
-    field_error::printable,
     pod::MissingSecret,
     policy::{ConditionStatus, Reason, ReplicaCounts, condition},
+    shown::printable,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::{Observed, replicas::Rollout, whole_seconds};
 use crate::controller::{apply::refusal::Problem, pods::PodView};
 
-/// Enough of a hash to tell configs apart, in characters.
+/// Enough of a hash to distinguish configs, in characters.
 const HASH_SHOWN: usize = 8;
 /// Longest message, in characters; Kubernetes allows 32,768 bytes.
 const MESSAGE_MAX: usize = 4_000;
@@ -20,7 +20,7 @@ const MESSAGE_MAX: usize = 4_000;
 /// Longest list of unknown fields, in characters.
 const PATHS_SHOWN: usize = 1_000;
 
-/// What a condition says, before it is dated.
+/// A condition without its type and its transition time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Finding {
     status: ConditionStatus,
@@ -96,7 +96,7 @@ fn accepted(observed: &Observed<'_>) -> Finding {
     }
 }
 
-/// The CustomResourceDefinition is newer than this operator: not an error, but worth telling.
+/// The CustomResourceDefinition is newer than this operator: not an error, but worth reporting.
 fn unknown_message(paths: &[String]) -> String {
     let paths = printable(&paths.join(", "), PATHS_SHOWN);
     format!("the policy is valid; operator {} does not know these fields: {paths}", crds::VERSION)
@@ -135,7 +135,7 @@ fn missing_message(missing: &BTreeSet<(&MissingSecret, &str)>) -> String {
     lines.collect::<Vec<_>>().join("; ")
 }
 
-/// The first that holds, from what someone must fix to what only takes time.
+/// The first finding that applies, from what someone must fix to what only takes time.
 fn programmed(observed: &Observed<'_>, counts: ReplicaCounts, rollout: &Rollout) -> Finding {
     let pods = observed.pods;
     let other_config = |pod: &&PodView| pod.status().is_some() && !pod.runs(observed.target);
@@ -170,7 +170,7 @@ fn programmed(observed: &Observed<'_>, counts: ReplicaCounts, rollout: &Rollout)
     Finding::holds(Reason::Programmed, progress("run", observed, counts))
 }
 
-/// All of them in one message, under the reason of the first that someone must fix.
+/// All problems in one message, under the reason of the first that someone must fix.
 fn problems(problems: &[Problem]) -> Option<Finding> {
     let first = problems.iter().find(|problem| problem.reason.stalls()).or(problems.first())?;
     let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
@@ -207,7 +207,7 @@ fn kept_running(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
 }
 
 fn ready(chain: [&Finding; 3], observed: &Observed<'_>, counts: ReplicaCounts, rollout: &Rollout) -> Finding {
-    // What someone must fix comes before what is wrong, and that before what is not known yet.
+    // What someone must fix comes first, then what is False, then what is Unknown.
     let stalled = |finding: &&Finding| !finding.is(ConditionStatus::True) && finding.reason.stalls();
     let first = chain.into_iter().find(stalled);
     let first = first.or_else(|| chain.into_iter().find(|finding| finding.is(ConditionStatus::False)));

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Observed;
 use crate::controller::child::{ChildKey, ChildKind, load_balancer_service, node_port_service};
 
-/// The addresses, as far as the cluster has given them out.
+/// The addresses that the cluster has assigned so far.
 pub(super) fn endpoint(observed: &Observed<'_>) -> Endpoint {
     let (name, spec) = (observed.policy.name_any(), &observed.policy.spec.service);
     let namespace = observed.policy.namespace().unwrap_or_default();
@@ -33,8 +33,8 @@ fn node_port(service: &DynamicObject) -> Option<u16> {
     service.data.pointer("/spec/ports/0/nodePort").and_then(Value::as_u64)?.try_into().ok()
 }
 
-/// A node that runs a pod. The one that was shown stays while it runs one, so that the address does not change for
-/// nothing.
+/// Address of a node that runs a pod. The one that the status already shows stays while its node runs a pod, so that it
+/// does not change without need.
 fn node_address(observed: &Observed<'_>, port: u16) -> Option<String> {
     let mut addresses: Vec<String> =
         observed.pods.iter().filter_map(|pod| pod.host_ip).map(|ip| SocketAddr::new(ip, port).to_string()).collect();
@@ -47,6 +47,6 @@ fn node_address(observed: &Observed<'_>, port: u16) -> Option<String> {
 fn balancer_host(service: &DynamicObject) -> Option<String> {
     let ingress = service.data.pointer("/status/loadBalancer/ingress/0")?;
     let host = ingress.get("hostname").or_else(|| ingress.get("ip"))?.as_str()?;
-    // An IPv6 address is written in brackets.
+    // In a URL, an IPv6 address is written in brackets.
     Some(if host.contains(':') { format!("[{host}]") } else { host.to_string() })
 }

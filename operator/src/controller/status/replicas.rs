@@ -1,4 +1,4 @@
-//! How many pods there are, and what the Deployment says about them.
+//! How many pods there are, and what the Deployment reports about them.
 
 use crds::policy::ReplicaCounts;
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentStatus};
@@ -10,7 +10,7 @@ use crate::controller::{
     pods::PodView,
 };
 
-/// Counts the pods.
+/// Counts the pods that exist, are ready, and run the target config.
 pub(super) fn counts(observed: &Observed<'_>) -> ReplicaCounts {
     let count = |which: &dyn Fn(&&PodView) -> bool| {
         u32::try_from(observed.pods.iter().filter(which).count()).unwrap_or(u32::MAX)
@@ -23,16 +23,16 @@ pub(super) fn counts(observed: &Observed<'_>) -> ReplicaCounts {
     }
 }
 
-/// How far the Deployment is.
+/// Progress of the Deployment.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Rollout {
-    /// Why it creates no pods, if it cannot.
+    /// Why pods cannot be created: the message of the Deployment's condition `ReplicaFailure`.
     pub refused: Option<String>,
     /// What it still waits for, if anything.
     pub waiting: Option<String>,
 }
 
-/// How far the Deployment is; without one there is nothing to wait for.
+/// Progress of the Deployment; without one there is nothing to wait for.
 pub(super) fn rollout(observed: &Observed<'_>) -> Rollout {
     let key = ChildKey::new(ChildKind::Deployment, observed.policy.name_any());
     let object = observed.applied.objects.get(&key).cloned();

@@ -1,20 +1,19 @@
-//! Where the calls of each skill go, as the pods see it.
+//! Where the calls of each skill go, as the pods report it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
+    decimal::is_share,
     pod::SkillReport,
-    policy::{RouteStatus, SkillStatus},
+    policy::{RouteStatus, SkillStatus, skill::NAME_MAX},
 };
 
 use super::Observed;
 
-/// Longest name of a skill, as the CRD has it.
-const NAME_MAX: usize = 48;
-/// Most reports that are read of all pods together: 64 skills of each of 200 pods.
+/// Most reports that are read from all pods together: 64 skills from each of 200 pods.
 const REPORTS_MAX: usize = 200 * 64;
 
-/// The skills by name. Between updates the last report stays, unless the set of skills changed.
+/// The skills, sorted by name. Between updates the status keeps the last ones, unless the set of skills changed.
 pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
     let last = observed.policy.status.as_ref().map(|status| status.skills.clone()).unwrap_or_default();
     let reported: Vec<SkillStatus> = newest(observed).into_values().filter_map(shown).collect();
@@ -24,11 +23,11 @@ pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
     if reported.is_empty() || stands { last } else { reported }
 }
 
-/// Of what pods that run the config say about a skill, the youngest.
+/// The most recent report about each skill from the pods that run the target config.
 fn newest<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, &'a SkillReport> {
     let current = observed.pods.iter().filter(|pod| pod.runs(observed.target));
     let reports = current.filter_map(|pod| pod.status()).flat_map(|status| &status.skills);
-    // A pod that makes skills up must not make the status invalid.
+    // A pod that invents skills must not make the status invalid.
     let is_served = |name: &str| observed.valid.map_or(true, |valid| valid.table.skills.contains_key(name));
     let reports = reports.filter(|report| is_served(&report.name) && report.name.len() <= NAME_MAX).take(REPORTS_MAX);
     let mut newest: BTreeMap<&str, &SkillReport> = BTreeMap::new();
@@ -47,12 +46,12 @@ fn shown(report: &SkillReport) -> Option<SkillStatus> {
         "local" => RouteStatus::Local,
         "claude" => RouteStatus::Claude,
         "split" => RouteStatus::Split,
-        // Of a newer version: nothing is better than something wrong.
+        // From a newer version: no skill in the status is better than a wrong route.
         _ => return None,
     };
     Some(SkillStatus {
         name: report.name.clone(),
-        pass_rate: report.pass_rate.filter(|rate| (0.0..=1.0).contains(rate)).map(|rate| format!("{rate:.2}")),
+        pass_rate: report.pass_rate.filter(|rate| is_share(*rate)).map(|rate| format!("{rate:.2}")),
         samples: report.samples.map(|samples| samples.min(i64::MAX as u64)),
         route,
     })

@@ -68,7 +68,7 @@ fn said(status: &RoutingPolicyStatus) -> (String, String) {
 }
 
 #[test]
-fn each_finding_is_one_chain_of_conditions() {
+fn each_observation_gives_its_chain_of_conditions() {
     let two = "dataPlane: {replicas: 2}";
     let secret = "access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}";
     let problem = |reason| Applied {
@@ -112,7 +112,7 @@ fn each_finding_is_one_chain_of_conditions() {
         let status = status_of(&policy(more), &applied, &pods);
         assert_eq!(said(&status), (expected, message.to_string()), "{more}");
         assert!(status.conditions.iter().all(|c| c.observed_generation == Some(7)));
-        assert!(status.conditions.iter().all(|c| c.reason.parse::<Reason>().is_ok()), "every reason is one of ours");
+        assert!(status.conditions.iter().all(|c| c.reason.parse::<Reason>().is_ok()), "every reason is known");
     }
 }
 
@@ -141,14 +141,14 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
 }
 
 #[test]
-fn without_tokens_it_is_called_insecure() {
+fn a_policy_without_tokens_is_insecure() {
     let insecure = |more: &str| status_of(&policy(more), &rolled_out(1), &[running("p1")]).is_true(condition::INSECURE);
     assert!(insecure(""));
     assert!(!insecure("access: {tokens: [{name: a, secretRef: {name: s, key: K}}]}"));
 }
 
 #[test]
-fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_are_due() {
+fn skills_are_the_most_recent_of_pods_that_run_the_config_and_stay_until_they_are_due() {
     let report = |hash: &str, rate: f64, age: u64| json!({"configHash": hash, "skills": [{"name": "debug", "passRate": rate, "samples": 5, "route": "split", "evidenceAgeMs": age}]});
     let pods = [
         pod("p1", Ok(report("new", 0.811, 900))),
@@ -182,7 +182,7 @@ fn skills_are_the_youngest_of_the_pods_that_run_the_config_and_stand_until_they_
 }
 
 #[test]
-fn the_endpoint_is_a_node_that_runs_a_pod_and_stays_the_same_one() {
+fn the_endpoint_is_a_node_that_runs_a_pod_and_changes_only_when_it_must() {
     let service =
         json!({"apiVersion": "v1", "kind": "Service", "metadata": {}, "spec": {"ports": [{"nodePort": 30310}]}});
     let mut applied = rolled_out(1);
@@ -193,7 +193,7 @@ fn the_endpoint_is_a_node_that_runs_a_pod_and_stays_the_same_one() {
     let on = |ip: &str| PodView { host_ip: ip.parse().ok(), ..running(ip) };
     let mut policy = policy("");
     let url = |policy: &RoutingPolicy, pods: &[PodView]| status_of(policy, &applied, pods).endpoint.and_then(|e| e.url);
-    assert_eq!(url(&policy, &[]), None, "no node to name");
+    assert_eq!(url(&policy, &[]), None, "no node runs a pod");
     assert_eq!(url(&policy, &[on("10.0.0.9")]).as_deref(), Some("http://10.0.0.9:30310/mcp"));
     policy.status = Some(status_of(&policy, &applied, &[on("10.0.0.9")]));
     assert_eq!(url(&policy, &[on("10.0.0.1"), on("10.0.0.9")]).as_deref(), Some("http://10.0.0.9:30310/mcp"));
@@ -202,7 +202,7 @@ fn the_endpoint_is_a_node_that_runs_a_pod_and_stays_the_same_one() {
 }
 
 #[test]
-fn fields_that_the_operator_does_not_know_are_named_and_nothing_stalls() {
+fn fields_that_the_operator_does_not_know_are_reported_and_nothing_stalls() {
     let policy = policy("");
     let mut valid = validate(&policy, &[], &Texts::new()).expect("valid");
     valid.unknown_fields = vec!["spec.evidence.newer".into()];

@@ -17,7 +17,7 @@ fn texts(text: Result<&str, &str>) -> Texts {
 }
 
 #[test]
-fn texts_are_filled_in_and_count_for_the_hash() {
+fn texts_are_filled_in_and_change_the_hash() {
     let hash = |text: &str| validate(&policy(WITH_PROMPT), &[], &texts(Ok(text))).expect("valid").rendered.hash;
     assert_ne!(hash("brief"), hash("thorough"));
     let valid = validate(&policy(WITH_PROMPT), &[], &texts(Ok("brief"))).expect("valid");
@@ -26,7 +26,7 @@ fn texts_are_filled_in_and_count_for_the_hash() {
 }
 
 #[test]
-fn a_reference_without_a_text_is_named_once_and_as_a_reference() {
+fn a_reference_without_a_text_is_reported_once_and_as_a_reference() {
     let invalid = validate(&policy(WITH_PROMPT), &[], &texts(Err("there is no such ConfigMap"))).expect_err("invalid");
     let message = "spec.skills[0].stages[0].system.configMapKeyRef: p/k: there is no such ConfigMap";
     assert_eq!((invalid.reason, invalid.message.as_str()), (Reason::Invalid, message));
@@ -34,7 +34,7 @@ fn a_reference_without_a_text_is_named_once_and_as_a_reference() {
 }
 
 #[test]
-fn other_errors_are_no_fault_of_the_references_and_long_ones_are_cut() {
+fn other_errors_are_not_reported_as_references_and_long_messages_are_cut() {
     let invalid = validate(&policy("limits: {inFlight: 0}"), &[], &Texts::new()).expect_err("invalid");
     assert_eq!(invalid.message, "spec.limits.inFlight: 0: must be from 1 to 10000");
     assert_eq!(invalid.references, None);
@@ -45,7 +45,7 @@ fn other_errors_are_no_fault_of_the_references_and_long_ones_are_cut() {
 }
 
 #[test]
-fn fields_of_a_newer_version_are_named_and_go_to_the_pods() {
+fn fields_of_a_newer_version_are_reported_and_reach_the_pods() {
     let raw = json!({"apiVersion": "routing.hyperguild.io/v1alpha1", "kind": "RoutingPolicy", "metadata": {"name": "edge"},
         "spec": {"upstream": {"url": "http://a"}, "models": {"local": {"name": "l"}, "claude": {"name": "c"}},
             "evidence": {"newer": "1"}, "alsoNewer": [1]}});
@@ -54,7 +54,7 @@ fn fields_of_a_newer_version_are_named_and_go_to_the_pods() {
     let valid = validate(policy, &newer.unknown, &Texts::new()).expect("valid");
     let fields = ["spec.evidence.newer", "spec.alsoNewer"];
     assert_eq!(valid.unknown_fields, fields);
-    // A pod that knows no more than this operator runs the same config, and says the same.
+    // A pod of the operator's version runs the same config and reports the same fields.
     let read = Document::parse(&valid.rendered.text).expect("a document");
     assert_eq!((read.hash, read.unknown_fields), (valid.rendered.hash.clone(), fields.map(String::from).to_vec()));
     let known = validate(policy, &[], &Texts::new()).expect("valid");

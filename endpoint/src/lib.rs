@@ -1,6 +1,9 @@
 //! An MCP endpoint over HTTP that bare `curl` can call: rmcp's streamable HTTP service, stateless for every protocol
 //! version, with JSON-RPC bodies for the errors of HTTP itself.
 
+#![forbid(unsafe_code)]
+
+pub mod bearer;
 mod lenient;
 pub mod origin;
 
@@ -74,7 +77,7 @@ pub fn unauthorized() -> Response {
 /// The answer to a request that rmcp does not know: a known method with wrong parameters, or an unknown method.
 #[must_use]
 pub fn unknown_request(request: &CustomRequest) -> ErrorData {
-    let method = crds::field_error::printable(&request.method, 64);
+    let method = crds::shown::printable(&request.method, 64);
     if METHODS.contains(&request.method.as_str()) {
         ErrorData::invalid_params(format!("invalid params for {method}"), None)
     } else {
@@ -85,7 +88,7 @@ pub fn unknown_request(request: &CustomRequest) -> ErrorData {
 /// The answer to a call of a tool that is not served.
 #[must_use]
 pub fn unknown_tool(name: &str, served: &str) -> ErrorData {
-    let name = crds::field_error::printable(name, 64);
+    let name = crds::shown::printable(name, 64);
     ErrorData::invalid_params(format!("unknown tool: {name}; available: {served}"), None)
 }
 

@@ -2,7 +2,7 @@
 //! rebinding.
 
 use axum::http::{HeaderMap, header};
-use crds::field_error::printable;
+use crds::shown::printable;
 
 /// Longest origin that a refusal repeats, in characters.
 const SHOWN: usize = 100;

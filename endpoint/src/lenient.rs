@@ -8,7 +8,7 @@ use axum::{
     response::Response,
 };
 
-use super::{INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, rpc_error};
+use crate::{INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, rpc_error};
 
 /// Longest error text of rmcp that is read, in bytes.
 const ERROR_TEXT_MAX_BYTES: usize = 4096;
@@ -77,7 +77,7 @@ async fn json_rpc(response: Response) -> Response {
     }
     let allow = response.headers().get(header::ALLOW).cloned();
     let text = to_bytes(response.into_body(), ERROR_TEXT_MAX_BYTES).await.unwrap_or_default();
-    let text = crds::field_error::printable(&String::from_utf8_lossy(&text), ERROR_SHOWN);
+    let text = crds::shown::printable(&String::from_utf8_lossy(&text), ERROR_SHOWN);
     let mut answer = match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             rpc_error(StatusCode::BAD_REQUEST, PARSE_ERROR, "parse error: the body is not one JSON-RPC 2.0 message")

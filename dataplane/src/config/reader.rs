@@ -1,0 +1,195 @@
+//! Reads a policy and compiles it, and compiles again only what changed: the files are checked every few seconds.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use crds::{
+    builtin::BuiltinPrompts, compile::is_reference, document::MAX_BYTES, pod::LAST_GOOD_FILE, policy::ConfigMapKeyRef,
+};
+
+use super::candidate::{self, Candidate, PolicyRefusal, PolicySource, Text, UnknownFields};
+
+/// Reads one policy again and again.
+pub struct PolicyReader {
+    source: PolicySource,
+    prompts: BuiltinPrompts,
+    last: Mutex<Option<Compiled>>,
+}
+
+/// What the texts that were read last compiled to.
+struct Compiled {
+    policy: Text,
+    config_maps: BTreeMap<ConfigMapKeyRef, Text>,
+    result: Result<Candidate, PolicyRefusal>,
+}
+
+impl PolicyReader {
+    pub fn new(source: PolicySource, prompts: BuiltinPrompts) -> Self {
+        Self { source, prompts, last: Mutex::default() }
+    }
+
+    pub fn source(&self) -> &PolicySource {
+        &self.source
+    }
+
+    /// The compiled policy; compiled anew only if the policy or a ConfigMap that it refers to has another text.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn read(&self) -> Result<Candidate, PolicyRefusal> {
+        // Replaced as a whole, so a panic elsewhere leaves nothing half done.
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let policy = self.policy();
+        if let Some(last) = &*last
+            && last.policy == policy
+            && last.config_maps.iter().all(|(reference, text)| self.config_map(reference) == *text)
+        {
+            return last.result.clone();
+        }
+        let (result, config_maps) = self.compile(&policy);
+        *last = Some(Compiled { policy, config_maps, result: result.clone() });
+        result
+    }
+
+    /// `last-good.yaml` beside the policy; none if there is no such file.
+    pub fn read_last_good(&self) -> Option<Result<Candidate, PolicyRefusal>> {
+        let PolicySource::File { path, config_maps } = &self.source else { return None };
+        let last_good = path.parent().unwrap_or(Path::new("")).join(LAST_GOOD_FILE);
+        let read = || read_file(&last_good, config_maps.as_deref(), &self.prompts, UnknownFields::WarnIfRendered);
+        last_good.is_file().then(read)
+    }
+
+    /// The text of the policy file; always the same for a policy that the environment describes.
+    fn policy(&self) -> Text {
+        match &self.source {
+            PolicySource::Environment(_) => Ok(String::new()),
+            PolicySource::File { path, .. } => read_bounded(path),
+        }
+    }
+
+    fn config_map(&self, reference: &ConfigMapKeyRef) -> Text {
+        match &self.source {
+            PolicySource::File { config_maps: Some(folder), .. } => read_config_map(folder, reference),
+            PolicySource::File { .. } | PolicySource::Environment(_) => Err("is not read".into()),
+        }
+    }
+
+    fn compile(&self, policy: &Text) -> (Result<Candidate, PolicyRefusal>, BTreeMap<ConfigMapKeyRef, Text>) {
+        let mut read = BTreeMap::new();
+        let result = match &self.source {
+            PolicySource::Environment(spec) => candidate::from_environment(spec, &self.prompts),
+            PolicySource::File { path, config_maps } => compile_file(
+                path,
+                policy,
+                config_maps.as_deref(),
+                &self.prompts,
+                UnknownFields::WarnIfRendered,
+                &mut read,
+            ),
+        };
+        (result, read)
+    }
+}
+
+/// Reads and compiles one policy file.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn read_file(
+    path: &Path,
+    config_maps: Option<&Path>,
+    prompts: &BuiltinPrompts,
+    unknown: UnknownFields,
+) -> Result<Candidate, PolicyRefusal> {
+    compile_file(path, &read_bounded(path), config_maps, prompts, unknown, &mut BTreeMap::new())
+}
+
+/// Compiles the text of a policy file, and notes in `read` the texts of ConfigMaps that it needed.
+fn compile_file(
+    path: &Path,
+    policy: &Text,
+    config_maps: Option<&Path>,
+    prompts: &BuiltinPrompts,
+    unknown: UnknownFields,
+    read: &mut BTreeMap<ConfigMapKeyRef, Text>,
+) -> Result<Candidate, PolicyRefusal> {
+    let text = policy.as_ref().map_err(|message| PolicyRefusal::of(path.display().to_string(), message.clone()))?;
+    let mut config_map = config_maps.map(|folder| {
+        |reference: &ConfigMapKeyRef| {
+            let text = read_config_map(folder, reference);
+            read.insert(reference.clone(), text.clone());
+            text
+        }
+    });
+    let config_map = config_map.as_mut().map(|read| read as &mut dyn FnMut(&ConfigMapKeyRef) -> Text);
+    candidate::from_text(path, text, config_map, prompts, unknown)
+}
+
+fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String, String> {
+    let ConfigMapKeyRef { name, key } = reference;
+    if !is_reference(name) || !is_reference(key) {
+        return Err("is not a name and key of a ConfigMap".into());
+    }
+    let path = folder.join(name).join(key);
+    read_bounded(&path).map_err(|e| format!("{}: {e}", path.display()))
+}
+
+fn read_bounded(path: &Path) -> Result<String, String> {
+    let metadata = fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?;
+    if !metadata.is_file() {
+        return Err("is not a file".into());
+    }
+    if metadata.len() > MAX_BYTES as u64 {
+        return Err(format!("is larger than {MAX_BYTES} bytes"));
+    }
+    fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const POLICY: &str = "apiVersion: routing.hyperguild.io/v1alpha1
+kind: RoutingPolicy
+metadata: {name: routing}
+spec:
+  upstream: {url: http://litellm:4000}
+  models: {local: {name: l}, claude: {name: c}}
+  skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: debug.md}}, user: x}]}]
+";
+
+    #[test]
+    fn only_what_changed_is_compiled_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |file: &str, text: &str| {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("created");
+            fs::write(path, text).expect("written");
+        };
+        write("policy.yaml", POLICY);
+        write("maps/prompts/debug.md", "first");
+        let (path, config_maps) = (folder.path().join("policy.yaml"), Some(folder.path().join("maps")));
+        let reader = PolicyReader::new(PolicySource::File { path, config_maps }, BuiltinPrompts::default());
+        let read = || reader.read().expect("valid");
+
+        let first = read();
+        assert!(Arc::ptr_eq(&first.table, &read().table), "nothing changed");
+        write("policy.yaml", POLICY);
+        assert!(Arc::ptr_eq(&first.table, &read().table), "the same text was written again");
+        write("maps/prompts/debug.md", "second");
+        let second = read();
+        assert_eq!(second.table.skills["debug"].stages[0].system, "second");
+        assert!(Arc::ptr_eq(&second.table, &read().table));
+        write("policy.yaml", "spec: 1");
+        let refusal = reader.read().expect_err("it is not a policy");
+        assert_eq!(reader.read().expect_err("it is still not a policy"), refusal);
+        write("policy.yaml", POLICY);
+        assert_eq!(read().hash, second.hash);
+    }
+}
