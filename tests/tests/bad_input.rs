@@ -43,7 +43,7 @@ skills:
         "policy.yaml:7:16: spec.thresholds.floor: 0.9: quote it: \"0.9\"",
         "policy.yaml:7:28: spec.thresholds.ceil: 0,7: must be a decimal from 0 to 1",
         "policy.yaml:8:3: spec.evidnce: unknown field",
-        "policy.yaml:11:6: spec.skills[1].name: debug: a skill of this name stands further up",
+        "policy.yaml:11:6: spec.skills[1].name: debug: a skill with this name is already defined above",
         "spec.skills[2].stages[0].user: unknown variable args.commitz; inputSchema.properties declares: commits",
         "spec.skills[3].description: is required, because \"review\" is not a built-in skill",
         "spec.skills[3].stages: 0 stages: must be 1 to 8",
@@ -83,7 +83,7 @@ fn a_config_map_reference_needs_its_folder() {
     assert!(
         !valid
             && printed.contains(
-                "spec.skills[0].stages[0].system.configMapKeyRef: prompts/debug.md: there is no cluster here"
+                "spec.skills[0].stages[0].system.configMapKeyRef: prompts/debug.md: there is no cluster to read ConfigMaps from"
             ),
         "{printed}"
     );
@@ -101,7 +101,7 @@ fn a_config_map_reference_needs_its_folder() {
     let line = "spec.skills[0].stages[0].system: must have exactly one of text and configMapKeyRef";
     assert!(!valid && printed.contains(line) && printed.lines().count() == 1, "{printed}");
     let (valid, printed) = check(&with(reference("..")), &["--configmaps", "maps"]);
-    assert!(!valid && printed.contains("is no name and key of a ConfigMap"), "{printed}");
+    assert!(!valid && printed.contains("is not a name and key of a ConfigMap"), "{printed}");
 }
 
 #[test]
@@ -246,7 +246,7 @@ async fn variables_that_a_policy_file_makes_void_are_named_in_one_warning() {
     let warnings = tests::waiting::until("the warning", || async {
         let log = routing.log();
         let warnings: Vec<String> =
-            log.lines().filter(|line| line.contains("do not count")).map(str::to_string).collect();
+            log.lines().filter(|line| line.contains("are ignored")).map(str::to_string).collect();
         (!warnings.is_empty()).then_some(warnings)
     })
     .await;
@@ -312,7 +312,7 @@ async fn a_prompt_that_can_not_be_rendered_is_a_tool_error_that_names_stage_and_
     let result = routing.mcp().result("notes", json!({})).await;
     assert!(
         result.is_error()
-            && result.text(0).contains("the prompt of stage 1 could not be rendered: line 2: a value is not there"),
+            && result.text(0).contains("the prompt of stage 1 could not be rendered: line 2: a value is not defined"),
         "{result:?}"
     );
     assert!(models.asked().is_empty());

@@ -114,7 +114,7 @@ async fn wrong_entries_are_refused_by_name_and_nothing_is_kept_of_them() {
         );
     }
     let unknown = brain.mcp().call("session_logg", json!({})).await;
-    assert_eq!(unknown["error"]["message"], "unknown tool: session_logg; there are: session_log");
+    assert_eq!(unknown["error"]["message"], "unknown tool: session_logg; available: session_log");
     for (query, status) in [
         ("", 400),
         ("?skill=", 400),

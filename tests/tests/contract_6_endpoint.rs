@@ -309,7 +309,7 @@ async fn an_unknown_tool_is_named_and_can_forge_nothing() {
         assert_eq!(message["error"]["code"], -32_602, "{tool:?}");
         assert_eq!(
             message["error"]["message"],
-            format!("unknown tool: {shown}; there are: code_review, debug, retrospective, trainer")
+            format!("unknown tool: {shown}; available: code_review, debug, retrospective, trainer")
         );
     }
     assert!(!routing.admin("/metrics").await.contains("no_such_tool"), "no label is made from a request");

@@ -60,7 +60,7 @@ fn a_file_that_is_no_json_is_left_alone_and_an_unknown_mode_is_refused() {
     let printed = String::from_utf8_lossy(&output.stderr);
     assert!(
         !output.status.success()
-            && printed.contains(".mcp.json: is no JSON")
+            && printed.contains(".mcp.json: is not JSON")
             && printed.contains("nothing was changed"),
         "{printed}"
     );

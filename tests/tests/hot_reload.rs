@@ -49,7 +49,7 @@ async fn a_plain_write_and_an_editors_rename_take_effect() {
     fs::rename(&swap, routing.folder().join("policy.yaml")).expect("renamed");
     answered_by(&routing, "three").await;
     assert_eq!(routing.metric(r#"routing_config_reloads_total{kind="applied"}"#).await, 2.0);
-    assert!(routing.metric(r#"routing_config_looks_total{kind="event"}"#).await >= 2.0, "file events, not the timer");
+    assert!(routing.metric(r#"routing_config_checks_total{kind="event"}"#).await >= 2.0, "file events, not the timer");
 }
 
 /// A volume as the kubelet writes it: files link through `..data` into a folder that is swapped as a whole.
@@ -168,7 +168,7 @@ async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
         (&status["configHash"], &status["refused"], &status["missingSecrets"]),
         (&hash, &json!(null), &json!([]))
     );
-    assert_eq!(routing.mcp().token("token-first").tools().await.len(), 4, "what ran keeps running");
+    assert_eq!(routing.mcp().token("token-first").tools().await.len(), 4, "the running config stays in force");
     fs::write(secrets.join("SECOND"), "token-second").expect("written");
     waiting::until_true("the changed policy", || async {
         routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 200
@@ -214,7 +214,7 @@ async fn an_invalid_file_and_a_removed_one_change_nothing_and_are_reported() {
     fs::write(&path, with("two", "")).expect("written");
     answered_by(&routing, "two").await;
     accepted(&routing).await;
-    assert!(routing.log().contains("what ran keeps running"));
+    assert!(routing.log().contains("the running config stays in force"));
 }
 
 #[tokio::test]

@@ -151,7 +151,7 @@ fn what_the_builder_copies_first_is_the_whole_workspace_to_cargo() {
     let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
-    assert_eq!(names, ["brain", "crds", "dataplane", "operator", "tests"].into());
+    assert_eq!(names, ["brain", "crds", "dataplane", "endpoint", "operator", "tests"].into());
 }
 
 /// `COPY FILE… FOLDER` from the checkout.

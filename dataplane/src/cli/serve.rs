@@ -25,7 +25,7 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
     let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
     let policy_variables = settings.policy_variables.clone();
     let data_plane = start(settings)?;
-    warn_of_void(&policy_variables, &data_plane.config.active().table);
+    warn_of_ignored(&policy_variables, &data_plane.config.active().table);
     let port = port.unwrap_or(data_plane.config.active().table.port);
     let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
     let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
@@ -35,12 +35,12 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
 }
 
 /// With a policy file, the variables that describe a policy are ignored, except those from which a secret is read.
-fn warn_of_void(policy_variables: &[String], table: &RoutingTable) {
+fn warn_of_ignored(policy_variables: &[String], table: &RoutingTable) {
     let is_secret = |name: &&String| table.secrets().any(|secret| secret.key == **name);
-    let void: Vec<&str> = policy_variables.iter().filter(|name| !is_secret(name)).map(String::as_str).collect();
-    if !void.is_empty() {
+    let ignored: Vec<&str> = policy_variables.iter().filter(|name| !is_secret(name)).map(String::as_str).collect();
+    if !ignored.is_empty() {
         tracing::warn!(
-            void = void.join(", "),
+            ignored = ignored.join(", "),
             "these variables are ignored, because there is a policy file; set their values there"
         );
     }

@@ -128,7 +128,7 @@ async fn an_object_of_somebody_else_is_left_alone_until_it_is_handed_over() {
     policies.apply_document(config_map("edge", json!({"theirs": "kept"})));
     policies.apply("edge", &spec(json!({})));
     let owned = policies.wait_for_condition("edge", "Programmed", "False", "NotOwned").await;
-    assert!(owned.message.starts_with("ConfigMap edge belongs to nobody that it names"), "{}", owned.message);
+    assert!(owned.message.starts_with("ConfigMap edge already exists and has no owner"), "{}", owned.message);
     assert!(owned.message.contains("routing.hyperguild.io/adopt: edge"), "{}", owned.message);
     for kind in ["Deployment", "Service", "ServiceAccount", "NetworkPolicy"] {
         assert!(policies.object(kind, "edge").await.is_none(), "no {kind} without its ConfigMap");
@@ -156,7 +156,7 @@ async fn an_object_that_another_controller_owns_names_it() {
         "metadata": {"name": "second", "ownerReferences": [owner]}, "spec": {"ports": [{"port": 1}]}}));
     policies.apply("second", &spec(json!({"service": {"type": "ClusterIP"}})));
     let owned = policies.wait_for_condition("second", "Ready", "False", "NotOwned").await;
-    assert!(owned.message.starts_with("Service second belongs to RoutingPolicy first"), "{}", owned.message);
+    assert!(owned.message.starts_with("Service second already exists and is controlled by RoutingPolicy first"), "{}", owned.message);
 }
 
 #[tokio::test]
