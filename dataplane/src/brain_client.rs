@@ -11,6 +11,7 @@ use reqwest::{
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use secrecy::SecretString;
+use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -63,7 +64,6 @@ pub enum BrainError {
 
 impl BrainError {
     /// The value of a metric's `kind` label.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
@@ -85,7 +85,6 @@ pub struct BrainClient {
 
 impl BrainClient {
     /// A client of `target`. A token that an HTTP header cannot carry counts as none.
-    #[must_use]
     pub fn new(target: &BrainTarget, token: Option<&SecretString>, client: Client) -> Self {
         let authorization = token.and_then(bearer);
         Self {
@@ -98,7 +97,6 @@ impl BrainClient {
     }
 
     /// The same with more time, for a person who waits: giving up on a slow write would make them report it twice.
-    #[must_use]
     pub fn patient(self) -> Self {
         Self { log_timeout: PATIENT_LOG_TIMEOUT, ..self }
     }
@@ -117,7 +115,7 @@ impl BrainClient {
     ///
     /// # Errors
     /// The brain did not accept the entry within two seconds (30 if `patient`).
-    pub async fn session_log(&self, arguments: Value) -> Result<Value, BrainError> {
+    pub async fn session_log(&self, arguments: &impl Serialize) -> Result<Value, BrainError> {
         let params = json!({"name": "session_log", "arguments": arguments});
         let body = self.json(self.rpc("tools/call", params), ANSWER_MAX_BYTES).await?;
         match refusal(&body) {

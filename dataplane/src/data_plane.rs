@@ -23,7 +23,6 @@ pub struct DataPlane {
 }
 
 impl DataPlane {
-    #[must_use]
     pub fn new(
         config: Arc<Config>,
         metrics: Arc<Metrics>,
@@ -41,7 +40,6 @@ impl DataPlane {
     }
 
     /// Admits one more call; none if `limit` calls are already in flight.
-    #[must_use]
     pub fn admit(self: &Arc<Self>, limit: usize) -> Option<InFlight> {
         let admitted = self.in_flight.send_if_modified(|calls| {
             let admitted = *calls < limit;

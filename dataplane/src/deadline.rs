@@ -6,7 +6,6 @@ use std::time::Duration;
 const FALLBACK_SHARE_MIN: f64 = 0.1;
 
 /// The time of the next stage: an equal share of what is left. What a stage does not use goes to the later ones.
-#[must_use]
 pub fn stage_share(left: Duration, stages_left: usize) -> Duration {
     left / u32::try_from(stages_left.max(1)).unwrap_or(u32::MAX)
 }
@@ -16,7 +15,6 @@ pub fn stage_share(left: Duration, stages_left: usize) -> Duration {
 /// Without a fallback it is the local time-out, or the whole stage if that is shorter. With one it is the same part of
 /// the stage as the local time-out is of the total: `timeouts` are for a skill with one stage, and several stages share
 /// them.
-#[must_use]
 pub fn local_share(stage: Duration, local: Duration, total: Duration, fallback: bool) -> Duration {
     if !fallback {
         return local.min(stage);

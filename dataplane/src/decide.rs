@@ -18,7 +18,6 @@ pub enum Decision {
 
 impl Decision {
     /// The name in logs, records and answers.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
@@ -50,7 +49,6 @@ pub enum Reason {
 
 impl Reason {
     /// The name in logs, records and answers.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoPassRate => "no_pass_rate",
@@ -74,7 +72,6 @@ pub struct Measured {
 }
 
 /// Decides by the pass rate alone: at or above floor local, below ceil Claude, between them the hash's lowest bit.
-#[must_use]
 pub fn decide(pass_rate: Option<f64>, thresholds: ThresholdValues, hash: u64) -> (Decision, Reason) {
     match pass_rate {
         None => (Decision::Local, Reason::NoPassRate),
@@ -97,7 +94,6 @@ pub struct Decided {
 }
 
 /// Decides for a skill: a pinned route first, then too few samples count as no pass rate, then [`decide`].
-#[must_use]
 pub fn decide_for_skill(
     route: RouteMode,
     measured: Measured,
@@ -116,7 +112,6 @@ pub fn decide_for_skill(
 }
 
 /// The first 8 bytes, big endian, of SHA-256(system ‖ 0x00 ‖ user); no normalisation of either text.
-#[must_use]
 pub fn request_hash(system: &str, user: &str) -> u64 {
     let mut digest = Sha256::new();
     digest.update(system.as_bytes());

@@ -60,7 +60,6 @@ pub struct DecisionRecord {
 
 impl DecisionRecord {
     /// The line that readers of the brain's entries parse (`contract`, part 4).
-    #[must_use]
     pub fn message(&self) -> String {
         let Self { skill, decision, model, .. } = self;
         let detail = match decision {
@@ -73,7 +72,6 @@ impl DecisionRecord {
     }
 
     /// `skip` if the model call worked, because a decision says nothing about quality; otherwise `fail`.
-    #[must_use]
     pub fn final_status(&self) -> &'static str {
         if self.error.is_none() { "skip" } else { "fail" }
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use serde_json::{Value, json};
+use serde::Serialize;
 use tokio::{sync::mpsc, task::JoinHandle};
 use uuid::Uuid;
 
@@ -40,7 +40,6 @@ pub struct DecisionLog {
 
 impl DecisionLog {
     /// Starts the workers; needs a Tokio runtime.
-    #[must_use]
     pub fn start(metrics: Arc<Metrics>) -> Arc<Self> {
         let waiting = Arc::new(AtomicUsize::new(0));
         let (queues, workers) = (0..WORKERS)
@@ -98,30 +97,48 @@ async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, met
 /// only the contract's entry.
 async fn tell(brain: &BrainClient, record: &DecisionRecord) -> Result<(), BrainError> {
     if brain.takes_decisions().await {
-        match brain.session_log(arguments(record, true)).await {
+        match brain.session_log(&DecisionEntry::with_record(record)).await {
             Err(BrainError::Refused { .. }) => brain.takes_no_decisions(),
             told => return told.map(drop),
         }
     }
-    brain.session_log(arguments(record, false)).await.map(drop)
+    brain.session_log(&DecisionEntry::of(record)).await.map(drop)
 }
 
 /// The entry of `contract` part 4, with the record only for a brain that declares it.
-fn arguments(record: &DecisionRecord, with_record: bool) -> Value {
-    let mut arguments = json!({
-        "session_id": ROUTING,
-        "skill": ROUTING,
-        "phase": "decide",
-        "final_status": record.final_status(),
-        "message": record.message(),
-        "duration_ms": record.duration_ms,
-        "project_root": "",
-    });
-    if with_record {
-        arguments["decision_id"] = json!(record.id);
-        arguments["decision"] = json!(record);
+#[derive(Serialize)]
+struct DecisionEntry<'a> {
+    session_id: &'static str,
+    skill: &'static str,
+    phase: &'static str,
+    final_status: &'static str,
+    message: String,
+    duration_ms: u64,
+    project_root: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<&'a DecisionRecord>,
+}
+
+impl<'a> DecisionEntry<'a> {
+    fn of(record: &'a DecisionRecord) -> Self {
+        Self {
+            session_id: ROUTING,
+            skill: ROUTING,
+            phase: "decide",
+            final_status: record.final_status(),
+            message: record.message(),
+            duration_ms: record.duration_ms,
+            project_root: "",
+            decision_id: None,
+            decision: None,
+        }
     }
-    arguments
+
+    fn with_record(record: &'a DecisionRecord) -> Self {
+        Self { decision_id: Some(record.id), decision: Some(record), ..Self::of(record) }
+    }
 }
 
 fn log_line(record: &DecisionRecord) {
@@ -155,6 +172,8 @@ fn log_line(record: &DecisionRecord) {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::{decide::Decision, decision::tests::record};
 
@@ -163,7 +182,7 @@ mod tests {
         let mut record = record(Decision::Local, Some(0.94));
         record.duration_ms = 12;
         assert_eq!(
-            arguments(&record, false),
+            json!(DecisionEntry::of(&record)),
             json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
                 "message": "debug: local — model=qwen35, pass_rate=0.94", "duration_ms": 12, "project_root": ""})
         );
@@ -171,7 +190,7 @@ mod tests {
 
     #[test]
     fn contract_4_session_and_project_never_carry_the_callers_own() {
-        let with_record = arguments(&record(Decision::Local, None), true);
+        let with_record = json!(DecisionEntry::with_record(&record(Decision::Local, None)));
         assert_eq!((&with_record["session_id"], &with_record["project_root"]), (&json!("_routing"), &json!("")));
         assert_eq!(with_record["decision"]["session"], "mine");
     }

@@ -65,7 +65,6 @@ enum Plan {
 
 impl EvidenceCache {
     /// An empty cache.
-    #[must_use]
     pub fn new(brain: Arc<BrainClient>, rules: EvidenceRules, metrics: Arc<Metrics>) -> Self {
         Self { brain, rules, metrics, skills: Mutex::default() }
     }

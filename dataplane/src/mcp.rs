@@ -35,7 +35,6 @@ The server does not see your disk: pass the material in the arguments. When you 
 pub struct Skills(Arc<DataPlane>);
 
 impl Skills {
-    #[must_use]
     pub fn new(data_plane: Arc<DataPlane>) -> Self {
         Self(data_plane)
     }

@@ -101,7 +101,6 @@ impl Registered<'_> {
 
 impl Metrics {
     /// The metrics in OpenMetrics text format.
-    #[must_use]
     pub fn text(&self) -> String {
         self.log_lines_dropped.inner().store(telemetry::dropped_lines(), Ordering::Relaxed);
         let mut text = String::new();
@@ -153,7 +152,6 @@ impl Metrics {
     }
 
     /// The gauge of calls in flight.
-    #[must_use]
     pub fn in_flight(&self) -> &Gauge {
         &self.in_flight
     }

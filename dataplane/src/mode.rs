@@ -15,7 +15,6 @@ pub enum Mode {
 
 impl Mode {
     /// As written in headers and records.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClientLocal => "client-local",
@@ -23,7 +22,6 @@ impl Mode {
     }
 
     /// The mode in a request's headers, otherwise the default.
-    #[must_use]
     pub fn of(headers: &HeaderMap) -> Self {
         headers.get(HEADER).and_then(|value| Self::named(value.as_bytes())).unwrap_or_default()
     }

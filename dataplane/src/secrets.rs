@@ -46,25 +46,21 @@ pub struct Secrets {
 
 impl Secrets {
     /// The value of a secret, if it is there.
-    #[must_use]
     pub fn get(&self, reference: &SecretKeyRef) -> Option<&SecretString> {
         self.values.get(reference)
     }
 
     /// Whether a secret has the same value in both.
-    #[must_use]
     pub fn agree_on(&self, other: &Self, reference: &SecretKeyRef) -> bool {
         self.get(reference).map(ExposeSecret::expose_secret) == other.get(reference).map(ExposeSecret::expose_secret)
     }
 
     /// The secrets that the table refers to but that cannot be used.
-    #[must_use]
     pub fn missing(&self) -> &[MissingSecret] {
         &self.missing
     }
 
     /// The secrets that are missing here but not in `other`.
-    #[must_use]
     pub fn missing_beside(&self, other: &Self) -> Vec<MissingSecret> {
         let known =
             |secret: &MissingSecret| other.missing.iter().any(|o| (&o.name, &o.key) == (&secret.name, &secret.key));
@@ -72,7 +68,6 @@ impl Secrets {
     }
 
     /// Whether both have the same values, and the same secrets are missing.
-    #[must_use]
     pub fn same_as(&self, other: &Self) -> bool {
         self.missing == other.missing
             && self.values.keys().eq(other.values.keys())
@@ -82,7 +77,6 @@ impl Secrets {
 
 impl SecretSource {
     /// The folder to watch for changes.
-    #[must_use]
     pub fn folder(&self) -> Option<&Path> {
         match self {
             Self::Folder(folder, _) => Some(folder),

@@ -13,7 +13,6 @@ const LINES_BUFFERED: usize = 10_000;
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
 
 /// Lines that were dropped because standard error was not read.
-#[must_use]
 pub fn dropped_lines() -> u64 {
     DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
 }

@@ -63,7 +63,6 @@ impl ModelClient {
     }
 
     /// The model as the policy describes it.
-    #[must_use]
     pub fn target(&self) -> &ModelTarget {
         &self.target
     }
@@ -119,7 +118,6 @@ fn client(ca_bundle: Option<&str>) -> Result<Client, ModelError> {
 }
 
 /// `Authorization: Bearer …`, marked as sensitive; none if the secret has bytes that a header cannot carry.
-#[must_use]
 pub fn bearer(secret: &SecretString) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", secret.expose_secret())).ok()?;
     value.set_sensitive(true);
@@ -156,4 +154,78 @@ impl<'a> ChatRequest<'a> {
 fn short_header(headers: &HeaderMap, name: &str) -> Option<String> {
     let value = headers.get(name)?.to_str().ok()?;
     Some(crds::shown::printable(value, 200))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::BTreeSet,
+        net::SocketAddr,
+        sync::{Arc, Mutex},
+    };
+
+    use axum::{Json, Router, extract::ConnectInfo, routing::post};
+    use serde_json::json;
+
+    use super::*;
+
+    /// A model, and the addresses that called it: one for each connection.
+    async fn model() -> (ModelTarget, Arc<Mutex<BTreeSet<SocketAddr>>>) {
+        let callers: Arc<Mutex<BTreeSet<SocketAddr>>> = Arc::default();
+        let seen = Arc::clone(&callers);
+        let answer = move |ConnectInfo(caller): ConnectInfo<SocketAddr>| async move {
+            seen.lock().expect("not poisoned").insert(caller);
+            Json(json!({"choices": [{"message": {"content": "hello"}}]}))
+        };
+        let app = Router::new().route("/", post(answer)).into_make_service_with_connect_info::<SocketAddr>();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let target = ModelTarget {
+            url,
+            model: "m".into(),
+            parameters: Map::new(),
+            api_key: None,
+            ca_bundle: None,
+            timeout: None,
+        };
+        (target, callers)
+    }
+
+    #[tokio::test]
+    async fn a_new_key_keeps_the_connection_to_the_model_and_new_authorities_do_not() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let (target, callers) = model().await;
+        let prompt = Prompt { system: "s".into(), user: "u".into() };
+        let ask = async |client: &ModelClient| {
+            client.ask(&prompt, Duration::from_secs(60)).await.expect("an answer");
+            callers.lock().expect("not poisoned").len()
+        };
+        let first = ModelClient::after(None, target.clone(), None).expect("a client");
+        assert_eq!(ask(&first).await, 1);
+        let renamed = ModelTarget { model: "other".into(), ..target.clone() };
+        let second = ModelClient::after(Some(&first), renamed, Some(&"key".into())).expect("a client");
+        assert_eq!(ask(&second).await, 1, "the connection is kept");
+        assert!(second.authorization.is_some() && first.authorization.is_none());
+        let third = ModelClient::after(None, target, None).expect("a client");
+        assert_eq!(ask(&third).await, 2, "another client has its own");
+    }
+
+    #[test]
+    fn contract_5_the_request_has_the_model_the_two_messages_and_the_parameters() {
+        let target = ModelTarget {
+            url: "http://a/".parse().expect("a URL"),
+            model: "qwen35".into(),
+            parameters: json!({"temperature": 0}).as_object().cloned().expect("an object"),
+            api_key: None,
+            ca_bundle: None,
+            timeout: None,
+        };
+        let prompt = Prompt { system: "s".into(), user: "u".into() };
+        assert_eq!(
+            json!(ChatRequest::new(&target, &prompt)),
+            json!({"model": "qwen35", "temperature": 0,
+                "messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "u"}]})
+        );
+    }
 }

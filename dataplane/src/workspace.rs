@@ -28,13 +28,11 @@ pub struct WorkspaceFiles {
 
 impl WorkspaceFiles {
     /// A workspace of these folders; without any, no file is read.
-    #[must_use]
     pub fn new(roots: Vec<PathBuf>) -> Self {
         Self { roots: roots.iter().map(|root| lexically_normal(root)).collect() }
     }
 
     /// Reads files named relative to a project's folder, or absolutely. Blocking.
-    #[must_use]
     pub fn read(&self, project_root: &str, files: &[String]) -> Vec<FileMaterial> {
         let mut left = TOTAL_MAX_BYTES;
         let mut read = |(i, path): (usize, &String)| {
@@ -77,7 +75,6 @@ impl WorkspaceFiles {
 }
 
 /// A file that could not be read, as a prompt names it.
-#[must_use]
 pub fn unreadable(path: &str, reason: String) -> FileMaterial {
     FileMaterial { path: printable(path, PATH_SHOWN), content: None, error: Some(reason) }
 }

@@ -71,16 +71,16 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
     let namespace = Namespace::of(policy.meta(), &context.client);
     let Policy { read, unknown } = policy;
     let policy = match &read.0 {
+        // A deleted policy's children are garbage-collected; a suspended policy and its children are left unchanged.
+        Ok(policy) if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() => {
+            return Ok(Action::await_change());
+        }
         Ok(policy) => policy,
         Err(invalid) => {
             report_undecodable(&namespace, invalid, &mut state.reported).await?; // writes
             return Ok(Action::await_change());
         }
     };
-    // A deleted policy's children are garbage-collected; a suspended policy and its children are left unchanged.
-    if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() {
-        return Ok(Action::await_change());
-    }
     let found = dereference(policy, &namespace).await?; // reads
     let valid = validate(policy, unknown, &found.texts); // pure
     let applied = match &valid {
@@ -98,8 +98,7 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
     let pods = if applied.has_deployment(policy) { found.pods } else { vec![] };
     let pods = pods::query(&context.pods, &policy.name_any(), pods).await; // reads
     let nudged = nudge(&namespace, policy, target.as_deref(), &pods, &mut state.nudges).await; // writes
-    context.metrics.unreachable(pods::unreachable(&pods));
-    context.metrics.nudged(nudged);
+    context.metrics.queried(pods::unreachable(&pods), nudged);
     let status = status(&Observed {
         policy,
         valid: valid.as_ref(),

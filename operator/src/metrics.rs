@@ -80,14 +80,10 @@ impl Metrics {
         self.errors.get_or_create(&ErrorLabel { error: category }).inc();
     }
 
-    /// Counts pods that did not answer.
-    pub fn unreachable(&self, pods: u64) {
-        self.unreachable_pods.inc_by(pods);
-    }
-
-    /// Counts pods that were annotated.
-    pub fn nudged(&self, pods: u64) {
-        self.nudges.inc_by(pods);
+    /// Pods were queried: this many did not answer, and this many were annotated.
+    pub fn queried(&self, unreachable: u64, nudged: u64) {
+        self.unreachable_pods.inc_by(unreachable);
+        self.nudges.inc_by(nudged);
     }
 }
 

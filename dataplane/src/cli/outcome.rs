@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use crds::{shown, table::BrainTarget, variables::Variables};
+use serde::Serialize;
 use serde_json::json;
 use url::Url;
 
@@ -11,6 +12,17 @@ use crate::{
     brain_client::{BrainClient, BrainError},
     settings::environment::DEFAULT_BRAIN_URL,
 };
+
+/// The arguments of `session_log`.
+#[derive(Serialize)]
+struct OutcomeEntry<'a> {
+    skill: &'a str,
+    phase: &'static str,
+    final_status: &'static str,
+    session_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision_id: Option<&'a str>,
+}
 
 pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let OutcomeArgs { skill, outcome, decision, session, brain_url, output } = args;
@@ -24,11 +36,14 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
         OutcomeName::Pass => "pass",
         OutcomeName::Fail => "fail",
     };
-    let mut entry = json!({"skill": skill, "phase": "outcome", "final_status": final_status, "session_id": session.as_deref().unwrap_or_default()});
-    if let Some(decision) = decision {
-        entry["decision_id"] = json!(decision);
-    }
-    let answer = brain.session_log(entry).await.map_err(|error| {
+    let entry = OutcomeEntry {
+        skill,
+        phase: "outcome",
+        final_status,
+        session_id: session.as_deref().unwrap_or_default(),
+        decision_id: decision.as_deref(),
+    };
+    let answer = brain.session_log(&entry).await.map_err(|error| {
         if let BrainError::Refused { reason } = error {
             return CliError::Message(format!("the outcome was not reported: the brain at {address} refused it: {reason}"));
         }

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use crds::{RoutingTable, variables::Variables};
+use crds::{RoutingTable, pod::variable, variables::Variables};
 
 use super::{CliError, ServeArgs};
 use crate::{
@@ -27,8 +27,8 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
     let data_plane = start(settings)?;
     warn_of_ignored(&policy_variables, &data_plane.config.active().table);
     let port = port.unwrap_or(data_plane.config.active().table.port);
-    let mcp = server::listen(bind, port, "ROUTING_PORT").await?;
-    let admin = server::listen(bind, admin_port, "ROUTING_ADMIN_PORT").await?;
+    let mcp = server::listen(bind, port, variable::PORT).await?;
+    let admin = server::listen(bind, admin_port, variable::ADMIN_PORT).await?;
     tracing::info!(%bind, port, admin_port, version = crds::VERSION, "listening");
     server::serve(data_plane, mcp, admin).await?;
     Ok(ExitCode::SUCCESS)

@@ -94,7 +94,6 @@ impl Active {
     }
 
     /// Whether the policy requires a token and none of its Secrets exists: then nobody can call.
-    #[must_use]
     pub fn is_closed(&self) -> bool {
         !self.table.access.tokens.is_empty() && self.tokens.is_empty()
     }

@@ -92,19 +92,16 @@ impl Config {
     }
 
     /// The config in force.
-    #[must_use]
     pub fn active(&self) -> Arc<Active> {
         self.active.load_full()
     }
 
     /// The latest policy, if it was refused.
-    #[must_use]
     pub fn refused(&self) -> Option<Arc<RefusedConfig>> {
         self.refused.load_full()
     }
 
     /// The secrets that the latest policy waits for; until they exist, the config before it stays in force.
-    #[must_use]
     pub fn awaited(&self) -> Arc<Vec<MissingSecret>> {
         self.awaited.load_full()
     }
@@ -122,18 +119,14 @@ impl Config {
     }
 
     /// Changes whenever the list of tools does.
-    #[must_use]
     pub fn tools_revision(&self) -> watch::Receiver<u64> {
         self.tools_revision.subscribe()
     }
-
-    #[must_use]
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
     }
 
     /// Where the policy and its secrets are read from, for the watcher.
-    #[must_use]
     pub fn source(&self) -> (&PolicySource, &SecretSource) {
         (self.reader.source(), &self.secrets)
     }

@@ -56,7 +56,6 @@ pub enum AttemptError {
 
 impl AttemptError {
     /// The fixed name of the error in metrics and records.
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::TimedOut { .. } => "timeout",
