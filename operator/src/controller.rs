@@ -1,25 +1,25 @@
 //! Reconciles policies: a pipeline of steps, one module each. A step imports only the steps before it; a test checks
 //! that, and CONTRIBUTING.md shows the pipeline.
 
-pub mod apply;
-pub mod backoff;
+mod apply;
+mod backoff;
 pub mod build;
 pub mod child;
 pub mod dereference;
 pub mod error;
-pub mod events;
+mod events;
 pub mod labels;
-pub mod nudge;
-pub mod ownership;
-pub mod pods;
+mod nudge;
+mod ownership;
+mod pods;
 pub mod policy;
 pub mod render;
-pub mod report;
-pub mod requeue;
-pub mod states;
-pub mod status;
+mod report;
+mod requeue;
+mod states;
+mod status;
 pub mod validate;
-pub mod watch;
+pub(crate) mod watch;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -50,21 +50,21 @@ use self::{
 use crate::metrics::Metrics;
 
 /// What the driver needs; each step gets only the part that it uses.
-pub struct Context {
+struct Context {
     /// Client of the API server.
-    pub client: Client,
+    client: Client,
     /// Client of the pods' admin ports.
-    pub pods: reqwest::Client,
+    pods: reqwest::Client,
     /// Publishes events about policies.
-    pub recorder: Recorder,
+    recorder: Recorder,
     /// The operator's metrics.
-    pub metrics: Arc<Metrics>,
+    metrics: Arc<Metrics>,
     /// Default image of pods, and namespace of the operator.
-    pub installation: Installation,
+    installation: Installation,
     /// How often a policy is reconciled when nothing changes (`--resync`).
-    pub resync: Duration,
+    resync: Duration,
     /// What is remembered about each policy between reconciliations.
-    pub states: States,
+    states: States,
 }
 
 async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) -> Result<Action, Error> {

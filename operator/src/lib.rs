@@ -12,13 +12,13 @@
 
 #![forbid(unsafe_code)]
 
-pub mod admin;
+mod admin;
 pub mod client;
 pub mod controller;
-pub mod leader;
+mod leader;
 pub mod metrics;
-pub mod pod_status;
-pub mod settings;
+mod pod_status;
+mod settings;
 pub mod telemetry;
 
 use std::sync::Arc;

@@ -154,6 +154,19 @@ fn what_the_builder_copies_first_is_the_whole_workspace_to_cargo() {
     assert_eq!(names, ["brain", "crds", "dataplane", "endpoint", "operator", "tests"].into());
 }
 
+/// Otherwise the builder compiles the empty sources of its first layer.
+#[test]
+fn the_builder_is_sent_the_sources_that_it_copies() {
+    let sent = read(".dockerignore");
+    let builder = instructions(&builder("Dockerfile.routing"));
+    let copied = all(&builder, "COPY").into_iter().filter_map(|arguments| arguments.split_once(' '));
+    let folders: Vec<&str> = copied.filter(|(from, to)| from == to).map(|(from, _)| from).collect();
+    assert!(folders.len() >= 5, "{folders:?}");
+    for folder in folders {
+        assert!(sent.lines().any(|line| line == format!("!{folder}src")), "{folder}src is not in .dockerignore");
+    }
+}
+
 /// `COPY FILE… FOLDER` from the checkout.
 fn copy(arguments: &str, to: &Path) {
     let mut sources: Vec<&str> = arguments.split(' ').collect();
