@@ -6,7 +6,7 @@ usage() {
   cat <<'TEXT'
 Usage: tests/smoke.sh [--output text|json]
 
-Lists the tools, calls each once, and sees that the brain counted the decisions.
+Lists the tools, calls each once, and checks that the brain counted the decisions.
 Prints one line a step, then PASS, "FAIL: <what>" (exit 1), or "SKIP: <reason>"
 (exit 0) when LiteLLM or the brain cannot be reached. Needs curl and python3.
 
@@ -17,7 +17,7 @@ Prints one line a step, then PASS, "FAIL: <what>" (exit 1), or "SKIP: <reason>"
   LITELLM_API_KEY    key of LiteLLM
   BRAIN_URL          default http://koala:30330
 
-A data plane that it starts takes its other variables from the environment too.
+A data plane that it starts reads its other variables from the environment, too.
 With ROUTING_URL, name the LiteLLM and the brain that this data plane uses.
 TEXT
 }
@@ -133,7 +133,7 @@ for s in sockets:
     s.bind(("127.0.0.1", 0))
 print(*(s.getsockname()[1] for s in sockets))')
   routing=http://127.0.0.1:${ports% *}
-  # A policy file would make the variables void that are probed here.
+  # A policy file would override the variables that are probed here.
   env -u ROUTING_POLICY_FILE ROUTING_BIND=127.0.0.1 ROUTING_PORT="${ports% *}" ROUTING_ADMIN_PORT="${ports#* }" \
     LITELLM_BASE_URL="$litellm" BRAIN_URL="$brain" "$binary" >"$folder/log" 2>&1 &
   pid=$!
@@ -149,7 +149,7 @@ print(*(s.getsockname()[1] for s in sockets))')
 # shellcheck disable=SC2317,SC2329 # called by the trap
 end() {
   if [[ -n $pid ]]; then
-    # SIGTERM would go on serving for 10 s.
+    # After SIGTERM it would keep serving for 10 s.
     kill -INT "$pid" 2>/dev/null || true
     local deadline=$((SECONDS + END_SECONDS))
     while kill -0 "$pid" 2>/dev/null && ((SECONDS < deadline)); do sleep 0.1; done
@@ -164,7 +164,7 @@ end() {
 probe() {
   local base=${litellm%/}
   request "${LITELLM_API_KEY:-}" "$PROBE_SECONDS" "${base%/v1}/v1/models"
-  # A 5xx is what a gateway says for a LiteLLM that is not there; any other answer has to be the right one.
+  # A gateway answers 5xx for a LiteLLM that is down; any other answer has to be the right one.
   if [[ $status == 000 || $status == 5?? ]]; then skip "LiteLLM at $(shown "$litellm") (LITELLM_BASE_URL): /v1/models: $(answered)"; fi
   if [[ $status != 2?? ]]; then fail "LiteLLM at $(shown "$litellm"): /v1/models: $(answered); is LITELLM_API_KEY right?"; fi
   ok "LiteLLM answers /v1/models"
@@ -220,7 +220,7 @@ counted() { # sets now and grown, or total_error; true when the calls are in the
   grown=$((now - before))
   if ((now < DECISIONS)); then return 1; fi
   if ((grown >= DECISIONS)); then return 0; fi
-  # Entries of an hour ago may have left that window since. This one begins where it began at first.
+  # Entries of an hour ago may have left that window since. This window begins where the first one began.
   read_total "$((3600 + SECONDS - began + 1))s"
   if [[ -n $total_error ]]; then total_error= && return 1; fi
   grown=$((total - before))

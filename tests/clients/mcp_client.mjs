@@ -2,7 +2,7 @@
 //
 //   MODULES=FOLDER-WITH-node_modules node mcp_client.mjs URL MODE TOKEN list | call TOOL JSON
 //
-// MODE is auto (2026-07-28) or legacy (initialize). Prints the result as JSON; what goes wrong ends it with exit code 1.
+// MODE is auto (2026-07-28) or legacy (initialize). Prints the result as JSON; an error ends it with exit code 1.
 import { createRequire } from "node:module";
 
 const { Client, StreamableHTTPClientTransport } = createRequire(`${process.env.MODULES}/`)("@modelcontextprotocol/client");

@@ -2,8 +2,8 @@
 
   mcp_client.py --url URL [--mode auto|legacy] [--token T] COMMAND
 
-Results are JSON on standard output. What goes wrong is one line of JSON on standard error,
-{"error": "...", "code": ...} (code: of a JSON-RPC error, else null), and exit code 1.
+Results are JSON on standard output. An error is one line of JSON on standard error,
+{"error": "...", "code": ...} (code: of a JSON-RPC error, otherwise null), and exit code 1.
 A tool's own error is a result: isError is true, and the exit code 0.
 """
 
@@ -20,7 +20,7 @@ from mcp.client.subscriptions import ToolsListChanged
 
 
 class Failure(Exception):
-    """Something that the caller is told in one sentence."""
+    """An error that is reported in one sentence."""
 
 
 def arguments():
@@ -41,8 +41,8 @@ def arguments():
     call = command(call_tool, "call", "calls a tool and prints its result")
     call.add_argument("tool")
     call.add_argument("arguments", type=json.loads, metavar="JSON")
-    call.add_argument("--progress", action="store_true", help="asks for progress; its messages are printed with the result")
-    listens = command(listen, "listen", "prints CHANGED once the server says that its tools changed")
+    call.add_argument("--progress", action="store_true", help="requests progress; its messages are printed with the result")
+    listens = command(listen, "listen", "prints CHANGED once the server reports that its tools changed")
     listens.add_argument("--ready-line", action="store_true", help="prints LISTENING once the stream is open")
     log = command(session_log, "session-log", "reports outcomes to a brain")
     log.add_argument("count", type=int, metavar="N")
@@ -82,7 +82,7 @@ def block_json(block):
 async def listen(client, options):
     async with client.listen(tools_list_changed=True) as subscription:
         if not subscription.honored.tools_list_changed:
-            raise Failure("the server does not tell when its tools change")
+            raise Failure("the server does not notify of changed tools")
         if options.ready_line:
             print("LISTENING", flush=True)
         async for event in subscription:
@@ -114,7 +114,7 @@ async def run(options):
 
 
 def first(error):
-    """The error itself, of the groups that task groups wrap it in."""
+    """The error itself, without the exception groups that task groups wrap it in."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return error
@@ -122,7 +122,7 @@ def first(error):
 
 def main():
     options = arguments()
-    # Standard error is for the one line.
+    # Standard error is only for the line of the error.
     logging.disable()
     try:
         outcome = asyncio.run(run(options))

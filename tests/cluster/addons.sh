@@ -1,4 +1,4 @@
-# What the cluster has beside Kubernetes' own parts: its DNS, and volumes for claims. Sourced.
+# What the cluster has besides Kubernetes' own parts: its DNS, and volumes for claims. Sourced.
 # shellcheck shell=bash disable=SC2154 # settings are of env.sh
 
 released_volumes() {
@@ -6,7 +6,7 @@ released_volumes() {
         --output 'jsonpath={range .items[?(@.status.phase=="Released")]}{.metadata.name}{"\n"}{end}'
 }
 
-# Volumes whose claim was deleted are emptied and made anew: nobody else would do it.
+# Volumes whose claim was deleted are emptied and recreated: nothing else does that.
 empty_released() {
     local volume
     released_volumes | while read -r volume; do
@@ -34,7 +34,7 @@ addons() {
 
 dns_answers() { timeout 2 bash -c ": <>/dev/tcp/$dns_service/53"; }
 
-# The last is for a cluster that was up before: what the API server knows of it may be old.
+# The last check is for a cluster that was already up: what the API server knows of it may be outdated.
 node_is_ready() {
     within 60 "$kubectl" get node "$node" || { echo "no node $node: see $state/log/kubelet.log" >&2; return 1; }
     "$kubectl" wait --for condition=Ready --timeout 120s "node/$node" >/dev/null

@@ -1,11 +1,11 @@
 # What this machine was like before the cluster, and putting that back: sourced.
 # shellcheck shell=bash disable=SC2154 # settings are of env.sh
 
-# Of these the first three are set by network.sh, the others by the kubelet and kube-proxy.
+# The first three are set by network.sh, the others by the kubelet and kube-proxy.
 settings=(net.ipv4.ip_forward net.bridge.bridge-nf-call-iptables net.netfilter.nf_conntrack_acct
     net.ipv4.conf.all.route_localnet vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops
     kernel.keys.root_maxkeys kernel.keys.root_maxbytes)
-# That containerd, the network plugins and the kubelet make, each after what is in it.
+# Folders that containerd, the network plugins and the kubelet create, each after those inside it.
 outside=(/run/containerd/s /run/containerd /run/netns /var/lib/cni/results /var/lib/cni /var/lib/kubelet/device-plugins
     /var/lib/kubelet /var/log/containers)
 
@@ -23,7 +23,8 @@ tables() { nft list tables | sort; }
 
 absent() { for folder; do if [ ! -e "$folder" ]; then echo "$folder"; fi; done; }
 
-# remember_as NAME COMMAND…: what it prints. Of the first run of up.sh only: later ones would find what the cluster has set.
+# remember_as NAME COMMAND…: stores what the command prints. Only in the first run of up.sh: later ones would find what
+# the cluster has set.
 remember_as() {
     local file=$state/before/$1
     shift
@@ -40,7 +41,7 @@ remember() {
     remember_as sysctl sysctl --ignore "${settings[@]}"
 }
 
-# iptables makes a table when it first needs it and never takes it away: the empty ones that are new.
+# Removes new tables that are empty: iptables creates a table when it first needs it and never removes it.
 put_back_tables() {
     local kind family name
     comm -13 "$state/before/tables" <(tables) | while read -r kind family name; do
@@ -50,7 +51,7 @@ put_back_tables() {
     done
 }
 
-# Whatever is in use by another meanwhile stays.
+# What others use meanwhile stays.
 put_back_modules() {
     local name
     while read -r name; do modprobe --remove "$name" 2>/dev/null || true; done
@@ -60,7 +61,7 @@ put_back_folders() {
     while read -r folder; do rmdir "$folder" 2>/dev/null || true; done
 }
 
-# before NAME COMMAND…: with what was remembered under that name, if up.sh came that far.
+# before NAME COMMAND…: gives the command what was remembered under that name, if up.sh came that far.
 before() {
     local file=$state/before/$1
     shift

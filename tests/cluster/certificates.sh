@@ -1,4 +1,4 @@
-# The cluster's certificates, which one authority signs, and the kubeconfig of whoever talks to the API server: sourced.
+# The cluster's certificates, which one authority signs, and the kubeconfigs of the API server's clients: sourced.
 # shellcheck shell=bash disable=SC2154 # settings are of env.sh
 
 # sign NAME SUBJECT EXTENSION… -- [OPTION…]: makes NAME.key and NAME.crt, unless there; options are those of `openssl req`.
@@ -20,7 +20,7 @@ certificate() {
         ${3:+"subjectAltName=$3"} -- -CA "$pki/ca.crt" -CAkey "$pki/ca.key"
 }
 
-# kubeconfig NAME: of whoever has the certificate of that name.
+# kubeconfig NAME: makes that of the client with the certificate of that name.
 kubeconfig() {
     if [ -e "$state/$1.kubeconfig" ]; then return; fi
     cat >"$state/$1.kubeconfig.new" <<END

@@ -10,7 +10,7 @@ set -euo pipefail
 . "$here/pods.sh"
 
 if [ ! -e "$state" ]; then
-    echo "no cluster is in $state"
+    echo "there is no cluster in $state"
     exit
 fi
 lock
@@ -21,6 +21,6 @@ if [ -e "$mark" ]; then
     step "machine put back" put_back
     step "state removed" rm --recursive --force --one-file-system "$state"
 elif ! rmdir "$state" 2>/dev/null; then
-    echo "ROUTING_CLUSTER_DIR: $state: is not the state of a cluster, and stays as it is" >&2
+    echo "ROUTING_CLUSTER_DIR: $state: is not the state of a cluster; nothing was removed" >&2
     exit 1
 fi

@@ -4,7 +4,7 @@
 # took to compile, to load the images and to test.
 # usage: e2e.sh [ARGUMENT…]   for the program of the tests: a part of a test's name
 #   E2E_KUBECONFIG        another cluster; without it that of `make cluster`, which is started
-#   E2E_FULL              1: the long counts, and the way from an earlier version to this one and back
+#   E2E_FULL              1: the long counts, and an upgrade from an earlier version to this one and back
 #   ROUTING_CLUSTER_DIR   where the state of the cluster of `make cluster` is; /var/lib/routing-cluster
 set -euo pipefail
 
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.."
 checkout=$(pwd -P)
 e2e=(cargo --locked test --workspace --features tests/e2e --test e2e)
 
-# Asked before E2E_KUBECONFIG is set for the tests.
+# Only valid until E2E_KUBECONFIG is set for the tests.
 own_cluster() { [ -z "${E2E_KUBECONFIG:-}" ]; }
 
 start_cluster() {
@@ -64,7 +64,7 @@ run_tests() {
     "${e2e[@]}" -- --test-threads=1 --nocapture "$@"
 }
 
-# timed WHAT COMMAND…: says how long it took.
+# timed WHAT COMMAND…: prints how long it took.
 timed() {
     local what=$1 began=$SECONDS
     shift

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes an earlier version of the project once: its two images as OCI archives, routing.tar and routing-operator.tar, and its
-# files, tree/, for the test that goes from it to this version and back. It is built by its own scripts.
+# Builds an earlier version of the project once: its two images as OCI archives, routing.tar and routing-operator.tar,
+# and its files, tree/, for the test that upgrades from it to this version and back. It is built by its own scripts.
 # Prints one line, the folder; everything else goes to stderr.
 set -euo pipefail
 
@@ -16,7 +16,7 @@ check_history() {
     exit 1
 }
 
-# With a cache folder of its own: what it begins with is made by its own scripts, too, and not to be taken for today's.
+# With a cache folder of its own: its base images are made by its own scripts, too, and must not be taken for today's.
 make_earlier() {
     local name version=0.1.0-$commit tree=$1/tree
     export ROUTING_CACHE=$1/cache

@@ -2,13 +2,13 @@
 # shellcheck shell=bash
 # shellcheck disable=SC2034 # used by those that source this
 
-# A command that fails without a word is named.
+# A command that fails without a message is named.
 set -o errtrace
 trap 'echo "${BASH_SOURCE[0]##*/}, line $LINENO: failed: $BASH_COMMAND" >&2' ERR
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 state=$(realpath --canonicalize-missing "${ROUTING_CLUSTER_DIR:-/var/lib/routing-cluster}") # as the kernel names it in mounts
-mark=$state/.routing-cluster # up.sh fills, and down.sh deletes, no folder that lacks it
+mark=$state/.routing-cluster # up.sh only fills, and down.sh only deletes, a folder that has it
 cni_programs=${CNI_BIN_DIR:-/usr/lib/cni}
 
 node=node1
@@ -16,7 +16,7 @@ node=node1
 node_address=172.30.255.1
 pod_range=10.244.0.0/16
 service_range=10.96.0.0/16
-# The first 76 of them are given only to Services that name one: the ports that tests name cannot be another's by chance.
+# The first 76 of them are assigned only to Services that name one: no other Service gets a test's port by chance.
 node_ports=30310-32767
 api_service=10.96.0.1 # the first address of the range is the API server's
 dns_service=10.96.0.10
@@ -53,8 +53,8 @@ render() {
     echo "$text"
 }
 
-# One script at a time changes the cluster. down.sh deletes the folder that is the lock: whoever waited for it then finds a
-# new one in its place, and takes that.
+# One script at a time changes the cluster. down.sh deletes the folder that is the lock: a script that waited for it
+# then finds a new one in its place, and locks that.
 lock() {
     mkdir -p "$state"
     exec 9<"$state"

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Builds the project's images from their Dockerfiles, as they are, and says how long it took and how large they are.
+# Builds the project's images from their Dockerfiles, unchanged, and prints how long it took and how large they are.
 # usage: images.sh [NAME…]          routing, routing-operator, litellm; all of them without a name
 #        images.sh --inspect NAME   prints files, config and size of an image as JSON
 # They are tagged routing:VERSION, routing-operator:VERSION and litellm:test.
-#   VERSION         of the programs, else the workspace's
+#   VERSION         of the programs; without it the workspace's
 #   IMAGE_BUILDER   buildkit: the first two are built as they are delivered, by deploy/delivery/build.sh, and litellm by
 #                   buildah, with the local images of base-images.sh. All are in the store of buildah.sh then, and the
 #                   archives of the first two in the cache folder, images/NAME.tar
@@ -21,7 +21,7 @@ fail() {
     exit 1
 }
 
-# The full name: the one that a cluster sees, whatever the builder makes of a short one. A tag cannot have a +.
+# The full name, which a cluster sees, whatever the builder makes of a short one. A tag cannot contain a +.
 tag_of() {
     case $1 in
         routing | routing-operator) echo "docker.io/library/$1:${version//+/_}" ;;
@@ -42,7 +42,7 @@ build() { # NAME
 }
 
 with_buildah() { # TAG DOCKERFILE CONTEXT
-    # The folder: a command that reaches a package registry does it as this machine would. It is in no layer.
+    # The volume: commands trust the package registries that this machine trusts. It is in no layer.
     "$here/buildah.sh" bud --quiet --layers --isolation chroot --pull=never \
         --volume /etc/ssl/certs:/etc/ssl/certs:ro --tag "$1" --file "$2" "$3"
 }
@@ -93,11 +93,11 @@ size_of() {
         buildkit) sizes=$("$here/buildah.sh" images --noheading --format '{{.Size}}' "$(tag_of "$1")") ;;
         docker) sizes=$(docker images --format '{{.Size}}' "$(tag_of "$1")") ;;
     esac
-    # A line for each other name that the image has.
+    # The image may have other names, each with a line.
     head -n 1 <<<"$sizes"
 }
 
-# What a compiler says is only of interest when it fails.
+# The output of a build is only of interest if it fails.
 build_all() {
     local name began log
     for name; do
@@ -110,7 +110,7 @@ build_all() {
 
 case $builder in
     buildkit) ;;
-    docker) docker info >/dev/null 2>&1 || fail "docker info: no daemon answers; start it, or leave IMAGE_BUILDER out" ;;
+    docker) docker info >/dev/null 2>&1 || fail "docker info: no daemon answers; start it, or unset IMAGE_BUILDER" ;;
     *) fail "IMAGE_BUILDER: $builder: must be buildkit or docker" ;;
 esac
 if [ "${1:-}" = --inspect ]; then

@@ -1,6 +1,6 @@
-"""Prints what an image holds, as JSON: python3 inspect_image.py ARCHIVE, which is one of `docker save`.
+"""Prints what an image contains, as JSON: python3 inspect_image.py ARCHIVE, which is an output of `docker save`.
 
-files: everything that is no folder, each with path, bytes, mode, uid and gid, and the target of a link
+files: everything that is not a folder, each with path, bytes, mode, uid and gid, and the target of a link
 folders: path, mode, uid and gid
 config: user, env, ports, entry point, command, folder, labels; platform: os/architecture
 bytes: the layers, uncompressed

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Copies the images that the tests want into the cluster, by E2E_LOAD, else load.sh. The data plane's comes under a second
-# tag, too: to a cluster that is another image, and a rolling update.
+# Copies the images that the tests need into the cluster, with E2E_LOAD, otherwise with load.sh. The data plane's gets a
+# second tag, too: to a cluster that is another image, which makes a rolling update.
 # usage: load-all.sh VERSION
 set -euo pipefail
 
@@ -10,7 +10,7 @@ case ${IMAGE_BUILDER:-buildkit} in
     buildkit) "$here/buildah.sh" tag "$names/routing:$1" "$names/routing:next" ;;
     docker) docker tag "$names/routing:$1" "$names/routing:next" ;;
 esac
-# Of several words, when it has arguments.
+# It may have arguments.
 read -ra load <<<"${E2E_LOAD:-$here/load.sh}"
 "${load[@]}" "$names/routing:$1" "$names/routing:next" "$names/routing-operator:$1" "$names/litellm:test" \
     "$names/stand-in-models:test" >/dev/null

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Copies images from buildah's store into the cluster. For another cluster, another script of that form is named by E2E_LOAD.
+# Copies images from buildah's store into the cluster. For another cluster, E2E_LOAD names a script with the same usage.
 # usage: load.sh IMAGE…
 set -euo pipefail
 
 . "$(dirname "$0")/env.sh"
 
 if [ ! -S "$socket" ]; then
-    echo "no cluster is in $state: make cluster" >&2
+    echo "there is no cluster in $state; start one: make cluster" >&2
     exit 1
 fi
 folder=$(mktemp --directory)

@@ -1,4 +1,4 @@
-# The node's address, the pods' bridge and the rules between them, and their end: sourced.
+# The node's address, the pods' bridge and the rules between them, and their removal: sourced.
 # shellcheck shell=bash disable=SC2154 # settings are of env.sh
 
 comment=routing-cluster
@@ -20,7 +20,7 @@ network_up() {
     accept INPUT --source "$pod_range"
 }
 
-# Input for iptables-restore that takes out the cluster's rules and chains and nothing else, in one go.
+# Input for iptables-restore that removes the cluster's rules and chains and nothing else, in one go.
 without_cluster() {
     awk -v comment="$comment" '
         /^\*/ { print; chains = "" }
@@ -34,7 +34,7 @@ rules_down() {
     if [ -e /proc/net/if_inet6 ]; then ip6tables-save | without_cluster | ip6tables-restore --wait --noflush; fi
 }
 
-# Fails when there is no such connection.
+# conntrack fails if there is no such connection.
 connections_down() {
     conntrack --delete --orig-src "$pod_range" >/dev/null 2>&1 || true
     conntrack --delete --reply-src "$pod_range" >/dev/null 2>&1 || true

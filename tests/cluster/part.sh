@@ -13,7 +13,7 @@ if [[ $# != 2 || ! "$action" =~ ^(stop|start)$ || " ${parts[*]} " != *" $name "*
     exit 2
 fi
 if [ ! -e "$mark" ]; then
-    echo "no cluster is in $state: make cluster" >&2
+    echo "there is no cluster in $state; start one: make cluster" >&2
     exit 1
 fi
 lock

@@ -1,4 +1,4 @@
-# The parts of the cluster: how each is started, and what says that it is ready. Sourced.
+# The parts of the cluster: how each is started, and when it is ready. Sourced.
 # shellcheck shell=bash disable=SC2154 # settings are of env.sh
 
 # shellcheck disable=SC2034 # used by those that source this
@@ -6,7 +6,7 @@ parts=(etcd apiserver containerd controllers scheduler kubelet proxy)
 
 start_etcd() {
     local peers=http://127.0.0.1:$etcd_peer_port
-    # Nothing here has to survive the machine's loss of power.
+    # Nothing here has to survive a loss of power.
     start etcd "$state/programs/etcd" --data-dir "$state/etcd" --unsafe-no-fsync \
         --listen-client-urls "$etcd_url" --advertise-client-urls "$etcd_url" \
         --listen-peer-urls "$peers" --initial-advertise-peer-urls "$peers" --initial-cluster "default=$peers"
@@ -31,7 +31,7 @@ ready_apiserver() { await apiserver "$kubectl" get --raw /readyz; }
 start_containerd() { start containerd containerd --config "$state/config/containerd.toml"; }
 ready_containerd() { await containerd "${ctr[@]}" version; }
 
-# control_plane NAME PROGRAM PORT ARGUMENT…: one that talks to the API server, which also says who may talk to it.
+# control_plane NAME PROGRAM PORT ARGUMENT…: a client of the API server, which also decides who may call it.
 control_plane() {
     local name=$1 program=$state/programs/$2 port=$3 kubeconfig=$state/$1.kubeconfig
     shift 3
@@ -40,7 +40,7 @@ control_plane() {
 }
 
 start_controllers() {
-    # When the API server is back after a minute, the only node is not taken for lost: there is no other.
+    # The only node must not count as lost when the API server is back after a minute.
     control_plane controllers kube-controller-manager "$controllers_port" --node-monitor-grace-period 10m \
         --use-service-account-credentials \
         --root-ca-file "$pki/ca.crt" --service-account-private-key-file "$pki/service-accounts.key" \
@@ -60,7 +60,7 @@ ready_kubelet() { await kubelet curl --silent --fail "http://127.0.0.1:$kubelet_
 start_proxy() { start proxy "$state/programs/kube-proxy" --config "$state/config/proxy.yaml"; }
 ready_proxy() { await proxy curl --silent --fail "http://127.0.0.1:$proxy_health_port/healthz"; }
 
-# bring_up NAME…: all are started before the first is waited for.
+# bring_up NAME…: starts all of them, then waits for each.
 bring_up() {
     local name
     for name; do "start_$name"; done

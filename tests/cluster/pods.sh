@@ -1,10 +1,10 @@
-# The end of all pods of the cluster, when no kubelet and no containerd runs any more: sourced.
+# Ends all pods of the cluster, after its kubelet and containerd have ended: sourced.
 # shellcheck shell=bash disable=SC2154 # settings are of env.sh
 
-# Of the kubelet of this machine; those of a cluster in a container are further down.
+# Those of this machine's kubelet; those of a cluster in a container are deeper.
 pod_groups() { find /sys/fs/cgroup -mindepth 1 -maxdepth 2 -type d -name kubepods; }
 
-# Pids of what watches over each pod for the cluster's containerd.
+# Pids of the shims of the cluster's containerd, one for each pod.
 shims() {
     local file arguments
     for file in /proc/[0-9]*/cmdline; do
@@ -21,7 +21,7 @@ pod_processes() {
     pod_groups | while read -r group; do find "$group" -name cgroup.procs -exec cat {} + 2>/dev/null || true; done | sort --unique
 }
 
-# Fails while there are some.
+# Fails as long as there are any.
 kill_pods() {
     local pids
     mapfile -t pids < <(pod_processes)
@@ -34,13 +34,13 @@ remove_groups() {
     pod_groups | while read -r group; do find "$group" -depth -type d -exec rmdir {} + || return 1; done
 }
 
-# What is mounted in the state folder, the latest first.
+# Unmounts everything in the state folder, the latest first.
 unmount() {
     awk -v folder="$state/" 'index($5, folder) == 1 { print $5 }' /proc/self/mountinfo | tac |
         xargs --no-run-if-empty --max-args 1 umount
 }
 
-# What containerd, the network plugins and the kubelet leave where nobody can choose the place.
+# Removes what containerd, the network plugins and the kubelet leave in places that cannot be configured.
 remove_files() {
     local tasks=$state/containerd/run/io.containerd.runtime.v2.task/k8s.io file sockets=()
     for file in "$tasks"/*/address; do

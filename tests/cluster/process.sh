@@ -1,5 +1,5 @@
-# Programs that outlive the script that starts them: sourced. The state folder has a file for each, with its pid and when it
-# started: with both a process is told from another that got the same pid later.
+# Programs that outlive the script that starts them: sourced. The state folder has a file for each, with its pid and
+# start time: both together tell it from another process that got the same pid later.
 # shellcheck shell=bash disable=SC2154 # $state is of env.sh
 
 # start_time PID: in ticks since the machine's start; fails when there is no such process, or only its exit status is left.
@@ -16,8 +16,8 @@ running() {
     read -r pid born 2>/dev/null <"$state/pid/$1" && [ "$born" = "$(start_time "$pid")" ]
 }
 
-# start NAME COMMAND…: in the background, unless it runs. The process itself writes its file before it becomes the program, so
-# that there is none without a file, whenever this script is killed.
+# start NAME COMMAND…: in the background, unless it runs. The process itself writes its file before it becomes the
+# program, so that there is none without a file, whenever this script is killed.
 start() {
     local name=$1
     shift
@@ -45,7 +45,8 @@ gone() {
     for name; do if running "$name"; then return 1; fi; done
 }
 
-# stop NAME…: all at once. Three seconds are enough for all but the API server, which would wait a minute for its watchers.
+# stop NAME…: all at once. Three seconds are enough for all but the API server, which would wait a minute for its
+# watchers.
 stop() {
     local name
     for name; do send TERM "$name"; done
@@ -54,7 +55,7 @@ stop() {
     for name; do rm -f "$state/pid/$name"; done
 }
 
-# within SECONDS COMMAND…: until it succeeds; fails when it did not in time.
+# within SECONDS COMMAND…: repeats the command until it succeeds; fails if it does not in time.
 within() {
     local end=$((SECONDS + $1))
     shift
@@ -70,7 +71,7 @@ answers_or_ended() {
     "$@" || ! running "$name"
 }
 
-# await NAME COMMAND…: until the program answers the command; fails when it ended or takes longer than a minute.
+# await NAME COMMAND…: waits until the command succeeds; fails if the program ended, or after a minute.
 await() {
     local name=$1
     shift
@@ -81,7 +82,7 @@ await() {
     fi
 }
 
-# step WHAT COMMAND…: says how long it took.
+# step WHAT COMMAND…: prints how long it took.
 step() {
     local what=$1 began=${EPOCHREALTIME/[.,]/} took
     shift

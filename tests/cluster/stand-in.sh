@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the image of the stand-in for language models, stand-in-models:test: the program that was compiled for the tests, with
-# the libraries that it is linked to, so that it runs wherever this machine's programs do.
+# Makes the image of the stand-in for language models, stand-in-models:test: the program that was compiled for the
+# tests, with the libraries that it is linked to, so that it runs wherever this machine's programs do.
 # usage: stand-in.sh PROGRAM
 set -euo pipefail
 
@@ -9,7 +9,7 @@ program=${1:?the program}
 folder=$(mktemp --directory)
 trap 'rm --recursive --force "$folder"' EXIT
 
-# Of ldd's lines the paths, the loader's among them.
+# The paths in ldd's lines, including the loader's.
 mkdir "$folder/root"
 for library in $(ldd "$program" | grep --only-matching '/[^ ]*'); do
     install -D --mode=755 "$library" "$folder/root$library"

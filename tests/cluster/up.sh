@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Starts a one-node Kubernetes on this machine, as root: etcd, the API server, the controllers, the scheduler, the kubelet with
-# containerd, and kube-proxy as processes, DNS as a pod. Run again, it starts what does not run; down.sh undoes all of it.
+# Starts a one-node Kubernetes on this machine, as root: etcd, the API server, the controllers, the scheduler, the
+# kubelet with containerd, and kube-proxy as processes, DNS as a pod. Run again, it starts what does not run; down.sh
+# undoes all of it.
 #   ROUTING_CLUSTER_DIR   its state; /var/lib/routing-cluster
 #   CNI_BIN_DIR           where Debian's containernetworking-plugins are; /usr/lib/cni
 set -euo pipefail
@@ -26,7 +27,7 @@ check_machine() {
         refuse "ROUTING_CLUSTER_DIR: $state: must have at most 60 letters, digits, dots, hyphens, underscores and slashes"
     fi
     if [ -n "$(ls --almost-all "$state")" ]; then
-        refuse "ROUTING_CLUSTER_DIR: $state: has other files in it; name an empty folder, or one that is not there"
+        refuse "ROUTING_CLUSTER_DIR: $state: has other files in it; name an empty folder, or one that does not exist"
     fi
     if iptables-save | grep --quiet '^:KUBE-SERVICES'; then
         refuse "this machine is a node of another Kubernetes already: iptables has a chain KUBE-SERVICES"
@@ -34,7 +35,7 @@ check_machine() {
     touch "$mark"
 }
 
-# By links of the state folder: what runs stays the same when the checkout changes.
+# Links in the state folder: what runs stays the same when the checkout changes.
 programs() {
     local built=$1 program
     for program in etcd kube-apiserver kube-controller-manager kube-proxy kube-scheduler kubectl kubelet; do
@@ -54,7 +55,7 @@ folders() {
     configuration "$here/config/pods.conflist" "$state/cni/pods.conflist"
 }
 
-# Of the first run only: kube-proxy ends when its file is written to, whatever is written.
+# Only in the first run: kube-proxy ends when its file is written, whatever the content.
 configuration() {
     if [ -e "$2" ]; then return; fi
     render "$1" >"$2.new"

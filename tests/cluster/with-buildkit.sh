@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs a command with a BuildKit of its own, whose daemon ends with it: buildctl is in PATH, BUILDKIT_HOST says where the daemon
-# is, and BASE_IMAGES which folder has the images of base-images.sh. What was built is kept in the cache folder, images/buildkit,
-# and so is the daemon's log, images/buildkit.log. For root, and one at a time.
+# Runs a command with a BuildKit of its own, whose daemon ends with it: buildctl is in PATH, BUILDKIT_HOST is the
+# address of the daemon, and BASE_IMAGES the folder with the images of base-images.sh. What was built is kept in the
+# cache folder, images/buildkit, and so is the daemon's log, images/buildkit.log. For root, and one at a time.
 # usage: with-buildkit.sh COMMAND ARGUMENT…
 set -euo pipefail
 
@@ -10,7 +10,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/process.sh"
 store=$cache/images/buildkit
 run=/run/routing-images/$(hash_of - <<<"$store")
-# In MB. The two images with what they are compiled from are about 4000; beyond that, what was not used for long is dropped.
+# In MB. The two images with what they are compiled from are about 4000; beyond the limit, what was unused the
+# longest is dropped.
 most=8000
 
 fail() {
@@ -18,7 +19,7 @@ fail() {
     exit 1
 }
 
-# It has no part in the lock, and ends when this script is killed. The machine's config is not for this one.
+# It does not hold the lock, and ends when this script is killed. The machine's config does not apply to it.
 start_daemon() {
     setpriv --pdeathsig TERM buildkitd --config /dev/null --root "$store" --addr "$BUILDKIT_HOST" --otel-socket-path "$run/otel" \
         --containerd-worker=false --oci-worker-snapshotter=overlayfs --oci-worker-net=host \
@@ -26,7 +27,7 @@ start_daemon() {
     daemon=$!
 }
 
-# It leaves its socket and its control groups behind; those of another one are in use, and stay.
+# It leaves its socket and its control groups behind; those that another daemon uses stay.
 stop_daemon() {
     kill "$daemon" 2>/dev/null || true
     wait "$daemon" || true

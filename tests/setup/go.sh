@@ -1,11 +1,11 @@
-# How Go programs are built here: sourced by the scripts that build some. It sources once.sh, and sets `setup`, the
+# How Go programs are built here: sourced by the scripts that build them. It sources once.sh, and sets `setup`, the
 # folder of these scripts.
 # shellcheck shell=bash
 
 setup=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 . "$setup/once.sh"
 
-# Without ",direct": a module that the proxy does not have would be asked of its Git host for minutes.
+# Without ",direct": a module that the proxy does not have would be requested from its Git host for minutes.
 proxy=$(go env GOPROXY)
 export GOPROXY=${proxy%,direct}
 

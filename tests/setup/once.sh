@@ -1,5 +1,5 @@
-# What makes something expensive once: sourced by scripts that fill the cache folder. All that they make is in a folder
-# named by the hash of what it is made from.
+# Makes something expensive once: sourced by scripts that fill the cache folder. What they make is in a folder named by
+# the hash of what it is made from.
 # shellcheck shell=bash
 
 # The cache folder, for all scripts. The Makefile has the same rule.

@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Makes the compiled code in CARGO_TARGET_DIR, which `make` sets, this checkout's own. Cargo takes what another checkout
-# built of the project's crates for this one's when its files are the older ones, so that is thrown away; what the
-# crates depend on stays. Prints nothing.
+# Removes the project's crates from CARGO_TARGET_DIR, which `make` sets, if another checkout built them: Cargo would
+# take them for this checkout's if its files are older. What the crates depend on stays. Prints nothing.
 set -euo pipefail
 
 : "${CARGO_TARGET_DIR:?must be set, as make does}"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Checks for the tools that a target needs and says how to get those that are missing. Installs nothing.
+# Checks for the tools that a target needs and prints how to get those that are missing. Installs nothing.
 # usage: tools.sh run|test|lint|images|cluster|e2e   exits with 1 and names what is missing
 #        tools.sh apt-line                           prints the one line that installs all that is missing; nothing when nothing is
 set -euo pipefail
 
-# Of programs only the shell itself may be taken for granted here.
+# No program but the shell itself may be relied on here.
 tests=$(cd "${0%/*}/.." && pwd)
 
 # tool=package: what each target needs, and where Debian and Ubuntu have it.
@@ -17,7 +17,7 @@ if [ "${IMAGE_BUILDER:-buildkit}" = docker ]; then images_tools="docker=docker.i
 cluster_tools="conntrack=conntrack containerd=containerd curl=curl ip=iproute2 iptables=iptables modprobe=kmod nft=nftables
     openssl=openssl runc=runc sysctl=procps ${CNI_BIN_DIR:-/usr/lib/cni}/bridge=containernetworking-plugins"
 
-# Beside those of the tests and of the cluster: the registry and the secrets of a house that delivers by Git.
+# Besides those of the tests and of the cluster: for the registry and the secrets of a delivery by Git.
 e2e_tools="age-keygen=age docker-registry=docker-registry skopeo=skopeo"
 
 missing_tools=() missing_packages=()
@@ -42,7 +42,7 @@ look_for_venv() {
     fi
 }
 
-# The newest Go that the modules ask for which a target builds programs from; nothing where it builds none.
+# The newest Go that a target's modules require; nothing if it builds no Go programs.
 go_needed_by() {
     local modules=()
     case $1 in
@@ -62,7 +62,7 @@ go_needed_by() {
     echo "$newest"
 }
 
-# A version as a number: 1.26.8 is 1026008. What is no digit behind a part is left out, as in 1.27rc1.
+# A version as a number: 1.26.8 is 1026008. Other characters after the digits of a part are ignored, as in 1.27rc1.
 number() {
     local parts
     IFS=. read -ra parts <<<"$1.0.0"
@@ -71,14 +71,14 @@ number() {
 
 at_least() { [ "$(number "$1")" -ge "$(number "$2")" ]; } # VERSION NEEDED
 
-# Since 1.21 Go fetches the version that a module asks for, unless it is told not to; Debian's is.
+# Since 1.21 Go fetches the version that a module requires, unless GOTOOLCHAIN forbids it, as Debian's does.
 go_is_new_enough() {
     local version
     has go && version=$(go env GOVERSION) && version=${version#go} || return 1
     at_least "$version" "$1" || { at_least "$version" 1.21 && [[ "$(go env GOTOOLCHAIN)" != local* ]]; }
 }
 
-# What no package brings: one line for each thing that keeps a cluster from running here.
+# What no package fixes: one line for each thing that prevents a cluster here.
 machine_faults() {
     local groups=/sys/fs/cgroup controller
     if [ "$(uname -s)" != Linux ]; then
@@ -88,11 +88,11 @@ machine_faults() {
     if [ "$(id -u)" != 0 ]; then
         echo "root: the cluster sets up a network and mounts; run this as root"
     elif [ ! -w $groups ]; then
-        echo "control groups: $groups cannot be written to; a container that is to run a cluster has to be privileged"
+        echo "control groups: $groups cannot be written to; a container that runs a cluster must be privileged"
     fi
     for controller in cpu cpuset memory pids; do
         if [ -e $groups/$controller ] || grep --quiet --word-regexp $controller $groups/cgroup.controllers 2>/dev/null; then continue; fi
-        echo "control groups for $controller: the kernel has them off; to its command line add cgroup_enable=$controller and restart"
+        echo "control groups for $controller: the kernel has them off; add cgroup_enable=$controller to its command line and restart"
     done
 }
 
@@ -130,7 +130,7 @@ if [ "$1" = cluster ] && [ -n "$(machine_faults)" ]; then
 fi
 go_needed=$(go_needed_by "$1")
 if [ -n "$go_needed" ] && ! go_is_new_enough "$go_needed"; then
-    echo "missing: Go $go_needed or newer; see https://go.dev/doc/install (one from 1.21 on fetches it, unless GOTOOLCHAIN is local)" >&2
+    echo "missing: Go $go_needed or newer; see https://go.dev/doc/install (Go 1.21 and newer fetch it, unless GOTOOLCHAIN is local)" >&2
     status=1
 fi
 if [ "$1" != cluster ] && ! has cargo; then

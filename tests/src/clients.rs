@@ -9,10 +9,10 @@ use crate::{checkout, required};
 /// The protocol eras that python `mcp` speaks.
 pub const MODES: [&str; 2] = ["auto", "legacy"];
 
-/// Runs the python client to its end.
+/// Runs the Python client until it ends.
 ///
 /// # Panics
-/// It fails.
+/// If the client fails.
 #[must_use]
 pub fn python(url: &str, mode: &str, arguments: &[&str]) -> Value {
     let output = python_command(url, mode, arguments).output().expect("python runs");
@@ -21,10 +21,10 @@ pub fn python(url: &str, mode: &str, arguments: &[&str]) -> Value {
     serde_json::from_str(out.trim()).unwrap_or_else(|e| panic!("{e}: {out}"))
 }
 
-/// Starts the python client; its standard output can be read.
+/// Starts the Python client; its standard output can be read.
 ///
 /// # Panics
-/// It does not start.
+/// If it does not start.
 #[must_use]
 pub fn python_started(url: &str, mode: &str, arguments: &[&str]) -> Child {
     python_command(url, mode, arguments).stdout(Stdio::piped()).spawn().expect("python starts")
@@ -36,15 +36,15 @@ fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs the TypeScript client to its end.
+/// Runs the TypeScript client until it ends.
 ///
 /// # Panics
-/// It fails.
+/// If the client fails.
 #[must_use]
 pub fn typescript(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Value {
-    // Installed beside Claude Code.
+    // It is installed next to Claude Code.
     let claude = required("ROUTING_TEST_CLAUDE");
-    let modules = claude.ancestors().find(|folder| folder.ends_with("node_modules")).expect("a folder of npm's");
+    let modules = claude.ancestors().find(|folder| folder.ends_with("node_modules")).expect("a node_modules folder");
     let output = Command::new("node")
         .arg(checkout().join("tests/clients/mcp_client.mjs"))
         .args([url, mode, token])
@@ -60,7 +60,7 @@ pub fn typescript(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Val
 /// Runs Claude Code with a home folder of its own.
 ///
 /// # Panics
-/// It does not run.
+/// If it does not run.
 #[must_use]
 pub fn claude(home: &std::path::Path, arguments: &[&str]) -> Output {
     Command::new(required("ROUTING_TEST_CLAUDE"))

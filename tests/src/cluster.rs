@@ -1,4 +1,4 @@
-//! A cluster as its administrator sees it: kubectl and a client, both by one kubeconfig.
+//! A cluster as its administrator sees it: kubectl and a client, both with one kubeconfig.
 
 use std::{
     io::Write,
@@ -20,10 +20,10 @@ pub struct Cluster {
     home: PathBuf,
 }
 
-/// What kubectl did.
+/// The outcome of a kubectl command.
 #[derive(Debug)]
 pub struct Kubectl {
-    /// Whether it worked.
+    /// Whether its exit code is 0.
     pub worked: bool,
     /// Standard output.
     pub out: String,
@@ -32,7 +32,7 @@ pub struct Kubectl {
 }
 
 impl Cluster {
-    /// The cluster of a kubeconfig; kubectl keeps what it caches in the folder.
+    /// The cluster of a kubeconfig; kubectl keeps its cache in `home`.
     #[must_use]
     pub fn new(kubeconfig: impl Into<PathBuf>, home: impl Into<PathBuf>) -> Self {
         Self { kubeconfig: kubeconfig.into(), home: home.into() }
@@ -41,22 +41,22 @@ impl Cluster {
     /// The administrator's client, for the runtime of this test.
     ///
     /// # Panics
-    /// It cannot be made.
+    /// If it cannot be created.
     pub async fn client(&self) -> Client {
         Client::try_from(self.admin_config().await).expect("a client")
     }
 
-    /// What a client of the administrator is made from.
+    /// The configuration of the administrator's client.
     ///
     /// # Panics
-    /// It cannot be made.
+    /// If it cannot be created.
     pub async fn admin_config(&self) -> Config {
         let _ = crate::http();
         let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
         Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("a config")
     }
 
-    /// kubectl as the administrator, to be completed and started.
+    /// A kubectl command as the administrator, not started yet.
     #[must_use]
     pub fn kubectl_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"));
@@ -72,7 +72,7 @@ impl Cluster {
     /// Runs kubectl as the administrator.
     ///
     /// # Panics
-    /// It cannot be run.
+    /// If kubectl cannot be run.
     pub fn kubectl(&self, arguments: &[&str]) -> Kubectl {
         self.kubectl_with(arguments, "")
     }
@@ -80,7 +80,7 @@ impl Cluster {
     /// Runs kubectl as the administrator, with something on its standard input.
     ///
     /// # Panics
-    /// It cannot be run.
+    /// If kubectl cannot be run.
     pub fn kubectl_with(&self, arguments: &[&str], input: &str) -> Kubectl {
         let mut child = self
             .kubectl_command(arguments)
@@ -91,10 +91,10 @@ impl Cluster {
             .expect("kubectl starts");
         let mut stdin = child.stdin.take().expect("a pipe");
         let input = input.to_string();
-        // From a thread: kubectl may print before it has read everything.
+        // In a thread: kubectl may print before it has read everything.
         let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
         let output = child.wait_with_output().expect("kubectl ends");
-        // A kubectl that refuses its arguments does not read.
+        // A kubectl that refuses its arguments does not read its input.
         let _ = writer.join().expect("the writer does not panic");
         Kubectl {
             worked: output.status.success(),
@@ -107,7 +107,7 @@ impl Cluster {
     /// no conditions.
     ///
     /// # Panics
-    /// It does not come to that.
+    /// If it does not within the limit.
     pub async fn serves(&self, definition: &str) {
         let condition = r#"--output=jsonpath={.status.conditions[?(@.type=="Established")].status}"#;
         waiting::until_true(&format!("{definition} to be served"), || async {
@@ -119,15 +119,15 @@ impl Cluster {
     /// Applies a document as `kubectl apply` does.
     ///
     /// # Panics
-    /// It is refused.
+    /// If it is refused.
     pub fn apply(&self, namespace: &str, document: &str) {
         self.kubectl_with(&["apply", "--namespace", namespace, "--filename", "-"], document).expect_worked();
     }
 
-    /// Makes a namespace of its own for a test; its pods must be as restricted as the standard asks.
+    /// Creates a namespace for a test; its pods must meet the restricted Pod Security Standard.
     ///
     /// # Panics
-    /// It cannot be made.
+    /// If it cannot be created.
     #[must_use]
     pub fn namespace(&self, name: &str) -> String {
         let restricted = json!({"pod-security.kubernetes.io/enforce": "restricted"});
@@ -137,7 +137,7 @@ impl Cluster {
         name.to_string()
     }
 
-    /// Where kubectl keeps what it caches; also for files of a test.
+    /// Where kubectl keeps its cache; a test may keep files there, too.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.home
@@ -148,14 +148,14 @@ impl Kubectl {
     /// The output of a command that worked.
     ///
     /// # Panics
-    /// It did not.
+    /// If it failed.
     pub fn expect_worked(self) -> String {
         assert!(self.worked, "{}{}", self.err, self.out);
         self.out
     }
 }
 
-/// A folder below `deploy`.
+/// The path of a folder below `deploy`.
 #[must_use]
 pub fn deploy(folder: &str) -> String {
     checkout().join("deploy").join(folder).display().to_string()

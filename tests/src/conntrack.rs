@@ -1,17 +1,17 @@
-//! What the kernel says of connections: the output of `conntrack -L -o extended`, and of `conntrack -E -o extended`.
+//! The kernel's record of connections: the output of `conntrack -L -o extended` and of `conntrack -E -o extended`.
 
 use std::net::{IpAddr, SocketAddr};
 
 use crate::network_policy::{Connection, Protocol};
 
-/// A connection that the kernel followed.
+/// A connection that the kernel tracked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tracked {
-    /// Its protocol.
+    /// TCP, UDP or SCTP.
     pub protocol: Protocol,
-    /// As it was opened.
+    /// The packets of the caller, with the addresses that it used.
     pub original: Tuple,
-    /// As it is answered: with the addresses that the called one sees.
+    /// The packets of the answer, with the addresses that the called side sees.
     pub reply: Tuple,
     /// Whether an answer was seen.
     pub is_answered: bool,
@@ -20,14 +20,14 @@ pub struct Tracked {
 /// Packets of one direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuple {
-    /// From where.
+    /// Address and port of the sender.
     pub source: SocketAddr,
-    /// To where.
+    /// Address and port of the receiver.
     pub destination: SocketAddr,
 }
 
 impl Tracked {
-    /// As NetworkPolicies see it: from whoever opened it, to the address that a Service's or a node's was replaced by.
+    /// As NetworkPolicies see it: from the caller, to the address that replaced the address of a Service or a node.
     #[must_use]
     pub fn connection(&self) -> Connection {
         let Self { protocol, original, reply, is_answered: _ } = self;
@@ -35,10 +35,10 @@ impl Tracked {
     }
 }
 
-/// Reads the output, a line each. Protocols without ports are left out: NetworkPolicies do not know them.
+/// Parses the output, one connection a line. Skips protocols without ports: NetworkPolicies do not cover them.
 ///
 /// # Errors
-/// A line that is not of this form.
+/// If a line does not have this form.
 pub fn parse(output: &str) -> Result<Vec<Tracked>, String> {
     let lines = output.lines().filter(|line| !line.trim().is_empty());
     lines
@@ -46,8 +46,8 @@ pub fn parse(output: &str) -> Result<Vec<Tracked>, String> {
         .collect()
 }
 
-/// `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… …`, of events with `[NEW]` and its like before it.
-/// None: it has another form; none within: another protocol.
+/// `ipv4 2 tcp 6 119 TIME_WAIT src=… dst=… sport=… dport=… src=… …`; events have `[NEW]` or the like before it.
+/// `None`: the line has another form; `Some(None)`: another protocol.
 fn parse_line(line: &str) -> Option<Option<Tracked>> {
     let mut words = line.split_whitespace().skip_while(|word| word.starts_with('['));
     let (family, protocol) = (words.next()?, words.nth(1)?);
@@ -61,7 +61,7 @@ fn parse_line(line: &str) -> Option<Option<Tracked>> {
     Some(Some(Tracked { protocol, original, reply, is_answered }))
 }
 
-/// The fields of a line; each of the two directions has the same four, in this order, beside counts.
+/// The fields of a line; each of the two directions has the same four, in this order, besides counts.
 struct Tuples<'a>(Vec<(&'a str, &'a str)>);
 
 impl Tuples<'_> {
@@ -82,7 +82,7 @@ impl Tuples<'_> {
 mod tests {
     use super::*;
 
-    /// Lines of a machine: a Service, its answer, a connection within, DNS, a node's port, version 6, with counts.
+    /// Real lines: through a Service, pod to pod, DNS, through a node's port, IPv6, with counts.
     const LIST: &str = "\
 ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.96.0.20 sport=42761 dport=3300 \
     src=10.244.0.9 dst=10.244.0.7 sport=3300 dport=42761 [ASSURED] mark=0 use=1
@@ -99,11 +99,11 @@ ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.244.0.9 sport=493
 ";
 
     fn shown(output: &str) -> Vec<String> {
-        parse(output).expect("it is conntrack's").iter().map(|tracked| tracked.connection().to_string()).collect()
+        parse(output).expect("conntrack output").iter().map(|tracked| tracked.connection().to_string()).collect()
     }
 
     #[test]
-    fn a_connection_goes_to_what_answers_it() {
+    fn a_connection_goes_to_the_address_that_answers() {
         let expected = [
             "10.244.0.7 → 10.244.0.9 TCP 3300",
             "10.244.0.7 → 10.244.0.9 TCP 3300",
@@ -113,16 +113,16 @@ ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.244.0.9 sport=493
             "10.244.0.7 → 10.244.0.9 TCP 3300",
         ];
         assert_eq!(shown(LIST), expected);
-        let through_a_service = &parse(LIST).expect("it is conntrack's")[0];
+        let through_a_service = &parse(LIST).expect("conntrack output")[0];
         assert_eq!(through_a_service.original.destination.to_string(), "10.96.0.20:3300");
         assert_eq!(through_a_service.original.source.to_string(), "10.244.0.7:42761");
-        let through_a_node = &parse(LIST).expect("it is conntrack's")[3];
+        let through_a_node = &parse(LIST).expect("conntrack output")[3];
         assert_eq!(through_a_node.original.destination.to_string(), "127.0.0.1:30330");
         assert_eq!(through_a_node.reply.destination.to_string(), "10.244.0.1:41446", "as the pod sees the caller");
     }
 
     #[test]
-    fn events_have_what_happened_before_them() {
+    fn the_event_type_before_a_line_is_skipped() {
         let events = "    [NEW] ipv4     2 tcp      6 120 SYN_SENT \
             src=10.244.0.9 dst=10.244.0.9 sport=43690 dport=4999 [UNREPLIED] \
             src=10.244.0.9 dst=10.244.0.9 sport=4999 dport=43690
@@ -133,12 +133,12 @@ ipv4     2 tcp      6 431999 ESTABLISHED src=10.244.0.7 dst=10.244.0.9 sport=493
         let expected =
             ["10.244.0.9 → 10.244.0.9 TCP 4999", "127.0.0.1 → 10.244.0.9 TCP 3300", "127.0.0.1 → 10.244.0.9 TCP 3300"];
         assert_eq!(shown(events), expected);
-        let answered: Vec<bool> = parse(events).expect("it is conntrack's").iter().map(|t| t.is_answered).collect();
+        let answered: Vec<bool> = parse(events).expect("conntrack output").iter().map(|t| t.is_answered).collect();
         assert_eq!(answered, [false, true, true]);
     }
 
     #[test]
-    fn other_protocols_are_left_out_and_other_lines_are_refused() {
+    fn other_protocols_are_skipped_and_malformed_lines_are_refused() {
         let icmp = "ipv4     2 icmp     1 29 src=10.0.0.1 dst=10.0.0.2 type=8 code=0 id=1 \
             src=10.0.0.2 dst=10.0.0.1 type=0 code=0 id=1 mark=0 use=1";
         assert_eq!(shown(icmp), Vec::<String>::new());

@@ -1,5 +1,5 @@
-//! A real control plane: etcd, kube-apiserver, kube-controller-manager, and kubectl to talk to it. No scheduler, no
-//! kubelet: pods exist as objects, and run only where `stand_in::kubelet` runs them.
+//! A real control plane: etcd, kube-apiserver, kube-controller-manager, and kubectl to talk to it. It has
+//! no scheduler and no kubelet: pods are only objects, unless `stand_in::kubelet` runs them.
 
 use std::{collections::BTreeMap, ops::Deref, path::PathBuf, process::Command, sync::Mutex};
 
@@ -13,12 +13,12 @@ use crate::{
     waiting,
 };
 
-/// Bearer token of the cluster's administrator: of this run's cluster on loopback alone.
+/// Bearer token of the administrator; only for this run's cluster, which listens on loopback.
 const ADMIN_TOKEN: &str = "administrator-of-a-test";
-/// What is recorded of requests by ServiceAccounts of the operator's namespace: everything but contents.
+/// Records requests by ServiceAccounts of the operator's namespace: everything but their contents.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
 "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts:routing-system"]}, {"level": "None"}]}"#;
-/// Endpoints are left out: they refuse the loopback addresses that the stand-in for the kubelet uses.
+/// Without those of Endpoints, which refuse the loopback addresses that the stand-in for the kubelet uses.
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-collector-controller,\
     namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
     resourcequota-controller,disruption-controller,pod-garbage-collector-controller,node-lifecycle-controller";
@@ -44,7 +44,7 @@ impl ControlPlane {
     /// The control plane of this test process; it ends with the process.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<ControlPlane> = OnceCell::const_new();
         SHARED.get_or_init(Self::start).await
@@ -53,7 +53,7 @@ impl ControlPlane {
     /// A control plane with the CRD installed.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub async fn start() -> Self {
         let folder = tempfile::Builder::new().prefix("routing-plane-").tempdir().expect("a folder").keep();
         let cluster = Cluster::new(folder.join("admin.kubeconfig"), &folder);
@@ -68,12 +68,12 @@ impl ControlPlane {
         plane.start_api_server().await;
         plane.kubectl(&["apply", "-k", &deploy("../crds")]).expect_worked();
         plane.serves("routingpolicies.routing.hyperguild.io").await;
-        // What kubectl explains is published a moment later.
+        // The schema for `kubectl explain` is published a moment later.
         waiting::until_true("the CRD's fields to be published", || async {
             plane.kubectl(&["explain", "rp.spec.upstream"]).worked
         })
         .await;
-        // After the CRD: the garbage collector looks for new kinds only twice a minute.
+        // After the CRD: the garbage collector discovers new kinds only twice a minute.
         plane.start_controllers();
         plane
     }
@@ -95,10 +95,10 @@ impl ControlPlane {
         self.keep("etcd", etcd);
     }
 
-    /// Starts the API server, again if it was stopped, and waits until it serves.
+    /// Starts the API server, also after it was stopped, and waits until it serves.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub async fn start_api_server(&self) {
         let command = arguments(&[
             &assets("kube-apiserver"),
@@ -107,8 +107,8 @@ impl ControlPlane {
             &format!("--secure-port={}", self.api_port),
             "--cert-dir=certs",
             "--service-cluster-ip-range=10.96.0.0/16",
-            // Of a range, the API server gives out the first ports (here to 30385) only to whoever names them: no
-            // test's fixed port can be another Service's by chance. 30310 is the samples'.
+            // The API server assigns the first ports of the range (here up to 30385) only to Services that name them:
+            // no other Service gets a test's fixed port by chance. 30310 is the samples' port.
             "--service-node-port-range=30310-32767",
             "--authorization-mode=RBAC",
             "--token-auth-file=tokens.csv",
@@ -128,9 +128,9 @@ impl ControlPlane {
         .await;
     }
 
-    /// Ends the API server at once.
+    /// Kills the API server.
     pub fn stop_api_server(&self) {
-        self.running.lock().expect("no test panics with it").remove("kube-apiserver");
+        self.running.lock().expect("no panic while locked").remove("kube-apiserver");
     }
 
     fn start_controllers(&self) {
@@ -154,7 +154,7 @@ impl ControlPlane {
     }
 
     fn keep(&self, name: &'static str, process: Supervised) {
-        self.running.lock().expect("no test panics with it").insert(name, process);
+        self.running.lock().expect("no panic while locked").insert(name, process);
     }
 
     fn write(&self, file: &str, text: &str) {
@@ -177,25 +177,22 @@ impl ControlPlane {
         kubeconfig.to_string()
     }
 
-    /// What the API server recorded of requests by the operator's namespace.
-    ///
-    /// # Panics
-    /// The record cannot be read.
+    /// The API server's audit record of requests from the operator's namespace.
     #[must_use]
     pub fn audit(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.folder.join("audit.log")).unwrap_or_default();
-        // The last line may still be on its way.
+        // The last line may not be complete yet.
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// What a program of it printed.
+    /// The log of one of its programs.
     #[must_use]
     pub fn log(&self, program: &str) -> String {
         std::fs::read_to_string(self.folder.join(format!("{program}.log"))).unwrap_or_default()
     }
 }
 
-/// etcd and kube-apiserver: from `KUBEBUILDER_ASSETS` when set, else those that `make test` built.
+/// The path of etcd or kube-apiserver: in `KUBEBUILDER_ASSETS` if set, otherwise as built by `make test`.
 fn assets(program: &str) -> String {
     let given = std::env::var("KUBEBUILDER_ASSETS").ok().filter(|folder| !folder.is_empty()).map(PathBuf::from);
     given.unwrap_or_else(|| required("ROUTING_TEST_KUBERNETES")).join(program).display().to_string()

@@ -1,6 +1,6 @@
-//! What the tests share: starting the real programs, asking them, waiting for what they do.
+//! What the tests share: starting the real programs, querying them, waiting for their effects.
 //!
-//! Stand-ins are only for language models (`stand_in::models`), for a brain that misbehaves on purpose
+//! There are stand-ins only for language models (`stand_in::models`), for a brain that misbehaves on purpose
 //! (`stand_in::brain`), and for the kubelet (`stand_in::kubelet`), which runs real data planes behind real Pod objects;
 //! everything else is the program that a user runs.
 
@@ -36,7 +36,7 @@ pub fn checkout() -> PathBuf {
 /// The JSON at a URL.
 ///
 /// # Panics
-/// There is none.
+/// If there is no answer, or it is not JSON.
 pub async fn get_json(url: impl AsRef<str>) -> serde_json::Value {
     let answer = http().get(url.as_ref()).send().await.expect("an answer");
     answer.json().await.expect("JSON")
@@ -45,7 +45,7 @@ pub async fn get_json(url: impl AsRef<str>) -> serde_json::Value {
 /// A variable that `make test` sets.
 ///
 /// # Panics
-/// It is not set: the message says how to get it.
+/// If it is not set; the message says how to get it.
 #[must_use]
 pub fn required(variable: &str) -> PathBuf {
     match std::env::var(variable) {
@@ -57,12 +57,12 @@ pub fn required(variable: &str) -> PathBuf {
 /// An HTTP client that waits long enough for a busy machine.
 ///
 /// # Panics
-/// The client cannot be built.
+/// If the client cannot be built.
 #[must_use]
 pub fn http() -> reqwest::Client {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
-        // Fails only when another test was first.
+        // Fails only if another test has installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
     // Plain HTTP only: reading the system's certificates for each request would be most of its cost.

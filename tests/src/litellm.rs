@@ -25,7 +25,7 @@ impl LiteLlm {
     /// The proxy of this test process, started if no other test holds it.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub async fn shared() -> Arc<Self> {
         static SHARED: Mutex<Weak<LiteLlm>> = Mutex::const_new(Weak::new());
         let mut shared = SHARED.lock().await;
@@ -64,14 +64,14 @@ impl LiteLlm {
     }
 
     fn ended(&self) -> Option<std::process::ExitStatus> {
-        self.child.lock().expect("no test panics with it").try_wait().expect("a status")
+        self.child.lock().expect("no panic while locked").try_wait().expect("a status")
     }
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Its base URL.
+    /// Its base URL, without a path.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

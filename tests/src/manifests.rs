@@ -1,4 +1,4 @@
-//! What `kubectl kustomize` makes of a folder.
+//! The objects that `kubectl kustomize` builds from a folder.
 
 use std::{collections::BTreeMap, process::Command};
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::{cluster::deploy, required};
 
-/// The objects in a text, as kubectl prints them.
+/// The objects in a text of several YAML documents, as kubectl prints them.
 ///
 /// # Panics
-/// One is no YAML.
+/// If one of them is not YAML.
 #[must_use]
 pub fn objects(text: &str) -> Vec<Value> {
     text.split("\n---\n").map(|object| serde_saphyr::from_str(object).expect("YAML")).collect()
@@ -18,7 +18,7 @@ pub fn objects(text: &str) -> Vec<Value> {
 /// The objects of a kustomization below `deploy`, by kind and name.
 ///
 /// # Panics
-/// It cannot be built.
+/// If it cannot be built.
 #[must_use]
 pub fn built(folder: &str) -> BTreeMap<String, Value> {
     let output = Command::new(required("ROUTING_TEST_KUBERNETES").join("kubectl"))

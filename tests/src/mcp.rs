@@ -27,13 +27,13 @@ impl Mcp {
         Self { url: url.into(), token: None }
     }
 
-    /// With a bearer token.
+    /// The same endpoint, called with a bearer token.
     #[must_use]
     pub fn token(&self, token: &str) -> Self {
         Self { url: self.url.clone(), token: Some(token.into()) }
     }
 
-    /// A POST to be completed by the test.
+    /// A POST request; the test adds the body.
     pub fn post(&self) -> RequestBuilder {
         let request = http().post(&self.url).header("content-type", "application/json");
         match &self.token {
@@ -45,7 +45,7 @@ impl Mcp {
     /// Sends a JSON-RPC request.
     ///
     /// # Panics
-    /// There is no answer.
+    /// If there is no answer.
     pub async fn send(&self, method: &str, params: Value) -> Response {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         self.post().body(body.to_string()).send().await.expect("an answer")
@@ -54,7 +54,7 @@ impl Mcp {
     /// Calls a tool and returns the JSON-RPC message.
     ///
     /// # Panics
-    /// The answer is not 200 with JSON.
+    /// If the answer is not 200 with JSON.
     pub async fn call(&self, tool: &str, arguments: Value) -> Value {
         let response = self.send("tools/call", json!({"name": tool, "arguments": arguments})).await;
         assert_eq!(response.status(), StatusCode::OK);
@@ -64,13 +64,13 @@ impl Mcp {
     /// Calls a tool and returns its result.
     ///
     /// # Panics
-    /// There is none.
+    /// If there is no result.
     pub async fn result(&self, tool: &str, arguments: Value) -> CallResult {
         let message = self.call(tool, arguments).await;
         CallResult(message.get("result").unwrap_or_else(|| panic!("no result: {message}")).clone())
     }
 
-    /// A call of `debug` with some problem.
+    /// Calls the tool `debug` with a problem.
     pub async fn debug(&self, problem: &str) -> CallResult {
         self.result("debug", json!({"project_root": "/tmp", "problem": problem})).await
     }
@@ -78,7 +78,7 @@ impl Mcp {
     /// The names of the tools.
     ///
     /// # Panics
-    /// They are not listed.
+    /// If they are not listed.
     pub async fn tools(&self) -> Vec<String> {
         let answer: Value = self.send("tools/list", json!({})).await.json().await.expect("JSON");
         let tools = answer["result"]["tools"].as_array().expect("a list").clone();
@@ -103,7 +103,7 @@ impl CallResult {
         self.0["content"][block]["text"].as_str().unwrap_or_default()
     }
 
-    /// A field of every decision in `_meta`.
+    /// The values of a field in all decisions in `_meta`.
     #[must_use]
     pub fn decisions(&self, field: &str) -> Vec<Value> {
         let decisions = self.0["_meta"]["routing.hyperguild.io/decisions"].as_array();

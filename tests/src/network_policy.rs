@@ -1,7 +1,7 @@
-//! Whether NetworkPolicies let a connection through, by the words of the Kubernetes API and without a network: on a
-//! node where nothing enforces them, connections that really happen are held against it.
+//! Whether NetworkPolicies allow a connection, as the Kubernetes API defines it and without a network: on a node where
+//! nothing enforces them, the connections that really happen are checked against this.
 //!
-//! Only who opens a connection matters; answers come back by themselves. A connection is seen as policies see it, after
+//! Only the opening of a connection matters; answers are always allowed. A connection is seen as policies see it, after
 //! a Service's address was replaced by a pod's.
 
 mod observed;
@@ -18,7 +18,7 @@ use k8s_openapi::api::networking::v1::{NetworkPolicy, NetworkPolicyPeer, Network
 /// Labels by name.
 pub type Labels = BTreeMap<String, String>;
 
-/// Protocols that policies know.
+/// The protocols that policies can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Protocol {
     /// TCP.
@@ -29,21 +29,21 @@ pub enum Protocol {
     Sctp,
 }
 
-/// A port that a pod gives a name.
+/// A named port of a pod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedPort {
-    /// The name.
+    /// For example `http`.
     pub name: String,
-    /// Its protocol.
+    /// TCP unless the pod names another.
     pub protocol: Protocol,
-    /// Its number.
+    /// The port of the container.
     pub number: u16,
 }
 
-/// A pod, as far as policies look at it.
+/// What policies use of a pod.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pod {
-    /// Where it is.
+    /// The namespace that it is in.
     pub namespace: String,
     /// Its name.
     pub name: String,
@@ -57,7 +57,7 @@ pub struct Pod {
     pub node: String,
 }
 
-/// What policies look at.
+/// Everything that decides whether a connection is allowed.
 #[derive(Clone, Debug, Default)]
 pub struct Network {
     /// The policies.
@@ -66,24 +66,24 @@ pub struct Network {
     pub namespaces: BTreeMap<String, Labels>,
     /// The pods.
     pub pods: Vec<Pod>,
-    /// The addresses of each node, those that it has among its pods included.
+    /// The addresses of each node, including those in its pod network.
     pub nodes: BTreeMap<String, Vec<IpAddr>>,
 }
 
-/// A connection, by who opened it.
+/// A connection, from the side that opened it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Connection {
-    /// Who opened it.
+    /// The address that opened it.
     pub from: IpAddr,
-    /// To whom.
+    /// The address that was called.
     pub to: IpAddr,
-    /// By which protocol.
+    /// TCP, UDP or SCTP.
     pub protocol: Protocol,
-    /// To which port.
+    /// The port that was called.
     pub port: u16,
 }
 
-/// Which way, as seen from a pod that policies select.
+/// The direction of a connection, as seen from a pod that policies select.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// Out of the pod that opens the connection.
@@ -92,10 +92,10 @@ pub enum Direction {
     Ingress,
 }
 
-/// The policies of one side, none of which lets a connection through.
+/// The policies of one side, none of which allows the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Which side.
+    /// The caller's side is egress, the called side ingress.
     pub direction: Direction,
     /// Its policies, as `namespace/name`.
     pub policies: Vec<String>,
@@ -114,14 +114,14 @@ struct Rule<'a> {
 }
 
 impl Network {
-    /// Which sides refuse the connection; none: it is let through.
+    /// The sides that refuse the connection; none if it is allowed.
     ///
     /// # Panics
-    /// A policy is one that the API server refuses.
+    /// If the API server would refuse one of the policies.
     #[must_use]
     pub fn refusals(&self, connection: &Connection) -> Vec<Refusal> {
         let (from, to) = (self.end(connection.from), self.end(connection.to));
-        // No policy keeps a pod from itself.
+        // A pod can always reach itself.
         if from.pod.is_some_and(|pod| to.pod.is_some_and(|other| std::ptr::eq(pod, other))) {
             return vec![];
         }
@@ -135,7 +135,7 @@ impl Network {
         End { address, pod: self.pods.iter().find(|pod| pod.addresses.contains(&address)) }
     }
 
-    /// Policies of one direction add up: one that lets through is enough, and without any nothing is refused.
+    /// Policies of one direction add up: one that allows the connection is enough, and without any all are allowed.
     fn refusal(
         &self,
         direction: Direction,
@@ -162,8 +162,8 @@ impl Network {
         refused.then(|| Refusal { direction, policies: selecting.into_iter().map(title).collect() })
     }
 
-    /// The kubelet asks from there, and no policy keeps it out. The API's documentation says the same of the way out;
-    /// some networks refuse that all the same, so here it has to be allowed.
+    /// The kubelet's probes come from there, and no policy blocks them. The API's documentation says the same of egress
+    /// to the node; some networks refuse it nevertheless, so here a policy has to allow it.
     fn is_node_of(&self, pod: &Pod, address: IpAddr) -> bool {
         self.nodes.get(&pod.node).is_some_and(|addresses| addresses.contains(&address))
     }

@@ -6,7 +6,7 @@ use tokio::sync::OnceCell;
 
 use crate::{cluster::deploy, control_plane::ControlPlane, http, ports, required, supervised::Supervised, waiting};
 
-/// Name of its ServiceAccount, in this namespace.
+/// Name and namespace of its ServiceAccount.
 pub const SERVICE_ACCOUNT: (&str, &str) = ("routing-operator", "routing-system");
 
 /// A running operator.
@@ -20,10 +20,10 @@ pub struct Operator {
 }
 
 impl Operator {
-    /// The operator of all namespaces on the shared control plane; it ends with the process.
+    /// The operator for all namespaces on the shared control plane; it ends with the process.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub async fn shared() -> &'static Self {
         static SHARED: OnceCell<Operator> = OnceCell::const_new();
         SHARED
@@ -40,7 +40,7 @@ impl Operator {
     /// Starts a replica; it may have to wait for the lease.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub async fn start(plane: &ControlPlane, name: &str, arguments: &[&str]) -> Self {
         let (account, namespace) = SERVICE_ACCOUNT;
         let token =
@@ -69,23 +69,23 @@ impl Operator {
     /// Starts it again after [`Self::kill`].
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub fn start_again(&self) {
         let process = Supervised::start(&self.name, &self.command, &self.variables, &self.folder);
-        *self.process.lock().expect("no test panics with it") = Some(process);
+        *self.process.lock().expect("no panic while locked") = Some(process);
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as a crash would.
     ///
     /// # Panics
-    /// Another test panicked with it.
+    /// If another test panicked while it held the lock.
     pub fn kill(&self) {
-        self.process.lock().expect("no test panics with it").take();
+        self.process.lock().expect("no panic while locked").take();
     }
 
-    /// Waits until it says of itself that it is ready, and how.
+    /// Waits until its `/readyz` contains this text, for example `watching`.
     pub async fn wait_until(&self, ready: &str) {
-        waiting::until(&format!("the operator {} to say {ready}\n", self.name), || async {
+        waiting::until(&format!("the operator {} to report {ready}\n", self.name), || async {
             self.page("/readyz").await.filter(|page| page.contains(ready))
         })
         .await;
@@ -97,7 +97,7 @@ impl Operator {
         answer.text().await.ok()
     }
 
-    /// What it logged.
+    /// Its log so far.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join(format!("{}.log", self.name))).unwrap_or_default()

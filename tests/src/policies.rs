@@ -16,8 +16,8 @@ use crate::{
     waiting,
 };
 
-/// Longest wait for a policy to become what it is to be: pods are started and told of their config meanwhile, and after
-/// an outage of the API server a kubelet's watches go on only after a while.
+/// Longest wait for a policy to become as specified: meanwhile pods start and are notified of their config, and after
+/// an outage of the API server a kubelet's watches resume only after a while.
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// A namespace with policies.
@@ -30,23 +30,23 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// A namespace of its own.
+    /// The policies of a new namespace.
     pub async fn in_new_namespace(cluster: &'static Cluster, namespace: &str) -> Self {
         Self { cluster, client: cluster.client().await, namespace: cluster.namespace(namespace) }
     }
 
-    /// A namespace that is there already.
+    /// The policies of an existing namespace.
     pub async fn in_namespace(cluster: &'static Cluster, namespace: &str) -> Self {
         Self { cluster, client: cluster.client().await, namespace: namespace.into() }
     }
 
-    /// A namespace of its own on the shared control plane, beside the operator. Nothing runs its pods.
+    /// The policies of a new namespace on the shared control plane, where the operator runs. Nothing runs their pods.
     pub async fn operated(namespace: &str) -> Self {
         Operator::shared().await;
         Self::in_new_namespace(ControlPlane::shared().await, namespace).await
     }
 
-    /// The same with what runs its pods.
+    /// The same with a stand-in for the kubelet, which runs their pods.
     pub async fn operated_with_pods(namespace: &str) -> (Self, Kubelet) {
         let policies = Self::operated(namespace).await;
         let kubelet = Kubelet::start(ControlPlane::shared().await, namespace).await;
@@ -61,7 +61,7 @@ impl Policies {
     /// Runs kubectl in the namespace.
     ///
     /// # Panics
-    /// It failed.
+    /// If it fails.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
         let arguments: Vec<&str> = ["--namespace", &self.namespace].iter().chain(arguments).copied().collect();
         self.cluster.kubectl(&arguments).expect_worked()
@@ -72,16 +72,16 @@ impl Policies {
         self.cluster.apply(&self.namespace, &document.to_string());
     }
 
-    /// Creates an object that is too large for the note that `kubectl apply` keeps on it.
+    /// Creates an object that is too large for the annotation that `kubectl apply` adds to it.
     ///
     /// # Panics
-    /// It is refused.
+    /// If it is refused.
     pub fn kubectl_create(&self, document: &Value) {
         let arguments = ["create", "--namespace", &self.namespace, "--filename", "-"];
         self.cluster.kubectl_with(&arguments, &document.to_string()).expect_worked();
     }
 
-    /// The policies.
+    /// The client of the namespace's policies.
     #[must_use]
     pub fn api(&self) -> Api<RoutingPolicy> {
         Api::namespaced(self.client.clone(), &self.namespace)
@@ -90,16 +90,16 @@ impl Policies {
     /// Objects of another kind, for example `apps/v1` `Deployment`.
     ///
     /// # Panics
-    /// There is no such kind here.
+    /// If [`resource`] does not know the kind.
     #[must_use]
     pub fn objects(&self, kind: &str) -> Api<DynamicObject> {
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource(kind))
     }
 
-    /// An object of another kind as JSON, if it is there.
+    /// An object of another kind as JSON, if it exists.
     ///
     /// # Panics
-    /// The API server does not answer.
+    /// If the API server does not answer.
     pub async fn object(&self, kind: &str, name: &str) -> Option<Value> {
         let object = self.objects(kind).get_opt(name).await.expect("an answer")?;
         Some(serde_json::to_value(object).expect("JSON"))
@@ -108,15 +108,15 @@ impl Policies {
     /// A policy.
     ///
     /// # Panics
-    /// It is not there.
+    /// If it does not exist.
     pub async fn get(&self, name: &str) -> RoutingPolicy {
         self.api().get(name).await.expect("the policy")
     }
 
-    /// Waits until the status of a policy, as it is now, is as expected.
+    /// Waits until the status of a policy, for its current generation, is as expected.
     ///
     /// # Panics
-    /// It does not become so.
+    /// If it does not become so within the limit.
     pub async fn wait_for(
         &self,
         name: &str,
@@ -149,8 +149,8 @@ impl Policies {
         condition(&found, kind).expect("just seen").clone()
     }
 
-    /// Waits until the config that all pods of a policy run is kept as the last good one: after that the operator
-    /// writes no child any more.
+    /// Waits until the config that all pods of a policy run is stored as the last good one: after that the operator
+    /// does not write its children any more.
     pub async fn wait_for_last_good(&self, name: &str) {
         waiting::until_true("last-good.yaml to be the config that all pods run", || async {
             let data = self.object("ConfigMap", name).await.unwrap_or_default()["data"].clone();
@@ -172,7 +172,7 @@ pub fn condition<'a>(status: &'a RoutingPolicyStatus, kind: &str) -> Option<&'a 
     status.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
-/// A spec with an upstream and two models that nobody serves, changed as [`merged`] says.
+/// A spec with two models and an upstream where nothing listens, changed as by [`merged`].
 #[must_use]
 pub fn spec(changes: Value) -> Value {
     merged(policy::base("http://127.0.0.1:9", "l", "c"), changes)
@@ -184,14 +184,14 @@ pub fn config_map(name: &str, data: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 }
 
-/// The kinds of children.
+/// The kinds of a policy's children.
 pub const CHILD_KINDS: [&str; 6] =
     ["ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"];
 
-/// How the API server knows a kind.
+/// Group, version and plural name of a kind.
 ///
 /// # Panics
-/// It is none of ours.
+/// If the kind is not known here.
 #[must_use]
 pub fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
@@ -199,7 +199,7 @@ pub fn resource(kind: &str) -> ApiResource {
         "PodDisruptionBudget" => ("policy", "v1"),
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
         "ServiceAccount" | "ConfigMap" | "Service" | "Pod" | "Secret" | "ResourceQuota" => ("", "v1"),
-        other => panic!("{other} is none of the kinds known here"),
+        other => panic!("{other}: this kind is not known here"),
     };
     ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(group, version, kind))
 }

@@ -1,4 +1,4 @@
-//! Policies as values: what a test is about is merged into a base. As text they are JSON, which YAML parsers read, too.
+//! Policies as values: a test merges its changes into a base. Their text is JSON, which YAML parsers read, too.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ impl Policy {
         Self::of("routing", &base(upstream, "l", "c"))
     }
 
-    /// A policy with this spec alone.
+    /// A policy with this name and exactly this spec.
     #[must_use]
     pub fn of(name: &str, spec: &Value) -> Self {
         Self(json!({
@@ -32,7 +32,7 @@ impl Policy {
         self.spec(json!({"models": {"local": {"name": model}}}))
     }
 
-    /// With another model for what does not go to the local one.
+    /// With another model for the calls that do not go to the local one.
     #[must_use]
     pub fn claude(self, model: &str) -> Self {
         self.spec(json!({"models": {"claude": {"name": model}}}))
@@ -57,7 +57,7 @@ impl fmt::Display for Policy {
     }
 }
 
-/// The text of a policy as people write it, a field a line: for tests of what is said about lines and columns. `more`
+/// The text of a policy as people write it, one field a line: for tests of the lines and columns in messages. `more`
 /// are further lines of the spec, from line 7 on.
 #[must_use]
 pub fn written(upstream: &str, local: &str, more: &str) -> String {

@@ -1,5 +1,5 @@
-//! Free ports below the range from which the kernel takes those of outgoing connections, so that none is taken between
-//! being found free and being listened on.
+//! Free ports below the kernel's range for outgoing connections, so that none is taken between being found free and
+//! being listened on.
 
 use std::{
     net::{Ipv4Addr, TcpListener},
@@ -8,22 +8,22 @@ use std::{
 
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 12_000;
-/// Ports that one test process goes through before another's begin.
+/// Distance between the first ports of two processes with consecutive ids.
 const STRIDE: u32 = 200;
 
 /// A port of 127.0.0.1 that nothing listens on, for a program that will.
 ///
 /// # Panics
-/// None is free.
+/// If none is free.
 #[must_use]
 pub fn free() -> u16 {
     listener().local_addr().expect("an address").port()
 }
 
-/// A port of 127.0.0.1, listened on.
+/// A listener on a free port of 127.0.0.1.
 ///
 /// # Panics
-/// None is free.
+/// If none is free.
 #[must_use]
 pub fn listener() -> TcpListener {
     static NEXT: AtomicU16 = AtomicU16::new(0);

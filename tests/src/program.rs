@@ -17,10 +17,10 @@ pub fn binary() -> PathBuf {
     required("ROUTING_BIN")
 }
 
-/// Runs the binary to its end with these variables and no others.
+/// Runs the binary until it ends, with these variables and no others.
 ///
 /// # Panics
-/// It cannot be run.
+/// If it cannot be run.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Output {
     command(arguments, folder).envs(variables.iter().copied()).output().expect("the binary runs")
 }
@@ -43,14 +43,14 @@ pub struct Program {
 /// Where a program listens.
 #[derive(Clone, Copy)]
 pub struct Ports {
-    /// `/mcp` of the data plane, or the brain.
+    /// The port of the data plane's `/mcp`, or of the brain.
     pub mcp: u16,
-    /// The admin port.
+    /// The data plane's admin port; 0 for a brain.
     pub admin: u16,
 }
 
 impl Program {
-    /// `routing serve` on free ports, with a brain and an upstream that nobody listens on.
+    /// `routing serve` on free ports, with the addresses of a brain and an upstream where nothing listens.
     #[must_use]
     pub fn serve() -> Self {
         let ports = Ports { mcp: ports::free(), admin: ports::free() };
@@ -67,7 +67,7 @@ impl Program {
     /// `routing serve --policy policy.yaml` in its own folder.
     ///
     /// # Panics
-    /// The file cannot be written.
+    /// If the file cannot be written.
     #[must_use]
     pub fn serve_policy(policy: &(impl ToString + ?Sized)) -> Self {
         let mut program = Self::serve();
@@ -113,7 +113,7 @@ impl Program {
         self
     }
 
-    /// Expects it at this port, whatever makes it listen there.
+    /// Expects it to listen on this port, which the test configures.
     #[must_use]
     pub fn at_port(mut self, port: u16) -> Self {
         self.ports.mcp = port;
@@ -136,7 +136,7 @@ impl Program {
     /// Starts it and waits until it answers.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     pub async fn start(self) -> Running {
         let Self { arguments, variables, folder, health_port, ports } = self;
         let mut running = Running {
@@ -164,7 +164,7 @@ fn log_in(folder: &Path) -> String {
     std::fs::read_to_string(folder.join("log")).unwrap_or_default()
 }
 
-/// A running program; it ends with this value.
+/// A running program; it is killed when this is dropped.
 pub struct Running {
     child: Child,
     arguments: Vec<String>,
@@ -187,19 +187,19 @@ impl Running {
         waiting::until_or_say(waiting::LIMIT, probe, || format!("health\n{}", log())).await;
     }
 
-    /// Its `/mcp`.
+    /// The URL of its `/mcp`.
     #[must_use]
     pub fn mcp_url(&self) -> String {
         format!("http://127.0.0.1:{}/mcp", self.ports.mcp)
     }
 
-    /// Its base URL.
+    /// Its base URL, without a path.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.mcp)
     }
 
-    /// Its `/mcp`, to be called.
+    /// A client of its `/mcp`.
     #[must_use]
     pub fn mcp(&self) -> Mcp {
         Mcp::new(&self.mcp_url())
@@ -211,7 +211,7 @@ impl Running {
         self.folder.path()
     }
 
-    /// What it printed so far.
+    /// Its output so far.
     #[must_use]
     pub fn log(&self) -> String {
         log_in(self.folder.path())
@@ -220,7 +220,7 @@ impl Running {
     /// A page of the admin port.
     ///
     /// # Panics
-    /// It does not answer.
+    /// If it does not answer.
     pub async fn admin(&self, path: &str) -> String {
         let url = format!("http://127.0.0.1:{}{path}", self.ports.admin);
         http().get(url).send().await.expect("an answer").text().await.expect("text")
@@ -229,42 +229,42 @@ impl Running {
     /// The admin port's `/status`.
     ///
     /// # Panics
-    /// It is no JSON.
+    /// If it is not JSON.
     pub async fn status(&self) -> Value {
         serde_json::from_str(&self.admin("/status").await).expect("JSON")
     }
 
-    /// The value of a metric, named with its labels as printed; 0 when it is not there.
+    /// The value of a metric, named with its labels as printed; 0 if it is missing.
     pub async fn metric(&self, name: &str) -> f64 {
         let metrics = self.admin("/metrics").await;
         let line = metrics.lines().find_map(|line| line.strip_prefix(name));
         line.and_then(|value| value.trim().parse().ok()).unwrap_or_default()
     }
 
-    /// Sends a signal, by name.
+    /// Sends a signal, for example `TERM`.
     ///
     /// # Panics
-    /// It cannot be sent.
+    /// If it cannot be sent.
     pub fn signal(&self, name: &str) {
         let status = Command::new("kill").args(["-s", name, &self.child.id().to_string()]).status().expect("kill runs");
         assert!(status.success());
     }
 
-    /// Waits for its end.
+    /// Waits until it has ended.
     pub async fn ended(&mut self) -> ExitStatus {
         waiting::until("the end of the program", || std::future::ready(self.child.try_wait().ok().flatten())).await
     }
 
-    /// Ends it at once, as a crash would, and starts it again in the same folder with the same settings.
+    /// Kills it, as a crash would, and starts it again in the same folder with the same settings.
     pub async fn crash_and_restart(&mut self) {
         self.kill();
         self.child = spawn(&self.arguments, &self.variables, self.folder.path());
         self.wait_until_healthy().await;
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, as a crash would.
     pub fn kill(&mut self) {
-        // Already ended is what is wanted.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -18,7 +18,7 @@ impl Server {
     /// Serves a router on a free port of this machine.
     ///
     /// # Panics
-    /// No port can be listened on.
+    /// If no port can be listened on.
     pub async fn start(app: Router) -> Self {
         let listener = crate::ports::listener();
         listener.set_nonblocking(true).expect("a socket");
@@ -28,7 +28,7 @@ impl Server {
         Self { port, task }
     }
 
-    /// Its base URL.
+    /// Its base URL, without a path.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)

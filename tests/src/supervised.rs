@@ -6,7 +6,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
-/// Ends the program when its own standard input does, which is when the test process is gone.
+/// Kills the program when its own standard input is closed, which is when the test process is gone.
 const SUPERVISOR: &str = r#"
 remove=$1; shift
 "$@" </dev/null & pid=$!
@@ -25,16 +25,16 @@ impl Supervised {
     /// Starts a program; its output goes to `<name>.log` in the folder.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     #[must_use]
     pub fn start(name: &str, command: &[String], variables: &[(String, String)], folder: &Path) -> Self {
         Self::start_and_remove(name, command, variables, folder, None)
     }
 
-    /// As [`Self::start`]; removes a folder when the program has ended.
+    /// Like [`Self::start`]; removes a folder when the program has ended.
     ///
     /// # Panics
-    /// It does not start.
+    /// If it does not start.
     #[must_use]
     pub fn start_and_remove(
         name: &str,
@@ -61,10 +61,10 @@ impl Supervised {
         Self { shell, stdin }
     }
 
-    /// Ends it at once.
+    /// Kills it.
     pub fn kill(&mut self) {
         drop(self.stdin.take());
-        // Already ended is what is wanted.
+        // It may have ended already.
         let _ = self.shell.wait();
     }
 }

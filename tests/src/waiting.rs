@@ -1,4 +1,4 @@
-//! Waits for a condition instead of a time.
+//! Waits for a condition instead of sleeping.
 
 use std::{
     future::Future,
@@ -9,18 +9,18 @@ use std::{
 pub const LIMIT: Duration = Duration::from_secs(60);
 const STEP: Duration = Duration::from_millis(20);
 
-/// Waits until `probe` gives a value.
+/// Waits until `probe` returns a value.
 ///
 /// # Panics
-/// It gave none within the limit.
+/// If it returned none within the limit.
 pub async fn until<T, F: Future<Output = Option<T>>>(what: &str, probe: impl FnMut() -> F) -> T {
     until_within(LIMIT, what, probe).await
 }
 
-/// As [`until`], for what takes longer, or has a limit of its own.
+/// Like [`until`], with a limit of its own.
 ///
 /// # Panics
-/// It gave none within the limit.
+/// If it returned none within the limit.
 pub async fn until_within<T, F: Future<Output = Option<T>>>(
     limit: Duration,
     what: &str,
@@ -32,15 +32,15 @@ pub async fn until_within<T, F: Future<Output = Option<T>>>(
 /// Waits until something holds.
 ///
 /// # Panics
-/// It did not within the limit.
+/// If it did not within the limit.
 pub async fn until_true<F: Future<Output = bool>>(what: &str, holds: impl FnMut() -> F) {
     until_true_within(LIMIT, what, holds).await;
 }
 
-/// As [`until_true`], for what takes longer, or has a limit of its own.
+/// Like [`until_true`], with a limit of its own.
 ///
 /// # Panics
-/// It did not within the limit.
+/// If it did not within the limit.
 pub async fn until_true_within<F: Future<Output = bool>>(limit: Duration, what: &str, mut holds: impl FnMut() -> F) {
     let probe = || {
         let holds = holds();
@@ -49,10 +49,11 @@ pub async fn until_true_within<F: Future<Output = bool>>(limit: Duration, what: 
     until_within(limit, what, probe).await;
 }
 
-/// As [`until_within`]; what was waited for, and what is there instead, is put into words only when it is needed.
+/// Like [`until_within`]; `say` describes what was waited for and what was found instead, and is called only on
+/// failure.
 ///
 /// # Panics
-/// It gave none within the limit.
+/// If it returned none within the limit.
 pub async fn until_or_say<T, F: Future<Output = Option<T>>>(
     limit: Duration,
     mut probe: impl FnMut() -> F,

@@ -1,4 +1,4 @@
-//! Bad policies and bad surroundings: one clear message that names the culprit and the cure.
+//! Bad policies and bad environments: one clear message that names the cause and the fix.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ skills:
 }
 
 #[test]
-fn check_answers_scripts_too_and_takes_several_files() {
+fn check_has_json_output_and_takes_several_files() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("good.yaml"), written("http://a", "l", "")).expect("written");
     fs::write(folder.path().join("bad.yaml"), written("a", "l", "")).expect("written");
@@ -83,7 +83,8 @@ fn a_config_map_reference_needs_its_folder() {
     assert!(
         !valid
             && printed.contains(
-                "spec.skills[0].stages[0].system.configMapKeyRef: prompts/debug.md: there is no cluster to read ConfigMaps from"
+                "spec.skills[0].stages[0].system.configMapKeyRef: prompts/debug.md: \
+                 there is no cluster to read ConfigMaps from"
             ),
         "{printed}"
     );
@@ -105,7 +106,7 @@ fn a_config_map_reference_needs_its_folder() {
 }
 
 #[test]
-fn a_refused_policy_refuses_the_start() {
+fn a_refused_policy_prevents_the_start() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = written("http://a", "l", r#"thresholds: {floor: "0.70", ceil: "0.90"}"#);
     fs::write(folder.path().join("p.yaml"), text).expect("written");
@@ -128,7 +129,7 @@ fn a_refused_policy_refuses_the_start() {
 }
 
 #[test]
-fn a_taken_port_refuses_the_start_with_the_variable_that_changes_it() {
+fn a_taken_port_prevents_the_start_and_names_the_variable_that_changes_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = taken.local_addr().expect("an address").port().to_string();
@@ -148,7 +149,7 @@ fn a_taken_port_refuses_the_start_with_the_variable_that_changes_it() {
 }
 
 #[test]
-fn what_a_target_of_make_needs_is_named_with_the_line_that_installs_it() {
+fn missing_tools_of_a_make_target_are_named_with_the_line_that_installs_them() {
     let tools = tests::checkout().join("tests/setup/tools.sh");
     for (target, tool, package) in [
         ("run", "cc", "build-essential"),
@@ -177,7 +178,7 @@ fn what_a_target_of_make_needs_is_named_with_the_line_that_installs_it() {
 }
 
 #[tokio::test]
-async fn the_policys_port_holds_when_no_variable_says_another() {
+async fn the_policys_port_is_used_unless_a_variable_overrides_it() {
     let port = tests::ports::free();
     let policy = Policy::at("http://127.0.0.1:1").spec(json!({"service": {"port": port}}));
     let routing = Program::serve_policy(&policy).variable("ROUTING_PORT", "").at_port(port).start().await;
@@ -189,7 +190,7 @@ async fn the_policys_port_holds_when_no_variable_says_another() {
 }
 
 #[test]
-fn a_ca_bundle_that_is_no_certificate_is_refused_with_its_path() {
+fn a_ca_bundle_that_is_not_a_certificate_is_refused_with_its_path() {
     let bundle = |pem: &str| format!("upstream: {{url: https://a, caBundle: {{text: \"{pem}\"}}}}");
     for pem in ["no PEM", "-----BEGIN CERTIFICATE-----\\nAAAA\\n-----END CERTIFICATE-----\\n"] {
         let text = written("https://a", "l", "").replace("upstream: {url: https://a}", &bundle(pem));
@@ -199,7 +200,7 @@ fn a_ca_bundle_that_is_no_certificate_is_refused_with_its_path() {
 }
 
 #[test]
-fn what_does_not_fit_a_policy_is_said_at_once() {
+fn all_invalid_settings_are_reported_at_once() {
     let folder = tempfile::tempdir().expect("a folder");
     let output = program::run(&["--configmaps", "maps"], &[], folder.path());
     assert!(
@@ -220,7 +221,7 @@ fn what_does_not_fit_a_policy_is_said_at_once() {
     assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 3, "all bad variables in one go: {output:?}");
     let rendered =
         Policy::at("http://a").annotation("routing.hyperguild.io/rendered", "true").spec(json!({"evidnce": {}}));
-    assert!(!check(&rendered, &[]).0, "check refuses unknown fields whoever rendered the file");
+    assert!(!check(&rendered, &[]).0, "check refuses unknown fields even in a rendered file");
 }
 
 #[test]
@@ -234,7 +235,7 @@ fn log_variables_are_checked() {
 }
 
 #[tokio::test]
-async fn variables_that_a_policy_file_makes_void_are_named_in_one_warning() {
+async fn variables_that_a_policy_file_overrides_are_named_in_one_warning() {
     let read = json!({"url": "http://127.0.0.1:1", "tokenSecretRef": {"name": "s", "key": "BRAIN_TOKEN"}});
     let routing = Program::serve_policy(&Policy::at("http://127.0.0.1:1").spec(json!({"brain": read})))
         .variable("BRAIN_URL", "http://b")
@@ -268,7 +269,7 @@ async fn files_are_read_below_the_workspaces_only_and_others_are_named_in_the_pr
     let routing = program.start().await;
     let files = ["main.rs", "../../etc/passwd", "/etc/passwd", "escape", "missing.rs", "bidi\u{202e}.rs"];
     let result = routing.mcp().result("code_review", json!({"project_root": root, "files": files})).await;
-    assert!(!result.is_error(), "a file that cannot be read is no error");
+    assert!(!result.is_error(), "a file that cannot be read is not an error");
     let prompt = models.received()[0].message(1).to_string();
     assert!(prompt.contains("fn main() { answer() }"), "{prompt}");
     for named in ["../../etc/passwd", "/etc/passwd", "escape", "missing.rs", "bidi\\u{202e}.rs"] {
@@ -299,7 +300,7 @@ async fn a_users_own_skill_is_served_like_a_built_in_one() {
 }
 
 #[tokio::test]
-async fn a_prompt_that_can_not_be_rendered_is_a_tool_error_that_names_stage_and_line() {
+async fn a_prompt_that_cannot_be_rendered_is_a_tool_error_that_names_stage_and_line() {
     let models = Models::start().await;
     let skill = json!({
         "name": "notes",

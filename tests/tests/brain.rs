@@ -1,4 +1,4 @@
-//! The brain as a program: durable before it acknowledges, guarded by its token, limited in what it takes.
+//! The brain as a program: durable before it acknowledges, guarded by its token, limited in what it accepts.
 
 use std::sync::{
     Arc, Mutex,
@@ -61,7 +61,7 @@ async fn kill_9_during_writes_loses_no_acknowledged_entry() {
 }
 
 #[tokio::test]
-async fn the_token_guards_logging_and_sessions_and_not_pass_rates() {
+async fn the_token_guards_logging_and_sessions_but_not_pass_rates() {
     let brain = Program::brain().variable("BRAIN_TOKEN", " brain-token\n").start().await;
     let entry = json!({"skill": "debug", "final_status": "pass", "session_id": "s"});
     let refused = brain.mcp().send("tools/call", json!({"name": "session_log", "arguments": entry})).await;
@@ -89,7 +89,7 @@ async fn the_token_guards_logging_and_sessions_and_not_pass_rates() {
 }
 
 #[tokio::test]
-async fn wrong_entries_are_refused_by_name_and_nothing_is_kept_of_them() {
+async fn invalid_entries_are_refused_with_the_argument_and_not_stored() {
     let brain = Program::brain().start().await;
     for (arguments, named) in [
         (json!({"final_status": "pass"}), "skill"),
@@ -144,7 +144,7 @@ async fn wrong_entries_are_refused_by_name_and_nothing_is_kept_of_them() {
 }
 
 #[test]
-fn an_unwritable_data_folder_and_a_taken_port_refuse_the_start_with_the_cure() {
+fn an_unwritable_data_folder_and_a_taken_port_prevent_the_start_and_name_the_fix() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("file"), "").expect("written");
     let database =
@@ -164,7 +164,7 @@ fn an_unwritable_data_folder_and_a_taken_port_refuse_the_start_with_the_cure() {
 }
 
 #[tokio::test]
-async fn an_interrupt_ends_it_cleanly_and_the_next_start_has_everything() {
+async fn an_interrupt_stops_the_brain_cleanly_and_the_next_start_has_all_entries() {
     let mut brain = Program::brain().start().await;
     for _ in 0..5 {
         brain.mcp().result("session_log", json!({"skill": "debug", "final_status": "fail"})).await;

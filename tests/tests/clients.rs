@@ -27,7 +27,7 @@ impl MakeRun {
         let log = std::fs::File::create(folder.path().join("log")).expect("a log");
         let database = format!("sqlite:{}", folder.path().join("brain.db").display());
         let mut make = Command::new("make");
-        // What cargo says to a test would make the cargo of `make run` build anew what it has.
+        // The variables that cargo sets for a test would make the cargo of `make run` rebuild everything.
         let of_cargo =
             |name: &String| name.starts_with("CARGO") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str());
         std::env::vars().map(|(name, _)| name).filter(of_cargo).for_each(|name| {
@@ -71,7 +71,7 @@ impl MakeRun {
         format!("http://127.0.0.1:{}/mcp", self.port)
     }
 
-    /// The printed line that begins like this.
+    /// The printed line with this text.
     fn line(&self, beginning: &str) -> String {
         let printed = self.printed();
         let line = printed.lines().map(str::trim).find(|line| line.starts_with(beginning) || line.contains(beginning));
@@ -171,7 +171,7 @@ async fn make_run_takes_examples_and_a_token_and_ends_on_an_interrupt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_litellm_base_url_the_demo_uses_it() {
+async fn the_demo_uses_litellm_base_url_if_set() {
     let models = Models::start().await;
     let run = MakeRun::start("", &[("LITELLM_BASE_URL", &models.url())]).await;
     let result = Mcp::new(&run.url()).debug("x").await;
@@ -184,7 +184,7 @@ async fn claude_code_connects_through_the_written_mcp_json() {
     let home = tempfile::tempdir().expect("a folder");
     let arguments = ["mode", "client-local", "--url", &routing.mcp_url(), "--token-env", "PATH"];
     assert!(tests::program::run(&arguments, &[], home.path()).status.success());
-    // Claude Code gets no other variable here, so the token stands where `clients::claude` has one.
+    // Claude Code gets no other variable here, so the token takes the place of one that `clients::claude` sets.
     let text = std::fs::read_to_string(home.path().join(".mcp.json")).expect("text").replace("${PATH}", "s3cret");
     std::fs::write(home.path().join(".mcp.json"), text).expect("written");
     std::fs::create_dir(home.path().join(".claude")).expect("a folder");
@@ -200,7 +200,7 @@ async fn claude_code_connects_through_the_written_mcp_json() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscriber_hears_when_a_reload_changes_the_tools() {
+async fn a_subscriber_is_notified_when_a_reload_changes_the_tools() {
     let models = Models::start().await;
     let policy = Policy::at(&models.url());
     let with = |skills: Value| policy.clone().spec(json!({"skills": skills}));
@@ -216,7 +216,7 @@ async fn a_subscriber_hears_when_a_reload_changes_the_tools() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_call_says_that_it_is_alive_to_whoever_asked() {
+async fn a_slow_call_reports_progress_to_clients_that_ask_for_it() {
     let models = Models::start().await;
     let timeouts = json!({"timeouts": {"local": "60s", "total": "100s"}});
     let policy = Policy::at(&models.url()).local("takes-20-seconds").spec(timeouts);

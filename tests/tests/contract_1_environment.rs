@@ -1,5 +1,5 @@
-//! `contract` part 1, at the process: what the variables do. The table's rows and ranges are also unit-tested where
-//! they are read (`dataplane/src/settings/tests.rs`).
+//! `contract` part 1, tested on the process: what the variables do. The table's rows and ranges are also unit-tested
+//! where they are read (`dataplane/src/settings/tests.rs`).
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! `contract` part 3: how pass rates are asked for, cached, and survived.
+//! `contract` part 3: how pass rates are requested and cached, and what happens without one.
 
 use std::time::Duration;
 
@@ -157,7 +157,7 @@ async fn a_policy_may_hold_the_last_known_rate_for_a_while() {
     tests::waiting::until_true("a failed request", || async {
         let held = routing.mcp().debug("x").await;
         let failed = routing.metric(r#"routing_pass_rate_errors_total{kind="status"}"#).await > 2.0;
-        assert!(!failed || held.decisions("passRate") == [json!(0.1)], "held while the brain is away");
+        assert!(!failed || held.decisions("passRate") == [json!(0.1)], "held while the brain is down");
         failed
     })
     .await;

@@ -1,4 +1,4 @@
-//! `contract` part 4: what the brain is told, in which order, and that nobody waits for it.
+//! `contract` part 4: what is logged to the brain, in which order, and that no call waits for it.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ async fn contract_4_a_fallback_writes_two_entries_in_order() {
             "debug: claude_fallback — model=c, after-local-error" => fallback += 1,
             other => panic!("{other}"),
         }
-        assert!(fallback <= local, "a fallback never stands before its local attempt: {messages:?}");
+        assert!(fallback <= local, "a fallback never precedes its local attempt: {messages:?}");
     }
 }
 
@@ -104,7 +104,7 @@ async fn contract_4_a_slow_brain_delays_no_call_and_is_given_up_after_two_second
 async fn contract_4_what_could_not_be_delivered_is_counted_and_fails_no_call() {
     let models = Models::start().await;
     let routing = Program::serve().variable("LITELLM_BASE_URL", &models.url()).start().await;
-    assert!(!routing.mcp().debug("x").await.is_error(), "nobody listens at BRAIN_URL");
+    assert!(!routing.mcp().debug("x").await.is_error(), "nothing listens at BRAIN_URL");
     waiting::until_true("the entry to be counted", || async {
         routing.metric(r#"routing_decision_log_dropped_total{kind="unreachable"}"#).await == 1.0
     })
@@ -133,7 +133,7 @@ async fn a_brain_that_declares_it_gets_the_decision_record_too() {
 }
 
 #[tokio::test]
-async fn an_interrupt_delivers_what_is_queued_before_the_end() {
+async fn an_interrupt_delivers_the_queued_entries_before_the_exit() {
     let (models, brain) = (Models::start().await, Brain::start(Brain::rate("null")).await);
     brain.take_entries_after(Duration::from_millis(300));
     let mut routing = routing(&models, &brain, "l", "c").await;

@@ -116,9 +116,10 @@ async fn contract_5_each_stage_is_decided_on_its_own() {
     );
 }
 
-/// Whatever is no answer is an error of the attempt: it falls open to Claude, and the record names its kind.
+/// Everything that is not an answer is an error of the attempt: the call falls back to Claude, and the record names the
+/// error's kind.
 #[tokio::test]
-async fn every_kind_of_bad_answer_falls_open() {
+async fn every_kind_of_bad_answer_falls_back_to_claude() {
     let models = Models::start().await;
     for (local, kind) in [
         ("status-500", "status"),
@@ -140,7 +141,7 @@ async fn every_kind_of_bad_answer_falls_open() {
     }
 }
 
-/// Starts a model behind TLS, and gives the authority's certificate.
+/// Starts a model behind TLS; returns it and the authority's certificate.
 async fn tls_model(port: u16, folder: &std::path::Path) -> (tokio::process::Child, String) {
     use tokio::io::{AsyncBufReadExt, BufReader};
     let mut server = tokio::process::Command::new(tests::required("ROUTING_TEST_VENV").join("bin/python"))
@@ -209,7 +210,7 @@ async fn a_system_without_certificates_and_with_a_proxy_still_reaches_what_the_p
 }
 
 #[tokio::test]
-async fn an_upstream_that_nobody_listens_on_is_unreachable() {
+async fn an_upstream_where_nothing_listens_is_unreachable() {
     let models = Models::start().await;
     let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
     let policy = Policy::at(&models.url()).spec(json!({"models": {"local": {"upstream": {"url": nobody}}}}));
@@ -219,7 +220,7 @@ async fn an_upstream_that_nobody_listens_on_is_unreachable() {
 }
 
 #[tokio::test]
-async fn a_hung_or_dripping_local_model_leaves_claude_its_time() {
+async fn a_hung_or_dripping_local_model_leaves_time_for_claude() {
     let models = Models::start().await;
     for local in ["hangs", "drips"] {
         let timeouts = json!({"timeouts": {"local": "1s", "total": "40s"}});
@@ -232,7 +233,7 @@ async fn a_hung_or_dripping_local_model_leaves_claude_its_time() {
 }
 
 #[tokio::test]
-async fn the_total_time_holds_for_both_attempts_together() {
+async fn the_total_timeout_is_for_both_attempts_together() {
     let models = Models::start().await;
     let timeouts = json!({"timeouts": {"local": "500ms", "total": "2s"}});
     let policy = Policy::at(&models.url()).local("hangs").claude("hangs").spec(timeouts);
@@ -245,7 +246,7 @@ async fn the_total_time_holds_for_both_attempts_together() {
 }
 
 #[tokio::test]
-async fn nothing_leaves_the_house_when_the_policy_keeps_a_skill_local() {
+async fn nothing_goes_to_claude_when_the_policy_keeps_a_skill_local() {
     let models = Models::start().await;
     let skills = json!({"skills": [{"name": "debug", "route": "Local"}]});
     let policy = Policy::at(&models.url()).local("status-500").spec(skills);

@@ -1,4 +1,4 @@
-//! `contract` part 6: the MCP endpoint as bare clients see it, and every refusal of it.
+//! `contract` part 6: the MCP endpoint as bare clients see it, and everything that it refuses.
 
 use serde_json::{Value, json};
 use tests::{
@@ -26,7 +26,7 @@ async fn contract_6_a_bare_curl_lists_exactly_four_tools() {
     let routing = Program::serve().start().await;
     let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
     let (url, json) = (routing.mcp_url(), "Content-Type: application/json");
-    // curl sends `Accept: */*` of its own; the second leaves even that out.
+    // curl sends `Accept: */*` by default; the second call leaves even that out.
     let (head, body) = curl(&["-X", "POST", &url, "-H", json, "-d", list]).await;
     assert_eq!(curl(&["-X", "POST", &url, "-H", "Accept:", "-H", json, "-d", list]).await.1, body);
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
@@ -188,7 +188,7 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
             .body(body.to_string())
     };
     for (what, request, status, code) in [
-        ("no JSON", post().body("{"), 400, -32_700),
+        ("not JSON", post().body("{"), 400, -32_700),
         ("a batch", post().body(format!("[{list},{list}]")), 400, -32_700),
         (
             "an array of params",
@@ -211,7 +211,7 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
         ("a number too large", post().body(r#"{"jsonrpc":"2.0","id":1e999,"method":"tools/list"}"#), 400, -32_700),
         ("an unknown protocol version", post().header("mcp-protocol-version", "1999-01-01").body(list), 400, -32_600),
         ("a foreign origin", post().header("origin", "http://evil.example").body(list), 403, -32_600),
-        ("no origin that is one", post().header("origin", "null").body(list), 403, -32_600),
+        ("the origin null", post().header("origin", "null").body(list), 403, -32_600),
         ("an unknown method of the newer protocol", modern("tools/none"), 404, -32_601),
         ("GET", http().get(&url), 405, -32_600),
         ("DELETE", http().delete(&url), 405, -32_600),
@@ -351,7 +351,7 @@ async fn bidirectional_text_in_the_material_reaches_the_model_as_it_is() {
 }
 
 #[tokio::test]
-async fn more_calls_than_the_limit_are_refused_at_once_and_places_become_free_again() {
+async fn calls_above_the_limit_are_refused_at_once_and_places_become_free_again() {
     let models = Models::start().await;
     let policy = Policy::at(&models.url()).local("waits").spec(json!({"limits": {"inFlight": 3}}));
     let routing = Program::serve_policy(&policy).start().await;

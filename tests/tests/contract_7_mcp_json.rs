@@ -53,7 +53,7 @@ fn contract_7_out_url_and_token_env() {
 }
 
 #[test]
-fn a_file_that_is_no_json_is_left_alone_and_an_unknown_mode_is_refused() {
+fn a_file_that_is_not_json_is_left_alone_and_an_unknown_mode_is_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(".mcp.json"), "{ mine").expect("written");
     let output = program::run(&["mode", "client-local"], &[], folder.path());

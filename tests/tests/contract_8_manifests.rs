@@ -1,4 +1,4 @@
-//! The plain manifests of `contract` part 8, as kubectl builds them. That they run is for a cluster to show.
+//! The plain manifests of `contract` part 8, as kubectl builds them. `tests/e2e` shows that they run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +41,7 @@ fn contract_8_deployment() {
     assert_eq!(spec["template"]["metadata"]["labels"], json!({"app": "routing"}));
     assert_eq!(pod["nodeSelector"], json!({"kubernetes.io/hostname": "koala"}));
     assert_eq!(pod["imagePullSecrets"], json!([{"name": "gitea-registry"}]));
-    assert_eq!(pod["enableServiceLinks"], json!(false), "else ROUTING_PORT would be tcp://…");
+    assert_eq!(pod["enableServiceLinks"], json!(false), "otherwise ROUTING_PORT would be tcp://…");
     let container = container(&objects);
     let image = container["image"].as_str().expect("an image");
     assert!(image.strip_prefix("gitea.d-ma.be/mathias/routing:").is_some_and(|tag| !tag.is_empty()), "{image}");
@@ -51,7 +51,7 @@ fn contract_8_deployment() {
     assert_eq!(container["ports"][0]["containerPort"], json!(3210));
 }
 
-/// The variables of part 1 with their defaults, but for those of the Secret and of the image.
+/// The variables of part 1 with their defaults, except those of the Secret and of the image.
 #[test]
 fn contract_8_variables_are_those_of_part_1_with_their_defaults() {
     let expected = [
@@ -97,6 +97,6 @@ fn contract_8_an_overlay_changes_host_registry_pull_secret_and_secret() {
     for of_the_first_owner in ["koala", "gitea", "ENC["] {
         assert!(!all.contains(of_the_first_owner), "{of_the_first_owner}");
     }
-    assert!(objects.contains_key("Secret routing-secrets"), "under the name that the Deployment asks for");
+    assert!(objects.contains_key("Secret routing-secrets"), "under the name that the Deployment refers to");
     assert_eq!(variables(&objects)["ROUTING_PORT"], "3210");
 }

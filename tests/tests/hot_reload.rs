@@ -11,7 +11,7 @@ use tests::{
     waiting,
 };
 
-/// The access of tokens by their names; each has its own key of the Secret `s`.
+/// `access` with these tokens: their names, and their keys in the Secret `s`.
 fn access(tokens: &[(&str, &str)]) -> Value {
     let token = |(name, key): &(&str, &str)| json!({"name": name, "secretRef": {"name": "s", "key": key}});
     json!({"access": {"tokens": tokens.iter().map(token).collect::<Value>()}})
@@ -121,11 +121,11 @@ async fn a_token_and_a_key_that_change_alone_take_effect() {
 
     fs::write(secrets.join("NEW"), " token-new \n").expect("written");
     fs::write(secrets.join("KEY"), "key-two").expect("written");
-    waiting::until_true("the new token beside the old", || async {
+    waiting::until_true("the new token in addition to the old", || async {
         routing.mcp().token("token-new").send("tools/list", json!({})).await.status() == 200
     })
     .await;
-    assert_eq!(routing.mcp().token("token-old").tools().await.len(), 4, "rotation: both hold");
+    assert_eq!(routing.mcp().token("token-old").tools().await.len(), 4, "rotation: both are valid");
     waiting::until_true("the new key", || async {
         routing.mcp().token("token-new").debug("x").await;
         models.received().last().expect("a request").headers["authorization"] == "Bearer key-two"
@@ -145,7 +145,7 @@ async fn a_token_and_a_key_that_change_alone_take_effect() {
 }
 
 #[tokio::test]
-async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
+async fn a_changed_policy_waits_for_its_secrets_and_the_running_config_stays_in_force() {
     let models = Models::start().await;
     let with = |key: &str| Policy::at(&models.url()).spec(access(&[("me", key)])).to_string();
     let program = Program::serve_policy(&with("FIRST"));
@@ -182,7 +182,7 @@ async fn a_changed_policy_waits_for_its_secrets_and_what_ran_keeps_running() {
         routing.mcp().token("token-second").send("tools/list", json!({})).await.status() == 503
     })
     .await;
-    assert_eq!(routing.admin("/readyz").await, "ready\n", "a secret that goes takes no pod out of service");
+    assert_eq!(routing.admin("/readyz").await, "ready\n", "a removed secret takes no pod out of service");
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn a_start_with_a_refused_policy_runs_the_last_good_one_beside_it_and_says
 }
 
 #[tokio::test]
-async fn fields_of_a_newer_version_are_a_warning_in_what_the_operator_rendered() {
+async fn fields_of_a_newer_version_are_only_a_warning_in_a_rendered_policy() {
     let policy = Policy::at("http://127.0.0.1:1")
         .annotation("routing.hyperguild.io/rendered", "true")
         .spec(json!({"fromTheFuture": {"a": 1}}));
@@ -261,7 +261,7 @@ async fn a_call_in_flight_keeps_the_config_that_it_started_with() {
 }
 
 #[tokio::test]
-async fn prompts_from_a_folder_of_config_maps_are_followed_too() {
+async fn prompts_from_a_folder_of_config_maps_are_reloaded_too() {
     let models = Models::start().await;
     let system = json!({"configMapKeyRef": {"name": "prompts", "key": "debug.md"}});
     let stages = json!([{"system": system, "user": "{{ args.problem }}"}]);

@@ -1,5 +1,5 @@
-//! The Dockerfiles as text: what `contract` part 8 fixes, and that the two compile the same. What the built images hold
-//! is for `tests/e2e` to show.
+//! The Dockerfiles as text: what `contract` part 8 fixes, and that both compile the same. `tests/e2e` shows what the
+//! built images contain.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 
@@ -49,12 +49,12 @@ fn both_dockerfiles_share_one_builder_stage() {
     }
 }
 
-/// A mount of a stage that another one can take the place of; and no line that has BuildKit pull another reader of the
-/// file.
+/// Cargo runs with a mount of the stage `vendor`, which a build context can replace; and no `# syntax` line makes
+/// BuildKit pull another frontend.
 #[test]
-fn crates_that_are_given_to_the_builder_are_there_wherever_cargo_runs_and_nothing_else_is_pulled() {
+fn vendored_crates_are_mounted_wherever_cargo_runs_and_no_other_frontend_is_pulled() {
     let stages = builder("Dockerfile.routing");
-    assert!(stages.contains("\nFROM scratch AS vendor\n"), "empty, unless another context takes its place");
+    assert!(stages.contains("\nFROM scratch AS vendor\n"), "empty, unless a build context replaces it");
     let commands = instructions(&stages);
     let of_cargo: Vec<&str> = all(&commands, "RUN").into_iter().filter(|run| run.contains("cargo ")).collect();
     assert_eq!(of_cargo.len(), 2, "dependencies, programs: {of_cargo:?}");
@@ -100,7 +100,7 @@ fn the_operators_image_is_one_program_that_runs_as_nobody() {
 }
 
 #[test]
-fn both_images_trust_the_same_authorities_and_say_what_they_are() {
+fn both_images_trust_the_same_authorities_and_have_labels() {
     let certificates = "/etc/ssl/certs/ca-certificates.crt";
     for file in BOTH {
         let stage = last_stage(file);
@@ -114,7 +114,7 @@ fn both_images_trust_the_same_authorities_and_say_what_they_are() {
 }
 
 #[test]
-fn an_image_without_a_given_version_has_the_workspaces_and_the_manifests_name_it() {
+fn the_default_version_of_an_image_is_the_workspaces_and_the_manifests_name_it() {
     let version = env!("CARGO_PKG_VERSION");
     assert!(builder("Dockerfile.routing").contains(&format!("\nARG VERSION={version}\n")), "{version}");
     let manifest = read("deploy/operator/deployment.yaml");
@@ -123,9 +123,9 @@ fn an_image_without_a_given_version_has_the_workspaces_and_the_manifests_name_it
     }
 }
 
-/// Else the builder's first layer fails, or a new member's dependencies are not in it.
+/// Otherwise the builder's first layer fails, or a new member's dependencies are not in it.
 #[test]
-fn what_the_builder_copies_first_is_the_whole_workspace_to_cargo() {
+fn the_files_that_the_builder_copies_first_are_a_complete_workspace() {
     let folder = tempfile::tempdir().expect("a folder");
     let builder = instructions(&builder("Dockerfile.routing"));
     let mut stubs = None;
@@ -156,7 +156,7 @@ fn what_the_builder_copies_first_is_the_whole_workspace_to_cargo() {
 
 /// Otherwise the builder compiles the empty sources of its first layer.
 #[test]
-fn the_builder_is_sent_the_sources_that_it_copies() {
+fn the_build_context_has_the_sources_that_the_builder_copies() {
     let sent = read(".dockerignore");
     let builder = instructions(&builder("Dockerfile.routing"));
     let copied = all(&builder, "COPY").into_iter().filter_map(|arguments| arguments.split_once(' '));

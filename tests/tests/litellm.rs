@@ -81,7 +81,7 @@ async fn a_claude_call_by_the_measured_pass_rate() {
 }
 
 #[tokio::test]
-async fn a_local_error_falls_open() {
+async fn a_local_error_falls_back_to_claude() {
     for local in ["local-500", "local-429", "local-context", "local-empty", "local-refused", "no-such-model"] {
         let stack = Stack::start(local, "claude-sonnet-4-6").await;
         let result = stack.routing.mcp().debug("x").await;
@@ -93,7 +93,7 @@ async fn a_local_error_falls_open() {
 }
 
 #[tokio::test]
-async fn a_local_time_out_falls_open() {
+async fn a_local_timeout_falls_back_to_claude() {
     let proxy = LiteLlm::shared().await;
     let policy = Policy::at(&proxy.url()).local("local-slow").claude("claude-sonnet-4-6").spec(json!({
         "upstream": {"apiKeySecretRef": {"name": "s", "key": "LITELLM_API_KEY"}},
@@ -132,7 +132,7 @@ async fn the_proxys_own_fallback_is_recognised_in_the_record() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_an_error_that_says_what_the_proxy_says_of_it() {
+async fn a_wrong_key_is_an_error_with_the_proxys_own_reason() {
     let proxy = LiteLlm::shared().await;
     let program = Program::serve().variable("LITELLM_BASE_URL", &proxy.url()).variable("LITELLM_API_KEY", "sk-wrong");
     let result = program.start().await.mcp().debug("x").await;
@@ -168,7 +168,7 @@ async fn contract_9_the_smoke_script_passes_against_the_proxy_and_the_brain() {
     let nobody = format!("http://127.0.0.1:{}", tests::ports::free());
     for (brain, proxy) in [(nobody.clone(), proxy), (brain, nobody)] {
         let (ok, printed) = smoke(KEY, None, brain, proxy).await;
-        assert!(ok && printed.contains("SKIP"), "one of them is away: {printed}");
+        assert!(ok && printed.contains("SKIP"), "one of them is down: {printed}");
     }
 }
 

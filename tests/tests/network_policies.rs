@@ -1,5 +1,5 @@
-//! The NetworkPolicies of operator, data plane and brain let through what is needed and nothing else, by the words of
-//! the Kubernetes API: those of the manifests as kubectl builds them, that of the data plane as the operator does.
+//! The NetworkPolicies of operator, data plane and brain allow only what is needed, as the Kubernetes API defines them:
+//! those of the manifests as kubectl builds them, that of the data plane as the operator does.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use tests::{
     network_policy::{Connection, Labels, Network, Pod},
 };
 
-/// Where the operator is.
+/// The operator's namespace.
 const OPERATORS: &str = "routing-system";
 
 /// Name, namespace, address. The first four have policies.
@@ -42,8 +42,8 @@ the kubelet's probes | node → data-plane TCP 3210
 the kubelet's probes | node → data-plane TCP 3211
 which policy a pod runs | operator → data-plane TCP 3211
 the same of every policy's pods | operator → neighbour TCP 3211
-names of models and brain | data-plane → dns UDP 53
-long answers of the same | data-plane → dns TCP 53
+DNS names of models and brain | data-plane → dns UDP 53
+long answers of DNS | data-plane → dns TCP 53
 model calls to a gateway in the cluster | data-plane → gateway TCP 4000
 model calls to one elsewhere | data-plane → anybody TCP 4000
 pass rates and decisions | data-plane → brain TCP 3300
@@ -53,29 +53,29 @@ the kubelet's probes | node → brain TCP 3300
 the policies, on the API server's own port | operator → api-server TCP 6443
 the same, where networks see its Service | operator → api-server TCP 443
 the name of the API server | operator → dns UDP 53
-long answers of the same | operator → dns TCP 53
+long answers of DNS | operator → dns TCP 53
 the kubelet's probes | node → operator TCP 3211
 ";
 
-/// Connections that nobody needs: why they are bad | which | the sides that refuse.
+/// Connections that nothing needs: why they are bad | which | the sides that refuse.
 const UNWANTED: &str = "
 the admin port has no token | anybody → data-plane TCP 3211 | ingress
 the same for pods | prometheus → data-plane TCP 3211 | ingress
 the operator's labels in another namespace | impostor → data-plane TCP 3211 | ingress
 the operator's namespace without its labels | bystander → data-plane TCP 3211 | ingress
-data planes are none of each other's business | neighbour → data-plane TCP 3211 | egress ingress
-a port that nobody serves | anybody → data-plane TCP 8080 | ingress
+data planes need nothing of each other | neighbour → data-plane TCP 3211 | egress ingress
+a port where nothing listens | anybody → data-plane TCP 8080 | ingress
 MCP is TCP | anybody → data-plane UDP 3210 | ingress
-it faces the network and has no business with the cluster | data-plane → api-server TCP 6443 | egress
+it faces the network and needs nothing of the API server | data-plane → api-server TCP 6443 | egress
 the same | data-plane → api-server TCP 443 | egress
 the kubelet | data-plane → node TCP 10250 | egress
 a cloud's credentials | data-plane → metadata TCP 80 | egress
-beside the gateway | data-plane → database TCP 5432 | egress
-names by TLS, past the cluster's | data-plane → anybody TCP 853 | egress
+next to the gateway | data-plane → database TCP 5432 | egress
+DNS over TLS, past the cluster's DNS | data-plane → anybody TCP 853 | egress
 not the brain's port | data-plane → brain TCP 22 | egress ingress
 to the operator | data-plane → operator TCP 3211 | egress ingress
 mail, and the like | data-plane → anybody TCP 25 | egress
-it only answers: names | brain → dns UDP 53 | egress
+it only answers: DNS | brain → dns UDP 53 | egress
 the API server | brain → api-server TCP 6443 | egress
 the data plane | brain → data-plane TCP 3210 | egress
 the gateway | brain → gateway TCP 4000 | egress
@@ -83,15 +83,15 @@ anybody | brain → anybody TCP 443 | egress
 a cloud's credentials | brain → metadata TCP 80 | egress
 not the brain's port | anybody → brain TCP 3211 | ingress
 the brain is TCP | bystander → brain UDP 3300 | ingress
-outcomes are not the operator's | operator → brain TCP 3300 | egress
-nor are calls | operator → data-plane TCP 3210 | egress
-nor models | operator → gateway TCP 4000 | egress
+the operator reports no outcomes | operator → brain TCP 3300 | egress
+nor does it make calls | operator → data-plane TCP 3210 | egress
+nor does it use models | operator → gateway TCP 4000 | egress
 a cloud's credentials | operator → metadata TCP 80 | egress
-the admin port of what is no data plane | operator → database TCP 3211 | egress
+the admin port of a pod that is not a data plane | operator → database TCP 3211 | egress
 the same outside | operator → anybody TCP 3211 | egress
-the operator serves nobody | anybody → operator TCP 3211 | ingress
-nor pods | prometheus → operator TCP 3211 | ingress
-nor its neighbours | bystander → operator TCP 3211 | ingress
+the operator has no callers | anybody → operator TCP 3211 | ingress
+pods neither | prometheus → operator TCP 3211 | ingress
+neighbours neither | bystander → operator TCP 3211 | ingress
 ";
 
 fn policy_file(name: &str) -> RoutingPolicy {
@@ -147,7 +147,7 @@ fn address(name: &str) -> IpAddr {
     let pods = PODS.iter().map(|(name, _, address)| (name, address));
     let all = pods.chain(ADDRESSES.iter().map(|(name, address)| (name, address)));
     let found = all.into_iter().find_map(|(known, address)| (*known == name).then(|| address.parse()));
-    found.unwrap_or_else(|| panic!("nobody is called {name}")).expect("an address")
+    found.unwrap_or_else(|| panic!("no address has the name {name}")).expect("an address")
 }
 
 fn refusing(network: &Network, text: &str) -> String {
@@ -161,7 +161,7 @@ fn rows(table: &str) -> impl Iterator<Item = Vec<&str>> {
 }
 
 #[test]
-fn what_is_needed_is_let_through_and_nothing_else() {
+fn only_needed_connections_are_allowed() {
     for folder in ["operator", "operator-one-namespace"] {
         let network = network(folder);
         for row in rows(WANTED) {
@@ -173,12 +173,12 @@ fn what_is_needed_is_let_through_and_nothing_else() {
             assert_eq!(refusing(&network, connection), sides, "{connection}: {why} ({folder})");
         }
     }
-    println!("{} connections let through, {} refused", rows(WANTED).count(), rows(UNWANTED).count());
+    println!("{} connections allowed, {} refused", rows(WANTED).count(), rows(UNWANTED).count());
 }
 
-/// Else the tables above could not tell a policy that does its work from a network without policies.
+/// Otherwise the tables above could not tell an effective policy from a network without policies.
 #[test]
-fn without_a_policy_something_unwanted_is_let_through() {
+fn without_a_policy_something_unwanted_is_allowed() {
     for left_out in 0..4 {
         let mut network = network("operator");
         let name = network.policies.remove(left_out).metadata.name;
@@ -187,7 +187,7 @@ fn without_a_policy_something_unwanted_is_let_through() {
 }
 
 #[test]
-fn the_policy_that_the_documentation_adds_does_what_it_says() {
+fn the_documented_additional_policy_allows_what_it_says() {
     let text = std::fs::read_to_string(checkout().join("docs/operator.md")).expect("text");
     let added = text.split("```yaml\n").skip(1).filter_map(|block| block.split("```").next());
     let added: Vec<&str> = added.filter(|block| block.contains("kind: NetworkPolicy")).collect();

@@ -23,11 +23,11 @@ async fn sigterm_keeps_accepting_with_connection_close_and_then_exits_0() {
     let response = routing.mcp().send("tools/list", json!({})).await;
     assert_eq!(response.headers()["connection"], "close");
     assert!(routing.ended().await.success(), "exit 0");
-    assert!(began.elapsed() > Duration::from_secs(8), "it went on accepting for 10 s: {:?}", began.elapsed());
+    assert!(began.elapsed() > Duration::from_secs(8), "it keeps accepting for 10 s: {:?}", began.elapsed());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_call_in_flight_is_answered_and_a_subscription_does_not_hold_the_end_up() {
+async fn a_call_in_flight_is_answered_and_a_subscription_does_not_delay_the_exit() {
     let models = Models::start().await;
     let mut routing = Program::serve_policy(&Policy::at(&models.url()).local("takes-a-second")).start().await;
     let mut listener = clients::python_started(&routing.mcp_url(), "auto", &["listen", "--ready-line"]);
@@ -47,7 +47,7 @@ async fn a_call_in_flight_is_answered_and_a_subscription_does_not_hold_the_end_u
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_takes_on_no_calls_is_not_ready_while_the_last_call_is_answered() {
+async fn a_server_that_takes_no_new_calls_is_not_ready_while_the_last_call_is_answered() {
     let models = Models::start().await;
     let mut routing = Program::serve_policy(&Policy::at(&models.url()).local("waits")).start().await;
     let mcp = routing.mcp();
@@ -55,7 +55,7 @@ async fn who_takes_on_no_calls_is_not_ready_while_the_last_call_is_answered() {
     waiting::until_true("the model to be asked", || async { !models.received().is_empty() }).await;
     assert_eq!(routing.admin("/readyz").await, "ready\n");
     routing.signal("INT");
-    waiting::until_true("the end to begin", || async { routing.admin("/readyz").await.starts_with("no new calls") })
+    waiting::until_true("the stop to begin", || async { routing.admin("/readyz").await.starts_with("no new calls") })
         .await;
     models.release();
     assert_eq!(call.await.expect("a result").text(0), "answer of waits");
@@ -63,7 +63,7 @@ async fn who_takes_on_no_calls_is_not_ready_while_the_last_call_is_answered() {
 }
 
 #[tokio::test]
-async fn a_half_sent_request_does_not_hold_the_end_up() {
+async fn a_half_sent_request_does_not_delay_the_exit() {
     use tokio::io::AsyncWriteExt;
     for mut program in [Program::brain().start().await, Program::serve().start().await] {
         let mut half = tokio::net::TcpStream::connect(("127.0.0.1", program.ports.mcp)).await.expect("connects");
@@ -91,7 +91,7 @@ async fn a_call_that_is_cut_off_gets_an_answer_and_its_record_reaches_the_brain(
     };
     let mut routing = Program::serve_policy(&with_total("50s")).start().await;
     let hash = routing.status().await["configHash"].clone();
-    // The time that counts is the one in force when the end begins.
+    // The timeout that is in force when the shutdown begins counts.
     std::fs::write(routing.folder().join("policy.yaml"), with_total("40s").to_string()).expect("written");
     waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;
     let call = tokio::spawn({
@@ -110,7 +110,7 @@ async fn a_call_that_is_cut_off_gets_an_answer_and_its_record_reaches_the_brain(
 }
 
 #[tokio::test]
-async fn a_reader_of_the_log_that_does_not_read_costs_no_call() {
+async fn an_unread_or_closed_log_pipe_fails_no_call() {
     use std::process::{Command, Stdio};
     let models = Models::start().await;
     let (port, admin) = (tests::ports::free(), tests::ports::free());

@@ -19,7 +19,7 @@ impl Loop {
         Self::with_ttl("50ms").await
     }
 
-    /// A short TTL brings a report into force soon; a long one keeps the first rate.
+    /// With a short TTL reports count soon; a long one keeps the first rate.
     async fn with_ttl(ttl: &str) -> Self {
         let models = Models::start().await;
         let brain = Program::brain().start().await;
@@ -29,7 +29,7 @@ impl Loop {
         Self { brain, routing, _models: models }
     }
 
-    /// Reports outcomes of `code_review` by the real MCP client, half of them in each protocol era.
+    /// Reports outcomes of `code_review` with the real MCP client, half of them in each protocol era.
     async fn report_by_mcp(&self, status: &'static str, times: usize) {
         for (mode, times) in clients::MODES.into_iter().zip([times / 2, times - times / 2]) {
             let url = self.brain.mcp_url();
@@ -40,7 +40,7 @@ impl Loop {
         }
     }
 
-    /// Reports outcomes of `code_review` by the command line.
+    /// Reports outcomes of `code_review` with the command line.
     async fn report_by_command(&self, outcome: &'static str, times: usize) {
         for _ in 0..times {
             let (url, folder) = (self.brain.base_url(), self.brain.folder().to_path_buf());
@@ -58,7 +58,7 @@ impl Loop {
         get_json(url).await
     }
 
-    /// Calls a skill with other content each time until its decisions have this reason; returns the last decision.
+    /// Calls a skill with different content each time until its decisions have this reason; returns the last decision.
     async fn decision(&self, reason: &str) -> String {
         let mut i = 0;
         waiting::until(reason, || {
@@ -132,7 +132,7 @@ async fn decision_of(routing: &Running, arguments: Value) -> String {
 }
 
 #[tokio::test]
-async fn an_outcome_is_tied_to_its_decision_and_a_brain_that_is_away_is_an_error_with_the_cure() {
+async fn an_outcome_is_tied_to_its_decision_and_an_unreachable_brain_is_an_error_with_its_address() {
     let it = Loop::start().await;
     let result = it.routing.mcp().result("code_review", json!({"project_root": "/tmp", "files": []})).await;
     let id = result.decisions("id")[0].as_str().expect("an id").to_string();

@@ -1,5 +1,5 @@
 //! The workflows of both forges: they are the same, and all that they do is in scripts. `make lint` checks their form;
-//! that the steps deliver is for `tests/e2e` to show.
+//! `tests/e2e` shows that the steps deliver.
 
 use std::{
     fs,
@@ -13,7 +13,7 @@ use tests::checkout;
 const FORGES: [&str; 2] = [".gitea/workflows", ".github/workflows"];
 const CI: &str = "ci.yml";
 const CD: &str = "cd.yml";
-/// Where scripts are that a step may call.
+/// The folders of the scripts that a step may call.
 const SCRIPTS: [&str; 3] = [".ci/", "deploy/", "tests/"];
 const DELIVERY: &str = "deploy/delivery/";
 
@@ -42,7 +42,7 @@ fn runs(workflow: &str) -> Vec<(String, String)> {
     steps(workflow).iter().filter_map(run).collect()
 }
 
-/// What could be a file or a program.
+/// The words that could be a file or a program.
 fn words(run: &str) -> impl Iterator<Item = &str> {
     run.split(|c: char| !(c.is_ascii_alphanumeric() || "._-/".contains(c)))
 }
@@ -68,7 +68,7 @@ fn both_forges_have_the_same_workflows() {
 }
 
 #[test]
-fn every_script_that_a_step_calls_is_there_and_can_be_run() {
+fn every_script_that_a_step_calls_exists_and_is_executable() {
     let mut called = 0;
     for (name, run) in [runs(CI), runs(CD)].concat() {
         for script in scripts(&run) {
@@ -81,7 +81,7 @@ fn every_script_that_a_step_calls_is_there_and_can_be_run() {
     assert!(called >= 11, "{called}");
 }
 
-/// The list of targets has one home, `.ci/run`.
+/// The list of targets is in one place, `.ci/run`.
 #[test]
 fn ci_runs_the_one_list_of_make_targets() {
     let runs = runs(CI);
@@ -96,7 +96,7 @@ fn ci_runs_the_one_list_of_make_targets() {
 }
 
 #[test]
-fn a_delivery_is_one_script_a_step() {
+fn each_step_of_a_delivery_calls_one_script() {
     let runs = runs(CD);
     let of_delivery = runs.iter().flat_map(|(name, run)| {
         let scripts = scripts(run).into_iter().filter_map(|script| script.strip_prefix(DELIVERY));
@@ -113,15 +113,15 @@ fn a_delivery_is_one_script_a_step() {
     assert_eq!(of_delivery.collect::<Vec<_>>(), expected);
     for (name, run) in &runs {
         for program in ["buildctl", "cargo", "docker", "git", "kubectl"] {
-            assert!(!words(run).any(|word| word == program), "{name}: {program} is for a script");
+            assert!(!words(run).any(|word| word == program), "{name}: {program} belongs in a script");
         }
         assert!(!run.contains("skopeo copy"), "{name}: {DELIVERY}push.sh pushes");
     }
 }
 
-/// `build.sh NAME FILE`, `push.sh FILE IMAGE` and `bump.sh ROUTING OPERATOR`, each with what the step before it made.
+/// `build.sh NAME FILE`, `push.sh FILE IMAGE` and `bump.sh ROUTING OPERATOR`, each with the output of an earlier step.
 #[test]
-fn each_step_of_a_delivery_takes_what_another_made_of_the_same_image() {
+fn each_step_of_a_delivery_uses_the_output_of_another_for_the_same_image() {
     let runs = runs(CD);
     let run =
         |name: &str| runs.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("no step {name}")).1.trim();
@@ -137,7 +137,7 @@ fn each_step_of_a_delivery_takes_what_another_made_of_the_same_image() {
     assert_eq!(run("Update the GitOps repository"), format!("{DELIVERY}bump.sh {routing} {operator}"));
 }
 
-/// So the same text runs anywhere, and what somebody put into a variable is never part of a command.
+/// So the same text runs anywhere, and the value of a variable is never part of a command.
 #[test]
 fn a_step_takes_everything_from_its_environment() {
     for (name, run) in [runs(CI), runs(CD)].concat() {
@@ -160,11 +160,11 @@ fn a_password_is_in_the_environment_of_the_one_step_that_needs_it() {
     }
     assert_eq!(with_secrets, ["Log in to the registry", "Update the GitOps repository"]);
     let secrets = [text(CI), text(CD)].concat().matches("secrets.").count();
-    assert_eq!(secrets, with_secrets.len(), "no step of another kind knows one");
+    assert_eq!(secrets, with_secrets.len(), "no other step has a secret");
 }
 
 #[test]
-fn what_an_owner_sets_is_named_in_the_workflow_and_documented() {
+fn every_setting_is_named_in_the_workflow_and_documented() {
     let (workflow, docs) = (text(CD), read("docs/delivery.md"));
     let (comment, body) = workflow.split_once("\nname: cd\n").expect("a comment first");
     let named: Vec<&str> = ["vars.", "secrets."]
@@ -180,7 +180,7 @@ fn what_an_owner_sets_is_named_in_the_workflow_and_documented() {
 }
 
 #[test]
-fn a_workflow_may_only_read_and_ends() {
+fn workflows_have_read_only_permissions_and_a_time_limit() {
     for workflow in [CI, CD].map(parsed) {
         assert_eq!(workflow["permissions"], json!({"contents": "read"}));
         assert!(workflow["concurrency"]["group"].is_string(), "{workflow}");
@@ -189,12 +189,12 @@ fn a_workflow_may_only_read_and_ends() {
             assert_eq!(job["permissions"], Value::Null, "{name}");
         }
     }
-    assert_eq!(parsed(CD)["concurrency"]["cancel-in-progress"], json!(false), "what has begun is delivered");
+    assert_eq!(parsed(CD)["concurrency"]["cancel-in-progress"], json!(false), "a delivery that has begun is completed");
 }
 
-/// A tag of an action may be moved.
+/// The tag of an action can be moved to another commit.
 #[test]
-fn actions_of_others_are_pinned_to_a_commit() {
+fn third_party_actions_are_pinned_to_a_commit() {
     for step in [steps(CI), steps(CD)].concat() {
         let Some(action) = step["uses"].as_str() else { continue };
         let (name, commit) = action.split_once('@').expect("a version");
@@ -234,12 +234,12 @@ fn go_version(module: &Path) -> Vec<u32> {
 }
 
 #[test]
-fn the_go_that_ci_installs_is_enough_for_every_module() {
+fn the_go_that_ci_installs_is_new_enough_for_every_module() {
     let named = steps(CI).iter().find_map(|step| step["with"]["go-version-file"].as_str().map(PathBuf::from));
     let installed = go_version(&named.expect("a file"));
     let modules = go_modules(&checkout().join("tests"));
     assert!(modules.len() >= 4, "{modules:?}");
     for module in modules {
-        assert!(go_version(&module) <= installed, "{} wants a newer Go than {installed:?}", module.display());
+        assert!(go_version(&module) <= installed, "{} needs a newer Go than {installed:?}", module.display());
     }
 }

@@ -12,7 +12,7 @@ async fn main() -> std::io::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         served = model_pod::serve(listener) => served,
-        // At once: tests take it away to see what happens then.
+        // Without waiting for calls: tests take it down to see what happens then.
         _ = terminate.recv() => Ok(()),
     }
 }

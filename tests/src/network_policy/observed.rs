@@ -1,4 +1,4 @@
-//! From the objects of a cluster, from words and into words.
+//! Conversion from the objects of a cluster, from text and into text.
 
 use std::{
     fmt::{self, Display, Formatter},
@@ -11,8 +11,8 @@ use k8s_openapi::api::core::v1 as core;
 use super::{Connection, Direction, NamedPort, Pod, Protocol, Refusal};
 
 impl Pod {
-    /// A pod of the cluster; none where policies do not see a pod: it has no address yet, has ended, or has its node's
-    /// network.
+    /// A pod of the cluster; `None` if policies do not apply to it: it has no address yet, has ended, or uses its
+    /// node's network.
     #[must_use]
     pub fn observed(pod: &core::Pod) -> Option<Self> {
         let (spec, status) = (pod.spec.as_ref()?, pod.status.as_ref()?);
@@ -53,16 +53,16 @@ impl FromStr for Protocol {
             "TCP" => Ok(Self::Tcp),
             "UDP" => Ok(Self::Udp),
             "SCTP" => Ok(Self::Sctp),
-            _ => Err(format!("{text} is no protocol that policies know: TCP, UDP, SCTP")),
+            _ => Err(format!("{text} is not a protocol of policies: TCP, UDP, SCTP")),
         }
     }
 }
 
 impl Connection {
-    /// Reads `web → db TCP 5432`; `address` knows who that is.
+    /// Parses `web → db TCP 5432`; `address` returns the address of a name.
     ///
     /// # Panics
-    /// It has another form.
+    /// If it has another form.
     #[must_use]
     pub fn read(text: &str, address: impl Fn(&str) -> IpAddr) -> Self {
         let words: Vec<&str> = text.split_whitespace().collect();

@@ -6,8 +6,8 @@ use k8s_openapi::api::networking::v1::{IPBlock, NetworkPolicyPeer};
 
 use super::{End, Labels, selector};
 
-/// A block matches by address alone, selectors match pods alone. Without a selector of namespaces those of the policy's
-/// own count; without one of pods all of them do.
+/// A block matches by address only, selectors match pods only. Without a namespace selector only pods of the policy's
+/// own namespace match; without a pod selector all pods do.
 pub(super) fn matches(
     peer: &NetworkPolicyPeer,
     own_namespace: &str,
@@ -34,7 +34,7 @@ fn is_in(block: &IPBlock, address: IpAddr) -> bool {
 
 fn contains(cidr: &str, address: IpAddr) -> bool {
     let parsed = cidr.split_once('/').and_then(|(network, length)| Some((network.parse().ok()?, length.parse().ok()?)));
-    let (network, length): (IpAddr, u32) = parsed.unwrap_or_else(|| panic!("{cidr} is no block like 10.0.0.0/8"));
+    let (network, length): (IpAddr, u32) = parsed.unwrap_or_else(|| panic!("{cidr} is not a block such as 10.0.0.0/8"));
     match (network, address) {
         (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros() >= length,
         (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits()).leading_zeros() >= length,

@@ -1,10 +1,10 @@
-//! Whether a connection's port is one of a rule.
+//! Whether a connection's port matches a rule.
 
 use k8s_openapi::{api::networking::v1::NetworkPolicyPort, apimachinery::pkg::util::intstr::IntOrString};
 
 use super::{Connection, Pod, Protocol};
 
-/// A name stands for the port that the called pod gave it, in rules of both directions.
+/// In rules of both directions, a name means the port with that name in the called pod.
 pub(super) fn matches(port: &NetworkPolicyPort, called: Option<&Pod>, connection: &Connection) -> bool {
     let protocol =
         port.protocol.as_deref().map_or(Protocol::Tcp, |name| name.parse().expect("the API server checks it"));

@@ -39,24 +39,25 @@ fn address(name: &str) -> IpAddr {
         "node2" => "192.168.0.1",
         "outside" => "192.0.2.7",
         "outside6" => "2001:db8::7",
-        other => panic!("nobody is called {other}"),
+        other => panic!("no address has the name {other}"),
     };
     text.parse().expect("an address")
 }
 
-/// A policy of `shop`.
+/// A policy in `shop`, as a YAML list.
 fn shop(spec: &str) -> String {
     format!("[{{metadata: {{namespace: shop, name: one}}, spec: {spec}}}]")
 }
 
-/// The sides that refuse, else `allowed`.
+/// The sides that refuse, or `allowed`.
 fn verdict(policies: &str, text: &str) -> String {
     let refusals = network(policies).refusals(&Connection::read(text, address));
     let sides: Vec<String> = refusals.iter().map(|refusal| refusal.direction.to_string()).collect();
     if sides.is_empty() { "allowed".into() } else { sides.join(" ") }
 }
 
-/// Rows of: what holds | the spec of a policy of `shop` | the connection | who refuses. They go on in indented lines.
+/// Rows of: the rule | the spec of a policy in `shop` | the connection | the sides that refuse. Indented lines continue
+/// a row.
 fn hold(table: &str) {
     let table = table.replace("\n    ", " ");
     let rows: Vec<&str> = table.lines().filter(|line| !line.is_empty()).collect();
@@ -72,44 +73,44 @@ fn hold(table: &str) {
 fn a_pod_is_isolated_in_the_directions_of_the_policies_that_select_it() {
     hold(
         r#"
-a policy without rules refuses what comes in | {podSelector: {}} | bare → web TCP 8080 | ingress
+a policy without rules refuses ingress | {podSelector: {}} | bare → web TCP 8080 | ingress
 also from outside | {podSelector: {}} | outside → web TCP 8080 | ingress
-without policyTypes and egress rules nothing is said of what goes out | {podSelector: {}} | web → bare TCP 80 | allowed
+without policyTypes and egress rules, egress is not restricted | {podSelector: {}} | web → bare TCP 80 | allowed
 an empty list of egress rules does not change that | {podSelector: {}, egress: []} | web → bare TCP 80 | allowed
-egress rules make it a policy of both | {podSelector: {}, egress: [{ports: [{port: 53}]}]} | web → bare TCP 80 | egress
-…of what comes in, too | {podSelector: {}, egress: [{ports: [{port: 53}]}]} | bare → web TCP 80 | ingress
-policyTypes alone count | {podSelector: {}, policyTypes: [Egress]} | bare → web TCP 80 | allowed
-…with no rules, nothing goes out | {podSelector: {}, policyTypes: [Egress]} | web → outside TCP 80 | egress
-…rules of another type are idle | {podSelector: {}, policyTypes: [Ingress], egress: [{}]} | bare → web TCP 80 | ingress
-an empty list of types is none | {podSelector: {}, policyTypes: []} | bare → web TCP 80 | ingress
-without a selector it is every pod | {policyTypes: [Ingress]} | bare → web TCP 80 | ingress
+egress rules make it one of both types | {podSelector: {}, egress: [{ports: [{port: 53}]}]} | web → bare TCP 80 | egress
+…ingress is refused, too | {podSelector: {}, egress: [{ports: [{port: 53}]}]} | bare → web TCP 80 | ingress
+policyTypes decide alone | {podSelector: {}, policyTypes: [Egress]} | bare → web TCP 80 | allowed
+…without rules, egress is refused | {podSelector: {}, policyTypes: [Egress]} | web → outside TCP 80 | egress
+…other types' rules do not count | {podSelector: {}, policyTypes: [Ingress], egress: [{}]} | bare → web TCP 80 | ingress
+an empty list of types is ignored | {podSelector: {}, policyTypes: []} | bare → web TCP 80 | ingress
+without a selector it is for every pod | {policyTypes: [Ingress]} | bare → web TCP 80 | ingress
 a pod that is not selected is not isolated | {podSelector: {matchLabels: {app: db}}} | bare → web TCP 80 | allowed
 nor is one of another namespace | {podSelector: {}} | web → bank-web TCP 80 | allowed
 both ends count | {podSelector: {}, policyTypes: [Ingress, Egress]} | web → db TCP 80 | egress ingress
-addresses have no policies | {podSelector: {}, policyTypes: [Ingress, Egress]} | outside → node TCP 80 | allowed
+policies are only for pods | {podSelector: {}, policyTypes: [Ingress, Egress]} | outside → node TCP 80 | allowed
 a pod reaches itself | {podSelector: {}, policyTypes: [Ingress, Egress]} | web → web TCP 80 | allowed
 its node reaches it, for probes | {podSelector: {}} | node → web TCP 80 | allowed
 …by any of its addresses | {podSelector: {}} | node2 → web TCP 80 | allowed
-to its node the pod needs a rule | {podSelector: {}, policyTypes: [Egress]} | web → node TCP 10250 | egress
+egress to its node needs a rule | {podSelector: {}, policyTypes: [Egress]} | web → node TCP 10250 | egress
 "#,
     );
 }
 
 #[test]
-fn peers_are_chosen_by_pod_namespace_and_address() {
+fn peers_match_by_pod_namespace_and_address() {
     hold(
         r#"
-a rule without peers is for everybody | {ingress: [{}]} | outside → web TCP 80 | allowed
+a rule without peers is for all | {ingress: [{}]} | outside → web TCP 80 | allowed
 as is one with an empty list | {ingress: [{from: []}]} | bare → web TCP 80 | allowed
-pods are the policy's namespace's | {ingress: [{from: [{podSelector: {}}]}]} | db → web TCP 80 | allowed
+pods are those of the policy's namespace | {ingress: [{from: [{podSelector: {}}]}]} | db → web TCP 80 | allowed
 …and not others' | {ingress: [{from: [{podSelector: {}}]}]} | bank-web → web TCP 80 | ingress
-…nor addresses | {ingress: [{from: [{podSelector: {}}]}]} | outside → web TCP 80 | ingress
-a namespace is all its pods
+…and not bare addresses | {ingress: [{from: [{podSelector: {}}]}]} | outside → web TCP 80 | ingress
+a namespace stands for all its pods
     | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | bare → web TCP 80 | allowed
-…and its pods alone
+…and for no others
     | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}}]}]} | db → web TCP 80 | ingress
-an empty selector is every namespace | {ingress: [{from: [{namespaceSelector: {}}]}]} | bare → web TCP 80 | allowed
-…but no address | {ingress: [{from: [{namespaceSelector: {}}]}]} | outside → web TCP 80 | ingress
+an empty one selects all namespaces | {ingress: [{from: [{namespaceSelector: {}}]}]} | bare → web TCP 80 | allowed
+…but no bare address | {ingress: [{from: [{namespaceSelector: {}}]}]} | outside → web TCP 80 | ingress
 both selectors of one peer must match
     | {ingress: [{from: [{namespaceSelector: {matchLabels: {team: blue}}, podSelector: {matchLabels: {app: web}}}]}]}
     | bank-web → web TCP 80 | allowed
@@ -129,21 +130,21 @@ a rule's peers and ports belong together
     | {ingress: [{from: [{podSelector: {}}], ports: [{port: 1}]},
     {from: [{namespaceSelector: {}}], ports: [{port: 2}]}]}
     | bare → web TCP 1 | ingress
-egress goes by the called
+egress is decided by the called pod
     | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → db TCP 80 | allowed
 …and no other
     | {policyTypes: [Egress], egress: [{to: [{podSelector: {matchLabels: {app: db}}}]}]} | web → bare TCP 80 | egress
-a block is by address | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]} | outside → web TCP 80 | allowed
+a block matches by address | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24}}]}]} | outside → web TCP 80 | allowed
 …a pod's, too | {ingress: [{from: [{ipBlock: {cidr: 10.0.1.2/32}}]}]} | bare → web TCP 80 | allowed
-…and ends where it ends | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/30}}]}]} | outside → web TCP 80 | ingress
-…which need not be at a byte | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.4/30}}]}]} | outside → web TCP 80 | allowed
+…within its range only | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/30}}]}]} | outside → web TCP 80 | ingress
+…with a prefix inside a byte | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.4/30}}]}]} | outside → web TCP 80 | allowed
 …everything of its family | {ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]} | outside → web TCP 80 | allowed
-…and not of the other | {ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]} | outside6 → web6 TCP 80 | ingress
-…version 6 | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::/32"}}]}]} | outside6 → web6 TCP 80 | allowed
-…also not at a byte | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::8/125"}}]}]} | outside6 → web6 TCP 80 | ingress
-an exception is not of the block
+…and not the other family | {ingress: [{from: [{ipBlock: {cidr: 0.0.0.0/0}}]}]} | outside6 → web6 TCP 80 | ingress
+…IPv6 | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::/32"}}]}]} | outside6 → web6 TCP 80 | allowed
+…IPv6 inside a byte | {ingress: [{from: [{ipBlock: {cidr: "2001:db8::8/125"}}]}]} | outside6 → web6 TCP 80 | ingress
+an exception is not part of the block
     | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}]}]} | outside → web TCP 80 | ingress
-…but other rules may let it in
+…but other rules may allow it
     | {ingress: [{from: [{ipBlock: {cidr: 192.0.2.0/24, except: [192.0.2.7/32]}}, {ipBlock: {cidr: 192.0.2.7/32}}]}]}
     | outside → web TCP 80 | allowed
 "#,
@@ -151,28 +152,28 @@ an exception is not of the block
 }
 
 #[test]
-fn selectors_ask_for_labels_and_by_expressions() {
+fn selectors_match_by_labels_and_by_expressions() {
     hold(
         r#"
-In has a value of the list
+In needs a value of the list
     | {podSelector: {matchExpressions: [{key: app, operator: In, values: [db, web]}]}} | outside → web TCP 80 | ingress
-In has a value of the list
+In needs a value of the list
     | {podSelector: {matchExpressions: [{key: app, operator: In, values: [cache]}]}} | outside → web TCP 80 | allowed
-In has a value of the list
+In needs a value of the list
     | {podSelector: {matchExpressions: [{key: role, operator: In, values: [web]}]}} | outside → web TCP 80 | allowed
-NotIn has another value, or none
+NotIn needs another value, or none
     | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | allowed
-NotIn has another value, or none
+NotIn needs another value, or none
     | {podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [cache]}]}} | outside → web TCP 80 | ingress
-NotIn has another value, or none
+NotIn needs another value, or none
     | {podSelector: {matchExpressions: [{key: role, operator: NotIn, values: [web]}]}} | outside → web TCP 80 | ingress
-Exists has the label
+Exists needs the label
     | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → web TCP 80 | ingress
-Exists has the label
+Exists needs the label
     | {podSelector: {matchExpressions: [{key: tier, operator: Exists}]}} | outside → db TCP 80 | allowed
-DoesNotExist does not have it
+DoesNotExist needs its absence
     | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → web TCP 80 | allowed
-DoesNotExist does not have it
+DoesNotExist needs its absence
     | {podSelector: {matchExpressions: [{key: tier, operator: DoesNotExist}]}} | outside → db TCP 80 | ingress
 all expressions must match
     | {podSelector: {matchExpressions: [{key: app, operator: In, values: [web]}, {key: tier, operator: DoesNotExist}]}}
@@ -189,27 +190,27 @@ namespaces by expressions
 }
 
 #[test]
-fn ports_are_numbers_ranges_and_names_of_a_protocol() {
+fn ports_match_by_number_range_name_and_protocol() {
     hold(
         r#"
 a rule without ports is for all | {ingress: [{ports: []}]} | bare → web UDP 9 | allowed
 a port | {ingress: [{ports: [{port: 80}]}]} | bare → web TCP 80 | allowed
-…is TCP unless it says so | {ingress: [{ports: [{port: 80}]}]} | bare → web UDP 80 | ingress
+…is TCP unless it says otherwise | {ingress: [{ports: [{port: 80}]}]} | bare → web UDP 80 | ingress
 …and no other | {ingress: [{ports: [{port: 80}]}]} | bare → web TCP 81 | ingress
 UDP | {ingress: [{ports: [{port: 53, protocol: UDP}]}]} | bare → web UDP 53 | allowed
 SCTP | {ingress: [{ports: [{port: 53, protocol: SCTP}]}]} | bare → web SCTP 53 | allowed
-a protocol without a port is all its ports | {ingress: [{ports: [{protocol: UDP}]}]} | bare → web UDP 9 | allowed
+a protocol without a port is for all ports | {ingress: [{ports: [{protocol: UDP}]}]} | bare → web UDP 9 | allowed
 …of that protocol | {ingress: [{ports: [{protocol: UDP}]}]} | bare → web TCP 9 | ingress
-of several one is enough | {ingress: [{ports: [{port: 1}, {port: 2}]}]} | bare → web TCP 2 | allowed
-a range has its first | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 80 | allowed
+one of several is enough | {ingress: [{ports: [{port: 1}, {port: 2}]}]} | bare → web TCP 2 | allowed
+a range includes its first | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 80 | allowed
 …and its last | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 90 | allowed
 …and ends there | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 91 | ingress
 …and begins there | {ingress: [{ports: [{port: 80, endPort: 90}]}]} | bare → web TCP 79 | ingress
-a name is the pod's port of it | {ingress: [{ports: [{port: web}]}]} | bare → web TCP 8080 | allowed
+a name is the pod's port with it | {ingress: [{ports: [{port: web}]}]} | bare → web TCP 8080 | allowed
 …and no other | {ingress: [{ports: [{port: web}]}]} | bare → web TCP 8081 | ingress
 …of its protocol | {ingress: [{ports: [{port: web, protocol: UDP}]}]} | bare → web UDP 8080 | ingress
-…which a pod without one does not have | {ingress: [{ports: [{port: web}]}]} | bare → db TCP 8080 | ingress
-on the way out it is the called pod's
+…which not every pod has | {ingress: [{ports: [{port: web}]}]} | bare → db TCP 8080 | ingress
+for egress it is the called pod's port
     | {policyTypes: [Egress], egress: [{ports: [{port: web}]}]} | db → web TCP 8080 | allowed
 …and an address has none | {policyTypes: [Egress], egress: [{ports: [{port: web}]}]} | db → outside TCP 8080 | egress
 "#,
@@ -217,7 +218,7 @@ on the way out it is the called pod's
 }
 
 #[test]
-fn policies_add_up_and_a_refusal_names_those_of_its_side() {
+fn policies_add_up_and_a_refusal_names_the_policies_of_its_side() {
     let policy = |namespace: &str, name: &str, spec: Value| {
         let metadata = json!({"namespace": namespace, "name": name});
         json!({"metadata": metadata, "spec": spec})
@@ -230,16 +231,16 @@ fn policies_add_up_and_a_refusal_names_those_of_its_side() {
         policy("bank", "closed", of_web(json!({"policyTypes": ["Egress"]}))),
     ])
     .to_string();
-    assert_eq!(verdict(policies, "bare → web TCP 80"), "allowed", "one of two lets it in");
-    assert_eq!(verdict(policies, "bare → db TCP 80"), "ingress", "the other pod has the one alone");
-    assert_eq!(verdict(policies, "bank-web → web TCP 80"), "egress", "its own namespace's keeps it in");
+    assert_eq!(verdict(policies, "bare → web TCP 80"), "allowed", "one of two allows it");
+    assert_eq!(verdict(policies, "bare → db TCP 80"), "ingress", "only `closed` selects the other pod");
+    assert_eq!(verdict(policies, "bank-web → web TCP 80"), "egress", "the policy of its own namespace refuses");
     let refusals = network(policies).refusals(&Connection::read("db → web TCP 80", address));
     let words: Vec<String> = refusals.iter().map(ToString::to_string).collect();
     assert_eq!(words, ["egress by shop/closed", "ingress by shop/closed, shop/from-bank"]);
 }
 
 #[test]
-fn pods_of_a_cluster_are_those_that_policies_see() {
+fn only_pods_that_policies_apply_to_are_observed() {
     let running = json!({
         "metadata": {"namespace": "shop", "name": "web", "labels": {"app": "web"}},
         "spec": {

@@ -1,4 +1,4 @@
-//! A brain that does what the test says: answers with any rate, late, or not at all; and keeps what it is told.
+//! A brain that behaves as a test specifies: it answers with any rate, late, or not at all, and keeps what it receives.
 
 use std::{
     sync::{Arc, Mutex},
@@ -21,13 +21,13 @@ use super::Server;
 pub enum PassRate {
     /// 200 with this body.
     Body(String),
-    /// This status.
+    /// This HTTP status, with an empty body.
     Status(u16),
     /// 200 with a rate of 0.1, after this long.
     After(Duration),
 }
 
-/// What it was asked and told.
+/// What it has received.
 #[derive(Default)]
 struct Heard {
     pass_rates: Vec<String>,
@@ -42,7 +42,7 @@ struct Shared {
     heard: Mutex<Heard>,
 }
 
-/// The stand-in.
+/// The running stand-in.
 pub struct Brain {
     server: Server,
     shared: Arc<Shared>,
@@ -73,30 +73,30 @@ impl Brain {
         Self { server: Server::start(routes).await, shared }
     }
 
-    /// A rate, as JSON.
+    /// An answer with this rate, which is JSON: a number or `null`.
     #[must_use]
     pub fn rate(rate: &str) -> PassRate {
         PassRate::Body(format!(r#"{{"skill":"x","pass_rate":{rate},"total":53}}"#))
     }
 
-    /// Its base URL.
+    /// Its base URL, without a path.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// From now on `/pass-rate` is answered so.
+    /// Changes the answer of `/pass-rate`.
     ///
     /// # Panics
-    /// A handler panicked.
+    /// If a handler panicked.
     pub fn answer(&self, pass_rate: PassRate) {
         *self.shared.pass_rate.lock().expect("no handler panics") = pass_rate;
     }
 
-    /// From now on an entry is taken only after this long.
+    /// Delays every further entry by this long.
     ///
     /// # Panics
-    /// A handler panicked.
+    /// If a handler panicked.
     pub fn take_entries_after(&self, delay: Duration) {
         *self.shared.log_delay.lock().expect("no handler panics") = delay;
     }
@@ -104,7 +104,7 @@ impl Brain {
     /// The queries of `/pass-rate` so far.
     ///
     /// # Panics
-    /// A handler panicked.
+    /// If a handler panicked.
     #[must_use]
     pub fn pass_rates_asked(&self) -> Vec<String> {
         self.shared.heard.lock().expect("no handler panics").pass_rates.clone()
@@ -113,7 +113,7 @@ impl Brain {
     /// The JSON-RPC messages that called `session_log` so far.
     ///
     /// # Panics
-    /// A handler panicked.
+    /// If a handler panicked.
     #[must_use]
     pub fn entries(&self) -> Vec<Value> {
         self.shared.heard.lock().expect("no handler panics").entries.clone()
@@ -129,7 +129,7 @@ impl Brain {
     /// The Authorization headers so far.
     ///
     /// # Panics
-    /// A handler panicked.
+    /// If a handler panicked.
     #[must_use]
     pub fn authorizations(&self) -> Vec<String> {
         self.shared.heard.lock().expect("no handler panics").authorizations.clone()

@@ -1,8 +1,8 @@
 //! Stands in for scheduler and kubelet: behind each Pod object of one namespace runs a real `routing` process on a
-//! loopback address of its own, with the environment and the files that the pod's template asks for.
+//! loopback address of its own, with the environment and the files that the pod's template specifies.
 //!
-//! As the kubelet does, it looks at ConfigMaps and Secrets when a pod starts and when its annotations change. It does
-//! not look by itself every minute: a test would not see whether the operator told it to.
+//! Like the kubelet, it reads ConfigMaps and Secrets when a pod starts and when its annotations change. It does not
+//! read them every minute on its own: a test could not see whether the operator notified it.
 
 mod files;
 
@@ -30,16 +30,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{control_plane::ControlPlane, http, required};
 
-/// How often it looks at its pods.
+/// How often it checks its pods.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
-/// The node's lease is renewed this often; after 40 s without, the node counts as lost.
+/// The node's lease is renewed this often; after 40 s without renewal, the node counts as lost.
 const RENEW_EVERY: Duration = Duration::from_secs(10);
-/// Where pods have their config.
+/// Where pods mount their config.
 const CONFIG_FOLDER: &str = "/var/run/routing";
 /// Pods whose image has this in its name cannot be started.
 pub const NO_SUCH_IMAGE: &str = "no-such-image";
 
-/// The stand-in for one namespace; pods end with it.
+/// The stand-in for one namespace; its pods end when it is dropped.
 pub struct Kubelet {
     shared: Arc<Shared>,
     stop: CancellationToken,
@@ -75,7 +75,7 @@ impl Kubelet {
     /// Starts it for the pods of a namespace, on a node of its own.
     ///
     /// # Panics
-    /// The node cannot be made.
+    /// If the node cannot be created.
     pub async fn start(plane: &ControlPlane, namespace: &str) -> Self {
         let node = format!("node-of-{namespace}");
         plane.kubectl_with(&["apply", "--filename", "-"], &node_document(&node)).expect_worked();
@@ -89,7 +89,7 @@ impl Kubelet {
         });
         let stop = CancellationToken::new();
         let (theirs, token, kubeconfig) = (Arc::clone(&shared), stop.clone(), plane.admin_config().await);
-        // A thread of its own: pods go on while a test waits for kubectl.
+        // A thread of its own: pods keep running while a test waits for kubectl.
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
@@ -101,43 +101,43 @@ impl Kubelet {
         Self { shared, stop, thread: Some(thread) }
     }
 
-    /// Ends the process behind a pod, and lets the cluster believe that it runs: nobody answers any more.
+    /// Kills the process behind a pod while the pod stays running for the cluster: it does not answer any more.
     ///
     /// # Panics
-    /// There is no such pod.
+    /// If there is no such pod.
     pub fn cut_off(&self, pod: &str) {
-        let mut pods = self.shared.pods.lock().expect("no test panics with it");
+        let mut pods = self.shared.pods.lock().expect("no panic while locked");
         let running = pods.values_mut().find(|running| running.name == pod).expect("such a pod");
         running.child.kill().expect("it runs");
         let _ = running.child.wait();
     }
 
-    /// From the next time on that a pod's files are looked at, its `policy.yaml` is this instead of what the ConfigMap
-    /// has: as if the pod were of a version that cannot run it.
+    /// Replaces the ConfigMap's `policy.yaml` by this text when a pod's files are read next, as if the pod were of a
+    /// version that cannot run the config; `None` ends that.
     ///
     /// # Panics
-    /// Another test panicked with it.
+    /// If another test panicked while it held the lock.
     pub fn spoil_policy(&self, text: Option<&str>) {
-        *self.shared.spoiled.lock().expect("no test panics with it") = text.map(Into::into);
+        *self.shared.spoiled.lock().expect("no panic while locked") = text.map(Into::into);
     }
 
     /// The addresses of the pods, by name.
     ///
     /// # Panics
-    /// Another test panicked with it.
+    /// If another test panicked while it held the lock.
     #[must_use]
     pub fn addresses(&self) -> BTreeMap<String, Ipv4Addr> {
-        let pods = self.shared.pods.lock().expect("no test panics with it");
+        let pods = self.shared.pods.lock().expect("no panic while locked");
         pods.values().map(|running| (running.name.clone(), running.address)).collect()
     }
 
-    /// What the process behind a pod logged.
+    /// The log of the process behind a pod.
     ///
     /// # Panics
-    /// Another test panicked with it.
+    /// If another test panicked while it held the lock.
     #[must_use]
     pub fn log(&self, pod: &str) -> String {
-        let pods = self.shared.pods.lock().expect("no test panics with it");
+        let pods = self.shared.pods.lock().expect("no panic while locked");
         let running = pods.values().find(|running| running.name == pod);
         running
             .map(|running| fs::read_to_string(running.folder.path().join("log")).unwrap_or_default())
@@ -176,7 +176,7 @@ async fn run(shared: Arc<Shared>) {
             shared.renew_lease().await;
             renewed = tokio::time::Instant::now();
         }
-        // While the API server is away, pods go on as they are.
+        // While the API server is down, pods keep running as they are.
         if let Ok(pods) = shared.api::<Pod>().list(&ListParams::default()).await {
             shared.look(pods.items).await;
         }
@@ -197,7 +197,7 @@ impl Shared {
         Api::namespaced(self.client(), &self.namespace)
     }
 
-    /// Node condition and Lease, by which the cluster sees that the node lives.
+    /// Renews node condition and Lease, by which the cluster sees that the node is alive.
     async fn renew_lease(&self) {
         use k8s_openapi::{
             api::{coordination::v1::Lease, core::v1::Node},
@@ -228,13 +228,13 @@ impl Shared {
 
     async fn look(&self, pods: Vec<Pod>) {
         let known: Vec<String> = pods.iter().filter_map(ResourceExt::uid).collect();
-        self.pods.lock().expect("no test panics with it").retain(|uid, _| known.contains(uid));
+        self.pods.lock().expect("no panic while locked").retain(|uid, _| known.contains(uid));
         for pod in pods {
             let uid = pod.uid().unwrap_or_default();
             let of_data_plane = pod.labels().get("app.kubernetes.io/name").is_some_and(|name| name == "routing");
             let failed = pod.status.as_ref().is_some_and(|status| status.phase.as_deref() == Some("Failed"));
             if pod.metadata.deletion_timestamp.is_some() {
-                self.pods.lock().expect("no test panics with it").remove(&uid);
+                self.pods.lock().expect("no panic while locked").remove(&uid);
                 let _ = self.api::<Pod>().delete(&pod.name_any(), &DeleteParams::default().grace_period(0)).await;
                 continue;
             }
@@ -243,7 +243,7 @@ impl Shared {
             }
             if pod.spec.as_ref().is_some_and(|spec| spec.node_name.is_none()) {
                 self.bind(&pod).await;
-            } else if self.pods.lock().expect("no test panics with it").contains_key(&uid) {
+            } else if self.pods.lock().expect("no panic while locked").contains_key(&uid) {
                 self.refresh(&pod, &uid).await;
             } else {
                 self.start(&pod, uid).await;
@@ -251,7 +251,7 @@ impl Shared {
         }
     }
 
-    /// As a scheduler does, but for node selectors: a pod that wants another node stays where it is.
+    /// Binds a pod to the node, as a scheduler does; a pod with a node selector stays unschedulable.
     async fn bind(&self, pod: &Pod) {
         if pod.spec.as_ref().is_some_and(|spec| spec.node_selector.is_some()) {
             let condition = json!({
@@ -275,7 +275,7 @@ impl Shared {
     }
 
     async fn start(&self, pod: &Pod, uid: String) {
-        // Of a pod with sidecars, the data plane alone is run.
+        // Of a pod with sidecars, only the data plane is run.
         let containers = pod.spec.iter().flat_map(|spec| &spec.containers);
         let Some(container) = containers.into_iter().find(|container| container.name == "routing").cloned() else {
             return;
@@ -310,18 +310,18 @@ impl Shared {
             .expect("the data plane starts");
         let annotations = pod.annotations().clone();
         let running = Running { name: pod.name_any(), child, folder, address, annotations, ready: false };
-        self.pods.lock().expect("no test panics with it").insert(uid, running);
+        self.pods.lock().expect("no panic while locked").insert(uid, running);
     }
 
-    /// Looks at a running pod: files when its annotations changed, readiness until it is ready, its end.
+    /// Checks a running pod: its files if its annotations changed, its readiness until it is ready, its end.
     async fn refresh(&self, pod: &Pod, uid: &str) {
         let (address, folder, changed, ready, ended) = {
-            let mut pods = self.pods.lock().expect("no test panics with it");
+            let mut pods = self.pods.lock().expect("no panic while locked");
             let Some(running) = pods.get_mut(uid) else { return };
             let changed = running.annotations != *pod.annotations();
             running.annotations = pod.annotations().clone();
             let ended = running.child.try_wait().expect("a status").is_some();
-            // After a while without the API server the cluster calls the node lost and its pods not ready.
+            // After an outage of the API server the cluster may count the node as lost and its pods as not ready.
             let ready = running.ready && is_ready(pod);
             (running.address, running.folder.path().to_path_buf(), changed, ready, ended)
         };
@@ -334,7 +334,7 @@ impl Shared {
             self.set_status(&pod.name_any(), container_status("Running", json!({"waiting": waiting}), false)).await;
         } else if !ready && let Ok(answer) = http().get(format!("http://{address}:3211/readyz")).send().await {
             let became_ready = answer.status().is_success();
-            // A pod that runs has its address, whether it is ready or not; that is said once.
+            // A pod that runs has its address, whether it is ready or not; that is reported once.
             if !became_ready && has_address(pod) {
                 return;
             }
@@ -344,7 +344,7 @@ impl Shared {
             status["hostIP"] = json!(self.node_address);
             status["hostIPs"] = json!([{"ip": self.node_address}]);
             self.set_status(&pod.name_any(), status).await;
-            if let Some(running) = self.pods.lock().expect("no test panics with it").get_mut(uid) {
+            if let Some(running) = self.pods.lock().expect("no panic while locked").get_mut(uid) {
                 running.ready = became_ready;
             }
         }

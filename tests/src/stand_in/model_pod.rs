@@ -1,5 +1,5 @@
-//! Stands in for language models in a cluster: answers what it was asked for, at once or after the time that the prompt
-//! says. No language model runs.
+//! Stands in for language models in a cluster: answers every call, at once or after the time that its prompt names.
+//! No language model runs.
 
 use std::time::Duration;
 
@@ -13,16 +13,16 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-/// In a prompt: this many milliseconds pass before the answer.
+/// In a prompt, before a number: the answer takes this many milliseconds.
 const AFTER: &str = "answer-after-ms-";
-/// In a prompt: what the answer repeats, so that a caller sees that it is the answer to its own call.
+/// In a prompt, before a number that the answer repeats: a caller sees that it is the answer to its own call.
 pub const CALL: &str = "call-";
-/// In the key that a call comes with: likewise.
+/// In the API key of a call, before a number that the answer repeats.
 pub const KEY: &str = "key-";
 /// Longest time before an answer.
 const AFTER_MAX: Duration = Duration::from_secs(120);
 
-/// The words that make an answer take this long.
+/// The text that makes an answer take this long.
 #[must_use]
 pub fn after(time: Duration) -> String {
     format!("{AFTER}{}", time.as_millis())
@@ -31,7 +31,7 @@ pub fn after(time: Duration) -> String {
 /// Serves until the process ends.
 ///
 /// # Errors
-/// Accepting failed.
+/// If accepting connections fails.
 pub async fn serve(listener: TcpListener) -> std::io::Result<()> {
     let routes = Router::new()
         .route("/v1/chat/completions", post(complete))
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_found_behind_their_marks() {
+    fn numbers_are_found_after_their_marks() {
         let prompt = format!("please {} for call-17: thanks", after(Duration::from_secs(2)));
         assert_eq!(number_behind(AFTER, &prompt), Some(2_000));
         assert_eq!(number_behind(CALL, &prompt), Some(17));

@@ -22,11 +22,11 @@ use super::Server;
 /// A request that was received.
 #[derive(Clone, Debug)]
 pub struct Received {
-    /// The path.
+    /// The path of its URL.
     pub path: String,
-    /// The headers.
+    /// Its headers, with the API key in `authorization`.
     pub headers: HeaderMap,
-    /// The body.
+    /// The chat completion request; null if it is not JSON.
     pub body: Value,
     /// Whether the caller went away before the answer.
     pub abandoned: bool,
@@ -54,14 +54,14 @@ struct Shared {
     release: Arc<Notify>,
 }
 
-/// The models.
+/// The running stand-in.
 pub struct Models {
     server: Server,
     state: Shared,
 }
 
 impl Models {
-    /// Starts them.
+    /// Starts it on a free port.
     pub async fn start() -> Self {
         let state = Shared::default();
         let routes = Router::new()
@@ -71,34 +71,34 @@ impl Models {
         Self { server: Server::start(routes).await, state }
     }
 
-    /// Their base URL.
+    /// Its base URL, without a path.
     #[must_use]
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// Lets the calls of the model `waits` be answered.
+    /// Answers the waiting calls of the model `waits`.
     pub fn release(&self) {
         self.state.release.notify_waiters();
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     ///
     /// # Panics
-    /// A handler panicked.
+    /// If a handler panicked.
     #[must_use]
     pub fn received(&self) -> Vec<Received> {
         self.state.log.lock().expect("no handler panics").clone()
     }
 
-    /// The names of the models asked so far.
+    /// The models of the requests so far, in order.
     #[must_use]
     pub fn asked(&self) -> Vec<String> {
         self.received().iter().map(|request| request.model().to_string()).collect()
     }
 }
 
-/// Notes that the caller went away when it is dropped before the answer is there.
+/// Marks the request as abandoned if it is dropped before the answer.
 struct Pending {
     log: Log,
     index: usize,

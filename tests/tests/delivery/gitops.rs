@@ -58,7 +58,7 @@ impl GitOps {
         git(&self.repository(), &["ls-tree", "-r", "--name-only", "main"]).lines().map(String::from).collect()
     }
 
-    /// What is on the branch, in a folder.
+    /// A checkout of the branch.
     pub fn checked_out(&self) -> PathBuf {
         let to = self.folder.path().join("checked-out");
         git(self.folder.path(), &["clone", "--quiet", "gitops.git", "checked-out"]);

@@ -1,4 +1,4 @@
-//! The images of a release, in the manifests of it.
+//! The images of a release in its manifests.
 
 use std::{path::Path, process::Command};
 
@@ -10,7 +10,7 @@ use crate::{
     worked, write,
 };
 
-/// As kubectl builds it, which has the same kustomize as Flux: the manifests of a release with its images over them.
+/// The manifests of a release with its images, as built by kubectl, which has the same kustomize as Flux.
 fn with_images(tree: &Path, manifests: &str) -> Vec<Value> {
     let overlay = tree.join(format!("routing/{manifests}"));
     let text = format!("resources: [../release/deploy/{manifests}]\ncomponents: [../release/images]\n");

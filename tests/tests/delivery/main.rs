@@ -1,6 +1,6 @@
 //! The scripts of `deploy/delivery` that need no builder and no registry, with real repositories on this machine's
-//! disk: how a checkout is called, and what a release is in a GitOps repository. That it is built, pushed and rolled
-//! out is for `tests/e2e` to show.
+//! disk: the version of a checkout, and a release in a GitOps repository. `tests/e2e` shows that it is built, pushed
+//! and rolled out.
 
 mod gitops;
 mod images;
@@ -22,7 +22,7 @@ fn folder() -> TempDir {
     tempfile::tempdir().expect("a folder")
 }
 
-/// As on a runner: nobody's settings of Git.
+/// As on a runner: without anyone's Git settings.
 fn command(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new(program);
     command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_NOSYSTEM", "1");

@@ -1,10 +1,10 @@
-//! When others push to the repository, too.
+//! Concurrent pushes to the repository.
 
 use std::{fs, os::unix::fs::PermissionsExt, process::Output};
 
 use crate::{gitops::GitOps, worked, write};
 
-/// By Git's own hook, which runs when the release is about to be pushed; `times` says how often somebody is faster.
+/// Releases while another push is faster, `times` times in a row: Git's pre-push hook makes it.
 fn race(gitops: &GitOps, times: usize) -> Output {
     let work = gitops.folder.path();
     let hook = work.join("hooks/pre-push");
@@ -25,7 +25,7 @@ fn race(gitops: &GitOps, times: usize) -> Output {
 }
 
 #[test]
-fn a_release_goes_on_top_of_what_somebody_pushed_meanwhile_but_not_for_ever() {
+fn a_release_is_put_on_top_of_concurrent_pushes_but_not_forever() {
     for gitops in [GitOps::with(&[("mine.yaml", "mine")]), GitOps::empty()] {
         worked(race(&gitops, 2));
         let subjects = gitops.subjects();

@@ -1,4 +1,4 @@
-//! What is wrong is named, and nothing is pushed.
+//! Wrong input is named, and nothing is pushed.
 
 use std::process::Command;
 
@@ -10,7 +10,7 @@ use crate::{
 };
 
 #[test]
-fn what_a_release_can_not_be_made_of_is_refused_with_the_cure() {
+fn invalid_input_of_a_release_is_refused_with_the_fix() {
     let gitops = GitOps::with(&[("mine.yaml", "mine")]);
     let refused = |bump: &mut Command| {
         let output = bump.output().expect("the script runs");

@@ -1,4 +1,4 @@
-//! What a release is in a repository.
+//! A release in a GitOps repository.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use tests::checkout;
 use crate::gitops::{GitOps, RELEASE};
 
 #[test]
-fn a_release_is_one_commit_of_the_manifests_as_they_are_and_the_same_one_is_none() {
+fn a_release_is_one_commit_of_the_unchanged_manifests_and_repeating_it_is_none() {
     let gitops = GitOps::empty();
     assert!(gitops.bumped("1.2.3").contains("Release routing 1.2.3"));
     assert!(gitops.bumped("1.2.3").ends_with("routing/release: is 1.2.3 already"));
@@ -29,6 +29,6 @@ fn a_release_replaces_its_whole_folder_and_nothing_else() {
     gitops.bumped("1.2.3");
     let files = gitops.files();
     assert!(files.contains(&"routing/policies/policy.yaml".into()) && !files.contains(&stale), "{files:?}");
-    assert!(files.contains(&format!("{RELEASE}/deploy/standalone/secrets.enc.yaml")), "whatever is ignored: {files:?}");
+    assert!(files.contains(&format!("{RELEASE}/deploy/standalone/secrets.enc.yaml")), "also ignored files: {files:?}");
     assert_eq!(gitops.subjects(), ["Release routing 1.2.3", "mine"]);
 }

@@ -1,4 +1,4 @@
-//! How a checkout is called.
+//! The version of a checkout.
 
 use std::{fs, path::Path, process::Command};
 
@@ -7,7 +7,7 @@ use tests::checkout;
 
 use crate::{command, folder, git, worked, write};
 
-/// A checkout with one commit and the script that says its version.
+/// A checkout with one commit and the script that prints its version.
 fn versioned() -> TempDir {
     let folder = folder();
     for file in ["Cargo.toml", "deploy/delivery/version.sh"] {
@@ -25,12 +25,12 @@ fn version(checkout: &Path) -> String {
 }
 
 #[test]
-fn a_commit_without_a_release_is_called_by_its_time_and_id_and_changes_are_shown() {
+fn an_unreleased_commit_is_named_by_its_time_and_id_and_changes_are_marked() {
     let checkout = versioned();
     let commit = git(checkout.path(), &["log", "-1", "--format=%H"]);
     let time = git(checkout.path(), &["log", "-1", "--format=%ct"]).parse::<i64>().expect("seconds");
     let shown = version(checkout.path());
-    let (workspace, rest) = shown.split_once('-').expect("a part that says which commit");
+    let (workspace, rest) = shown.split_once('-').expect("a part for the commit");
     assert_eq!(workspace, env!("CARGO_PKG_VERSION"));
     let (stamp, id) = rest.split_once(".g").expect("an id");
     assert_eq!(id, &commit[..7]);

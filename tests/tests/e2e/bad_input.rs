@@ -1,4 +1,4 @@
-//! What is wrong is said in one line by `kubectl get rp` and `kubectl describe rp`, and what ran keeps running.
+//! Mistakes are reported in one line by `kubectl get rp` and `kubectl describe rp`, and what ran keeps running.
 
 use serde_json::{Value, json};
 use tests::{mcp::Mcp, policies::Policies};
@@ -10,10 +10,10 @@ use crate::{
 
 const NODE_PORT: u16 = 30352;
 
-/// Of a message, in characters.
+/// How much of a message is printed, in characters.
 const SHOWN: usize = 120;
 
-/// A change that is wrong: of the spec, the condition and reason that tell, and what the message says.
+/// A wrong change of the spec, the status and reason of `Ready` that report it, and the words of its message.
 struct Wrong {
     what: &'static str,
     change: Value,
@@ -76,14 +76,14 @@ async fn serves(policies: &Policies, name: &str) {
     assert!(result.text(0).contains("call-6"), "{result:?}");
 }
 
-/// The lines that a person sees: of `get`, and the message in `describe`.
+/// What a user sees: the row of `get`, and the output of `describe`.
 fn shown(policies: &Policies, name: &str) -> (String, String) {
     let row = policies.kubectl(&["get", "rp", name, "--no-headers", "--output", "wide"]);
     (row.trim().to_string(), policies.kubectl(&["describe", "rp", name]))
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_said_in_one_line_and_what_ran_keeps_running() {
+async fn mistakes_are_reported_in_one_line_and_what_ran_keeps_running() {
     let policies = setup::prepared("e2e-wrong").await;
     setup::secret("e2e-wrong", "keys", &[("OTHER", "value")]);
     policies.apply("first", &spec(json!({"service": {"nodePort": NODE_PORT}})));
@@ -110,7 +110,7 @@ async fn what_is_wrong_is_said_in_one_line_and_what_ran_keeps_running() {
     setup::let_go("e2e-wrong");
 }
 
-/// Whether a pod is there and running.
+/// Whether a pod exists and is running.
 fn row_of(policies: &Policies, pod: &str) -> bool {
     policies.kubectl(&["get", "pod", pod, "--no-headers"]).contains("Running")
 }

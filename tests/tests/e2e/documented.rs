@@ -9,12 +9,12 @@ use crate::setup::{self, cluster};
 const PAGE: &str = "docs/cluster.md";
 const SECTION: &str = "## Five commands";
 
-/// The console blocks of a section of a page, without what indents them.
+/// The console blocks of a section of a page, without their indentation.
 pub fn blocks(page: &str, section: &str) -> Vec<String> {
     code_blocks(page, section, "console")
 }
 
-/// The blocks of a section of a page in some language, without what indents them.
+/// The blocks of a section of a page in some language, without their indentation.
 pub fn code_blocks(page: &str, section: &str, language: &str) -> Vec<String> {
     let page = std::fs::read_to_string(checkout().join(page)).expect("the page");
     let section = page.split(section).nth(1).expect("the section").split("\n## ").next().unwrap_or_default();
@@ -29,7 +29,7 @@ pub fn code_blocks(page: &str, section: &str, language: &str) -> Vec<String> {
 
 /// A command of a page, and what the page says that it prints.
 pub struct Documented {
-    /// What is typed.
+    /// The line after the prompt.
     pub command: String,
     /// The printed lines.
     pub printed: Vec<String>,
@@ -50,17 +50,17 @@ pub fn commands(page: &str, section: &str) -> Vec<Documented> {
 }
 
 impl Documented {
-    /// That the command printed what the page says.
+    /// Checks that the command printed what the page says.
     pub fn expect_printed(&self, printed: &str) {
         for line in &self.printed {
             let is_there = printed.lines().any(|found| stands_for(line, found));
-            assert!(is_there, "{}\nis to print {line}\n{printed}", self.command);
+            assert!(is_there, "{}\nshould print {line}\n{printed}", self.command);
         }
     }
 }
 
-/// Whether a line of the page stands for a printed one: each of its parts between the dots that stand for something
-/// else is there, in this order.
+/// Whether a line of the page stands for a printed one: that one has all of its parts, in this order; `…` between them
+/// stands for anything.
 fn stands_for(line: &str, printed: &str) -> bool {
     let mut rest = printed;
     line.split('…').all(|part| match rest.split_once(part) {
@@ -72,7 +72,7 @@ fn stands_for(line: &str, printed: &str) -> bool {
     })
 }
 
-/// Runs a command in a shell whose kubectl is the administrator's, in a folder.
+/// Runs a shell command in a folder, with kubectl as the administrator.
 pub fn shell(command: &str, folder: &std::path::Path) -> String {
     let kubectl = required("ROUTING_TEST_KUBERNETES");
     let output = Command::new("bash")
@@ -93,7 +93,7 @@ pub fn shell(command: &str, folder: &std::path::Path) -> String {
 async fn five_commands_lead_from_nothing_to_a_routed_call() {
     setup::models().await;
     setup::remove_namespace("routing");
-    // Nothing: what an earlier test installed goes, as the page says.
+    // From nothing: what an earlier test installed is removed as the page says.
     let uninstall = ["delete", "-k", &deploy("operator"), "--ignore-not-found", "--timeout=120s"];
     cluster().kubectl(&uninstall).expect_worked();
     // A checkout with the endpoint put into the sample, as the page says.

@@ -1,7 +1,7 @@
-//! Everything by Git: Flux's real controllers, a Git server over HTTP, SOPS and age, and an image registry.
+//! Delivery by Git: Flux's real controllers, a Git server over HTTP, SOPS and age, and an image registry.
 //!
-//! Each test has a repository of its own, which Flux delivers from until the test is over; what it has applied stays,
-//! but for what the test removed.
+//! Each test has a repository of its own, which Flux delivers from until the test is over; what Flux has applied
+//! stays, except what the test removed.
 
 mod arrival;
 mod delivery;
@@ -30,11 +30,11 @@ use crate::{
     setup::{self, cluster},
 };
 
-/// The repository's first token of callers.
+/// The first token of callers in the repository.
 const TOKEN: &str = "first-token-of-callers-in-git";
 /// What `kubectl rollout restart` leaves in a Deployment.
 const RESTARTED_AT: &str = "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt";
-/// Flux waits so long for a policy that nobody says is stuck; it takes no less.
+/// How long Flux waits for a policy that is neither ready nor stalled; it accepts no shorter time.
 const PATIENCE: &str = "30s";
 /// The policy of the example.
 const POLICY_NAME: &str = "homelab";
@@ -49,8 +49,8 @@ struct GitOps {
 }
 
 impl GitOps {
-    /// Makes the repository, has Flux apply it, and waits until all of it is live; none where the cluster is not the
-    /// tests' own.
+    /// Creates the repository, has Flux apply it, and waits until all of it is live; `None` if the cluster is not the
+    /// one of `make cluster`.
     async fn begin(name: &str) -> Option<Self> {
         let site = own_site().await?;
         let repository = prepared(site, name).await;
@@ -74,7 +74,7 @@ impl GitOps {
 
 impl Drop for GitOps {
     fn drop(&mut self) {
-        // Flux first, or it would make anew what is let go.
+        // Flux first, otherwise it would recreate what is deleted.
         self.told.take();
         setup::let_go(NAME);
     }
@@ -87,17 +87,17 @@ async fn prepared(site: &Site, name: &str) -> Repository {
     Repository::new(site, name)
 }
 
-/// What stands beside the cluster; none, and says so, where the cluster is not the one of `make cluster`: another's
-/// nodes cannot pull from this machine, and may have a Flux of their own.
+/// The servers next to the cluster; `None`, with a message, if the cluster is not the one of `make cluster`: another
+/// cluster's nodes cannot pull from this machine, and it may have a Flux of its own.
 async fn own_site() -> Option<&'static Site> {
     if !setup::is_own_cluster() {
-        println!("left out: Flux and the registry run beside the cluster of `make cluster` only");
+        println!("skipped: Flux and the registry run only next to the cluster of `make cluster`");
         return None;
     }
     Some(site().await)
 }
 
-/// A skill that the API server takes and the operator does not: its template is none.
+/// A skill that the API server accepts and the operator refuses: its template is invalid.
 fn no_template() -> Value {
     let stage = json!({"system": {"text": "s"}, "user": "{{ oops"});
     json!({"name": "x", "description": "d", "inputSchema": {"type": "object"}, "stages": [stage]})
@@ -114,14 +114,14 @@ fn encrypt(site: &Site, file: &Path, token: &str) {
     run(secret_script(site, file).env("LITELLM_API_KEY", tests::litellm::KEY).env("ROUTING_MCP_TOKEN", token));
 }
 
-/// The owner's script, to be given values.
+/// The owner's script; the caller adds the values.
 fn secret_script(site: &Site, file: &Path) -> Command {
     let mut command = site.command(&checkout().join("deploy/flux/secret.sh").display().to_string());
     command.arg(file);
     command
 }
 
-/// A call with this token, from outside of the cluster: the status, and the decision that was taken.
+/// Calls with this token from outside of the cluster; returns the HTTP status and the decision.
 async fn called(token: &str) -> (u16, Value) {
     let url = routing_policy::url().await;
     let mcp = Mcp::new(&url).token(token);
@@ -132,7 +132,7 @@ async fn called(token: &str) -> (u16, Value) {
     (status, body["result"]["_meta"]["routing.hyperguild.io/decisions"][0]["decision"].clone())
 }
 
-/// That a call with this token is routed.
+/// Checks that a call with this token is routed.
 async fn routed(token: &str) {
     let (status, decision) = called(token).await;
     assert_eq!((status, decision), (200, json!("local")));
@@ -140,7 +140,7 @@ async fn routed(token: &str) {
     assert_eq!(http().get(health).send().await.expect("an answer").status(), 200);
 }
 
-/// What the operator's program says of its version.
+/// The version that the operator's program prints.
 fn operator_version() -> String {
     let exec = ["--namespace", "routing-system", "exec", "deployment/routing-operator", "--"];
     let program = ["/usr/local/bin/routing-operator", "--version"];

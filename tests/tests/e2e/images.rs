@@ -11,7 +11,7 @@ use crate::{
     setup::{IMAGES, cluster},
 };
 
-/// The largest that an image is to be, in bytes, uncompressed.
+/// The goal for the size of an image, in bytes, uncompressed.
 const GOAL: u64 = 25 * 1024 * 1024;
 const CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
 

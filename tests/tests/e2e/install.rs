@@ -77,14 +77,14 @@ async fn python_typescript_and_claude_code_connect_to_the_node_port() {
     println!("claude mcp list: {}", listed.lines().last().unwrap_or_default().replace(&node_address().await, "NODE"));
 }
 
-/// A Service named `routing` makes the kubelet set `ROUTING_PORT=tcp://…` in pods that do not refuse it.
+/// A Service named `routing` makes the kubelet set `ROUTING_PORT=tcp://…` in pods with service links.
 #[tokio::test]
-async fn a_pod_beside_a_service_named_routing_keeps_its_port() {
+async fn a_pod_next_to_a_service_named_routing_keeps_its_port() {
     let policies = routing_policy::ready().await;
     let old = pods::generation(&policies, NAME).await;
     let pod = old.keys().next().expect("a pod");
     policies.kubectl(&["delete", "pod", pod, "--wait=false"]);
-    let new = waiting::until("a pod that was started beside the Service", || async {
+    let new = waiting::until("a pod that was started next to the Service", || async {
         let now = pods::generation(&policies, NAME).await;
         now.into_keys().find(|name| !old.contains_key(name))
     })
@@ -93,7 +93,7 @@ async fn a_pod_beside_a_service_named_routing_keeps_its_port() {
     let tunnel = Tunnel::to_pod(NAME, &new);
     assert_eq!(Mcp::new(&tunnel.mcp()).token(TOKEN).tools().await, TOOLS);
 
-    // The same image in a pod that takes what the kubelet gives: the trap is there.
+    // The same image in a pod with service links: the start is refused.
     let container = json!({"name": "trapped", "image": IMAGES[0], "securityContext": {"allowPrivilegeEscalation": false,
         "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}}});
     let spec = json!({"restartPolicy": "Never", "containers": [container],

@@ -1,4 +1,4 @@
-//! What changes while pods run: in force on all of them, without a restart, within seconds.
+//! Changes while pods run are in force on all of them, without a restart, within seconds.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use crate::{
     tunnel::Tunnel,
 };
 
-/// From `kubectl apply` to in force on all pods, and after a request for new Secrets: the 99th percentile, the longest.
+/// From `kubectl apply`, or a request for new Secrets, to in force on all pods: the 99th percentile, the maximum.
 const GOAL: (Duration, Duration) = (Duration::from_secs(3), Duration::from_secs(10));
-/// Far from the goal, and far from what the kubelet alone takes: beyond it pods were not told at all.
+/// Far above the goal, and far below what the kubelet alone takes: beyond it pods were not notified at all.
 pub const TOLD: Duration = Duration::from_secs(20);
-/// Without being told, pods get new files when the kubelet looks by itself.
+/// Longest wait without a notification: pods get new files when the kubelet refreshes them by itself.
 const UNTOLD_MAX: Duration = Duration::from_secs(180);
 
-/// Waits until every pod says what is asked for.
+/// Waits until the status of every pod is as expected, and returns how long that took.
 async fn until_all(tunnels: &[Tunnel], limit: Duration, what: &str, holds: impl Fn(&Value) -> bool) -> Duration {
     let began = Instant::now();
     for tunnel in tunnels {
@@ -30,7 +30,7 @@ async fn until_all(tunnels: &[Tunnel], limit: Duration, what: &str, holds: impl 
     began.elapsed()
 }
 
-/// Where every pod sends the skill's calls.
+/// Waits until every pod routes the skill's calls like this.
 async fn until_routed(tunnels: &[Tunnel], skill: &str, route: &str) {
     let goes = |status: &Value| {
         let skills = status["skills"].as_array().into_iter().flatten();
@@ -39,7 +39,7 @@ async fn until_routed(tunnels: &[Tunnel], skill: &str, route: &str) {
     until_all(tunnels, waiting::LIMIT, &format!("the route {route}"), goes).await;
 }
 
-/// Every pod sends this prompt: the stand-in repeats its number.
+/// Waits until every pod sends this prompt, whose number the stand-in repeats.
 async fn until_prompted(tunnels: &[Tunnel], skill: &str, call: &str) {
     for tunnel in tunnels {
         waiting::until_true("the prompt", || async {
@@ -55,7 +55,7 @@ async fn a_threshold_a_prompt_and_a_skill_change_on_three_replicas_without_a_res
     setup::brain().await;
     setup::secret("e2e-live", "brain", &[("TOKEN", BRAIN_TOKEN)]);
     let skill = format!("notes_{}", std::process::id());
-    // Half of its outcomes are good, so that its route goes by the thresholds.
+    // Half of its outcomes are good, so that its route depends on the thresholds.
     for status in ["pass", "fail"] {
         setup::report(&skill, status).await;
     }
@@ -107,11 +107,11 @@ async fn changes_reach_all_replicas_within_seconds() {
         until_all(&tunnels, waiting::LIMIT, "the change", |status| status["configHash"] != old).await;
         told.add(began.elapsed());
     }
-    assert!(told.at(0.5) < TOLD, "no pod was told: {:?}", told.at(0.5));
+    assert!(told.at(0.5) < TOLD, "no pod was notified: {:?}", told.at(0.5));
     told.print("a change, from kubectl apply to all of 3 pods", Some(GOAL));
 
-    // Nobody tells the pods while the operator is away: the same change of the same file, as the kubelet alone brings
-    // it.
+    // While the operator is down, nothing notifies the pods: the same change of the same file, delivered by the kubelet
+    // alone.
     policies.wait_until_ready("edge").await;
     let operator = Away::take("routing-system", "routing-operator").await;
     let mut untold = Times::default();
@@ -123,18 +123,21 @@ async fn changes_reach_all_replicas_within_seconds() {
         let (old, began) = (tunnels[0].config_hash().await, Instant::now());
         let patch = json!({"data": {"policy.yaml": policy.to_string()}}).to_string();
         policies.kubectl(&["patch", "configmap", "edge", "--type=merge", "--patch", &patch]);
-        until_all(&tunnels, UNTOLD_MAX, "the untold change", |status| status["configHash"] != old).await;
+        until_all(&tunnels, UNTOLD_MAX, "the unnotified change", |status| status["configHash"] != old).await;
         untold.add(began.elapsed());
     }
-    untold.print("beside it, a change that no pod is told of", None);
-    println!("ratio of the medians, untold to told: {:.0}", untold.at(0.5).as_secs_f64() / told.at(0.5).as_secs_f64());
+    untold.print("for comparison, a change without a notification", None);
+    println!(
+        "ratio of the medians, without a notification to with one: {:.0}",
+        untold.at(0.5).as_secs_f64() / told.at(0.5).as_secs_f64()
+    );
     operator.back().await;
     policies.wait_until_ready("edge").await;
     assert_eq!(pods::generation(&policies, "edge").await, before, "no pod was replaced or restarted");
     setup::let_go("e2e-changes");
 }
 
-/// A call with this token is answered, and reached the model with this key.
+/// Whether a call with this token is answered, and reaches the model with this key.
 async fn opens(tunnel: &Tunnel, token: &str, key: &str) -> bool {
     let mcp = Mcp::new(&tunnel.mcp()).token(token);
     mcp.send("tools/list", json!({})).await.status() == StatusCode::OK
@@ -151,7 +154,7 @@ async fn until_open(tunnels: &[Tunnel], token: &str, key: &str, limit: Duration)
     began.elapsed()
 }
 
-/// Gives token and key new content.
+/// Gives token and key new values.
 fn rotate(number: u32) -> (String, String) {
     let (token, key) = (format!("token-{number}"), format!("key-{number}"));
     setup::secret("e2e-rotation", "tokens", &[("ALICE", &token), ("KEY", &key)]);
@@ -192,7 +195,7 @@ async fn a_rotated_secret_is_in_force_without_a_restart() {
         until_open(&tunnels, &token, &key, Duration::from_secs(120)).await;
         asked.add(began.elapsed());
     }
-    assert!(asked.at(0.5) < TOLD, "no pod was told: {:?}", asked.at(0.5));
+    assert!(asked.at(0.5) < TOLD, "no pod was notified: {:?}", asked.at(0.5));
     asked.print("the same with the policy annotated", Some(GOAL));
     for tunnel in &tunnels {
         let refused = Mcp::new(&tunnel.mcp()).token(&first).send("tools/list", json!({})).await;

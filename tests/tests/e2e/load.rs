@@ -1,6 +1,6 @@
-//! Calls at a steady rate, whether answers come or not, as from many callers; each answer is held against its call.
+//! Calls at a steady rate, whether answers come or not, as from many callers; each answer is checked against its call.
 //!
-//! It goes to 127.0.0.1 alone, and ends by itself.
+//! They go only to 127.0.0.1, and end by themselves.
 
 use std::{
     sync::{Arc, Mutex},
@@ -14,7 +14,7 @@ use tests::stand_in::model_pod;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// No run takes longer.
+/// Longest time of a run.
 const LONGEST: Duration = Duration::from_secs(900);
 /// MCP clients give up after this long.
 const CALLER_WAITS: Duration = Duration::from_secs(300);
@@ -27,44 +27,44 @@ pub struct Plan {
     pub token: Option<&'static str>,
     /// Calls a second.
     pub per_second: u32,
-    /// One call in so many is slow; 0: none.
+    /// One call in this many is slow; 0: none.
     pub slow_one_in: u64,
     /// How long those take.
     pub slow: Duration,
 }
 
-/// Calls under way.
+/// Calls in progress.
 pub struct Load {
     stop: CancellationToken,
     thread: JoinHandle<Report>,
     failed: Arc<Mutex<Vec<String>>>,
 }
 
-/// What came of the calls.
+/// The results of the calls.
 #[derive(Debug, Default)]
 pub struct Report {
     /// How many were made.
     pub sent: u64,
-    /// What went wrong, a line a call.
+    /// What went wrong, one line for each failed call.
     pub failures: Vec<String>,
     /// Times of those that were not slow, sorted.
     pub times: Vec<Duration>,
-    /// Calls that answered slowly, as they were asked to.
+    /// How many calls were slow on purpose.
     pub slow: usize,
     /// For how long calls were made.
     pub lasted: Duration,
-    /// The longest time that calls may be made ended them, and not the test.
+    /// Whether the longest time of a run ended the calls, and not the test.
     pub ran_out: bool,
-    /// Calls a second that were to be made.
+    /// The planned calls a second.
     pub per_second: u32,
 }
 
 impl Load {
-    /// Begins.
+    /// Starts to call.
     pub fn start(plan: Plan) -> Self {
         let (stop, failed) = (CancellationToken::new(), Arc::<Mutex<Vec<String>>>::default());
         let (token, seen) = (stop.clone(), Arc::clone(&failed));
-        // A thread of its own: calls go on while a test waits for kubectl.
+        // A thread of its own: calls continue while a test waits for kubectl.
         let thread = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(run(plan, token, seen))
@@ -100,7 +100,7 @@ impl Report {
         )
     }
 
-    /// That no call failed.
+    /// Checks that no call failed, and that hardly any of the planned calls is missing.
     pub fn expect_no_failure(&self) {
         let shown: Vec<&String> = self.failures.iter().take(10).collect();
         assert!(self.failures.is_empty(), "{}\n{shown:#?}", self.line());
@@ -126,7 +126,7 @@ async fn run(plan: Plan, stop: CancellationToken, failed: Arc<Mutex<Vec<String>>
         }
         report.sent += 1;
         let (number, plan, failed) = (report.sent, Arc::clone(&plan), Arc::clone(&failed));
-        // Half of them keep their connections, of the slow ones, too.
+        // Half of the calls reuse connections, also half of the slow ones.
         let keeps = (number + number.checked_div(plan.slow_one_in).unwrap_or_default()) % 2 == 0;
         let caller = callers[usize::from(!keeps)].clone();
         calls.spawn(async move {
@@ -157,7 +157,7 @@ async fn run(plan: Plan, stop: CancellationToken, failed: Arc<Mutex<Vec<String>>
     report
 }
 
-/// The first keeps connections, the second makes one for each call.
+/// One that reuses connections, or one that opens a connection for each call.
 fn client(keep: bool) -> Client {
     let _ = tests::http();
     let builder = Client::builder().timeout(CALLER_WAITS).tls_certs_only([]).no_proxy();
@@ -179,7 +179,7 @@ async fn call(client: &Client, plan: &Plan, number: u64, is_slow: bool) -> Resul
     let answer = request.send().await.map_err(|e| described(&e))?;
     let status = answer.status();
     let text = answer.text().await.map_err(|e| described(&e))?;
-    let message: Value = serde_json::from_str(&text).map_err(|e| format!("{status}, no JSON: {e}"))?;
+    let message: Value = serde_json::from_str(&text).map_err(|e| format!("{status}, not JSON: {e}"))?;
     let said = message["result"]["content"][0]["text"].as_str().unwrap_or_default();
     let is_own = said.split_whitespace().any(|word| word == own);
     if status == StatusCode::OK

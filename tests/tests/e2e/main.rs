@@ -1,6 +1,6 @@
 //! Everything on a real Kubernetes: kubelet, containerd, kube-proxy, DNS, the images as they are shipped. `make e2e`.
 //!
-//! Tests run one after the other on one cluster; each has a namespace of its own, or makes the one that it shares anew.
+//! Tests run one after the other on one cluster; each has a namespace of its own, or recreates the one that it shares.
 
 mod bad_input;
 mod documented;

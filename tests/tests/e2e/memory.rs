@@ -1,4 +1,4 @@
-//! What the pods' containers use, as their kubelet says.
+//! The memory of the pods' containers, as their kubelet reports it.
 
 use k8s_openapi::{api::core::v1::Node, jiff::Timestamp};
 use kube::{Api, Client, ResourceExt, api::ListParams};
@@ -50,7 +50,7 @@ async fn containers(client: &Client, namespace: &str) -> Vec<Container> {
     all
 }
 
-/// None: it was not measured yet.
+/// `None` if it was not measured yet.
 fn container(namespace: &str, container: &Value) -> Option<Container> {
     let memory = &container["memory"];
     let mebibytes = |field: &str| Some(memory[field].as_f64()? / 1_048_576.0);

@@ -1,4 +1,4 @@
-//! The connections that really happen, held against the NetworkPolicies: nothing enforces these on the node of the
+//! The connections that really happen, checked against the NetworkPolicies, which nothing enforces on the node of the
 //! tests.
 
 use std::{
@@ -25,16 +25,16 @@ use crate::{
     setup::{self, BRAIN_NODE_PORT, cluster, is_own_cluster, node_address, rolled_out},
 };
 
-/// Where the workloads are whose policies are tried.
+/// The namespaces of the workloads whose policies are checked.
 const WORKLOADS: [&str; 3] = ["routing-system", NAME, "supervisor"];
 
-/// Ports of data plane and brain to which people connect from anywhere.
+/// Ports of data plane and brain that are called from anywhere.
 const CALLERS: u16 = 3210;
 const REPORTS: u16 = 3300;
-/// A machine that is no node: an address that documentation uses.
+/// A machine that is not a node: an address of the range for documentation.
 const OTHER_MACHINE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
-/// Writes down every connection that begins, until it is dropped.
+/// Records every new connection until it is dropped.
 struct Recorder {
     child: Child,
     file: std::path::PathBuf,
@@ -55,7 +55,7 @@ impl Recorder {
 
     fn connections(&self) -> BTreeSet<Connection> {
         let text = std::fs::read_to_string(&self.file).expect("the record");
-        // The last line may still be on its way.
+        // The last line may not be complete yet.
         let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
         conntrack::parse(whole).expect("what conntrack prints").iter().map(conntrack::Tracked::connection).collect()
     }
@@ -68,7 +68,7 @@ impl Drop for Recorder {
     }
 }
 
-/// What policies look at, now.
+/// The current objects that decide whether connections are allowed.
 async fn network() -> Network {
     let client = cluster().client().await;
     let all = ListParams::default();
@@ -84,7 +84,7 @@ async fn network() -> Network {
     }
 }
 
-/// The addresses of this machine, which is the only node; the one among its pods is none of the Node's status.
+/// The addresses of this machine, which is the only node; the Node's status lacks the one in the pod network.
 fn own_addresses() -> Vec<IpAddr> {
     let output = Command::new("ip").args(["-oneline", "address"]).output().expect("ip runs");
     let text = String::from_utf8(output.stdout).expect("UTF-8");
@@ -92,22 +92,22 @@ fn own_addresses() -> Vec<IpAddr> {
     text.lines().filter_map(address).collect()
 }
 
-/// Who an address is, in words: the namespace of a pod, or the node.
+/// What has an address, in words: the namespace of a pod, or `outside of pods`.
 fn who(network: &Network, address: IpAddr) -> String {
     let pod = network.pods.iter().find(|pod| pod.addresses.contains(&address));
     pod.map_or_else(|| "outside of pods".into(), |pod| pod.namespace.clone())
 }
 
 #[tokio::test]
-async fn every_connection_that_happens_is_let_through_by_the_policies() {
+async fn every_connection_that_happens_is_allowed_by_the_policies() {
     if !is_own_cluster() {
-        println!("left out: only the connections of the cluster of `make cluster` are this machine's");
+        println!("skipped: only the connections of the cluster of `make cluster` are seen by this machine");
         return;
     }
     let policies = routing_policy::ready().await;
     let before = network().await;
     let recorder = Recorder::start();
-    // All of the three begin anew, so that all that they ever do is seen: names looked up, the API server found.
+    // All three are restarted, so that everything that they do is seen: resolving names, finding the API server.
     for (namespace, deployment) in [("routing-system", "routing-operator"), (NAME, NAME), ("supervisor", "brain")] {
         let name = format!("deployment/{deployment}");
         cluster().kubectl(&["--namespace", namespace, "rollout", "restart", &name]).expect_worked();
@@ -116,7 +116,7 @@ async fn every_connection_that_happens_is_let_through_by_the_policies() {
     let url = setup::served(&policies, NAME).await;
     let brain = format!("http://{}:{BRAIN_NODE_PORT}/healthz", node_address().await);
     let mut network = network().await;
-    // Also those that were replaced meanwhile; an address that was given out again is the new pod's.
+    // Also those that were replaced meanwhile; an address that was assigned again is the new pod's.
     let is_new = |address: &IpAddr| !network.pods.iter().any(|pod| pod.addresses.contains(address));
     let gone: Vec<_> = before.pods.into_iter().filter(|pod| pod.addresses.iter().all(&is_new)).collect();
     network.pods.extend(gone);
@@ -148,7 +148,7 @@ async fn every_connection_that_happens_is_let_through_by_the_policies() {
         }
         let refusals = network.refusals(&connection);
         let why: Vec<String> = refusals.iter().map(ToString::to_string).collect();
-        assert!(refusals.is_empty(), "{connection} ({from} to {to}) happens and is refused: {why:?}");
+        assert!(refusals.is_empty(), "{connection} ({from} to {to}) happens and would be refused: {why:?}");
         if [CALLERS, REPORTS].contains(&connection.port) {
             // Callers and reports come from other machines, too: they need a rule, and not the node's exemption.
             let from_outside = Connection { from: OTHER_MACHINE, ..connection };
@@ -156,6 +156,6 @@ async fn every_connection_that_happens_is_let_through_by_the_policies() {
         }
         seen.insert(format!("{from} to {to}, {:?} {}", connection.protocol, connection.port));
     }
-    println!("connections of operator, data plane and brain, each let through by the NetworkPolicies:");
+    println!("connections of operator, data plane and brain, each allowed by the NetworkPolicies:");
     seen.iter().for_each(|kind| println!("  {kind}"));
 }

@@ -1,7 +1,7 @@
-//! What happens while a part is away, and after it came back.
+//! What happens while a part is down, and after it is back.
 //!
-//! Where another Service loses or gets its pods, calls go to the pod itself: in the moment in which kube-proxy writes
-//! its rules anew, a node may refuse a connection to any of its ports, and what is shown is what the pod decides.
+//! Where another Service loses or gets its pods, calls go to the pod itself: while kube-proxy rewrites its rules, a
+//! node may refuse a connection to any of its ports, and these tests are about what the pod decides.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -60,7 +60,7 @@ async fn without_the_operator_pods_serve_and_come_back_and_with_it_all_converges
 #[tokio::test]
 async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
     if !setup::is_own_cluster() {
-        println!("left out: only of the cluster of `make cluster` can the API server be stopped");
+        println!("skipped: only the API server of the cluster of `make cluster` can be stopped");
         return;
     }
     let policies = setup::prepared("e2e-api-away").await;
@@ -87,7 +87,7 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
     policies.apply("edge", &with(2, json!({"inFlight": 78})));
     let after = policies.wait_until_ready("edge").await;
     println!(
-        "API server away for {} s, a change of then on all pods {:.0?} after it is back",
+        "API server down for {} s; a change is on all pods {:.0?} after it is back",
         count(20, 60),
         back.elapsed()
     );
@@ -96,15 +96,15 @@ async fn without_the_api_server_no_call_fails_and_afterwards_all_converges() {
     report.expect_no_failure();
     assert_ne!(after.config_hash, before.config_hash);
     assert_eq!(pods::generation(&policies, "edge").await, pods_before);
-    // Controllers and the kubelet come back later than the operator.
+    // Controllers and the kubelet recover later than the operator.
     policies.apply("edge", &with(1, Value::Null));
     pods::alone(&policies).await;
-    println!("and a pod fewer {:.0?} after it is back", back.elapsed());
+    println!("scaled down {:.0?} after it is back", back.elapsed());
     setup::let_go("e2e-api-away");
 }
 
 #[tokio::test]
-async fn without_the_brain_calls_go_on_by_the_held_rate_and_then_by_none() {
+async fn without_the_brain_calls_use_the_held_rate_and_then_none() {
     let policies = setup::prepared("e2e-brain-away").await;
     setup::brain().await;
     setup::secret("e2e-brain-away", "brain", &[("TOKEN", BRAIN_TOKEN)]);
@@ -177,7 +177,7 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
         assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);
     }
     let status = policies.get("edge").await.status.expect("a status");
-    assert_eq!(condition(&status, "Ready").map(|ready| ready.status.as_str()), Some("True"), "not gated on models");
+    assert_eq!(condition(&status, "Ready").map(|ready| ready.status.as_str()), Some("True"), "without any model");
     litellm.back().await;
     waiting::until_true("calls to be answered again", || async {
         let result = Mcp::new(&url).debug("call-5").await;
@@ -190,7 +190,7 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
 #[tokio::test]
 async fn without_the_local_model_alone_calls_fall_back_to_claude() {
     let policies = setup::prepared("e2e-local-away").await;
-    // A Service without pods is a model that is away.
+    // A Service without pods stands for a model that is down.
     policies.apply_document(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "away"},
         "spec": {"selector": {"app": "away"}, "ports": [{"port": 4000}]}}));
     let away = json!({"upstream": {"url": "http://away.e2e-local-away:4000"}});

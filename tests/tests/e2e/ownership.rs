@@ -1,4 +1,4 @@
-//! What the operator leaves alone, and what it puts right.
+//! What the operator leaves alone, and what it repairs.
 
 use serde_json::{Value, json};
 use tests::waiting;

@@ -1,4 +1,4 @@
-//! The pods are as restricted as Kubernetes' standard asks, and no process in them has more.
+//! The pods meet Kubernetes' restricted standard, and no process in them has more rights.
 
 use std::fs;
 
@@ -40,10 +40,10 @@ fn field<'a>(status: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn processes_have_neither_root_nor_a_capability_nor_a_root_that_they_can_write() {
+async fn processes_have_neither_root_nor_a_capability_and_their_root_is_read_only() {
     routing_policy::ready().await;
     if !is_own_cluster() {
-        println!("left out: only the processes of the cluster of `make cluster` are this machine's");
+        println!("skipped: only the processes of the cluster of `make cluster` are seen by this machine");
         return;
     }
     let mut seen = vec![];

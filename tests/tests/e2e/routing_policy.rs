@@ -1,4 +1,4 @@
-//! The policy `routing` in the namespace `routing`, on port 30310: what most people will have.
+//! The policy `routing` in the namespace `routing`, on port 30310: the usual installation.
 
 use serde_json::{Value, json};
 use tests::policies::Policies;
@@ -11,7 +11,8 @@ pub const TOKEN: &str = "token-of-callers-in-a-test";
 pub const NODE_PORT: u16 = 30310;
 /// Its namespace and its name.
 pub const NAME: &str = "routing";
-/// Its policy: a real LiteLLM and the brain.
+
+/// Its spec, with a real LiteLLM and the brain.
 pub fn spec() -> Value {
     let secret = |key: &str| json!({"name": "routing-secrets", "key": key});
     json!({

@@ -1,4 +1,4 @@
-//! What the tests on the cluster have in common: the installed operator, models, a brain; each made once.
+//! What the tests on the cluster have in common: the operator, models, a brain; each is installed once.
 
 use std::{
     path::PathBuf,
@@ -27,13 +27,13 @@ use tokio::sync::OnceCell;
 /// server: its clients come back one after the other.
 pub const PODS_LIMIT: Duration = Duration::from_secs(200);
 
-/// The brain's token, of this run's cluster alone.
+/// The brain's token; only for this run's cluster.
 pub const BRAIN_TOKEN: &str = "brain-token-of-a-test";
-/// Where the brain is on every node.
+/// The brain's port on every node.
 pub const BRAIN_NODE_PORT: u16 = 30330;
-/// Where LiteLLM is on every node.
+/// LiteLLM's port on every node.
 pub const LITELLM_NODE_PORT: u16 = 30340;
-/// A ConfigMap that says that a cluster is the tests' own to change.
+/// A ConfigMap that marks a cluster as one that the tests may change.
 const MARK: &str = "routing-e2e";
 /// Names of images that the run has loaded: the second is the first under another tag.
 pub const IMAGES: [&str; 2] = [concat!("routing:", env!("CARGO_PKG_VERSION")), "routing:next"];
@@ -52,7 +52,7 @@ pub fn cluster() -> &'static Cluster {
     })
 }
 
-/// Tests make some namespaces anew, with all that is in them.
+/// Tests recreate some namespaces, and delete all that is in them.
 fn refuse_one_in_use(cluster: &Cluster) {
     let mark = ["--namespace", "default", "get", "configmap", MARK, "--ignore-not-found", "--output=name"];
     if !cluster.kubectl(&mark).expect_worked().is_empty() {
@@ -62,7 +62,7 @@ fn refuse_one_in_use(cluster: &Cluster) {
         let found = cluster.kubectl(&["get", "namespace", namespace, "--ignore-not-found", "--output=name"]);
         assert!(
             found.expect_worked().is_empty(),
-            "this cluster has a namespace {namespace}, which the tests would delete: use a cluster to throw away"
+            "this cluster has a namespace {namespace}, which the tests would delete: use a disposable cluster"
         );
     }
     cluster.kubectl(&["--namespace", "default", "create", "configmap", MARK]).expect_worked();
@@ -78,7 +78,7 @@ pub fn is_own_cluster() -> bool {
     std::env::var("E2E_OWN_CLUSTER").is_ok_and(|value| value == "1")
 }
 
-/// A count for the run of every day, and one for `make e2e-full`.
+/// `full` in `make e2e-full`, otherwise `short`.
 pub fn count<N>(short: N, full: N) -> N {
     if std::env::var("E2E_FULL").is_ok_and(|value| value == "1") { full } else { short }
 }
@@ -102,8 +102,8 @@ pub async fn operator() {
     }
 }
 
-/// From now on somebody else installs, changes or removes the operator: the next test that wants the one of the docs
-/// installs it anew.
+/// Notes that something else installs, changes or removes the operator: the next test that needs the one of the docs
+/// installs it again.
 pub fn operator_is_anothers() {
     INSTALLED.store(false, Ordering::Relaxed);
 }
@@ -149,12 +149,12 @@ fn scale(namespace: &str, name: &str, replicas: u32) {
     cluster().kubectl(&["--namespace", namespace, "scale", "deployment", name, &count]).expect_worked();
 }
 
-/// Waits until the pods of a Deployment that was scaled are there, or gone.
+/// Waits until a scaled Deployment has exactly this many pods, terminating ones counted.
 async fn settled(namespace: &str, name: &str, replicas: u32) {
     rolled_out(namespace, name);
     let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(cluster().client().await, namespace);
     let labels = [format!("app={name}"), format!("app.kubernetes.io/name={name}")];
-    waiting::until_true_within(PODS_LIMIT, "the pods to be as many", || async {
+    waiting::until_true_within(PODS_LIMIT, "the number of pods to be right", || async {
         let mut found = 0;
         for label in &labels {
             found += pods.list(&ListParams::default().labels(label)).await.expect("a list").items.len();
@@ -164,27 +164,27 @@ async fn settled(namespace: &str, name: &str, replicas: u32) {
     .await;
 }
 
-/// A Deployment that is away until this is dropped, also by a test that fails.
+/// A Deployment that is scaled to zero until this is dropped, also if the test fails.
 pub struct Away {
     namespace: &'static str,
     name: &'static str,
 }
 
 impl Away {
-    /// Takes it away, and waits until it is gone.
+    /// Scales it to zero, and waits until its pods are gone.
     pub async fn take(namespace: &'static str, name: &'static str) -> Self {
         let away = Self::leave(namespace, name);
         settled(namespace, name, 0).await;
         away
     }
 
-    /// Begins to take it away: it answers until its pod has ended.
+    /// Scales it to zero, and does not wait: it answers until its pod has ended.
     pub fn leave(namespace: &'static str, name: &'static str) -> Self {
         scale(namespace, name, 0);
         Self { namespace, name }
     }
 
-    /// Brings it back and waits until it runs.
+    /// Scales it to one and waits until it runs.
     pub async fn back(self) {
         scale(self.namespace, self.name, 1);
         settled(self.namespace, self.name, 1).await;
@@ -198,7 +198,7 @@ impl Drop for Away {
     }
 }
 
-/// Makes a Secret, or gives it new content.
+/// Creates a Secret, or updates it.
 pub fn secret(namespace: &str, name: &str, values: &[(&str, &str)]) {
     let data: serde_json::Map<String, Value> =
         values.iter().map(|(key, value)| ((*key).to_string(), Value::from(*value))).collect();
@@ -212,7 +212,7 @@ pub async fn namespace(name: &str) -> Policies {
     Policies::in_new_namespace(cluster(), name).await
 }
 
-/// An empty namespace, beside operator and models.
+/// An empty namespace, with operator and models installed.
 pub async fn prepared(name: &str) -> Policies {
     operator().await;
     models().await;
@@ -227,8 +227,8 @@ pub async fn report(skill: &str, status: &str) {
     assert!(!brain.result("session_log", report).await.is_error());
 }
 
-/// Deletes a namespace and waits until it is gone. Its pods first: the namespace's controller would look after them
-/// only when half of their grace period is over, which is minutes after they ended.
+/// Deletes a namespace and waits until it is gone. Its pods first: the namespace controller would check them again
+/// only after half of their grace period, which is minutes after they ended.
 pub fn remove_namespace(name: &str) {
     let_go(name);
     let pods = ["--namespace", name, "wait", "--for=delete", "pods", "--all", "--timeout=400s"];
@@ -239,7 +239,7 @@ pub fn remove_namespace(name: &str) {
         .expect_worked();
 }
 
-/// Ends what runs in a namespace that a test is done with; nobody waits for it.
+/// Deletes what runs in a namespace that a test is done with, without waiting.
 pub fn let_go(name: &str) {
     let all = ["--namespace", name, "delete", "routingpolicies,deployments", "--all", "--wait=false"];
     let deleted = cluster().kubectl(&all);
@@ -247,7 +247,7 @@ pub fn let_go(name: &str) {
     assert!(deleted.worked || deleted.err.contains("doesn't have a resource type"), "{}", deleted.err);
 }
 
-/// A spec whose models are the stand-in's, changed as [`merged`] says.
+/// A spec whose models are the stand-in's, changed as by [`merged`].
 pub fn spec(changes: Value) -> Value {
     merged(policy::base("http://stand-in.models:4000", "local", "claude"), changes)
 }
@@ -257,7 +257,7 @@ pub fn brain_with_token_of(secret: &str) -> Value {
     json!({"url": "http://ingestion.supervisor:3300", "tokenSecretRef": {"name": secret, "key": "TOKEN"}})
 }
 
-/// A skill, for a spec, that is nothing but a name and a stage.
+/// A skill for a spec, with nothing but its name and a stage.
 pub fn skill(name: &str, system: Value) -> Value {
     json!({"name": name, "description": "d", "inputSchema": {"type": "object"},
         "stages": [{"system": system, "user": "u"}]})
@@ -272,7 +272,7 @@ pub async fn served(policies: &Policies, name: &str) -> String {
     url
 }
 
-/// Waits until somebody answers below an address that ends in `/mcp`.
+/// Waits until `/healthz` answers next to an address that ends in `/mcp`.
 pub async fn port_open(url: &str) {
     let health = url.replace("/mcp", "/healthz");
     waiting::until(&format!("{health} to answer"), || async {

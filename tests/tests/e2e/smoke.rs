@@ -33,7 +33,7 @@ async fn outcomes_reported_through_the_brains_node_port_flip_a_route() {
     setup::brain().await;
     let policies = setup::prepared("e2e-flip").await;
     setup::secret("e2e-flip", "brain", &[("TOKEN", BRAIN_TOKEN)]);
-    // A skill that no run before this one reported.
+    // A skill that no earlier run reported.
     let skill = format!("flip_{}", std::process::id());
     policies.apply(
         "flip",
@@ -66,6 +66,6 @@ async fn outcomes_reported_through_the_brains_node_port_flip_a_route() {
         .env("BRAIN_TOKEN", "wrong")
         .output()
         .expect("routing runs");
-    assert!(!refused.status.success(), "who has no token steers no route");
+    assert!(!refused.status.success(), "without the token nobody can change a route");
     setup::let_go("e2e-flip");
 }

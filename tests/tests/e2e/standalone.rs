@@ -14,7 +14,7 @@ use crate::{
     setup::{self, BRAIN_TOKEN, cluster, node_address},
 };
 
-/// A copy of the documented overlay with this run's host, image and secrets, beside a copy of what it is laid over.
+/// A copy of the documented overlay with this run's host, image and secrets, next to a copy of its base.
 async fn overlay(folder: &Path) -> String {
     for name in ["standalone", "standalone-example"] {
         fs::create_dir_all(folder.join(name)).expect("a folder");
@@ -60,7 +60,7 @@ async fn pod(policies: &Policies) -> Pod {
     api.list(&ListParams::default().labels("app=routing")).await.expect("pods").items.remove(0)
 }
 
-/// What contract part 8 says of the plain manifests, however they were applied. Returns the pod's spec.
+/// Checks what contract part 8 says of the plain manifests, however they were applied. Returns the pod's spec.
 pub async fn contract_8_holds(policies: &Policies, token: &str) -> Value {
     let deployment = policies.object("Deployment", "routing").await.expect("the Deployment");
     assert_eq!((&deployment["spec"]["replicas"], &deployment["status"]["readyReplicas"]), (&json!(1), &json!(1)));
@@ -118,12 +118,12 @@ async fn the_documented_switch_to_the_operator_serves_all_the_time() {
     let blocks = documented::blocks("docs/from-standalone.md", "## Five steps");
     assert_eq!(blocks.len(), 4, "{blocks:#?}");
     for block in blocks {
-        // Of a block all lines belong to its commands.
+        // All lines of a block belong to its commands.
         let commands: String =
             block.lines().map(|line| line.strip_prefix("$ ").unwrap_or(line).to_string() + "\n").collect();
         documented::shell(&format!("set -e\n{commands}"), folder.path());
     }
-    // Also the old pods' end.
+    // Includes the end of the old pods.
     waiting::until_true("the new pod alone", || async {
         let api: Api<Pod> = Api::namespaced(policies.client.clone(), NAME);
         let pods = api.list(&ListParams::default().labels("app=routing")).await.expect("pods").items;

@@ -1,4 +1,4 @@
-//! How long things took, printed as figures; goals are met or missed, and no test fails by them.
+//! How long things took, printed as figures; goals are met or missed, and no test fails because of them.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 pub struct Times(Vec<Duration>);
 
 impl Times {
-    /// One more.
+    /// Adds a time.
     pub fn add(&mut self, time: Duration) {
         self.0.push(time);
         self.0.sort();
@@ -19,7 +19,7 @@ impl Times {
         self.0.get(rank.saturating_sub(1)).copied().unwrap_or_default()
     }
 
-    /// The figures, beside the goal for p99 and the maximum if there is one.
+    /// Prints the figures, with the goal for p99 and the maximum if there is one.
     pub fn print(&self, what: &str, goal: Option<(Duration, Duration)>) {
         let (p50, p99, max) = (self.at(0.5), self.at(0.99), self.at(1.0));
         let goal = goal.map_or(String::new(), |(goal_p99, goal_max)| {
@@ -31,7 +31,7 @@ impl Times {
 }
 
 #[test]
-fn shares_of_times_are_by_the_nearest_rank() {
+fn shares_of_times_use_the_nearest_rank() {
     let mut times = Times::default();
     (1..=50).rev().for_each(|i| times.add(Duration::from_secs(i)));
     assert_eq!([0.5, 0.99, 1.0].map(|share| times.at(share).as_secs()), [25, 50, 50]);

@@ -1,4 +1,4 @@
-//! A way to one pod's ports, past Services: `kubectl port-forward`.
+//! A tunnel to one pod's ports, which bypasses Services: `kubectl port-forward`.
 
 use std::{
     io::{BufRead, BufReader},
@@ -21,7 +21,7 @@ pub struct Tunnel {
 }
 
 impl Tunnel {
-    /// Opens the way to a pod of the data plane.
+    /// Opens a tunnel to a pod of the data plane.
     pub fn to_pod(namespace: &str, pod: &str) -> Self {
         let target = format!("pod/{pod}");
         let ports = PORTS.map(|port| format!(":{port}"));
@@ -34,7 +34,7 @@ impl Tunnel {
             .expect("kubectl starts");
         let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
         let mut local = |port: u16| loop {
-            let line = lines.next().unwrap_or_else(|| panic!("no way to {pod}")).expect("text");
+            let line = lines.next().unwrap_or_else(|| panic!("no tunnel to {pod}")).expect("text");
             let found = line.strip_prefix("Forwarding from 127.0.0.1:").and_then(|rest| rest.split_once(" -> "));
             if let Some((from, to)) = found
                 && to == port.to_string()
@@ -43,7 +43,7 @@ impl Tunnel {
             }
         };
         let (mcp, admin) = (local(PORTS[0]), local(PORTS[1]));
-        // kubectl writes a line for each connection; nobody may make it wait.
+        // kubectl writes a line for each connection; unread ones would block it.
         std::thread::spawn(move || lines.for_each(drop));
         Self { child, mcp, admin }
     }
@@ -53,12 +53,12 @@ impl Tunnel {
         format!("http://127.0.0.1:{}/mcp", self.mcp)
     }
 
-    /// Which config the pod runs.
+    /// The hash of the config that the pod runs.
     pub async fn config_hash(&self) -> Value {
         self.status().await["configHash"].clone()
     }
 
-    /// What the pod says about itself.
+    /// The pod's own `/status`.
     pub async fn status(&self) -> Value {
         let answer = http().get(format!("http://127.0.0.1:{}/status", self.admin)).send().await.expect("an answer");
         answer.json().await.expect("JSON")

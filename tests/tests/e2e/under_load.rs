@@ -16,7 +16,7 @@ use crate::{
     setup::{self, IMAGES, count, spec},
 };
 
-/// Its port on every node: one that no Service is given by chance.
+/// Its port on every node: one that no other Service gets by chance.
 const NODE_PORT: u16 = 30350;
 const PER_SECOND: u32 = 200;
 
@@ -45,12 +45,12 @@ async fn settle(policies: &Policies, replicas: u32, image: &str, n: u32) {
     policies.wait_until_ready("edge").await;
 }
 
-/// Says how many calls failed until now.
+/// Prints how many calls have failed so far.
 fn said(load: &Load, what: &str) {
     println!("  {what}: {} failed so far", load.failures());
 }
 
-/// Waits until as many ready pods are there without this one, and the policy is ready.
+/// Waits until this many other pods are ready, and the policy is ready.
 async fn replaced(policies: &Policies, pod: &str, replicas: usize) {
     waiting::until_true("another pod to be ready in its place", || async {
         let pods = pods::of(policies, "edge").await;

@@ -1,11 +1,11 @@
-//! The brain's manifests on a real API server. That the brain runs is for a cluster to show.
+//! The brain's manifests on a real API server. `tests/e2e` shows that the brain runs.
 
 use serde_json::Value;
 use tests::{cluster::deploy, control_plane::ControlPlane, manifests::built, waiting};
 
 const CREATE_TOKEN: [&str; 6] = ["--namespace", "supervisor", "create", "secret", "generic", "brain-token"];
 
-/// Applies it, as its owner does: as often as he likes.
+/// Applies the manifests, as an owner may do repeatedly.
 fn apply(plane: &ControlPlane) {
     plane.kubectl(&["apply", "--kustomize", &deploy("brain")]).expect_worked();
 }
@@ -15,18 +15,18 @@ fn create_token(plane: &ControlPlane, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn the_brain_is_applied_once_more_without_touching_its_token() {
+async fn the_brain_is_applied_again_without_touching_its_token() {
     let plane = ControlPlane::shared().await;
     apply(plane);
     let pods = ["--namespace", "supervisor", "get", "pods", "--selector=app.kubernetes.io/name=brain", "--output=name"];
-    waiting::until_true("a pod, which its namespace lets in only if it is as restricted as it asks", || async {
+    waiting::until_true("a pod, which its namespace admits only if it meets the restricted standard", || async {
         plane.kubectl(&pods).expect_worked().starts_with("pod/")
     })
     .await;
     plane.kubectl(&["apply", "--filename", &deploy("brain/files.yaml")]).expect_worked();
     assert!(create_token(plane, "mine"));
     apply(plane);
-    assert!(!create_token(plane, "another"), "nor does its own command replace it");
+    assert!(!create_token(plane, "another"), "the documented command does not replace it, either");
     let kept = ["--namespace", "supervisor", "get", "secret", "brain-token", "--output=jsonpath={.data.BRAIN_TOKEN}"];
     assert_eq!(plane.kubectl(&kept).expect_worked(), "bWluZQ==", "mine");
 }
@@ -41,9 +41,9 @@ fn the_brain_has_no_token_in_its_manifests_and_does_not_start_without_one() {
     assert_eq!((&reference["name"], &reference["optional"]), (&Value::from("brain-token"), &Value::Null));
 }
 
-/// The data plane's default address, and the ports that clients are told.
+/// The data plane's default address, and the documented port of clients.
 #[test]
-fn the_brain_is_where_it_is_looked_for() {
+fn the_brain_is_at_the_address_that_its_clients_use() {
     let objects = built("brain");
     let service = &objects["Service ingestion"];
     assert_eq!(

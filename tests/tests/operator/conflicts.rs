@@ -1,4 +1,4 @@
-//! What stands in the way is named in one condition, is not tried again and again, and touches nothing that runs.
+//! A conflict is named in one condition, is not retried again and again, and touches nothing that runs.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -14,7 +14,7 @@ fn from_a_prompt(config_map: &str, key: &str, user: &str) -> Value {
     json!({"system": {"configMapKeyRef": {"name": config_map, "key": key}}, "user": user})
 }
 
-/// The resourceVersions of all children, by kind and name. Of a Deployment the generation: its status may change.
+/// The resourceVersions of all children, by kind and name; of a Deployment the generation, as its status may change.
 async fn versions(policies: &Policies) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     for kind in CHILD_KINDS {
@@ -35,7 +35,7 @@ async fn node_port(policies: &Policies, service: &str) -> Value {
         .unwrap_or_default()
 }
 
-/// Requests of the operator that this API server refused, for one object.
+/// How many of the operator's writes to an object the API server refused.
 fn refused_writes(plane: &ControlPlane, namespace: &str, name: &str) -> usize {
     let of_it = |entry: &&Value| {
         let object = &entry["objectRef"];
@@ -79,7 +79,7 @@ async fn a_node_port_out_of_range_is_named_with_the_range() {
     policies.apply("edge", &spec(json!({"service": {"nodePort": 7}})));
     let range = policies.wait_for_condition("edge", "Programmed", "False", "NodePortOutOfRange").await;
     assert!(range.message.contains("30310-32767"), "{}", range.message);
-    // Everything else is there: inside the cluster it serves.
+    // Everything else exists: inside the cluster it serves.
     policies.wait_for("edge", "its pod", |status| status.replicas.is_some_and(|r| r.programmed == 1)).await;
     assert!(policies.object("Service", "edge").await.is_some());
     drop(kubelet);
@@ -99,7 +99,7 @@ async fn of_two_policies_with_one_node_port_the_first_keeps_it() {
 }
 
 #[tokio::test]
-async fn a_used_up_quota_is_named_for_pods_and_for_services() {
+async fn an_exhausted_quota_is_named_for_pods_and_for_services() {
     let (policies, kubelet) = Policies::operated_with_pods("conflicts-quota").await;
     policies.apply("edge", &spec(json!({})));
     policies.wait_until_ready("edge").await;
@@ -123,7 +123,7 @@ async fn a_used_up_quota_is_named_for_pods_and_for_services() {
 }
 
 #[tokio::test]
-async fn an_object_of_somebody_else_is_left_alone_until_it_is_handed_over() {
+async fn an_object_of_another_owner_is_left_alone_until_it_is_adopted() {
     let (policies, kubelet) = Policies::operated_with_pods("conflicts-owned").await;
     policies.apply_document(config_map("edge", json!({"theirs": "kept"})));
     policies.apply("edge", &spec(json!({})));
@@ -140,7 +140,7 @@ async fn an_object_of_somebody_else_is_left_alone_until_it_is_handed_over() {
     policies.kubectl(&["annotate", "configmap", "edge", "routing.hyperguild.io/adopt=edge"]);
     policies.wait_until_ready("edge").await;
     let adopted = policies.object("ConfigMap", "edge").await.expect("the ConfigMap");
-    assert_eq!(adopted["data"]["theirs"], json!("kept"), "what others set stays");
+    assert_eq!(adopted["data"]["theirs"], json!("kept"), "what others set is kept");
     assert_eq!(adopted["metadata"]["ownerReferences"][0]["name"], json!("edge"));
     drop(kubelet);
 }
@@ -156,13 +156,17 @@ async fn an_object_that_another_controller_owns_names_it() {
         "metadata": {"name": "second", "ownerReferences": [owner]}, "spec": {"ports": [{"port": 1}]}}));
     policies.apply("second", &spec(json!({"service": {"type": "ClusterIP"}})));
     let owned = policies.wait_for_condition("second", "Ready", "False", "NotOwned").await;
-    assert!(owned.message.starts_with("Service second already exists and is controlled by RoutingPolicy first"), "{}", owned.message);
+    assert!(
+        owned.message.starts_with("Service second already exists and is controlled by RoutingPolicy first"),
+        "{}",
+        owned.message
+    );
 }
 
 #[tokio::test]
-async fn a_deployment_with_another_selector_can_not_be_adopted_and_keeps_running() {
+async fn a_deployment_with_another_selector_cannot_be_adopted_and_keeps_running() {
     let (policies, _kubelet) = Policies::operated_with_pods("conflicts-selector").await;
-    // As of the plain manifests.
+    // As in the plain manifests.
     policies.apply_document(json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -184,7 +188,7 @@ async fn a_deployment_with_another_selector_can_not_be_adopted_and_keeps_running
 }
 
 #[tokio::test]
-async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that_ran() {
+async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that_runs() {
     let (policies, kubelet) = Policies::operated_with_pods("conflicts-invalid").await;
     let skill = |stage: &Value, schema: &Value| {
         let skill = json!({"name": "notes", "description": "d", "inputSchema": schema, "stages": [stage]});
@@ -220,7 +224,7 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
         let refused = policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
         assert!(refused.message.starts_with(expected), "{}\n{expected}", refused.message);
         let status = policies.get("edge").await.status.expect("a status");
-        assert_eq!(status.config_hash, good.config_hash, "the last good config goes on");
+        assert_eq!(status.config_hash, good.config_hash, "the last good config stays in force");
         assert_eq!(status.replicas.map(|r| r.programmed), Some(1));
         for kind in ["Ready", "Stalled"] {
             assert_eq!(condition(&status, kind).map(|c| c.reason.as_str()), Some("Invalid"), "{kind}");
@@ -234,7 +238,7 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
 }
 
 #[tokio::test]
-async fn a_prompt_that_changes_or_comes_later_is_noticed_and_one_that_is_too_large_is_refused() {
+async fn a_prompt_that_changes_or_appears_later_is_noticed_and_one_that_is_too_large_is_refused() {
     let (policies, kubelet) = Policies::operated_with_pods("conflicts-prompts").await;
     let stage = from_a_prompt("prompts", "p.md", "{{ args.problem }}");
     policies.apply("edge", &spec(json!({"skills": [{"name": "debug", "stages": [stage]}]})));
@@ -271,7 +275,7 @@ async fn a_config_too_large_for_a_config_map_is_a_condition() {
 }
 
 #[tokio::test]
-async fn a_policy_that_always_fails_holds_up_no_other() {
+async fn a_policy_that_always_fails_delays_no_other() {
     let plane = ControlPlane::shared().await;
     let (policies, kubelet) = Policies::operated_with_pods("conflicts-many").await;
     for i in 0..12 {
@@ -283,7 +287,7 @@ async fn a_policy_that_always_fails_holds_up_no_other() {
     let began = std::time::Instant::now();
     policies.apply("good", &spec(json!({})));
     policies.wait_until_ready("good").await;
-    println!("ready beside 12 that fail after {:?}", began.elapsed());
+    println!("ready after {:?}, with 12 other policies that fail", began.elapsed());
     assert!(began.elapsed() < Duration::from_secs(60));
     let tries = refused_writes(plane, "conflicts-many", "bad-0-nodeport");
     assert!((1..=4).contains(&tries), "{tries} tries");

@@ -10,7 +10,7 @@ use tests::{
     policies::{Policies, spec},
 };
 
-/// The API server's own words beside a refusal, when it did not get to the rules in CEL.
+/// The API server's note in a refusal when it did not evaluate the CEL rules.
 const NOT_CHECKED: &str = "some validation rules were not checked";
 
 fn fixtures() -> BTreeMap<String, (PathBuf, PathBuf)> {
@@ -24,7 +24,7 @@ fn fixtures() -> BTreeMap<String, (PathBuf, PathBuf)> {
         .collect()
 }
 
-/// Sends a policy as `kubectl create --dry-run=server` does; the causes of a refusal.
+/// Sends a policy as `kubectl create --dry-run=server` does, and returns the causes of a refusal.
 async fn refusal(client: &Client, text: &str) -> Vec<String> {
     let document: Value = serde_saphyr::from_str(text).expect("YAML");
     let request = http::Request::post(
@@ -46,7 +46,7 @@ async fn refusal(client: &Client, text: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_rule_refuses_its_invalid_fixture_for_one_reason_and_takes_its_valid_one() {
+async fn every_rule_refuses_its_invalid_fixture_for_one_reason_and_accepts_its_valid_one() {
     let client = ControlPlane::shared().await.client().await;
     let pairs = fixtures();
     let mut wrong = vec![];
@@ -103,7 +103,7 @@ async fn kubectl_explains_every_field() {
 }
 
 #[tokio::test]
-async fn kubectl_get_shows_whether_the_last_change_runs() {
+async fn kubectl_get_shows_whether_the_last_change_is_in_force() {
     let (policies, kubelet) = Policies::operated_with_pods("crd-columns").await;
     policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}, "service": {"nodePort": 30314}})));
     let stage = json!({"system": {"text": "s"}, "user": "{{ nope }}"});

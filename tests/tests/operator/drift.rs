@@ -1,4 +1,4 @@
-//! Whatever somebody does to what the operator set is undone; what others set is left alone.
+//! Changes to what the operator set are undone; what others set is left alone.
 
 use std::collections::BTreeSet;
 
@@ -71,7 +71,7 @@ fn find<'a>(object: &'a Value, leaf: &[Step]) -> Option<(String, &'a Value)> {
     Some(found)
 }
 
-/// Another value of the same kind, that may or may not be valid there.
+/// Another value of the same type, which may be invalid there.
 fn other(value: &Value) -> Value {
     match value {
         Value::Bool(held) => json!(!held),
@@ -84,7 +84,7 @@ fn other(value: &Value) -> Value {
     }
 }
 
-/// Tries a JSON patch as somebody else; false when the API server itself refuses it.
+/// Tries a JSON patch as another field manager; false if the API server itself refuses it.
 async fn tamper(api: &Api<DynamicObject>, name: &str, operations: Value) -> bool {
     let patch = Patch::Json::<()>(serde_json::from_value(operations).expect("a JSON patch"));
     let parameters = PatchParams { field_manager: Some(OTHERS.into()), ..PatchParams::default() };
@@ -158,7 +158,7 @@ async fn every_leaf_of_a_plain_policys_children_is_repaired() {
 #[tokio::test]
 async fn every_leaf_of_a_full_policys_children_is_repaired() {
     let full = serde_saphyr::from_str(FULL).expect("YAML");
-    // Another test has the port that is in there.
+    // Another test uses the port of the file.
     drift_of_policy("drift-full", &merged(full, json!({"service": {"nodePort": 30317}}))).await;
 }
 
@@ -184,7 +184,7 @@ async fn every_deleted_child_comes_back() {
 }
 
 #[tokio::test]
-async fn what_others_set_stays() {
+async fn what_others_set_is_kept() {
     let (policies, kubelet) = Policies::operated_with_pods("drift-foreign").await;
     policies.apply("edge", &spec(json!({})));
     policies.wait_until_ready("edge").await;
@@ -202,7 +202,7 @@ async fn what_others_set_stays() {
     let template = json!({"metadata": {"labels": {"mesh": "on"}}, "spec": {"containers": [sidecar]}});
     let patch = json!({"spec": {"template": template}}).to_string();
     policies.kubectl(&["patch", "deployment", "edge", "--patch", &patch]);
-    // A change of the policy makes the operator apply everything anew.
+    // A change of the policy makes the operator apply everything again.
     let old = policies.get("edge").await.status.and_then(|status| status.config_hash);
     policies.apply("edge", &spec(json!({"limits": {"inFlight": 9}, "dataPlane": {"podLabels": {"mine": "yes-mine"}}})));
     policies.wait_for("edge", "the change", |status| status.config_hash != old && status.config_hash.is_some()).await;

@@ -1,5 +1,4 @@
-//! From the first apply to the end: whatever a policy went through, what is there equals a fresh install of what it
-//! says.
+//! From the first apply to the deletion: whatever changed in a policy, its children equal those of a fresh install.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,12 +17,12 @@ fn full() -> Value {
     serde_saphyr::from_str(FULL).expect("YAML")
 }
 
-/// As little as can be. ClusterIP gives the nodePort back, so that the fresh install can have it: it is one cluster.
+/// The smallest spec. ClusterIP gives the nodePort back for the fresh install, which is in the same cluster.
 fn minimal() -> Value {
     spec(json!({"service": {"type": "ClusterIP"}}))
 }
 
-/// The children without what the API server allocates and what is the cluster's to say: UIDs, times, addresses, status.
+/// The children without what the API server allocates and the cluster sets: UIDs, times, addresses, status.
 async fn children(policies: &Policies) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for kind in CHILD_KINDS {
@@ -57,15 +56,15 @@ fn strip(object: &mut Value) {
     }
 }
 
-/// Applies a spec and waits until the operator has dealt with it.
+/// Applies a spec and waits until the operator has reconciled it.
 async fn settle(policies: &Policies, spec: &Value) {
     policies.apply("edge", spec);
     let dealt_with =
-        policies.wait_for("edge", "the operator to have dealt with it", |status| !status.conditions.is_empty());
+        policies.wait_for("edge", "the operator to have reconciled it", |status| !status.conditions.is_empty());
     dealt_with.await;
 }
 
-/// The paths of all fields of the spec, as the CRD has them; Kubernetes' own kinds count as one field each.
+/// The paths of all fields of the spec, as the CRD has them; Kubernetes' own types count as one field each.
 fn fields() -> BTreeSet<String> {
     let crd = serde_json::to_value(crds::RoutingPolicy::crd()).expect("JSON");
     let spec = crd.pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec").expect("the spec");
@@ -87,7 +86,7 @@ fn leaves(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
     }
 }
 
-/// What changes one field of the full policy: another value, or the field gone, with what goes with it.
+/// The changes, each of one field of the full policy: its path, and another value or null, which removes it.
 fn changes() -> Vec<(String, Value)> {
     let mut changes: Vec<(String, Value)> = serde_saphyr::from_str(include_str!("field_changes.yaml")).expect("YAML");
     for (_, value) in &mut changes {
@@ -100,7 +99,7 @@ fn changes() -> Vec<(String, Value)> {
     changes
 }
 
-/// The full spec with one change. A nodePort goes with its type only.
+/// The full spec with one change. Another Service type also removes the nodePort.
 fn changed(path: &str, value: &Value) -> Value {
     let mut spec = full();
     let (parent, name) = path.rsplit_once('/').expect("a path");
@@ -108,7 +107,7 @@ fn changed(path: &str, value: &Value) -> Value {
     match (parent, value) {
         (Value::Object(fields), Value::Null) => drop(fields.remove(name)),
         (Value::Object(fields), value) => drop(fields.insert(name.into(), value.clone())),
-        (other, _) => panic!("{path}: {other} is no object"),
+        (other, _) => panic!("{path}: {other} is not an object"),
     }
     if path == "/service/type" {
         spec["service"].as_object_mut().expect("fields").remove("nodePort");
@@ -131,14 +130,14 @@ fn touched(path: &str, value: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn whatever_changed_the_end_equals_a_fresh_install() {
+async fn whatever_changed_the_children_equal_a_fresh_install() {
     let (old, fresh) = (Policies::operated("lifecycle-old").await, Policies::operated("lifecycle-fresh").await);
     for policies in [&old, &fresh] {
         let notes = [("texts", "ca.crt", "write notes"), ("texts2", "other.crt", "write other notes")];
         for (name, certificate, notes) in notes {
             policies.apply_document(config_map(name, json!({certificate: CERTIFICATE, "notes.md": notes})));
         }
-        // Keys of the one are asked of the other as well.
+        // A change of one reference may need the other ConfigMap's keys.
         let both =
             json!({"data": {"ca.crt": CERTIFICATE, "other.crt": CERTIFICATE, "notes.md": "write notes"}}).to_string();
         for name in ["texts", "texts2"] {
@@ -167,7 +166,7 @@ async fn whatever_changed_the_end_equals_a_fresh_install() {
     }
     let fields = fields();
     let missing: Vec<&String> = fields.iter().filter(|field| !covered.contains(*field)).collect();
-    assert_eq!(missing, Vec::<&String>::new(), "fields of the CRD that no change is about");
+    assert_eq!(missing, Vec::<&String>::new(), "fields of the CRD that no change covers");
     println!(
         "{} fields of the spec covered by {} changes, each made, compared and undone",
         fields.len(),
@@ -176,7 +175,7 @@ async fn whatever_changed_the_end_equals_a_fresh_install() {
 }
 
 #[tokio::test]
-async fn a_deleted_policy_takes_its_children_with_it_and_one_made_anew_at_once_is_whole() {
+async fn a_deleted_policy_takes_its_children_with_it_and_one_recreated_at_once_is_complete() {
     let (policies, kubelet) = Policies::operated_with_pods("lifecycle-anew").await;
     policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     policies.wait_until_ready("edge").await;
@@ -210,7 +209,7 @@ async fn a_deleted_policy_takes_its_children_with_it_and_one_made_anew_at_once_i
 }
 
 #[tokio::test]
-async fn a_deleted_namespace_ends() {
+async fn a_namespace_with_a_policy_can_be_deleted() {
     let policies = Policies::operated("lifecycle-namespace").await;
     let plane = ControlPlane::shared().await;
     policies.apply("edge", &spec(json!({})));

@@ -1,4 +1,4 @@
-//! What needs a control plane of its own: rights and their use, the steady state, an API server that goes away, the
+//! What needs a control plane of its own: rights and their use, the steady state, an outage of the API server, the
 //! lease.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use tests::{
 };
 
 async fn plane() -> &'static ControlPlane {
-    // For the rest of the process: a plane is shared by threads of its test alone.
+    // Never freed: the threads of the test share it until the process ends.
     Box::leak(Box::new(ControlPlane::start().await))
 }
 
@@ -48,14 +48,15 @@ fn rights(plane: &ControlPlane, kinds: &str) -> BTreeSet<Right> {
     all
 }
 
-/// What the operator did, by the API server's own record. An apply that made an object needed `create`, too.
+/// The rights that the operator used, by the API server's audit record. An apply that created an object needed
+/// `create`, too.
 fn used(audit: &[Value]) -> BTreeSet<Right> {
     let (account, namespace) = SERVICE_ACCOUNT;
     let user = format!("system:serviceaccount:{namespace}:{account}");
     let mut all = BTreeSet::new();
     for entry in audit.iter().filter(|entry| entry["user"]["username"] == json!(user)) {
         let object = &entry["objectRef"];
-        // Discovery is everybody's.
+        // Everyone may use discovery.
         let Some(resource) = object["resource"].as_str() else { continue };
         let resource = match object["subresource"].as_str() {
             Some(subresource) => format!("{resource}/{subresource}"),
@@ -75,7 +76,8 @@ fn forbidden(audit: &[Value]) -> Vec<&Value> {
     audit.iter().filter(|entry| entry["responseStatus"]["code"] == json!(403)).collect()
 }
 
-/// Everything that an operator does: children made, changed, deleted; pods told; prompts read; events, also repeated.
+/// Everything that an operator does: children created, changed, deleted; pods notified; prompts read; events, also
+/// repeated.
 async fn tour(plane: &'static ControlPlane, policies: &Policies) {
     let kubelet = Kubelet::start(plane, &policies.namespace).await;
     policies.apply_document(config_map("prompts", json!({"p.md": "be brief"})));
@@ -132,7 +134,7 @@ async fn the_operator_has_the_rights_that_it_uses_and_no_others() {
 }
 
 #[tokio::test]
-async fn an_operator_of_one_namespace_needs_rights_in_that_one_alone() {
+async fn an_operator_of_one_namespace_needs_rights_only_there() {
     let plane = plane().await;
     plane.kubectl(&["apply", "-k", &deploy("operator-one-namespace")]).expect_worked();
     let cluster_wide = plane.kubectl(&["get", "clusterroles,clusterrolebindings", "--output=name"]).expect_worked();
@@ -145,10 +147,10 @@ async fn an_operator_of_one_namespace_needs_rights_in_that_one_alone() {
     let audit = plane.audit();
     assert_eq!(forbidden(&audit), Vec::<&Value>::new());
     assert_eq!(used(&audit), rights(plane, "roles"));
-    // What the API server gives a policy that nobody has looked at: by kstatus it is in progress.
+    // The default of the CRD for a policy that was not reconciled: by kstatus it is in progress.
     let untouched = RoutingPolicyStatus { observed_generation: Some(-1), ..RoutingPolicyStatus::default() };
     let status = elsewhere.get("other").await.status;
-    assert_eq!(status, Some(untouched), "other namespaces are none of its business");
+    assert_eq!(status, Some(untouched), "other namespaces are left alone");
 }
 
 #[tokio::test]
@@ -165,15 +167,15 @@ async fn in_the_steady_state_nothing_is_written() {
     policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
     policies.wait_until_ready("edge").await;
     policies.wait_for_last_good("edge").await;
-    // What the controllers still write of the rollout comes within a few looks.
-    let looks = || async { metric(&operator, "routing_operator_reconciles_total").await };
-    let settled = looks().await + 20;
-    waiting::until_true("a few looks", || async { looks().await >= settled }).await;
+    // The controllers finish writing about the rollout within a few reconciliations.
+    let reconciles = || async { metric(&operator, "routing_operator_reconciles_total").await };
+    let settled = reconciles().await + 20;
+    waiting::until_true("a few reconciliations", || async { reconciles().await >= settled }).await;
 
-    let (versions, begin, writes_before) = (versions(&policies).await, looks().await, writes(plane));
-    waiting::until_true("100 looks", || async { looks().await >= begin + 100 }).await;
+    let (versions, begin, writes_before) = (versions(&policies).await, reconciles().await, writes(plane));
+    waiting::until_true("100 reconciliations", || async { reconciles().await >= begin + 100 }).await;
     assert_eq!(versions_now(&policies).await, versions, "a resourceVersion changed");
-    let resyncs = looks().await - begin;
+    let resyncs = reconciles().await - begin;
     let writes_after = writes(plane);
     for (object, count) in &writes_after {
         let sent = count - writes_before.get(object).copied().unwrap_or_default();
@@ -204,7 +206,7 @@ async fn versions(policies: &Policies) -> BTreeMap<String, String> {
     all
 }
 
-/// How many writes of the operator the API server recorded, by object; its lease aside.
+/// How many writes of the operator the API server recorded, by object, without those to its lease.
 fn writes(plane: &ControlPlane) -> BTreeMap<String, u64> {
     let mut all = BTreeMap::new();
     for entry in plane.audit() {
@@ -224,7 +226,7 @@ async fn metric(operator: &Operator, name: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn an_api_server_that_was_away_finds_everything_as_it_is_to_be() {
+async fn after_an_outage_of_the_api_server_everything_becomes_as_specified() {
     let plane = plane().await;
     plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
     let operator = Operator::start(plane, "operator", &[]).await;
@@ -236,7 +238,7 @@ async fn an_api_server_that_was_away_finds_everything_as_it_is_to_be() {
     let address = *kubelet.addresses().values().next().expect("a pod");
     for (in_flight, away) in [(2, 1), (3, 60)] {
         plane.stop_api_server();
-        // How long it is away is what this is about.
+        // The length of the outage is what is tested.
         let back = std::time::Instant::now() + std::time::Duration::from_secs(away);
         while std::time::Instant::now() < back {
             let answer = tests::http().get(format!("http://{address}:3210/healthz")).send().await;
@@ -257,10 +259,10 @@ async fn an_api_server_that_was_away_finds_everything_as_it_is_to_be() {
 }
 
 #[tokio::test]
-async fn a_policy_that_can_not_be_read_is_told_so_and_holds_up_no_other() {
+async fn a_policy_that_cannot_be_read_is_marked_invalid_and_delays_no_other() {
     let plane = plane().await;
     plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
-    // As a CRD of another version may have let it in.
+    // As a CRD of another version may have accepted it.
     let anything = json!([{
         "op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec",
         "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true},
@@ -279,7 +281,7 @@ async fn a_policy_that_can_not_be_read_is_told_so_and_holds_up_no_other() {
     operator.wait_until("watching").await;
     policies.apply("good", &spec(json!({})));
     policies.wait_until_ready("good").await;
-    let conditions = waiting::until("the bad one to be told", || async {
+    let conditions = waiting::until("the unreadable policy's status", || async {
         let shown: Value =
             serde_json::from_str(&policies.kubectl(&["get", "rp", "bad", "--output=json"])).expect("JSON");
         shown["status"]["conditions"].as_array().cloned()
@@ -309,12 +311,12 @@ async fn of_two_replicas_one_works_and_the_other_takes_over() {
     let _kubelet = Kubelet::start(plane, "lease").await;
     policies.apply("edge", &spec(json!({})));
     policies.wait_until_ready("edge").await;
-    // As if its node died: the lease is not given back.
+    // As if its node died: the lease is not released.
     first.kill();
     second.wait_until("watching").await;
     policies.apply("other", &spec(json!({})));
     policies.wait_until_ready("other").await;
-    // One that comes back stands by.
+    // A replica that comes back stands by.
     first.start_again();
     first.wait_until("standing by").await;
     assert_eq!(metric(&second, "routing_operator_leader").await, 1);

@@ -1,4 +1,4 @@
-//! What a policy's status says about its pods. Real data planes stand behind the Pod objects.
+//! What a policy's status says about its pods. Real data planes run behind the Pod objects.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -34,12 +34,12 @@ async fn a_change_is_ready_when_every_replica_runs_it_without_a_restart() {
         let status = get_json(format!("http://{address}:3211/status")).await;
         assert_eq!(status["configHash"].as_str(), changed.config_hash.as_deref());
     }
-    // The config that all of them ran is kept for a pod that must refuse a newer one.
+    // The config that all of them run is kept for a pod that refuses a newer one.
     policies.wait_for_last_good("edge").await;
 }
 
 #[tokio::test]
-async fn what_calls_go_where_is_in_the_status() {
+async fn the_status_shows_where_the_calls_of_a_skill_go() {
     let (policies, kubelet) = Policies::operated_with_pods("pods-skills").await;
     let brain = Program::brain().start().await;
     for (skill, passes, fails) in [("code_review", 20, 1), ("debug", 2, 3), ("trainer", 4, 1)] {
@@ -68,7 +68,7 @@ async fn what_calls_go_where_is_in_the_status() {
 }
 
 #[tokio::test]
-async fn a_changed_reference_to_a_secret_that_is_not_there_leaves_what_ran_running() {
+async fn a_changed_reference_to_a_missing_secret_keeps_the_running_config() {
     let (policies, kubelet) = Policies::operated_with_pods("pods-reference").await;
     let token = |key: &str| {
         let tokens = json!([{"name": "alice", "secretRef": {"name": "keys", "key": key}}]);
@@ -85,10 +85,10 @@ async fn a_changed_reference_to_a_secret_that_is_not_there_leaves_what_ran_runni
     policies.apply("edge", &token("SECOND"));
     let missing = policies.wait_for_condition("edge", "ResolvedRefs", "False", "SecretMissing").await;
     assert!(missing.message.starts_with("Secret keys, key SECOND: "), "{}", missing.message);
-    assert!(!missing.message.contains(&old), "the new pod misses it: {}", missing.message);
+    assert!(!missing.message.contains(&old), "the new pod lacks it: {}", missing.message);
     let awaited = get_json(format!("http://{address}:3211/status")).await["awaitedSecrets"].clone();
     assert_eq!((&awaited[0]["name"], &awaited[0]["key"]), (&json!("keys"), &json!("SECOND")));
-    assert_eq!(opens(address, "canary-first").await, 200, "the old pod goes on with what it has");
+    assert_eq!(opens(address, "canary-first").await, 200, "the old pod keeps the config that it has");
     let conditions = policies.object("Pod", &old).await.expect("the old pod")["status"]["conditions"].clone();
     let ready = |condition: &Value| condition["type"] == json!("Ready") && condition["status"] == json!("True");
     assert!(conditions.as_array().is_some_and(|all| all.iter().any(ready)), "{conditions}");
@@ -104,7 +104,7 @@ async fn a_changed_reference_to_a_secret_that_is_not_there_leaves_what_ran_runni
 }
 
 #[tokio::test]
-async fn a_missing_secret_is_named_by_the_pod_that_misses_it_and_found_when_it_comes() {
+async fn a_missing_secret_is_named_by_the_pod_that_lacks_it_and_found_once_it_exists() {
     let (policies, kubelet) = Policies::operated_with_pods("pods-secret").await;
     let tokens = json!([{"name": "alice", "secretRef": {"name": "routing-secrets", "key": "TOKEN"}}]);
     policies.apply("edge", &spec(json!({"access": {"tokens": tokens}})));
@@ -113,17 +113,17 @@ async fn a_missing_secret_is_named_by_the_pod_that_misses_it_and_found_when_it_c
     let status = policies.get("edge").await.status.expect("a status");
     assert_eq!(condition(&status, "Programmed").map(|c| c.status.as_str()), Some("True"), "it runs the config");
     assert_eq!(condition(&status, "Ready").map(|c| c.reason.as_str()), Some("SecretMissing"));
-    assert!(condition(&status, "Insecure").is_none(), "a token is asked for");
+    assert!(condition(&status, "Insecure").is_none(), "a token is required");
 
     policies.kubectl(&["create", "secret", "generic", "routing-secrets", "--from-literal=TOKEN=canary-token"]);
-    // Its owner need not wait for the kubelet's own minute.
+    // The annotation spares its owner the wait for the kubelet's periodic refresh.
     policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
     policies.wait_until_ready("edge").await;
     let (pod, address) = kubelet.addresses().into_iter().next().expect("a pod");
     let annotations = policies.object("Pod", &pod).await.expect("the pod")["metadata"]["annotations"].clone();
     assert_eq!(annotations["routing.hyperguild.io/requestedAt"], json!("now"));
 
-    // A rotated one likewise.
+    // The same for a rotated one.
     policies.kubectl(&["delete", "secret", "routing-secrets"]);
     policies.kubectl(&["create", "secret", "generic", "routing-secrets", "--from-literal=TOKEN=canary-rotated"]);
     policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=later", "--overwrite"]);
@@ -161,7 +161,7 @@ async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_las
     let (policies, kubelet) = Policies::operated_with_pods("pods-refuse").await;
     policies.apply("edge", &spec(json!({})));
     let before = policies.wait_until_ready("edge").await;
-    // As a newer operator's config may be to an older pod.
+    // As the config of a newer operator may be for an older pod.
     kubelet.spoil_policy(Some("not a policy"));
     policies.apply("edge", &spec(json!({"limits": {"inFlight": 9}})));
     let refused = policies.wait_for_condition("edge", "Programmed", "False", "ConfigRefused").await;
@@ -169,7 +169,7 @@ async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_las
     assert!(refused.message.contains(&pod) && refused.message.contains("policy.yaml"), "{}", refused.message);
     let address = kubelet.addresses()[&pod];
     let running = get_json(format!("http://{address}:3211/status")).await;
-    assert_eq!(running["configHash"].as_str(), before.config_hash.as_deref(), "it goes on as before");
+    assert_eq!(running["configHash"].as_str(), before.config_hash.as_deref(), "it continues as before");
 
     // A pod that starts runs the last good config, and says so.
     policies.kubectl(&["delete", "pod", &pod]);
@@ -186,12 +186,12 @@ async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_las
     policies.wait_for_condition("edge", "Programmed", "False", "ConfigRefused").await;
 
     kubelet.spoil_policy(None);
-    // Told again and again, until it runs the config.
+    // It is notified again and again until it runs the config.
     policies.wait_until_ready("edge").await;
 }
 
 #[tokio::test]
-async fn pods_that_can_not_run_say_why() {
+async fn the_status_says_why_pods_cannot_run() {
     let (policies, _kubelet) = Policies::operated_with_pods("pods-waiting").await;
     policies.apply("image", &spec(json!({"dataPlane": {"image": format!("{NO_SUCH_IMAGE}:1")}})));
     policies.apply("node", &spec(json!({"dataPlane": {"nodeSelector": {"disk": "none"}}})));
@@ -204,7 +204,7 @@ async fn pods_that_can_not_run_say_why() {
 }
 
 #[tokio::test]
-async fn a_broken_image_leaves_what_runs_running() {
+async fn a_broken_image_keeps_the_running_pods() {
     let (policies, kubelet) = Policies::operated_with_pods("pods-rollout").await;
     policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}})));
     policies.wait_until_ready("edge").await;
@@ -239,7 +239,7 @@ async fn scaling_goes_through_the_policy_and_changes_no_config() {
     assert_eq!((&scale["spec"]["replicas"], &scale["status"]["replicas"]), (&json!(3), &json!(3)));
     assert_eq!(scale["status"]["selector"], json!("app.kubernetes.io/name=routing,app.kubernetes.io/instance=edge"));
     assert!(policies.object("PodDisruptionBudget", "edge").await.is_some());
-    // The Deployment's replicas are the operator's: who scales it by hand is put right.
+    // The operator owns the Deployment's replicas: scaling it by hand is undone.
     policies.kubectl(&["scale", "deployment/edge", "--replicas=1"]);
     waiting::until_true("the Deployment to be scaled back", || async {
         let deployment = policies.object("Deployment", "edge").await.expect("the Deployment");
@@ -249,18 +249,18 @@ async fn scaling_goes_through_the_policy_and_changes_no_config() {
     policies.kubectl(&["scale", "rp/edge", "--replicas=0"]);
     policies.wait_for_condition("edge", "Ready", "True", "ScaledToZero").await;
     assert!(policies.object("PodDisruptionBudget", "edge").await.is_none(), "with no pods it would only be in the way");
-    // Pods that were told to end are not counted any more, and end a moment later.
+    // Terminating pods are not counted any more, and end a moment later.
     waiting::until_true("the last pod to end", || async { kubelet.addresses().is_empty() }).await;
 }
 
 #[tokio::test]
-async fn a_suspended_policy_is_left_alone_with_all_that_is_its() {
+async fn a_suspended_policy_and_its_children_are_left_alone() {
     let (policies, kubelet) = Policies::operated_with_pods("pods-suspended").await;
     policies.apply("edge", &spec(json!({})));
     let before = policies.wait_until_ready("edge").await;
     policies.apply("edge", &spec(json!({"suspend": true, "limits": {"inFlight": 3}})));
     policies.kubectl(&["delete", "service", "edge"]);
-    // Another policy's whole life is long enough for the operator to have come by.
+    // Until another policy is ready, the operator would have reconciled this one, too.
     policies.apply("other", &spec(json!({})));
     policies.wait_until_ready("other").await;
     assert!(policies.object("Service", "edge").await.is_none());
@@ -275,11 +275,11 @@ async fn a_suspended_policy_is_left_alone_with_all_that_is_its() {
 }
 
 #[tokio::test]
-async fn pods_are_told_of_a_change_within_a_moment() {
-    let (policies, kubelet) = Policies::operated_with_pods("pods-poke").await;
+async fn pods_are_notified_of_a_change_within_seconds() {
+    let (policies, kubelet) = Policies::operated_with_pods("pods-notified").await;
     policies.apply("edge", &spec(json!({})));
     let mut hash = policies.wait_until_ready("edge").await.config_hash;
-    // The stand-in reads files only when a pod's annotations change, so each of these shows that it was told.
+    // The stand-in reads files only when a pod's annotations change, so each of these shows that it was notified.
     let mut times = vec![];
     for in_flight in 1..=10 {
         let began = std::time::Instant::now();
@@ -292,6 +292,6 @@ async fn pods_are_told_of_a_change_within_a_moment() {
     }
     times.sort();
     println!("from kubectl apply to Ready, 10 changes: median {:?}, longest {:?}", times[5], times[9]);
-    assert!(times[9] < Duration::from_secs(60), "none waited for the kubelet's own minute");
+    assert!(times[9] < Duration::from_secs(60), "none waited for the kubelet's periodic refresh");
     drop(kubelet);
 }

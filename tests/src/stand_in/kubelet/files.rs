@@ -11,7 +11,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Pod, ProjectedVolumeSource, Secret, 
 use super::Shared;
 
 impl Shared {
-    /// Writes what the pod's projected volume asks for; false when something that is not optional is not there.
+    /// Writes the files of the pod's projected volume; false if something that is not optional is missing.
     pub(super) async fn write_files(&self, pod: &Pod, folder: &Path) -> bool {
         let volumes = pod.spec.iter().flat_map(|spec| spec.volumes.iter().flatten());
         let projected = volumes.filter_map(|volume| volume.projected.as_ref());
@@ -33,7 +33,7 @@ impl Shared {
                 return projection.optional == Some(true);
             };
             files.extend(map.data.unwrap_or_default().into_iter().map(|(key, text)| (key.into(), text.into_bytes())));
-            let spoiled = self.spoiled.lock().expect("no test panics with it").clone();
+            let spoiled = self.spoiled.lock().expect("no panic while locked").clone();
             files.extend(spoiled.map(|text| (PathBuf::from("policy.yaml"), text.into_bytes())));
         }
         if let Some(projection) = &source.secret {

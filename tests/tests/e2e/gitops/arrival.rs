@@ -1,4 +1,4 @@
-//! From a commit to a routed call, by Flux alone; and what Flux says when that cannot be.
+//! From a commit to a routed call, by Flux alone; and what Flux reports when that fails.
 
 use serde_json::json;
 use tests::{checkout, policies::condition};
@@ -16,14 +16,14 @@ use crate::{
 
 /// The repository of the page and of `deploy/flux`.
 const EXAMPLE_URL: &str = "https://git.example/home/gitops.git";
-/// What stands before a command's number, in a line of its own.
+/// Precedes a command's number, on a line of its own.
 const MARK: &str = "@@@@ command ";
 
 /// The commands of the page as one script; the output of each begins with its number.
 fn script(commands: &[Documented], clone: &str) -> String {
     let archives = format!("{clone}-routing");
     let numbered = commands.iter().enumerate().map(|(n, documented)| {
-        // The page has the clone beside the checkout, and archives in a folder of everybody.
+        // The page has the clone next to the checkout, and archives in a shared folder.
         format!(
             "echo '{MARK}{n}'\n{}\n",
             documented.command.replace("../gitops", clone).replace("/tmp/routing", &archives)
@@ -32,7 +32,7 @@ fn script(commands: &[Documented], clone: &str) -> String {
     format!("set -eo pipefail\nexec 2>&1\n{}", numbered.collect::<String>())
 }
 
-/// What an owner's editor does in step 3; without a space in what it is told.
+/// What an owner's editor does in step 3; its argument must not contain a space.
 fn editor(url: &str) -> String {
     format!("sed --in-place s,{EXAMPLE_URL},{url},")
 }
@@ -69,7 +69,7 @@ async fn the_seven_steps_of_the_page_lead_from_a_checkout_to_a_routed_call() {
 async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
     let Some(gitops) = GitOps::begin("arrival").await else { return };
     let repository = &gitops.repository;
-    // Just now Flux was ready.
+    // Flux has become ready just before.
     let policy = gitops.policies.get(POLICY_NAME).await;
     let status = policy.status.expect("a status");
     assert_eq!(status.observed_generation, policy.metadata.generation);
@@ -80,16 +80,16 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
     flux::patch("Kustomization", "routing-policies", json!({"spec": {"timeout": PATIENCE}})).await;
     flux::reconciled("routing-policies").await;
 
-    // What the API server refuses: its words, which are ours, are Flux's.
+    // What the API server refuses: Flux repeats its message, which comes from the CRD.
     repository.add_to_spec("thresholds: {floor: \"0.70\", ceil: \"0.90\"}");
     let said = flux::refused("routing-policies", &repository.push("Ceil above floor")).await;
     assert!(said.message.contains("must not be above floor"), "{said:?}");
     println!("refused by the API server: {}: {}", said.reason, said.message);
 
-    // What only the operator sees: Flux names the policy, and the policy says why.
+    // What only the operator refuses: Flux names the policy, and the policy says why.
     repository.back_to(&good, &[POLICY]);
     repository.add_to_spec(&format!("skills: {}", json!([no_template()])));
-    let said = flux::refused("routing-policies", &repository.push("A template that is none")).await;
+    let said = flux::refused("routing-policies", &repository.push("An invalid template")).await;
     assert!(said.message.contains(&format!("RoutingPolicy/{NAME}/{POLICY_NAME} status: 'Failed'")), "{said:?}");
     let status = gitops.policies.get(POLICY_NAME).await.status.expect("a status");
     let stalled = condition(&status, "Stalled").expect("stalled");
@@ -99,14 +99,14 @@ async fn flux_is_ready_when_the_policy_is_live_and_says_why_when_it_is_not() {
         said.reason, said.message, stalled.reason, stalled.message
     );
 
-    // What never gets ready, though nothing is wrong with the policy: an image that is not there.
+    // What never becomes ready although the policy is valid: an image that does not exist.
     repository.back_to(&good, &[POLICY]);
     repository.add_to_spec("dataPlane: {image: \"127.0.0.1:1/nothing:1\"}");
-    let said = flux::refused("routing-policies", &repository.push("An image that is not there")).await;
+    let said = flux::refused("routing-policies", &repository.push("An image that does not exist")).await;
     assert!(said.message.contains(&format!("RoutingPolicy/{NAME}/{POLICY_NAME} status: 'InProgress'")), "{said:?}");
     println!("not live in time: {}: {}", said.reason, said.message);
 
-    // Meanwhile the pods of before served on.
+    // Meanwhile the previous pods kept serving.
     routed(TOKEN).await;
     let now = pods::generation(&gitops.policies, POLICY_NAME).await;
     assert!(before.iter().all(|(pod, of_before)| now.get(pod) == Some(of_before)), "{before:?} {now:?}");

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{pods, routing_policy::NAME, setup::cluster};
 
-/// That the operator runs the pushed image, and has the other one for data planes.
+/// Checks that the operator runs the pushed image, and uses the other one for data planes.
 fn operator_runs(pushed: &Pushed) {
     let get = ["--namespace", "routing-system", "get", "deployment", "routing-operator", "--output=json"];
     let operator: Value = serde_json::from_str(&cluster().kubectl(&get).expect_worked()).expect("JSON");
@@ -41,7 +41,7 @@ async fn a_delivered_version_is_rolled_out_and_the_pods_report_it() {
     flux::applied("routing-policies", &gitops.repository.revision()).await;
     operator_runs(pushed);
 
-    // Flux may be ready a moment before the new operator has begun with the pods.
+    // Flux may be ready a moment before the new operator has started to replace the pods.
     waiting::until_true("new pods alone", || async {
         let now = pods::generation(&gitops.policies, POLICY_NAME).await;
         !now.is_empty() && now.keys().all(|pod| !before.contains_key(pod))

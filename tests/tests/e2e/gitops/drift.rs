@@ -13,10 +13,10 @@ use crate::{
     tunnel::Tunnel,
 };
 
-/// Three of Flux's intervals, and the work of each.
+/// Longest wait for three of Flux's intervals, including its work in each.
 const THREE_INTERVALS: Duration = Duration::from_secs(180);
 
-/// What `kubectl edit` does with this as the editor: `sed` in place of a person.
+/// Edits the policy with `kubectl edit`, with `sed` as the editor.
 fn edit(changes: &str) {
     let editor = format!("sed --in-place '{changes}'");
     let mut command: Command = cluster().kubectl_command(&["--namespace", NAME, "edit", "routingpolicy", POLICY_NAME]);
@@ -37,8 +37,8 @@ async fn until_changed(tunnel: &Tunnel, from: &Value) -> Value {
     .await
 }
 
-/// Waits until the operator has worked on what happened until now: it says what is wrong with a policy that is made
-/// last.
+/// Waits until the operator has processed everything that happened before: it has reported on an invalid policy that is
+/// created last.
 async fn operator_has_looked(gitops: &GitOps) {
     gitops.policies.apply("witness", &setup::spec(json!({"skills": [no_template()]})));
     gitops
@@ -76,7 +76,7 @@ async fn a_restart_by_hand_of_the_operators_deployment_survives_three_intervals(
         let object = flux::object("Kustomization", "routing-policies").await;
         object["status"]["history"][0]["totalReconciliations"].as_u64().unwrap_or_default()
     };
-    // The one that the change of the interval brings is not counted.
+    // The reconciliation that the changed interval triggers is not counted.
     flux::reconciled("routing-policies").await;
     let first = counted().await;
     waiting::until_true_within(THREE_INTERVALS, "three intervals of Flux", || async { counted().await >= first + 3 })
@@ -99,7 +99,7 @@ async fn flux_leaves_alone_what_is_suspended() {
     gitops.repository.replace(POLICY, r#"floor: "0.90""#, r#"floor: "0.95""#);
     let revision = gitops.repository.push("Another floor");
     flux::request("Kustomization", "routing-policies").await;
-    // The others go on.
+    // The other Kustomizations continue.
     flux::applied("routing-operator", &revision).await;
     assert_eq!(floor(&gitops).await, json!("0.80"), "neither reverted nor replaced");
     let suspended = flux::object("Kustomization", "routing-policies").await;
@@ -132,7 +132,7 @@ async fn the_operator_leaves_alone_what_is_suspended_in_git() {
         service["metadata"]["labels"]["app.kubernetes.io/managed-by"].clone()
     };
     assert_eq!(label().await, json!("by-hand"));
-    assert_eq!(self::config(&gitops).await, config, "the pods' config is the one of before");
+    assert_eq!(self::config(&gitops).await, config, "the pods' config is unchanged");
     assert_eq!(pods::generation(&gitops.policies, POLICY_NAME).await, before);
     routed(TOKEN).await;
 
@@ -142,7 +142,7 @@ async fn the_operator_leaves_alone_what_is_suspended_in_git() {
     assert_ne!(label().await, json!("by-hand"));
 }
 
-/// What the operator wrote for the pods.
+/// The config that the operator wrote for the pods.
 async fn config(gitops: &GitOps) -> Value {
     gitops.policies.object("ConfigMap", POLICY_NAME).await.expect("the config")["data"]["policy.yaml"].clone()
 }

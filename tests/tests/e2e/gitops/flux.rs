@@ -14,11 +14,11 @@ use tests::{cluster::deploy, manifests, waiting};
 use super::site::{NAMESPACE, Site};
 use crate::setup::{self, cluster};
 
-/// Pods are replaced meanwhile, which end only when they have answered.
+/// Longest wait for Flux: meanwhile pods may be replaced, which end only after they have answered their calls.
 const LIMIT: Duration = Duration::from_secs(300);
-/// Flux's own way to be asked for a reconciliation at once.
+/// Flux's annotation that requests a reconciliation at once.
 const REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
-/// The Secret with the key that secrets in Git are for.
+/// The Secret with the key that secrets in Git are encrypted for.
 const KEY: &str = "sops-age";
 /// The Kustomizations of `deploy/flux`, each after those that it depends on.
 pub const KUSTOMIZATIONS: [&str; 3] = ["routing-crds", "routing-operator", "routing-policies"];
@@ -28,11 +28,11 @@ pub const KUSTOMIZATIONS: [&str; 3] = ["routing-crds", "routing-operator", "rout
 pub struct Ready {
     /// `True`, `False` or `Unknown`.
     pub status: String,
-    /// Why, in a word.
+    /// Why, as one word in CamelCase.
     pub reason: String,
-    /// Why.
+    /// Why, as text.
     pub message: String,
-    /// Of which generation of the object it speaks.
+    /// The generation of the object that it is about.
     generation: i64,
 }
 
@@ -52,14 +52,14 @@ pub async fn patch(kind: &str, name: &str, change: Value) {
     api(kind).await.patch(name, &PatchParams::default(), &Patch::Merge(change)).await.expect("patched");
 }
 
-/// Asks for a reconciliation, as `flux reconcile` does, and returns what Flux repeats when it has begun.
+/// Requests a reconciliation, as `flux reconcile` does, and returns the token that Flux repeats in the status.
 pub async fn request(kind: &str, name: &str) -> String {
     let now = Timestamp::now().to_string();
     patch(kind, name, json!({"metadata": {"annotations": {REQUESTED_AT: now}}})).await;
     now
 }
 
-/// Asks for a reconciliation of a Kustomization and waits until it is over.
+/// Requests a reconciliation of a Kustomization and waits until it is over.
 pub async fn reconciled(name: &str) {
     let asked = request("Kustomization", name).await;
     waiting::until_true_within(LIMIT, &format!("{name} to be reconciled"), || async {
@@ -70,7 +70,7 @@ pub async fn reconciled(name: &str) {
     .await;
 }
 
-/// Has Flux fetch a commit.
+/// Has Flux fetch a commit, and waits until it is done.
 pub async fn fetched(revision: &str) {
     request("GitRepository", "routing").await;
     waiting::until_true_within(LIMIT, &format!("{revision} to be fetched"), || async {
@@ -87,7 +87,7 @@ pub async fn applied(name: &str, revision: &str) {
     assert_eq!(last.status, "True", "{name} at {revision}: {last:?}");
 }
 
-/// Waits until a Kustomization says that a commit cannot be applied, or is not healthy.
+/// Waits until a Kustomization reports that a commit cannot be applied, or is not healthy.
 pub async fn refused(name: &str, revision: &str) -> Ready {
     fetched(revision).await;
     let last = settled(name, revision).await;
@@ -95,13 +95,13 @@ pub async fn refused(name: &str, revision: &str) -> Ready {
     last
 }
 
-/// Waits until a Kustomization is through with a commit. While it waits for another one, it says `DependencyNotReady`.
+/// Waits until a Kustomization has finished a commit. While it waits for another, it reports `DependencyNotReady`.
 async fn settled(name: &str, revision: &str) -> Ready {
-    let what = format!("{name} to be through with {revision}");
+    let what = format!("{name} to have finished {revision}");
     waiting::until_within(LIMIT, &what, || async {
         let object = object("Kustomization", name).await;
         let status = &object["status"];
-        // The condition's own: that of the status is of the last time when all was well.
+        // The generation of the condition: the one of the status is that of the last success.
         let last = ready(status).filter(|ready| json!(ready.generation) == object["metadata"]["generation"])?;
         let of_this = status["lastAttemptedRevision"] == json!(revision);
         (of_this && last.status != "Unknown" && last.reason != "DependencyNotReady").then_some(last)
@@ -117,7 +117,7 @@ pub fn ready(status: &Value) -> Option<Ready> {
     Some(Ready { status: text("status"), reason: text("reason"), message: text("message"), generation })
 }
 
-/// `deploy/flux`, with this repository's address in the place of the example's.
+/// `deploy/flux`, with this repository's address instead of the example's.
 pub fn objects(url: &str) -> String {
     let rendered = cluster().kubectl(&["kustomize", &deploy("flux")]).expect_worked();
     let mut objects = manifests::objects(&rendered);
@@ -126,17 +126,17 @@ pub fn objects(url: &str) -> String {
     json!({"apiVersion": "v1", "kind": "List", "items": objects}).to_string()
 }
 
-/// What Flux was told: it forgets that when this is dropped, and leaves alone what it has applied.
+/// Flux's objects, which are deleted when this is dropped; what Flux has applied stays.
 pub struct Told;
 
-/// A Flux that was told nothing, not even a key; what it is told until this is dropped it forgets then.
+/// A Flux without a key; the objects that it gets meanwhile are deleted when this is dropped.
 pub fn nothing() -> Told {
     setup::operator_is_anothers();
     cluster().kubectl(&["--namespace", NAMESPACE, "delete", "secret", KEY, "--ignore-not-found"]).expect_worked();
     Told
 }
 
-/// Tells Flux what to deliver from, and the key of the secrets there.
+/// Gives Flux objects, and the key of the secrets in Git.
 pub fn tell(site: &Site, objects: &str) -> Told {
     let told = nothing();
     let key = format!("--from-file=age.agekey={}", site.age_key().display());
@@ -149,7 +149,7 @@ impl Drop for Told {
     fn drop(&mut self) {
         let kinds = ["kustomizations.kustomize.toolkit.fluxcd.io", "gitrepositories.source.toolkit.fluxcd.io"];
         let flux = |arguments: &[&str]| cluster().kubectl(&[&["--namespace", NAMESPACE][..], arguments].concat());
-        // What is suspended prunes nothing.
+        // A suspended Kustomization prunes nothing.
         for name in flux(&["get", kinds[0], "--output=name"]).out.lines() {
             flux(&["patch", name, "--type=merge", "--patch", r#"{"spec": {"suspend": true}}"#]);
         }

@@ -1,4 +1,4 @@
-//! The delivery as its workflow has it: the steps of `.gitea/workflows/cd.yml` that call a script of `deploy/delivery`,
+//! The delivery as in its workflow: the steps of `.gitea/workflows/cd.yml` that call a script of `deploy/delivery`,
 //! run with bash as a runner does, one after the other.
 
 use std::{
@@ -19,7 +19,7 @@ use super::{
 };
 
 const WORKFLOW: &str = ".gitea/workflows/cd.yml";
-/// What a step of the delivery calls.
+/// The folder of the scripts that the steps call.
 const SCRIPTS: &str = "deploy/delivery/";
 const VERSION: &str = "deploy/delivery/version.sh";
 const BUILD: &str = "deploy/delivery/build.sh";
@@ -33,16 +33,16 @@ pub struct Pushed {
     work: PathBuf,
 }
 
-/// Of which version images are.
+/// Which version images have.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Of {
-    /// The workspace: also the images of the other tests.
+    /// The workspace's, which the images of the other tests have, too.
     Workspace,
-    /// The checkout, as the workflow names it.
+    /// The checkout's, as the workflow names it.
     Checkout,
 }
 
-/// Builds both images and pushes them, once in a run.
+/// Builds both images and pushes them, once per run.
 pub async fn pushed(site: &Site, of: Of) -> &'static Pushed {
     static PUSHED: [OnceCell<Pushed>; 2] = [OnceCell::const_new(), OnceCell::const_new()];
     PUSHED[of as usize].get_or_init(|| async { push(site, of) }).await
@@ -99,7 +99,7 @@ fn environment(env: &Value, repository: &Repository) -> Vec<(String, String)> {
         "vars.GITOPS_URL" => repository.url.clone(),
         "vars.GITOPS_USER" => "git".into(),
         "secrets.GITOPS_PASSWORD" => GIT_PASSWORD.into(),
-        // As a runner does for what is not set.
+        // As a runner does for variables that are not set.
         other if other.starts_with("vars.") => String::new(),
         literal => literal.into(),
     };
@@ -107,7 +107,7 @@ fn environment(env: &Value, repository: &Repository) -> Vec<(String, String)> {
     env.map(|(name, given)| (name.clone(), value(given.as_str().unwrap_or_default()))).collect()
 }
 
-/// A step in the shell that a runner starts; what builds has a BuildKit at hand.
+/// A step in the shell that a runner starts; steps that build run with a BuildKit.
 fn step_command(site: &Site, work: &Path, script: &str, environment: &[(String, String)]) -> Command {
     let mut shell = vec!["bash".to_string()];
     if script.contains(BUILD) {

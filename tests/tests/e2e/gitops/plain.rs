@@ -1,4 +1,4 @@
-//! The plain manifests of contract part 8 by Flux, as `docs/flux.md` says.
+//! The plain manifests of contract part 8, applied by Flux as `docs/flux.md` says.
 
 use std::fs;
 
@@ -46,7 +46,7 @@ async fn patches() -> String {
     format!("patches:\n  - patch: |\n      {patch}\n")
 }
 
-/// What Flux is told: the source of `deploy/flux`, and the page's Kustomization.
+/// Flux's objects: the source of `deploy/flux`, and the page's Kustomization.
 fn objects(url: &str) -> String {
     let source = fs::read_to_string(checkout().join("deploy/flux/gitrepository.yaml")).expect("the source");
     let mut source: Value = serde_saphyr::from_str(&source).expect("YAML");
@@ -54,7 +54,7 @@ fn objects(url: &str) -> String {
     format!("{source}\n---\n{}\n", kustomization())
 }
 
-/// The page's Kustomization: that of the policies with another name and path, and without what is for policies.
+/// The page's Kustomization: that of the policies with another name and path, and without its dependencies.
 fn kustomization() -> String {
     let text = fs::read_to_string(checkout().join("deploy/flux/policies.yaml")).expect("the Kustomization");
     let mut object: Value = serde_saphyr::from_str(&text).expect("YAML");
@@ -89,7 +89,7 @@ async fn contract_8_the_plain_manifests_by_flux_serve_and_a_restart_annotation_i
     assert_eq!(spec["imagePullSecrets"], json!([{"name": "gitea-registry"}]), "as the manifests have it");
     assert_eq!(spec["containers"][0]["image"], json!(pushed.reference("routing")));
 
-    // The control of the operator's own Deployment: what kubectl wrote goes, and the pod of before comes back.
+    // In contrast to the operator's own Deployment: Flux removes what kubectl wrote, and the previous pods return.
     policies.kubectl(&["rollout", "restart", "deployment/routing"]);
     let restarted = deployment(&policies).await;
     assert!(restarted.pointer(RESTARTED_AT).is_some(), "{restarted}");

@@ -1,4 +1,4 @@
-//! What goes, and what stays, when something is removed from Git.
+//! What is deleted, and what stays, when something is removed from Git.
 
 use serde_json::{Value, json};
 use tests::{cluster::deploy, policies::CHILD_KINDS, policy::merged, waiting};
@@ -8,7 +8,7 @@ use crate::setup::cluster;
 
 const DEFINITION: &str = "crd/routingpolicies.routing.hyperguild.io";
 
-/// The children of a policy that are there.
+/// The kinds of a policy's existing children.
 async fn children(gitops: &GitOps, policy: &str) -> Vec<String> {
     let mut found = vec![];
     for kind in CHILD_KINDS {
@@ -30,7 +30,7 @@ async fn children(gitops: &GitOps, policy: &str) -> Vec<String> {
 async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlives_everything() {
     let Some(gitops) = GitOps::begin("removal").await else { return };
     let repository = &gitops.repository;
-    // A second policy beside the first, with what only it has.
+    // A second policy next to the first, with its own name and nodePort.
     let first = std::fs::read_to_string(repository.folder().join(POLICY)).expect("the policy");
     let first: Value = serde_saphyr::from_str(&first).expect("YAML");
     let change = json!({"metadata": {"name": "spare"}, "spec": {"service": {"nodePort": 30311}}});
@@ -56,13 +56,13 @@ async fn a_policy_removed_from_git_takes_its_children_and_the_definition_outlive
     cluster().kubectl(&["get", DEFINITION]).expect_worked();
     routed(TOKEN).await;
 
-    // Everything, also where somebody has told Flux to prune the definition.
+    // Everything, even if Flux should prune the definition.
     let uid = definition_uid();
     flux::patch("Kustomization", "routing-crds", json!({"spec": {"prune": true}})).await;
     flux::reconciled("routing-crds").await;
     // As the page says, all at once.
     cluster().kubectl(&["delete", "-k", &deploy("flux"), "--timeout=240s"]).expect_worked();
-    assert_eq!(definition_uid(), uid, "the definition is the one of before");
+    assert_eq!(definition_uid(), uid, "the definition is the same object");
     waiting::until_true("operator and policies to be gone", || async {
         let operator = cluster()
             .kubectl(&["get", "namespace", "routing-system", "--ignore-not-found", "--output=name"])

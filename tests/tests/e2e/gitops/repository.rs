@@ -17,7 +17,7 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// An empty one.
+    /// Creates an empty repository.
     pub fn new(site: &Site, name: &str) -> Self {
         let folder = site.repository_folder(name);
         run(Command::new("git").args(["init", "--quiet", "--bare", "--initial-branch=main"]).arg(folder));
@@ -37,7 +37,7 @@ impl Repository {
         run(Command::new("git").args(arguments).current_dir(self.folder()).envs(owner()))
     }
 
-    /// Takes what others have pushed.
+    /// Pulls what others have pushed.
     pub fn pull(&self) {
         self.git(&["pull", "--quiet", "--ff-only", "origin", "main"]);
     }
@@ -49,7 +49,7 @@ impl Repository {
         fs::write(path, text).expect("written");
     }
 
-    /// Changes a file: what is replaced has to be there.
+    /// Replaces a text in a file, which must contain it.
     pub fn replace(&self, path: &str, from: &str, to: &str) {
         let text = fs::read_to_string(self.folder().join(path)).expect("the file");
         assert!(text.contains(from), "{path} has no {from}:\n{text}");
@@ -61,7 +61,7 @@ impl Repository {
         self.replace(POLICY, "  service:\n", &format!("  {field}\n  service:\n"));
     }
 
-    /// Puts files back to what they were in a commit; [`Self::push`] commits that.
+    /// Restores files as they were in a commit; [`Self::push`] commits that.
     pub fn back_to(&self, commit: &str, paths: &[&str]) {
         self.git(&[&["checkout", "--quiet", commit, "--"], paths].concat());
     }
@@ -92,7 +92,7 @@ impl Repository {
     }
 }
 
-/// What makes Git be the owner's: a name, and a password for pushes.
+/// Variables that configure Git for the owner: a name, and a password for pushes.
 pub fn owner() -> Vec<(&'static str, String)> {
     let helper = format!("!echo username=git; echo password={GIT_PASSWORD}; :");
     let mut variables: Vec<(&str, String)> =

@@ -14,10 +14,10 @@ use super::{
 };
 use crate::{live_changes::TOLD, pods, routing_policy::NAME};
 
-/// A kubelet looks at mounted files by itself once in about a minute and a half.
+/// A kubelet refreshes mounted files by itself about every minute and a half.
 const IN_FORCE: Duration = Duration::from_secs(120);
 
-/// Waits until calls with a token are answered, and returns for how long.
+/// Waits until calls with a token are answered, and returns how long that took.
 async fn until_in_force(token: &str, limit: Duration) -> Duration {
     let began = Instant::now();
     let what = format!("{token} to be in force");
@@ -35,16 +35,16 @@ async fn a_secret_is_decrypted_and_a_rotated_one_is_in_force_without_a_restart()
     routed(TOKEN).await;
 
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
-    // What is not given stays, the key of the gateway here: without it no call is answered.
+    // Values that are not given stay, here the gateway's key: without it no call is answered.
     super::run(secret_script(site, &file).env("ROUTING_MCP_TOKEN", "second-token"));
     let revision = gitops.repository.push("Another token");
     flux::applied("routing-policies", &revision).await;
     let took = until_in_force("second-token", IN_FORCE).await;
     println!("a rotated Secret, from applied to in force: {:.0} s; limit 120 s", took.as_secs_f64());
-    assert_eq!(called(TOKEN).await.0, 401, "the first one is no longer");
+    assert_eq!(called(TOKEN).await.0, 401, "the first one is void");
     assert_eq!(pods::generation(&gitops.policies, POLICY_NAME).await, before, "nothing was restarted");
 
-    // In a hurry: the same, and an annotation of the policy, in one commit.
+    // To have it at once: the same, and an annotation of the policy, in one commit.
     super::run(secret_script(site, &file).env("ROUTING_MCP_TOKEN", "third-token"));
     gitops.repository.replace(
         POLICY,
@@ -59,11 +59,11 @@ async fn a_secret_is_decrypted_and_a_rotated_one_is_in_force_without_a_restart()
 }
 
 #[tokio::test]
-async fn a_file_that_can_not_be_decrypted_is_named_and_what_ran_keeps_running() {
+async fn a_file_that_cannot_be_decrypted_is_named_and_what_ran_keeps_running() {
     let Some(gitops) = GitOps::begin("undecryptable").await else { return };
     let before = pods::generation(&gitops.policies, POLICY_NAME).await;
     let secret = gitops.policies.object("Secret", "routing-secrets").await.expect("the Secret");
-    // For a key that the cluster has not.
+    // Encrypted for a key that the cluster does not have.
     let folder = tempfile::tempdir().expect("a folder");
     let key = folder.path().join("other.agekey");
     super::run(Command::new("age-keygen").arg("--output").arg(&key));
@@ -80,7 +80,7 @@ async fn a_file_that_can_not_be_decrypted_is_named_and_what_ran_keeps_running() 
 
     let said = flux::refused("routing-policies", &revision).await;
     assert!(said.message.contains("routing-secrets") && said.message.contains("decrypt"), "{said:?}");
-    println!("Flux says of a file for another key: {}: {}", said.reason, said.message.replace('\n', " "));
+    println!("Flux reports for a file encrypted for another key: {}: {}", said.reason, said.message.replace('\n', " "));
     assert_eq!(gitops.policies.object("Secret", "routing-secrets").await.expect("the Secret")["data"], secret["data"]);
     routed(TOKEN).await;
     assert_eq!(pods::generation(&gitops.policies, POLICY_NAME).await, before);
@@ -89,7 +89,7 @@ async fn a_file_that_can_not_be_decrypted_is_named_and_what_ran_keeps_running() 
     routed(TOKEN).await;
 }
 
-/// What the script says when it refuses.
+/// What the script prints when it refuses.
 fn refusal(command: &mut Command) -> String {
     let output = command.env("LITELLM_API_KEY", "k").output().expect("the script runs");
     assert!(!output.status.success());
@@ -116,5 +116,5 @@ async fn the_script_names_what_is_wrong_and_leaves_the_file_as_it_was() {
     let said = refusal(secret_script(site, &file).arg("NO_SUCH_VALUE"));
     assert!(said.contains("NO_SUCH_VALUE") && said.contains("is missing; set the variable"), "{said}");
     assert_eq!(std::fs::read_to_string(&file).expect("the file"), before);
-    assert!(!inside.exists(), "no key was made where it may not be");
+    assert!(!inside.exists(), "no key was created where none may be");
 }

@@ -1,5 +1,5 @@
-//! What stands beside the cluster of a house that delivers by Git: a Git server, an image registry, and Flux. They are
-//! processes of this machine, and end with this one.
+//! What a cluster with delivery by Git has next to it: a Git server, an image registry, and Flux. They are processes of
+//! this machine, and end with this one.
 
 use std::{
     fs,
@@ -13,23 +13,23 @@ use tokio::sync::OnceCell;
 
 use crate::setup::cluster;
 
-/// Of the user `git`, who may push. Of this run's server on loopback alone.
+/// Password of the user `git`, who may push; only for this run's server, which listens on loopback.
 pub const GIT_PASSWORD: &str = "password-of-git-in-a-test";
-/// Who pushes, as the delivery's scripts are told.
+/// User and password for pushes, as variables of the delivery's scripts.
 pub const GIT_CREDENTIALS: [(&str, &str); 2] = [("GITOPS_USER", "git"), ("GITOPS_PASSWORD", GIT_PASSWORD)];
-/// Where Flux's objects are.
+/// The namespace of Flux's objects.
 pub const NAMESPACE: &str = "flux-system";
 
 /// The programs, and where they listen.
 pub struct Site {
-    /// For what tests write down: keys, archives.
+    /// For files of the tests: keys, archives.
     pub folder: PathBuf,
     git: u16,
     registry: u16,
     _programs: Vec<Supervised>,
 }
 
-/// The one of this run.
+/// The site of this run.
 pub async fn site() -> &'static Site {
     static SITE: OnceCell<Site> = OnceCell::const_new();
     SITE.get_or_init(Site::start).await
@@ -66,7 +66,7 @@ impl Site {
         self.folder.join("git").join(format!("{name}.git"))
     }
 
-    /// A command that finds kubectl, sops, BuildKit and this machine's own programs, and knows the registry as one
+    /// A command that finds kubectl, sops, BuildKit and this machine's own programs, and uses the registry
     /// without TLS.
     pub fn command(&self, program: &str) -> Command {
         let registries = self.folder.join("registries.conf");
@@ -85,13 +85,13 @@ impl Site {
         command
     }
 
-    /// The key that secrets in Git are for.
+    /// The file of the key that secrets in Git are encrypted for.
     pub fn age_key(&self) -> PathBuf {
         self.folder.join("age.agekey")
     }
 }
 
-/// Runs a command to its end and returns what it printed.
+/// Runs a command until it ends and returns what it printed.
 pub fn run(command: &mut Command) -> String {
     let Output { status, stdout, stderr } = command.output().unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let printed = String::from_utf8_lossy(&stdout).into_owned();
@@ -107,12 +107,12 @@ fn start_git_server(folder: &Path, port: u16) -> Supervised {
         format!("127.0.0.1:{port}"),
         repositories.display().to_string(),
     ];
-    // The folder of all of them goes when the first of them has ended, which is when this process has.
+    // The folder of all programs is removed when this one has ended, which is when this process has.
     let password = [("GIT_PASSWORD".to_string(), GIT_PASSWORD.to_string())];
     Supervised::start_and_remove("git-server", &command, &password, folder, Some(folder))
 }
 
-/// Debian's program; where it is pulled from 127.0.0.1, containerd asks without TLS.
+/// Debian's registry; from 127.0.0.1 containerd pulls without TLS.
 fn start_registry(folder: &Path, port: u16) -> Supervised {
     let config = folder.join("registry.yaml");
     let images = folder.join("images");
@@ -137,7 +137,7 @@ async fn install_definitions() {
     }
 }
 
-/// As processes of this machine: their images cannot be pulled here.
+/// Starts them as processes of this machine: their images cannot be pulled here.
 async fn start_controllers(folder: &Path) -> Vec<Supervised> {
     let kubeconfig = std::env::var("E2E_KUBECONFIG").expect("checked before");
     let variables = [
@@ -157,7 +157,7 @@ async fn start_controllers(folder: &Path) -> Vec<Supervised> {
                 format!("--storage-adv-addr={storage}"),
             ],
         ),
-        // Half a minute by default: how often it is looked whether what is depended on is ready.
+        // How often it checks whether a dependency is ready; by default every half a minute.
         ("kustomize-controller", vec!["--requeue-dependency=1s".into()]),
     ];
     let mut started = vec![];

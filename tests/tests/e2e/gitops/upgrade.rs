@@ -24,7 +24,7 @@ use crate::{
 const NEWER: &str = "ofANewerVersion";
 const DEFINITION: &str = "routing/release/crds/routingpolicies.yaml";
 const REPLICAS: usize = 2;
-/// Old pods answer their last calls before they end.
+/// Longest wait for a rollout: old pods answer their last calls before they end.
 const ROLLED: Duration = Duration::from_secs(300);
 
 /// A version, and the image of its data plane.
@@ -33,8 +33,8 @@ struct Version {
     image: String,
 }
 
-/// Commits the earlier version as a release: its images and its own files, by today's scripts. Returns the image of the
-/// data plane.
+/// Commits the earlier version as a release: its images and its own files, with today's scripts. Returns the image of
+/// the data plane.
 fn release_earlier(site: &Site, repository: &Repository) -> String {
     let earlier = required("ROUTING_TEST_EARLIER");
     let push = checkout().join("deploy/delivery/push.sh").display().to_string();
@@ -60,9 +60,9 @@ fn image(pod: &Pod) -> Option<&str> {
     pod.spec.as_ref()?.containers.first()?.image.as_deref()
 }
 
-/// Waits until all pods and the operator are of a version; Flux may be ready a moment before the operator has begun.
+/// Waits until all pods and the operator have a version; Flux may be ready a moment before the operator has started.
 async fn until_all_are(policies: &Policies, version: &Version) {
-    waiting::until_true_within(ROLLED, &format!("operator and pods to be {}", version.name), || async {
+    waiting::until_true_within(ROLLED, &format!("operator and pods to have {}", version.name), || async {
         let pods = pods::of(policies, POLICY_NAME).await;
         let is_new = |pod: &Pod| pods::is_ready(pod) && image(pod) == Some(version.image.as_str());
         pods.len() == REPLICAS && pods.iter().all(is_new)
@@ -75,13 +75,13 @@ async fn until_all_are(policies: &Policies, version: &Version) {
     assert_eq!(operator_version(), version.name);
 }
 
-/// What the operator says of the policy.
+/// The message of the policy's condition `Accepted`.
 async fn accepted(policies: &Policies) -> String {
     let status = policies.get(POLICY_NAME).await.status.unwrap_or_default();
     tests::policies::condition(&status, "Accepted").map(|condition| condition.message.clone()).unwrap_or_default()
 }
 
-/// Waits until every pod names the field as one that it does not know.
+/// Waits until every pod reports the field as unknown.
 async fn until_pods_name_it(policies: &Policies) {
     for tunnel in pods::tunnels(policies, POLICY_NAME).await {
         waiting::until_true("the pod to name the field", || async {
@@ -102,7 +102,7 @@ fn add_newer_field(repository: &Repository) {
     repository.add_to_spec(&format!("{NEWER}: kept"));
 }
 
-/// The field as the API server has it.
+/// The value of the field on the API server.
 fn newer_field(policies: &Policies) -> Value {
     let printed = policies.kubectl(&["get", "routingpolicy", POLICY_NAME, "--output=json"]);
     let policy: Value = serde_json::from_str(&printed).expect("JSON");
@@ -110,9 +110,9 @@ fn newer_field(policies: &Policies) -> Value {
 }
 
 #[tokio::test]
-async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
+async fn an_upgrade_and_a_rollback_lose_no_call_and_no_policy() {
     if !setup::count(false, true) {
-        println!("left out: an earlier version is built for `make e2e-full` only");
+        println!("skipped: an earlier version is built only for `make e2e-full`");
         return;
     }
     let Some(site) = own_site().await else { return };
@@ -151,14 +151,14 @@ async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
 
     // Back while the definition stays: the policy has the field, and the earlier operator runs it.
     repository.back_to(&before, &["routing/release/deploy", "routing/release/images"]);
-    flux::applied("routing-policies", &repository.push("Images and manifests of before")).await;
+    flux::applied("routing-policies", &repository.push("The previous images and manifests")).await;
     until_all_are(policies, &earlier).await;
     assert_eq!(newer_field(policies), json!("kept"));
     said(&format!("back to {}, with the newer definition and the field", earlier.name));
 
-    // The definition, too: Flux names the field, and what ran goes on.
+    // The definition, too: Flux names the field, and what ran keeps running.
     repository.back_to(&before, &[DEFINITION]);
-    let refused = flux::refused("routing-policies", &repository.push("The definition of before")).await;
+    let refused = flux::refused("routing-policies", &repository.push("The previous definition")).await;
     assert!(refused.message.contains(NEWER), "{refused:?}");
     println!("  Flux, of the earlier definition: {}: {}", refused.reason, refused.message.trim());
     assert_eq!(policies.get(POLICY_NAME).await.metadata.uid, uid, "the same policy");
@@ -167,7 +167,7 @@ async fn an_upgrade_and_the_way_back_lose_no_call_and_no_policy() {
     until_all_are(policies, &earlier).await;
     said("with the earlier definition");
 
-    // And as the page says: once more up, and back by reverting the release.
+    // And as the page says: up once more, and back by reverting the release.
     repository.back_to(&release, &["routing/release"]);
     flux::applied("routing-policies", &repository.push("Up again")).await;
     until_all_are(policies, &current).await;
