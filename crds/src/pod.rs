@@ -6,7 +6,8 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
+use serde_json::Value;
 
 use crate::policy::service::DEFAULT_PORT;
 
@@ -56,24 +57,34 @@ pub mod variable {
 #[serde(rename_all = "camelCase", default)]
 pub struct PodStatus {
     /// Version of the program.
+    #[serde(deserialize_with = "lenient")]
     pub version: String,
     /// Hash of the config that it runs; see [`crate::hash::config_hash`].
+    #[serde(deserialize_with = "lenient")]
     pub config_hash: String,
     /// Where that config came from: `environment`, `policy` or `last_good`.
+    #[serde(deserialize_with = "lenient")]
     pub origin: String,
     /// The config that it does not run, if the newest one was refused.
+    #[serde(deserialize_with = "lenient")]
     pub refused: Option<RefusedConfig>,
     /// Secrets that its config refers to and that do not exist.
+    #[serde(deserialize_with = "lenient")]
     pub missing_secrets: Vec<MissingSecret>,
     /// Secrets without which it does not run the newest config yet.
+    #[serde(deserialize_with = "lenient")]
     pub awaited_secrets: Vec<MissingSecret>,
     /// Paths of fields of the config that its version does not know.
+    #[serde(deserialize_with = "lenient")]
     pub unknown_fields: Vec<String>,
     /// Whether callers need no token.
+    #[serde(deserialize_with = "lenient")]
     pub open: bool,
     /// Whether it was told to end, and sends callers elsewhere.
+    #[serde(deserialize_with = "lenient")]
     pub draining: bool,
     /// Where the calls of each skill go.
+    #[serde(deserialize_with = "lenient")]
     pub skills: Vec<SkillReport>,
 }
 
@@ -82,8 +93,10 @@ pub struct PodStatus {
 #[serde(default)]
 pub struct RefusedConfig {
     /// What is wrong with it, one line a problem.
+    #[serde(deserialize_with = "lenient")]
     pub reason: String,
     /// Since when, in milliseconds since 1970.
+    #[serde(deserialize_with = "lenient")]
     pub since_ms: u64,
 }
 
@@ -92,10 +105,13 @@ pub struct RefusedConfig {
 #[serde(default)]
 pub struct MissingSecret {
     /// Name of the Secret.
+    #[serde(deserialize_with = "lenient")]
     pub name: String,
     /// Key in it.
+    #[serde(deserialize_with = "lenient")]
     pub key: String,
-    /// Why: it does not exist, is empty, or cannot stand in an HTTP header. Never the value.
+    /// Why: it does not exist, is empty, or cannot be sent in an HTTP header. Never the value.
+    #[serde(deserialize_with = "lenient")]
     pub reason: String,
 }
 
@@ -110,17 +126,28 @@ impl fmt::Display for MissingSecret {
 #[serde(rename_all = "camelCase", default)]
 pub struct SkillReport {
     /// Name of the skill.
+    #[serde(deserialize_with = "lenient")]
     pub name: String,
     /// The pass rate that counts, from 0 to 1; none: not measured, or by too few samples.
+    #[serde(deserialize_with = "lenient")]
     pub pass_rate: Option<f64>,
     /// Outcomes behind the pass rate, if the brain says.
+    #[serde(deserialize_with = "lenient")]
     pub samples: Option<u64>,
     /// `local`, `claude` or `split`.
+    #[serde(deserialize_with = "lenient")]
     pub route: String,
     /// Why, as in a decision record.
+    #[serde(deserialize_with = "lenient")]
     pub reason: String,
     /// How old the pass rate is, in milliseconds; none: it was never fetched.
+    #[serde(deserialize_with = "lenient")]
     pub evidence_age_ms: Option<u64>,
+}
+
+/// A field that another version reports in another form counts as absent, so that the others are still read.
+fn lenient<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(deserializer: D) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -136,6 +163,14 @@ mod tests {
         assert_eq!((status.config_hash.as_str(), status.skills[0].route.as_str()), ("h", "orbital"));
         assert_eq!(status.refused.map(|refused| refused.reason).as_deref(), Some("r"));
         assert_eq!(serde_json::from_value::<PodStatus>(json!({})).expect("an empty one"), PodStatus::default());
+        let other = json!({"configHash": "h", "version": null, "open": "yes", "skills": {"debug": 1}, "refused": 5,
+            "missingSecrets": [{"name": "s", "key": null}]});
+        let status: PodStatus = serde_json::from_value(other).expect("a status");
+        let secret = MissingSecret { name: "s".into(), ..MissingSecret::default() };
+        assert_eq!(
+            status,
+            PodStatus { config_hash: "h".into(), missing_secrets: vec![secret], ..PodStatus::default() }
+        );
     }
 
     #[test]

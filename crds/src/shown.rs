@@ -32,8 +32,13 @@ fn without_user(text: &str) -> String {
 /// An error with its causes, in one line.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
-    let causes = std::iter::successors(Some(error), |error| (*error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let causes = std::iter::successors(Some(error), |error| (*error).source()).map(ToString::to_string);
+    causes.fold(String::new(), |line, cause| match line {
+        // Some errors say what caused them already.
+        line if !line.is_empty() && line.ends_with(&cause) => line,
+        line if line.is_empty() => cause,
+        line => format!("{line}: {cause}"),
+    })
 }
 
 #[cfg(test)]
@@ -59,7 +64,11 @@ mod tests {
         #[derive(Debug, thiserror::Error)]
         #[error("outer")]
         struct Outer(#[source] std::fmt::Error);
+        #[derive(Debug, thiserror::Error)]
+        #[error("repeats: {0}")]
+        struct Repeats(#[source] Outer);
         let inner = std::fmt::Error;
         assert_eq!(chain(&Outer(inner)), format!("outer: {inner}"));
+        assert_eq!(chain(&Repeats(Outer(inner))), format!("repeats: outer: {inner}"));
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use crds::{
     builtin::BuiltinPrompts,
     pod::{ADMIN_PORT, SECRETS_FOLDER, variable},
-    variables::{ADDRESS_RULE, PORT_RULE, Reader, Variables, port},
+    variables::{self, ADDRESS_RULE, PORT_RULE, Reader, Variables},
 };
 
 use crate::{config::PolicySource, secrets::SecretSource};
@@ -53,8 +53,8 @@ pub fn read(
 ) -> Result<Settings, SettingsError> {
     let mut reader = Reader::new(variables);
     let bind = reader.parsed("ROUTING_BIND", ANY, ADDRESS_RULE, |text| text.parse().ok());
-    let admin_port = reader.parsed(variable::ADMIN_PORT, ADMIN_PORT, PORT_RULE, port);
-    let port = reader.optional(variable::PORT, PORT_RULE, port);
+    let port = reader.optional(variable::PORT, PORT_RULE, variables::port);
+    let admin_port = reader.parsed(variable::ADMIN_PORT, ADMIN_PORT, PORT_RULE, variables::port);
     let prompts = prompts::read(variables).unwrap_or_else(|errors| {
         reader.errors.extend(errors);
         BuiltinPrompts::default()

@@ -1,4 +1,4 @@
-//! ModelClient calls: one POST to an OpenAI-compatible endpoint.
+//! Model calls: one POST to an OpenAI-compatible endpoint.
 
 pub mod answer;
 pub mod error;
@@ -207,8 +207,9 @@ mod tests {
         let second = ModelClient::after(Some(&first), renamed, Some(&"key".into())).expect("a client");
         assert_eq!(ask(&second).await, 1, "the connection is kept");
         assert!(second.authorization.is_some() && first.authorization.is_none());
-        let third = ModelClient::after(None, target, None).expect("a client");
-        assert_eq!(ask(&third).await, 2, "another client has its own");
+        let ca_bundle = Some(include_str!("../../tests/tests/operator/home-ca.pem").into());
+        let third = ModelClient::after(Some(&second), ModelTarget { ca_bundle, ..target }, None).expect("a client");
+        assert_eq!(ask(&third).await, 2, "other authorities, another connection");
     }
 
     #[test]

@@ -109,8 +109,14 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
         now: Timestamp::now(),
     }); // pure
     report(&namespace, &context.recorder, policy, &status, &mut state.reported).await?; // writes
-    let wait = requeue::after(&status, applied.retry_at, context.resync, &mut state.unsettled, Instant::now()); // pure
-    applied.failed.map_or(Ok(Action::requeue(wait)), Err)
+    // What failed is retried by itself, and a change is not older by it.
+    match applied.failed {
+        Some(error) => Err(error),
+        None => {
+            let wait = requeue::after(&status, applied.retry_at, context.resync, &mut state.unsettled, Instant::now()); // pure
+            Ok(Action::requeue(wait))
+        }
+    }
 }
 
 /// Reconciles a policy in at most `RECONCILE_MAX`; a panic ends no other reconciliation. Only the driver reads and

@@ -65,7 +65,7 @@ impl Imports {
             Some("self") if self.module.is_empty() => path.get(1).cloned(),
             _ => None,
         };
-        self.found.extend(module.filter(|module| module.starts_with(char::is_lowercase)));
+        self.found.extend(module);
     }
 
     fn note_tree(&mut self, tree: &UseTree, before: &[String]) {
@@ -74,7 +74,7 @@ impl Imports {
             UseTree::Path(path) => self.note_tree(&path.tree, &below(&path.ident)),
             UseTree::Name(name) => self.note(&below(&name.ident)),
             UseTree::Rename(name) => self.note(&below(&name.ident)),
-            UseTree::Glob(_) => self.note(before),
+            UseTree::Glob(_) => self.note(&[before, &["*".to_string()]].concat()),
             UseTree::Group(group) => group.items.iter().for_each(|tree| self.note_tree(tree, before)),
         }
     }
@@ -137,4 +137,7 @@ fn imports_are_found_however_they_are_written() {
     let found = Imports::of(&["build".into(), "pod".into()], text);
     assert_eq!(found.into_iter().collect::<Vec<_>>(), ["apply", "nudge", "report", "requeue", "status"]);
     assert_eq!(Imports::of(&[], "use self::watch::run;").into_iter().collect::<Vec<_>>(), ["watch"]);
+    // What is not a module is the driver's.
+    let of_driver = Imports::of(&["apply".into()], "use super::*; fn f(_: &super::Context) {}");
+    assert_eq!(of_driver.into_iter().collect::<Vec<_>>(), ["*", "Context"]);
 }

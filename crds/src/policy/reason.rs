@@ -125,7 +125,23 @@ impl Reason {
             | Self::Progressing
             | Self::ConfigPending
             | Self::PreviousPolicy => EventType::Normal,
-            _ => EventType::Warning,
+            Self::Invalid
+            | Self::TooLarge
+            | Self::ConfigMapMissing
+            | Self::SecretMissing
+            | Self::NotAccepted
+            | Self::ConfigRefused
+            | Self::PodUnreachable
+            | Self::PodNotRunning
+            | Self::PodsRefused
+            | Self::QuotaExceeded
+            | Self::NotOwned
+            | Self::NodePortTaken
+            | Self::NodePortOutOfRange
+            | Self::ApiError
+            | Self::Forbidden
+            | Self::ChildInvalid
+            | Self::NoToken => EventType::Warning,
         }
     }
 }

@@ -119,10 +119,9 @@ fn compile_file(
 ) -> Result<Candidate, PolicyRefusal> {
     let text = policy.as_ref().map_err(|message| PolicyRefusal::of(path.display().to_string(), message.clone()))?;
     let mut config_map = config_maps.map(|folder| {
+        // Each once: a text that changes meanwhile is the same everywhere in the compiled policy.
         |reference: &ConfigMapKeyRef| {
-            let text = read_config_map(folder, reference);
-            read.insert(reference.clone(), text.clone());
-            text
+            read.entry(reference.clone()).or_insert_with(|| read_config_map(folder, reference)).clone()
         }
     });
     let config_map = config_map.as_mut().map(|read| read as &mut dyn FnMut(&ConfigMapKeyRef) -> Text);
@@ -191,5 +190,12 @@ spec:
         assert_eq!(reader.read().expect_err("it is still not a policy"), refusal);
         write("policy.yaml", POLICY);
         assert_eq!(read().hash, second.hash);
+        for file in ["policy.yaml", "maps/prompts/debug.md"] {
+            let text = fs::read_to_string(folder.path().join(file)).expect("text");
+            fs::remove_file(folder.path().join(file)).expect("removed");
+            assert!(reader.read().is_err_and(|refusal| refusal.to_string().contains("cannot be read")), "{file}");
+            write(file, &text);
+            assert_eq!(read().hash, second.hash, "{file} is back");
+        }
     }
 }

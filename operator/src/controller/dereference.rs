@@ -19,7 +19,7 @@ use super::{
 /// Requests that one reconciliation has in flight at a time.
 const REQUESTS_AT_ONCE: usize = 8;
 /// Most pods of one policy that are read: twice the replicas allowed, for a rolling update.
-const PODS_MAX: u32 = 200;
+pub const PODS_MAX: u32 = 200;
 
 /// Excludes ended pods: evicted ones accumulate.
 const NOT_ENDED: &str = "status.phase!=Failed,status.phase!=Succeeded";

@@ -5,13 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use crds::{
     decimal::is_share,
     pod::SkillReport,
-    policy::{RouteStatus, SkillStatus, skill::NAME_MAX},
+    policy::{
+        RouteStatus, SkillStatus,
+        skill::{NAME_MAX, SKILLS_MAX},
+    },
 };
 
 use super::Observed;
+use crate::controller::dereference::PODS_MAX;
 
 /// Most reports that are read from all pods together: 64 skills from each of 200 pods.
-const REPORTS_MAX: usize = 200 * 64;
+const REPORTS_MAX: usize = PODS_MAX as usize * SKILLS_MAX;
 
 /// The skills, sorted by name. Between updates the status keeps the last ones, unless the set of skills changed.
 pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
