@@ -15,6 +15,7 @@ pub mod builtin;
 pub mod compile;
 pub mod decimal;
 pub mod definition;
+pub mod depth;
 pub mod dns_label;
 pub mod document;
 pub mod field_error;

@@ -20,6 +20,7 @@ mod states;
 mod status;
 pub mod validate;
 pub(crate) mod watch;
+mod watched;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -27,6 +28,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crds::{RoutingPolicy, references};
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -42,12 +44,16 @@ use self::{
     error::{Error, RECONCILE_MAX},
     nudge::nudge,
     policy::Policy,
-    report::{report, report_undecodable},
+    report::{report, report_unreadable},
     states::{PolicyState, States},
     status::{Observed, status},
     validate::validate,
+    watched::Watched,
 };
 use crate::metrics::Metrics;
+
+/// A policy as it is watched; each reconciliation reads the policy itself.
+type PolicyMeta = Watched<RoutingPolicy>;
 
 /// What the driver needs; each step gets only the part that it uses.
 struct Context {
@@ -64,25 +70,30 @@ struct Context {
     /// How often a policy is reconciled when nothing changes (`--resync`).
     resync: Duration,
     /// What is remembered about each policy between reconciliations.
-    states: States,
+    states: Arc<States>,
 }
 
-async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) -> Result<Action, Error> {
-    let namespace = Namespace::of(policy.meta(), &context.client);
-    let Policy { read, unknown } = policy;
-    let policy = match &read.0 {
+async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicyState) -> Result<Action, Error> {
+    let namespace = Namespace::of(watched.meta(), &context.client);
+    let Some(text) = namespace.policy_text(&watched.name_any()).await.map_err(Error::Dereference)? else {
+        context.states.remove(watched.meta());
+        return Ok(Action::await_change());
+    };
+    let Policy { read, unknown } = Policy::parse(&text); // pure
+    let policy = match &read {
         // A deleted policy's children are garbage-collected; a suspended policy and its children are left unchanged.
         Ok(policy) if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() => {
             return Ok(Action::await_change());
         }
         Ok(policy) => policy,
-        Err(invalid) => {
-            report_undecodable(&namespace, invalid, &mut state.reported).await?; // writes
+        Err(why) => {
+            report_unreadable(&namespace, watched.meta(), why, &mut state.reported).await?; // writes
             return Ok(Action::await_change());
         }
     };
+    context.states.refer(watched.meta(), references::config_map_names(&policy.spec));
     let found = dereference(policy, &namespace).await?; // reads
-    let valid = validate(policy, unknown, &found.texts); // pure
+    let valid = validate(policy, &unknown, &found.texts); // pure
     let applied = match &valid {
         Ok(valid) => {
             let last_good = last_good(&found.children, policy.status.as_ref()); // pure
@@ -115,7 +126,7 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
 
 /// Reconciles a policy in at most `RECONCILE_MAX`; a panic ends no other reconciliation. Only the driver reads and
 /// writes the state, and a reconciliation that was cut off leaves it unchanged.
-async fn reconcile_within_limits(policy: Arc<Policy>, context: Arc<Context>) -> Result<Action, Error> {
+async fn reconcile_within_limits(policy: Arc<PolicyMeta>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let mut state = context.states.get(policy.meta());
     let reconciled = AssertUnwindSafe(reconcile(&policy, &context, &mut state)).catch_unwind();
@@ -135,7 +146,7 @@ async fn reconcile_within_limits(policy: Arc<Policy>, context: Arc<Context>) -> 
 }
 
 /// Schedules the retry of a failed reconciliation: later after each failure in a row, for this policy only.
-fn error_policy(policy: Arc<Policy>, error: &Error, context: Arc<Context>) -> Action {
+fn error_policy(policy: Arc<PolicyMeta>, error: &Error, context: Arc<Context>) -> Action {
     context.metrics.failed(error.category());
     let namespace = policy.namespace().unwrap_or_default();
     let failures = context.states.failed(policy.meta());

@@ -13,8 +13,7 @@ use k8s_openapi::{
 };
 use kube::{
     Resource, ResourceExt,
-    api::{Patch, PatchParams},
-    core::error_boundary::InvalidObject,
+    api::{ObjectMeta, Patch, PatchParams},
     runtime::events::Recorder,
 };
 use serde_json::{Value, json};
@@ -34,7 +33,7 @@ const SKILLS_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, Default, Debug)]
 pub struct Reported {
     skills_at: Option<Instant>,
-    undecodable: Option<String>,
+    unreadable: Option<String>,
 }
 
 impl Reported {
@@ -92,21 +91,22 @@ fn summary(status: &RoutingPolicyStatus) -> String {
 ///
 /// # Errors
 /// The API server did not accept the status.
-pub async fn report_undecodable(
+pub async fn report_unreadable(
     namespace: &Namespace,
-    invalid: &InvalidObject,
+    policy: &ObjectMeta,
+    why: &str,
     reported: &mut Reported,
 ) -> Result<(), Error> {
-    let generation = invalid.metadata.generation;
-    let problem = format!("{generation:?} {}", invalid.error);
-    if reported.undecodable.as_ref() == Some(&problem) {
+    let generation = policy.generation;
+    let problem = format!("{generation:?} {}", why);
+    if reported.unreadable.as_ref() == Some(&problem) {
         return Ok(());
     }
     let condition = |(kind, status): (&str, ConditionStatus)| Condition {
         type_: kind.into(),
         status: status.as_str().into(),
         reason: Reason::Invalid.as_str().into(),
-        message: format!("cannot be read: {}", without_values(&invalid.error)),
+        message: format!("cannot be read: {}", without_values(why)),
         last_transition_time: Time(whole_seconds(Timestamp::now())),
         observed_generation: generation,
     };
@@ -115,10 +115,10 @@ pub async fn report_undecodable(
         (condition::READY, ConditionStatus::False),
         (condition::STALLED, ConditionStatus::True),
     ];
-    let name = invalid.metadata.name.clone().unwrap_or_default();
+    let name = policy.name.clone().unwrap_or_default();
     let status = json!({"observedGeneration": generation, "conditions": conditions.map(condition)});
     patch(namespace, &name, status).await?;
-    reported.undecodable = Some(problem);
+    reported.unreadable = Some(problem);
     Ok(())
 }
 

@@ -156,7 +156,11 @@ async fn an_object_that_another_controller_owns_names_it() {
         "metadata": {"name": "second", "ownerReferences": [owner]}, "spec": {"ports": [{"port": 1}]}}));
     policies.apply("second", &spec(json!({"service": {"type": "ClusterIP"}})));
     let owned = policies.wait_for_condition("second", "Ready", "False", "NotOwned").await;
-    assert!(owned.message.starts_with("Service second already exists and is controlled by RoutingPolicy first"), "{}", owned.message);
+    assert!(
+        owned.message.starts_with("Service second already exists and is controlled by RoutingPolicy first"),
+        "{}",
+        owned.message
+    );
 }
 
 #[tokio::test]
