@@ -13,6 +13,7 @@ mod nudge;
 mod ownership;
 mod pods;
 pub mod policy;
+mod prepare;
 pub mod render;
 mod report;
 mod requeue;
@@ -38,16 +39,16 @@ use kube::{
 
 use self::{
     apply::{Applied, apply},
-    build::{Installation, build, last_good},
+    build::Installation,
     child::Namespace,
-    dereference::dereference,
+    dereference::{Dereferenced, dereference},
     error::{Error, RECONCILE_MAX},
     nudge::nudge,
     policy::Policy,
+    prepare::{Workers, prepare},
     report::{report, report_unreadable},
     states::{PolicyState, States},
     status::{Observed, status},
-    validate::validate,
     watched::Watched,
 };
 use crate::metrics::Metrics;
@@ -71,6 +72,8 @@ struct Context {
     resync: Duration,
     /// What is remembered about each policy between reconciliations.
     states: Arc<States>,
+    /// Where policies are checked and built.
+    workers: Workers,
 }
 
 async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicyState) -> Result<Action, Error> {
@@ -80,38 +83,40 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
         return Ok(Action::await_change());
     };
     let Policy { read, unknown } = Policy::parse(&text); // pure
-    let policy = match &read {
+    let policy = match read {
         // A deleted policy's children are garbage-collected; a suspended policy and its children are left unchanged.
         Ok(policy) if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() => {
             return Ok(Action::await_change());
         }
-        Ok(policy) => policy,
+        Ok(policy) => Arc::new(policy),
         Err(why) => {
-            report_unreadable(&namespace, watched.meta(), why, &mut state.reported).await?; // writes
+            report_unreadable(&namespace, watched.meta(), &why, &mut state.reported).await?; // writes
             return Ok(Action::await_change());
         }
     };
     context.states.refer(watched.meta(), references::config_map_names(&policy.spec));
-    let found = dereference(policy, &namespace).await?; // reads
-    let valid = validate(policy, &unknown, &found.texts); // pure
-    let applied = match &valid {
-        Ok(valid) => {
-            let last_good = last_good(&found.children, policy.status.as_ref()); // pure
-            let children = build(policy, valid, last_good, &context.installation); // pure
-            apply(&namespace, policy, children, found.children, &mut state.children, state.failures).await? // writes
+    let Dereferenced { texts, children: existing, pods } = dereference(&policy, &namespace).await?; // reads
+    let existing = Arc::new(existing);
+    let installation = context.installation.clone();
+    let prepared =
+        prepare(&context.workers, Arc::clone(&policy), unknown, texts, Arc::clone(&existing), installation).await; // pure
+    let (valid, applied) = match prepared {
+        Ok((valid, children)) => {
+            let applied = apply(&namespace, &policy, children, &existing, &mut state.children, state.failures).await?; // writes
+            (Ok(valid), applied)
         }
-        Err(_) => Applied::nothing(policy, found.children),
+        Err(invalid) => (Err(invalid), Applied::nothing(&policy, &existing)),
     };
     if applied.namespace_is_ending {
         return Ok(Action::await_change());
     }
-    let target = applied.target_hash(policy, valid.as_ref().ok()); // pure
-    let pods = if applied.has_deployment(policy) { found.pods } else { vec![] };
+    let target = applied.target_hash(&policy, valid.as_ref().ok()); // pure
+    let pods = if applied.has_deployment(&policy) { pods } else { vec![] };
     let pods = pods::query(&context.pods, &policy.name_any(), pods).await; // reads
-    let nudged = nudge(&namespace, policy, target.as_deref(), &pods, &mut state.nudges).await; // writes
+    let nudged = nudge(&namespace, &policy, target.as_deref(), &pods, &mut state.nudges).await; // writes
     context.metrics.queried(pods::unreachable(&pods), nudged);
     let status = status(&Observed {
-        policy,
+        policy: &policy,
         valid: valid.as_ref(),
         applied: &applied,
         target: target.as_deref(),
@@ -119,7 +124,7 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
         skills_are_due: state.reported.skills_are_due(),
         now: Timestamp::now(),
     }); // pure
-    report(&namespace, &context.recorder, policy, &status, &mut state.reported).await?; // writes
+    report(&namespace, &context.recorder, &policy, &status, &mut state.reported).await?; // writes
     let wait = requeue::after(&status, applied.retry_at, context.resync, &mut state.unsettled, Instant::now()); // pure
     applied.failed.map_or(Ok(Action::requeue(wait)), Err)
 }

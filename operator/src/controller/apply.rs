@@ -45,9 +45,9 @@ pub struct Applied {
 impl Applied {
     /// The result if nothing may be applied: what runs keeps running.
     #[must_use]
-    pub fn nothing(policy: &RoutingPolicy, existing: BTreeMap<ChildKey, DynamicObject>) -> Self {
-        let ours = existing.into_iter().filter(|(_, object)| is_ours(policy, object));
-        Self { objects: ours.collect(), ..Self::default() }
+    pub fn nothing(policy: &RoutingPolicy, existing: &BTreeMap<ChildKey, DynamicObject>) -> Self {
+        let ours = existing.iter().filter(|(_, object)| is_ours(policy, object));
+        Self { objects: ours.map(|(key, object)| (key.clone(), object.clone())).collect(), ..Self::default() }
     }
 
     /// The hash of the config that the pods should run: the newest that reached the ConfigMap.
@@ -91,12 +91,12 @@ pub async fn apply(
     namespace: &Namespace,
     policy: &RoutingPolicy,
     children: Children,
-    existing: BTreeMap<ChildKey, DynamicObject>,
+    existing: &BTreeMap<ChildKey, DynamicObject>,
     states: &mut ChildStates,
     failures: u32,
 ) -> Result<Applied, Error> {
     let children = children.into_list();
-    let problems = foreign(policy, &children, &existing);
+    let problems = foreign(policy, &children, existing);
     if !problems.is_empty() {
         return Ok(Applied { problems, ..Applied::nothing(policy, existing) });
     }
@@ -115,7 +115,7 @@ pub async fn apply(
             return Ok(applied);
         }
     }
-    delete_orphans(namespace, policy, &built, &existing).await?;
+    delete_orphans(namespace, policy, &built, existing).await?;
     Ok(applied)
 }
 

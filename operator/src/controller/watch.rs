@@ -33,6 +33,7 @@ use super::{
     build::Installation,
     error_policy,
     labels::{self, FIELD_MANAGER},
+    prepare::Workers,
     reconcile_within_limits,
     states::States,
     watched::Watched,
@@ -75,6 +76,7 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
         resync: settings.resync,
         states: Arc::clone(&states),
+        workers: Workers::default(),
     });
     let results =
         with_children(controller, settings, &client, states).run(reconcile_within_limits, error_policy, context);
