@@ -60,7 +60,7 @@ pub async fn report(
     if previous == *status {
         return Ok(());
     }
-    patch(namespace, &policy.name_any(), json!(status)).await?;
+    write(namespace, &policy.name_any(), json!(status)).await?;
     if previous.skills != status.skills {
         reported.skills_at = Some(Instant::now());
     }
@@ -98,7 +98,7 @@ pub async fn report_unreadable(
     reported: &mut Reported,
 ) -> Result<(), Error> {
     let generation = policy.generation;
-    let problem = format!("{generation:?} {}", why);
+    let problem = format!("{generation:?} {why}");
     if reported.unreadable.as_ref() == Some(&problem) {
         return Ok(());
     }
@@ -117,7 +117,7 @@ pub async fn report_unreadable(
     ];
     let name = policy.name.clone().unwrap_or_default();
     let status = json!({"observedGeneration": generation, "conditions": conditions.map(condition)});
-    patch(namespace, &name, status).await?;
+    write(namespace, &name, status).await?;
     reported.unreadable = Some(problem);
     Ok(())
 }
@@ -129,14 +129,13 @@ fn without_values(error: &str) -> String {
     printable(&shown.collect::<Vec<_>>().join("\""), MESSAGE_MAX)
 }
 
-async fn patch(namespace: &Namespace, name: &str, status: Value) -> Result<(), Error> {
-    let body = json!({
-        "apiVersion": RoutingPolicy::api_version(&()),
-        "kind": RoutingPolicy::kind(&()),
-        "status": status,
-    });
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    match namespace.policies().patch_status(name, &parameters, &Patch::Apply(body)).await {
+/// Writes the status as a whole, whoever wrote to it before: a server-side apply would keep what another manager set, and
+/// fail forever where the two together are invalid.
+async fn write(namespace: &Namespace, name: &str, status: Value) -> Result<(), Error> {
+    let operation = json!([{"op": "add", "path": "/status", "value": status}]);
+    let replace = Patch::Json::<()>(serde_json::from_value(operation).expect("an operation of RFC 6902's form"));
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    match namespace.policies().patch_status(name, &parameters, &replace).await {
         Ok(_) => Ok(()),
         // Deleted meanwhile.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
