@@ -10,11 +10,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod apart;
 pub mod arguments;
 pub mod builtin;
 pub mod compile;
 pub mod decimal;
 pub mod definition;
+pub mod depth;
 pub mod dns_label;
 pub mod document;
 pub mod field_error;

@@ -42,6 +42,12 @@ pub fn config_map_keys(spec: &RoutingPolicySpec) -> BTreeSet<ConfigMapKeyRef> {
     text_sources(&mut spec).into_iter().filter_map(|(_, source)| source.config_map_key_ref.clone()).collect()
 }
 
+/// The names of the ConfigMaps that a policy refers to.
+#[must_use]
+pub fn config_map_names(spec: &RoutingPolicySpec) -> BTreeSet<String> {
+    config_map_keys(spec).into_iter().map(|reference| reference.name).collect()
+}
+
 fn text_sources(spec: &mut RoutingPolicySpec) -> Vec<(String, &mut TextSource)> {
     let upstreams = [
         ("spec.upstream", Some(&mut spec.upstream)),

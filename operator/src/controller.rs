@@ -13,6 +13,7 @@ mod nudge;
 mod ownership;
 mod pods;
 pub mod policy;
+mod prepare;
 pub mod render;
 mod report;
 mod requeue;
@@ -20,6 +21,7 @@ mod states;
 mod status;
 pub mod validate;
 pub(crate) mod watch;
+mod watched;
 
 use std::{
     panic::AssertUnwindSafe,
@@ -27,6 +29,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crds::{RoutingPolicy, references};
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -36,18 +39,22 @@ use kube::{
 
 use self::{
     apply::{Applied, apply},
-    build::{Installation, build, last_good},
+    build::Installation,
     child::Namespace,
-    dereference::dereference,
+    dereference::{Dereferenced, dereference},
     error::{Error, RECONCILE_MAX},
     nudge::nudge,
     policy::Policy,
-    report::{report, report_undecodable},
+    prepare::{Workers, prepare},
+    report::{report, report_unreadable},
     states::{PolicyState, States},
     status::{Observed, status},
-    validate::validate,
+    watched::Watched,
 };
 use crate::metrics::Metrics;
+
+/// A policy as it is watched; each reconciliation reads the policy itself.
+type PolicyMeta = Watched<RoutingPolicy>;
 
 /// What the driver needs; each step gets only the part that it uses.
 struct Context {
@@ -64,43 +71,52 @@ struct Context {
     /// How often a policy is reconciled when nothing changes (`--resync`).
     resync: Duration,
     /// What is remembered about each policy between reconciliations.
-    states: States,
+    states: Arc<States>,
+    /// Where policies are checked and built.
+    workers: Workers,
 }
 
-async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) -> Result<Action, Error> {
-    let namespace = Namespace::of(policy.meta(), &context.client);
-    let Policy { read, unknown } = policy;
-    let policy = match &read.0 {
+async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicyState) -> Result<Action, Error> {
+    let namespace = Namespace::of(watched.meta(), &context.client);
+    let Some(text) = namespace.policy_text(&watched.name_any()).await.map_err(Error::Dereference)? else {
+        context.states.remove(watched.meta());
+        return Ok(Action::await_change());
+    };
+    let Policy { read, unknown } = Policy::parse(&text); // pure
+    let policy = match read {
         // A deleted policy's children are garbage-collected; a suspended policy and its children are left unchanged.
         Ok(policy) if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() => {
             return Ok(Action::await_change());
         }
-        Ok(policy) => policy,
-        Err(invalid) => {
-            report_undecodable(&namespace, invalid, &mut state.reported).await?; // writes
+        Ok(policy) => Arc::new(policy),
+        Err(why) => {
+            report_unreadable(&namespace, watched.meta(), &why, &mut state.reported).await?; // writes
             return Ok(Action::await_change());
         }
     };
-    let found = dereference(policy, &namespace).await?; // reads
-    let valid = validate(policy, unknown, &found.texts); // pure
-    let applied = match &valid {
-        Ok(valid) => {
-            let last_good = last_good(&found.children, policy.status.as_ref()); // pure
-            let children = build(policy, valid, last_good, &context.installation); // pure
-            apply(&namespace, policy, children, found.children, &mut state.children, state.failures).await? // writes
+    context.states.refer(watched.meta(), references::config_map_names(&policy.spec));
+    let Dereferenced { texts, children: existing, pods } = dereference(&policy, &namespace).await?; // reads
+    let existing = Arc::new(existing);
+    let installation = context.installation.clone();
+    let prepared =
+        prepare(&context.workers, Arc::clone(&policy), unknown, texts, Arc::clone(&existing), installation).await; // pure
+    let (valid, applied) = match prepared {
+        Ok((valid, children)) => {
+            let applied = apply(&namespace, &policy, children, &existing, &mut state.children, state.failures).await?; // writes
+            (Ok(valid), applied)
         }
-        Err(_) => Applied::nothing(policy, found.children),
+        Err(invalid) => (Err(invalid), Applied::nothing(&policy, &existing)),
     };
     if applied.namespace_is_ending {
         return Ok(Action::await_change());
     }
-    let target = applied.target_hash(policy, valid.as_ref().ok()); // pure
-    let pods = if applied.has_deployment(policy) { found.pods } else { vec![] };
+    let target = applied.target_hash(&policy, valid.as_ref().ok()); // pure
+    let pods = if applied.has_deployment(&policy) { pods } else { vec![] };
     let pods = pods::query(&context.pods, &policy.name_any(), pods).await; // reads
-    let nudged = nudge(&namespace, policy, target.as_deref(), &pods, &mut state.nudges).await; // writes
+    let nudged = nudge(&namespace, &policy, target.as_deref(), &pods, &mut state.nudges).await; // writes
     context.metrics.queried(pods::unreachable(&pods), nudged);
     let status = status(&Observed {
-        policy,
+        policy: &policy,
         valid: valid.as_ref(),
         applied: &applied,
         target: target.as_deref(),
@@ -108,7 +124,7 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
         skills_are_due: state.reported.skills_are_due(),
         now: Timestamp::now(),
     }); // pure
-    report(&namespace, &context.recorder, policy, &status, &mut state.reported).await?; // writes
+    report(&namespace, &context.recorder, &policy, &status, &mut state.reported).await?; // writes
     // What failed is retried by itself, and a change is not older by it.
     match applied.failed {
         Some(error) => Err(error),
@@ -121,7 +137,7 @@ async fn reconcile(policy: &Policy, context: &Context, state: &mut PolicyState) 
 
 /// Reconciles a policy in at most `RECONCILE_MAX`; a panic ends no other reconciliation. Only the driver reads and
 /// writes the state, and a reconciliation that was cut off leaves it unchanged.
-async fn reconcile_within_limits(policy: Arc<Policy>, context: Arc<Context>) -> Result<Action, Error> {
+async fn reconcile_within_limits(policy: Arc<PolicyMeta>, context: Arc<Context>) -> Result<Action, Error> {
     let began = Instant::now();
     let mut state = context.states.get(policy.meta());
     let reconciled = AssertUnwindSafe(reconcile(&policy, &context, &mut state)).catch_unwind();
@@ -141,7 +157,7 @@ async fn reconcile_within_limits(policy: Arc<Policy>, context: Arc<Context>) -> 
 }
 
 /// Schedules the retry of a failed reconciliation: later after each failure in a row, for this policy only.
-fn error_policy(policy: Arc<Policy>, error: &Error, context: Arc<Context>) -> Action {
+fn error_policy(policy: Arc<PolicyMeta>, error: &Error, context: Arc<Context>) -> Action {
     context.metrics.failed(error.category());
     let namespace = policy.namespace().unwrap_or_default();
     let failures = context.states.failed(policy.meta());

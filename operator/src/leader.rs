@@ -42,6 +42,7 @@ pub async fn while_leading<W: Future<Output = ()>>(
             wait_for(&mut leading, true).await;
             tracing::info!(lease = LEASE, "leading");
             metrics.leader.set(1);
+            readiness.not_ready("leading: waiting for the first list of policies".into());
             tokio::select! {
                 () = work() => tokio::time::sleep(RETRY).await,
                 () = wait_for(&mut leading, false) => tracing::warn!(lease = LEASE, "lost the lease: standing by"),

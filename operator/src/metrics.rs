@@ -17,6 +17,7 @@ pub struct Metrics {
     reconciles: Counter,
     errors: Family<ErrorLabel, Counter>,
     seconds: Histogram,
+    watch_errors: Counter,
     nudges: Counter,
     unreachable_pods: Counter,
     /// 1 while this replica holds the lease.
@@ -37,6 +38,7 @@ impl Default for Metrics {
             reconciles: new.metric("reconciles", "Reconciliations of policies"),
             errors: new.metric("reconcile_errors", "Reconciliations that failed and are retried, by step"),
             seconds: new.with("reconcile_duration_seconds", "Duration of a reconciliation", Histogram::new(SECONDS)),
+            watch_errors: new.metric("watch_errors", "Lists and watches that failed and are retried"),
             nudges: new.metric("pod_nudges", "Pods annotated so that the kubelet refreshes their files"),
             unreachable_pods: new.metric("pods_unreachable", "Pods that were queried and did not answer"),
             leader: new.metric("leader", "Whether this replica holds the lease"),
@@ -75,6 +77,11 @@ impl Metrics {
         self.seconds.observe(took.as_secs_f64());
     }
 
+    /// Counts a list or a watch that failed.
+    pub fn watch_failed(&self) {
+        self.watch_errors.inc();
+    }
+
     /// Counts a failed reconciliation; `category` becomes the label `error`: the step, `timed_out` or `panicked`.
     pub fn failed(&self, category: &'static str) {
         self.errors.get_or_create(&ErrorLabel { error: category }).inc();
@@ -105,6 +112,7 @@ mod tests {
             "routing_operator_reconcile_duration_seconds_count 1",
             "routing_operator_leader 0",
             "routing_operator_pod_nudges_total 0",
+            "routing_operator_watch_errors_total 0",
             "routing_operator_pods_unreachable_total 0",
         ] {
             assert!(text.contains(line), "{line}\n{text}");

@@ -81,6 +81,18 @@ impl Policies {
         self.cluster.kubectl_with(&arguments, &document.to_string()).expect_worked();
     }
 
+    /// Applies a policy's status as this manager, and takes over what others set.
+    ///
+    /// # Panics
+    /// It failed.
+    pub fn apply_status(&self, document: &Value, manager: &str) {
+        let manager = format!("--field-manager={manager}");
+        let arguments =
+            ["apply", "--server-side", "--subresource=status", "--force-conflicts", &manager, "--filename", "-"];
+        let namespace = ["--namespace", &self.namespace];
+        self.cluster.kubectl_with(&[&arguments[..], &namespace].concat(), &document.to_string()).expect_worked();
+    }
+
     /// The client of the namespace's policies.
     #[must_use]
     pub fn api(&self) -> Api<RoutingPolicy> {

@@ -45,9 +45,9 @@ pub struct Applied {
 impl Applied {
     /// The result if nothing may be applied: what runs keeps running.
     #[must_use]
-    pub fn nothing(policy: &RoutingPolicy, existing: BTreeMap<ChildKey, DynamicObject>) -> Self {
-        let ours = existing.into_iter().filter(|(_, object)| is_ours(policy, object));
-        Self { objects: ours.collect(), ..Self::default() }
+    pub fn nothing(policy: &RoutingPolicy, existing: &BTreeMap<ChildKey, DynamicObject>) -> Self {
+        let ours = existing.iter().filter(|(_, object)| is_ours(policy, object));
+        Self { objects: ours.map(|(key, object)| (key.clone(), object.clone())).collect(), ..Self::default() }
     }
 
     /// The hash of the config that the pods should run: the newest that reached the ConfigMap.
@@ -91,12 +91,12 @@ pub async fn apply(
     namespace: &Namespace,
     policy: &RoutingPolicy,
     children: Children,
-    existing: BTreeMap<ChildKey, DynamicObject>,
+    existing: &BTreeMap<ChildKey, DynamicObject>,
     states: &mut ChildStates,
     failures: u32,
 ) -> Result<Applied, Error> {
     let children = children.into_list();
-    let problems = foreign(policy, &children, &existing);
+    let problems = foreign(policy, &children, existing);
     if !problems.is_empty() {
         return Ok(Applied { problems, ..Applied::nothing(policy, existing) });
     }
@@ -115,7 +115,7 @@ pub async fn apply(
             return Ok(applied);
         }
     }
-    delete_orphans(namespace, policy, &built, &existing).await?;
+    delete_orphans(namespace, policy, &built, existing).await?;
     Ok(applied)
 }
 
@@ -183,32 +183,76 @@ fn is_ours(policy: &RoutingPolicy, object: &DynamicObject) -> bool {
     object.owner_references().iter().any(|reference| reference.uid == uid)
 }
 
+/// One problem for each owner that keeps children from being written.
 fn foreign(policy: &RoutingPolicy, children: &[Child], existing: &BTreeMap<ChildKey, DynamicObject>) -> Vec<Problem> {
     let (name, uid) = (policy.name_any(), policy.metadata.uid.as_deref().unwrap_or_default());
-    let problem = |child: &Child| {
-        let key = child.key.clone();
-        let (reason, message) = match ownership::owner(&existing.get(&key)?.metadata, &name, uid) {
-            Owner::ThisPolicy => return None,
-            Owner::PreviousPolicy => (
-                Reason::PreviousPolicy,
-                format!("{key} of a deleted policy with the same name is still being garbage-collected"),
+    let mut by_owner: BTreeMap<Owner, Vec<&ChildKey>> = BTreeMap::new();
+    for Child { key, .. } in children {
+        if let Some(object) = existing.get(key) {
+            by_owner.entry(ownership::owner(&object.metadata, &name, uid)).or_default().push(key);
+        }
+    }
+    by_owner.into_iter().filter_map(|(owner, keys)| foreign_problem(&name, &owner, &keys)).collect()
+}
+
+fn foreign_problem(policy: &str, owner: &Owner, keys: &[&ChildKey]) -> Option<Problem> {
+    let names = keys.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let several = keys.len() > 1;
+    let (exist, have, are, them) =
+        if several { ("exist", "have", "are", "they are") } else { ("exists", "has", "is", "it is") };
+    let adopt = ownership::ADOPT;
+    let (reason, message) = match owner {
+        Owner::ThisPolicy => return None,
+        Owner::PreviousPolicy => (
+            Reason::PreviousPolicy,
+            format!("{names} of a deleted policy with the same name {are} still being garbage-collected"),
+        ),
+        Owner::Other(controller) => (
+            Reason::NotOwned,
+            format!(
+                "{names} already {exist} and {are} controlled by {controller}; the operator changes nothing until {them} \
+                 removed"
             ),
-            Owner::Other(owner) => (
-                Reason::NotOwned,
-                format!(
-                    "{key} already exists and is controlled by {owner}; the operator changes nothing until it is removed"
-                ),
+        ),
+        Owner::Nobody => (
+            Reason::NotOwned,
+            format!(
+                "{names} already {exist} and {have} no owner; the operator changes nothing until {them} removed or adopted \
+                 (annotation {adopt}: {policy})"
             ),
-            Owner::Nobody => (
-                Reason::NotOwned,
-                format!(
-                    "{key} already exists and has no owner; the operator changes nothing until it is removed or adopted \
-                     (annotation {}: {name})",
-                    ownership::ADOPT
-                ),
-            ),
-        };
-        Some(Problem { key, reason, message })
+        ),
     };
-    children.iter().filter_map(problem).collect()
+    Some(Problem { key: (*keys.first()?).clone(), reason, message })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_others_own_is_reported_once_with_a_list_of_names() {
+        let keys =
+            [ChildKind::ConfigMap, ChildKind::Deployment, ChildKind::Service].map(|kind| ChildKey::new(kind, "edge"));
+        let children = keys.clone().map(|key| Child { key, body: json!({}) });
+        let controlled = json!({"metadata": {"ownerReferences": [
+            {"apiVersion": "v1", "kind": "Helm", "name": "edge", "uid": "u3", "controller": true}]}});
+        let objects = [json!({"metadata": {}}), json!({"metadata": {}}), controlled];
+        let object = |object| serde_json::from_value(object).expect("an object");
+        let existing = keys.into_iter().zip(objects.map(object)).collect();
+        let spec =
+            json!({"upstream": {"url": "http://a"}, "models": {"local": {"name": "l"}, "claude": {"name": "c"}}});
+        let policy = RoutingPolicy::new("edge", serde_json::from_value(spec).expect("a spec"));
+        let messages: Vec<String> =
+            foreign(&policy, &children, &existing).into_iter().map(|problem| problem.message).collect();
+        assert_eq!(
+            messages,
+            [
+                "Service edge already exists and is controlled by Helm edge; the operator changes nothing until it is removed",
+                "ConfigMap edge, Deployment edge already exist and have no owner; the operator changes nothing until they \
+                 are removed or adopted (annotation routing.hyperguild.io/adopt: edge)",
+            ]
+        );
+    }
 }

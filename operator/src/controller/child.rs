@@ -8,10 +8,12 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
-    Api, Client,
-    api::{ApiResource, DynamicObject, ObjectMeta},
+    Api, Client, Resource,
+    api::{ApiResource, DynamicObject, GetParams, ObjectMeta, Request},
 };
 use serde_json::Value;
+
+use super::{error::RequestError, watched::Watched};
 
 /// Kinds of children, in the order in which they are applied: what pods need comes before them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -136,10 +138,26 @@ impl Namespace {
         Api::namespaced(self.client.clone(), &self.name)
     }
 
-    /// Policies, untyped: one that fits another version of the CRD may not be readable as a policy.
+    /// The text of a policy as the API server has it; none: it does not exist.
+    ///
+    /// # Errors
+    /// The API server did not answer, or refused.
+    pub async fn policy_text(&self, name: &str) -> Result<Option<String>, RequestError> {
+        let path = RoutingPolicy::url_path(&(), Some(&self.name));
+        let what = format!("reading policy {name}");
+        let request = Request::new(path).get(name, &GetParams::default());
+        let request = request.map_err(|error| RequestError::new(what.clone())(kube::Error::BuildRequest(error)))?;
+        match self.client.request_text(request).await {
+            Ok(text) => Ok(Some(text)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(RequestError::new(what)(error)),
+        }
+    }
+
+    /// Policies, to write to: an answer is not read beyond its metadata, as it can be of another version, or nested too
+    /// deep.
     #[must_use]
-    pub fn policies(&self) -> Api<DynamicObject> {
-        let resource = ApiResource::erase::<RoutingPolicy>(&());
-        Api::namespaced_with(self.client.clone(), &self.name, &resource)
+    pub fn policies(&self) -> Api<Watched<RoutingPolicy>> {
+        Api::namespaced(self.client.clone(), &self.name)
     }
 }

@@ -1,6 +1,6 @@
 //! Step 1, reads: the texts that a policy refers to, its children as they exist, and its pods.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crds::{RoutingPolicy, policy::ConfigMapKeyRef, references};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -50,7 +50,7 @@ pub async fn dereference(policy: &RoutingPolicy, namespace: &Namespace) -> Resul
 
 async fn texts(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Texts, RequestError> {
     let references = references::config_map_keys(&policy.spec);
-    let names: BTreeSet<String> = references.iter().map(|reference| reference.name.clone()).collect();
+    let names = references::config_map_names(&policy.spec);
     let found: BTreeMap<String, Option<ConfigMap>> = stream::iter(names)
         .map(|name| async move {
             let read = namespace.config_maps().get_opt(&name).await;

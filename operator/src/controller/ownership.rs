@@ -8,7 +8,7 @@ use super::labels;
 pub const ADOPT: &str = "routing.hyperguild.io/adopt";
 
 /// The owner of an object, from a policy's point of view.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     /// This policy: by owner reference, by adoption, or by its UID in an annotation.
     ThisPolicy,

@@ -1,23 +1,39 @@
 //! A policy as the API server returns it. While the CustomResourceDefinition is newer than the operator, which happens
 //! during an upgrade and a downgrade, a policy can have fields that this version does not know.
 
-use std::borrow::Cow;
-
-use crds::{RoutingPolicy, document};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::{Resource, core::DeserializeGuard};
-use serde::{Deserialize, Deserializer, de::Error as _};
+use crds::{RoutingPolicy, depth, document};
 use serde_json::Value;
 
-type Guarded = DeserializeGuard<RoutingPolicy>;
-
-/// A policy, or why it cannot be decoded, and its fields that this version does not know.
+/// A policy, or why it cannot be read, and its fields that this version does not know.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// The policy as this version knows it, or why it cannot be decoded.
-    pub read: Guarded,
+    /// The policy as this version knows it, or why it cannot be read: the parser's own words.
+    pub read: Result<RoutingPolicy, String>,
     /// The fields of its spec that this version does not know.
     pub unknown: Vec<UnknownField>,
+}
+
+impl Policy {
+    /// Reads the API server's answer. Its depth is measured first: the API server takes deeper policies than any parser.
+    #[must_use]
+    pub fn parse(text: &str) -> Self {
+        let unreadable = |error| Self { read: Err(error), unknown: vec![] };
+        let depth = depth::of_json(text);
+        if depth > depth::MAX {
+            return unreadable(format!(
+                "it is nested {depth} levels deep; at most {} are allowed: simplify spec.skills[].inputSchema or \
+                 spec.models.*.parameters",
+                depth::MAX
+            ));
+        }
+        match serde_json::from_str::<Value>(text) {
+            Ok(raw) => {
+                let unknown = unknown(&raw);
+                Self { read: serde_json::from_value(raw).map_err(|e| e.to_string()), unknown }
+            }
+            Err(error) => unreadable(error.to_string()),
+        }
+    }
 }
 
 /// A field that this version does not know.
@@ -54,43 +70,6 @@ fn unknown(raw: &Value) -> Vec<UnknownField> {
     found.collect()
 }
 
-impl<'de> Deserialize<'de> for Policy {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Value::deserialize(deserializer)?;
-        let unknown = unknown(&raw);
-        Ok(Self { read: Guarded::deserialize(raw).map_err(D::Error::custom)?, unknown })
-    }
-}
-
-impl Resource for Policy {
-    type DynamicType = <Guarded as Resource>::DynamicType;
-    type Scope = <Guarded as Resource>::Scope;
-
-    fn kind(kind: &Self::DynamicType) -> Cow<'_, str> {
-        Guarded::kind(kind)
-    }
-
-    fn group(kind: &Self::DynamicType) -> Cow<'_, str> {
-        Guarded::group(kind)
-    }
-
-    fn version(kind: &Self::DynamicType) -> Cow<'_, str> {
-        Guarded::version(kind)
-    }
-
-    fn plural(kind: &Self::DynamicType) -> Cow<'_, str> {
-        Guarded::plural(kind)
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        self.read.meta()
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        self.read.meta_mut()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -98,9 +77,10 @@ mod tests {
     use super::*;
 
     fn policy(spec: &Value) -> Policy {
-        serde_json::from_value(json!({"apiVersion": "routing.hyperguild.io/v1alpha1", "kind": "RoutingPolicy",
-            "metadata": {"name": "edge", "managedFields": [{"manager": "kubectl"}]}, "spec": spec, "status": {"newer": 1}}))
-        .expect("a policy")
+        let metadata = json!({"name": "edge", "managedFields": [{"manager": "kubectl"}]});
+        let policy = json!({"apiVersion": "routing.hyperguild.io/v1alpha1", "kind": "RoutingPolicy",
+            "metadata": metadata, "spec": spec, "status": {"newer": 1}});
+        Policy::parse(&policy.to_string())
     }
 
     #[test]
@@ -109,7 +89,7 @@ mod tests {
             "models": {"local": {"name": "l", "parameters": {"anything": 1}}, "claude": {"name": "c"}},
             "skills": [{"name": "debug"}, {"name": "trainer", "retries": 2}]});
         let policy = policy(&spec);
-        let known = policy.read.0.as_ref().expect("read");
+        let known = policy.read.as_ref().expect("read");
         assert_eq!((known.spec.upstream.url.as_str(), known.metadata.name.as_deref()), ("http://a", Some("edge")));
         let paths: Vec<&str> = policy.unknown.iter().map(|field| field.path.as_str()).collect();
         assert_eq!(paths, ["spec.upstream.newer", "spec.futureField", "spec.skills[1].retries"]);
@@ -127,9 +107,12 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_cannot_be_decoded_keeps_its_metadata() {
-        let policy = policy(&json!({"upstream": 1}));
-        assert!(policy.read.0.is_err());
-        assert_eq!(policy.meta().name.as_deref(), Some("edge"));
+    fn what_cannot_be_read_is_refused_with_the_reason() {
+        let refusal = |spec: &Value| policy(spec).read.expect_err("not a policy");
+        assert!(refusal(&json!({"upstream": 1})).contains("invalid type"), "{}", refusal(&json!({"upstream": 1})));
+        let nested = |depth| (0..depth).fold(json!(1), |inner, _| json!({"not": inner}));
+        let of_depth = |depth| json!({"skills": [{"name": "notes", "inputSchema": nested(depth)}]});
+        assert!(refusal(&of_depth(depth::MAX)).contains("levels deep; at most 100 are allowed"));
+        assert!(!refusal(&of_depth(depth::MAX - 10)).contains("levels deep"));
     }
 }

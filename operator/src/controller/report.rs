@@ -13,8 +13,7 @@ use k8s_openapi::{
 };
 use kube::{
     Resource, ResourceExt,
-    api::{Patch, PatchParams},
-    core::error_boundary::InvalidObject,
+    api::{ObjectMeta, Patch, PatchParams},
     runtime::events::Recorder,
 };
 use serde_json::{Value, json};
@@ -34,7 +33,7 @@ const SKILLS_EVERY: Duration = Duration::from_secs(60);
 #[derive(Clone, Default, Debug)]
 pub struct Reported {
     skills_at: Option<Instant>,
-    undecodable: Option<String>,
+    unreadable: Option<String>,
 }
 
 impl Reported {
@@ -61,7 +60,7 @@ pub async fn report(
     if previous == *status {
         return Ok(());
     }
-    patch(namespace, &policy.name_any(), json!(status)).await?;
+    write(namespace, &policy.name_any(), json!(status)).await?;
     if previous.skills != status.skills {
         reported.skills_at = Some(Instant::now());
     }
@@ -92,21 +91,22 @@ fn summary(status: &RoutingPolicyStatus) -> String {
 ///
 /// # Errors
 /// The API server did not accept the status.
-pub async fn report_undecodable(
+pub async fn report_unreadable(
     namespace: &Namespace,
-    invalid: &InvalidObject,
+    policy: &ObjectMeta,
+    why: &str,
     reported: &mut Reported,
 ) -> Result<(), Error> {
-    let generation = invalid.metadata.generation;
-    let problem = format!("{generation:?} {}", invalid.error);
-    if reported.undecodable.as_ref() == Some(&problem) {
+    let generation = policy.generation;
+    let problem = format!("{generation:?} {why}");
+    if reported.unreadable.as_ref() == Some(&problem) {
         return Ok(());
     }
     let condition = |(kind, status): (&str, ConditionStatus)| Condition {
         type_: kind.into(),
         status: status.as_str().into(),
         reason: Reason::Invalid.as_str().into(),
-        message: format!("cannot be read: {}", without_values(&invalid.error)),
+        message: format!("cannot be read: {}", without_values(why)),
         last_transition_time: Time(whole_seconds(Timestamp::now())),
         observed_generation: generation,
     };
@@ -115,10 +115,10 @@ pub async fn report_undecodable(
         (condition::READY, ConditionStatus::False),
         (condition::STALLED, ConditionStatus::True),
     ];
-    let name = invalid.metadata.name.clone().unwrap_or_default();
+    let name = policy.name.clone().unwrap_or_default();
     let status = json!({"observedGeneration": generation, "conditions": conditions.map(condition)});
-    patch(namespace, &name, status).await?;
-    reported.undecodable = Some(problem);
+    write(namespace, &name, status).await?;
+    reported.unreadable = Some(problem);
     Ok(())
 }
 
@@ -129,14 +129,13 @@ fn without_values(error: &str) -> String {
     printable(&shown.collect::<Vec<_>>().join("\""), MESSAGE_MAX)
 }
 
-async fn patch(namespace: &Namespace, name: &str, status: Value) -> Result<(), Error> {
-    let body = json!({
-        "apiVersion": RoutingPolicy::api_version(&()),
-        "kind": RoutingPolicy::kind(&()),
-        "status": status,
-    });
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    match namespace.policies().patch_status(name, &parameters, &Patch::Apply(body)).await {
+/// Writes the status as a whole, whoever wrote to it before: a server-side apply would keep what another manager set, and
+/// fail forever where the two together are invalid.
+async fn write(namespace: &Namespace, name: &str, status: Value) -> Result<(), Error> {
+    let operation = json!([{"op": "add", "path": "/status", "value": status}]);
+    let replace = Patch::Json::<()>(serde_json::from_value(operation).expect("an operation of RFC 6902's form"));
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    match namespace.policies().patch_status(name, &parameters, &replace).await {
         Ok(_) => Ok(()),
         // Deleted meanwhile.
         Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),

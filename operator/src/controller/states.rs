@@ -2,7 +2,7 @@
 //! what it needs in the cluster. What a step remembers is defined in its module; only the driver reads and writes it.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -35,7 +35,14 @@ pub struct PolicyState {
 
 /// The states of all policies, by namespace and name.
 #[derive(Default)]
-pub struct States(Mutex<HashMap<(String, String), PolicyState>>);
+pub struct States {
+    policies: Mutex<HashMap<Key, PolicyState>>,
+    /// The ConfigMaps that each policy refers to, in its namespace.
+    references: Mutex<HashMap<Key, BTreeSet<String>>>,
+}
+
+/// Namespace and name of a policy.
+type Key = (String, String);
 
 impl States {
     /// A copy of a policy's state, so that a reconciliation that is cut off leaves it unchanged. Empty for a new
@@ -64,12 +71,34 @@ impl States {
         failures
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, String), PolicyState>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes which ConfigMaps a policy refers to; to be called before they are read, so that no change is missed.
+    pub fn refer(&self, policy: &ObjectMeta, config_maps: BTreeSet<String>) {
+        self.references().insert(key(policy), config_maps);
+    }
+
+    /// The names of the policies of a namespace that refer to a ConfigMap.
+    pub fn referring(&self, namespace: &str, config_map: &str) -> Vec<String> {
+        let references = self.references();
+        let of_namespace = references.iter().filter(|((of, _), _)| of == namespace);
+        of_namespace.filter(|(_, names)| names.contains(config_map)).map(|((_, name), _)| name.clone()).collect()
+    }
+
+    /// Forgets a policy that no longer exists.
+    pub fn remove(&self, policy: &ObjectMeta) {
+        self.references().remove(&key(policy));
+        self.lock().remove(&key(policy));
+    }
+
+    fn references(&self) -> MutexGuard<'_, HashMap<Key, BTreeSet<String>>> {
+        self.references.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, PolicyState>> {
+        self.policies.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn key(policy: &ObjectMeta) -> (String, String) {
+fn key(policy: &ObjectMeta) -> Key {
     (policy.namespace.clone().unwrap_or_default(), policy.name.clone().unwrap_or_default())
 }
 
@@ -87,5 +116,20 @@ mod tests {
         assert_eq!((states.failed(&policy("a", "1")), states.failed(&policy("a", "1"))), (1, 2));
         assert_eq!(states.failed(&policy("b", "2")), 1);
         assert_eq!(states.failed(&policy("a", "3")), 1, "a new policy with the same name starts over");
+    }
+
+    #[test]
+    fn policies_are_found_by_the_config_maps_that_they_refer_to() {
+        let states = States::default();
+        let of = |namespace: &str, name: &str| ObjectMeta { namespace: Some(namespace.into()), ..policy(name, "1") };
+        states.refer(&of("house", "a"), ["prompts".into(), "ca".into()].into());
+        states.refer(&of("house", "b"), ["prompts".into()].into());
+        states.refer(&of("other", "c"), ["prompts".into()].into());
+        let mut found = states.referring("house", "prompts");
+        found.sort();
+        assert_eq!(found, ["a", "b"]);
+        states.refer(&of("house", "a"), ["ca".into()].into());
+        states.remove(&of("house", "b"));
+        assert_eq!(states.referring("house", "prompts"), Vec::<String>::new());
     }
 }

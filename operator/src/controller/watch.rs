@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! [RoutingPolicy] ◀── label, owner ── [ServiceAccount, ConfigMap, Deployment, Service, PDB, NetworkPolicy, Pod]
-//!        └── refers to ──▶ [ConfigMap]          (all but the policies: metadata only)
+//!        └── refers to ──▶ [ConfigMap]          (metadata only; a reconciliation reads its policy itself)
 //! ```
 
 use std::{sync::Arc, time::Duration};
 
 use backon::ExponentialBuilder;
-use crds::{RoutingPolicy, references, shown::chain};
+use crds::shown::chain;
 use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::Deployment,
@@ -18,24 +18,25 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{ListParams, PartialObjectMeta},
+    api::ListParams,
     runtime::{
         Controller,
         controller::{Config, Error as ControllerError},
         events::{Recorder, Reporter},
-        reflector::{ObjectRef, Store},
+        reflector::ObjectRef,
         watcher,
     },
 };
 
 use super::{
-    Context,
+    Context, PolicyMeta,
     build::Installation,
     error_policy,
     labels::{self, FIELD_MANAGER},
-    policy::Policy,
+    prepare::Workers,
     reconcile_within_limits,
     states::States,
+    watched::Watched,
 };
 use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 
@@ -61,10 +62,11 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
     let (first, most) = WATCH_BACKOFF;
     let backoff =
         ExponentialBuilder::default().with_min_delay(first).with_max_delay(most).with_jitter().without_max_times();
-    let controller = Controller::new(scoped::<Policy>(settings, &client), watcher::Config::default())
+    let controller = Controller::new(scoped::<PolicyMeta>(settings, &client), watcher::Config::default())
         .with_config(config)
         .trigger_backoff(watcher::ExponentialBackoff::from(backoff));
     let store = controller.store();
+    let states = Arc::<States>::default();
     let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.pod_name.clone()) };
     let context = Arc::new(Context {
         client: client.clone(),
@@ -73,9 +75,11 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         metrics: Arc::clone(metrics),
         installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
         resync: settings.resync,
-        states: States::default(),
+        states: Arc::clone(&states),
+        workers: Workers::default(),
     });
-    let results = with_children(controller, settings, &client).run(reconcile_within_limits, error_policy, context);
+    let results =
+        with_children(controller, settings, &client, states).run(reconcile_within_limits, error_policy, context);
     let watching = async {
         if store.wait_until_ready().await.is_ok() {
             readiness.ready("watching");
@@ -83,24 +87,28 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        () = results.for_each(|result| async { note(result) }) => {}
+        () = results.for_each(|result| async { note(result, metrics) }) => {}
         () = watching => {}
     }
 }
 
 /// A failed reconciliation is logged where its retry is scheduled; a failed watch is retried by itself.
-fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(result: Result<T, ControllerError<E, Q>>) {
+fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(
+    result: Result<T, ControllerError<E, Q>>,
+    metrics: &Metrics,
+) {
     match result {
         Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
         Err(error) => {
-            tracing::warn!(error = chain(&error), "a watch failed")
+            metrics.watch_failed();
+            tracing::warn!(error = chain(&error), "a watch failed");
         }
     }
 }
 
 async fn until_the_crd_is_there(settings: &Settings, client: &Client, readiness: &Readiness) {
-    let policies: Api<PartialObjectMeta<RoutingPolicy>> = scoped(settings, client);
-    while let Err(error) = policies.list_metadata(&ListParams::default().limit(1)).await {
+    let policies: Api<PolicyMeta> = scoped(settings, client);
+    while let Err(error) = policies.list(&ListParams::default().limit(1)).await {
         let missing = matches!(&error, kube::Error::Api(status) if status.code == 404);
         let why = if missing {
             "the CustomResourceDefinition of RoutingPolicy is not installed: kubectl apply -k crds".to_string()
@@ -124,26 +132,32 @@ where
     }
 }
 
-fn with_children(controller: Controller<Policy>, settings: &Settings, client: &Client) -> Controller<Policy> {
-    let store = controller.store();
+fn with_children(
+    controller: Controller<PolicyMeta>,
+    settings: &Settings,
+    client: &Client,
+    states: Arc<States>,
+) -> Controller<PolicyMeta> {
     let ours = watcher::Config::default().labels(&labels::managed());
     controller
-        .watches(scoped::<PartialObjectMeta<ServiceAccount>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<PartialObjectMeta<Deployment>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<PartialObjectMeta<Service>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<PartialObjectMeta<PodDisruptionBudget>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<PartialObjectMeta<NetworkPolicy>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<PartialObjectMeta<Pod>>(settings, client), ours, |o| policies_of(&o))
+        .watches(scoped::<Watched<ServiceAccount>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<Watched<Deployment>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<Watched<Service>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<Watched<PodDisruptionBudget>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<Watched<NetworkPolicy>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<Watched<Pod>>(settings, client), ours, |o| policies_of(&o))
         // Children and prompts in one watch, without a label selector: prompts do not have our labels.
-        .watches(scoped::<PartialObjectMeta<ConfigMap>>(settings, client), watcher::Config::default(), move |o| {
+        .watches(scoped::<Watched<ConfigMap>>(settings, client), watcher::Config::default(), move |o| {
             let mut policies = policies_of(&o);
-            policies.extend(policies_that_refer_to(&o, &store));
+            let namespace = o.namespace().unwrap_or_default();
+            let referring = states.referring(&namespace, &o.name_any());
+            policies.extend(referring.iter().map(|name| ObjectRef::new(name).within(&namespace)));
             policies
         })
 }
 
 /// The policies that an object belongs to, by label and by owner: changing one of the two does not hide the object.
-fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<Policy>> {
+fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<PolicyMeta>> {
     let by_label = object.labels().get(labels::INSTANCE).filter(|_| object.labels().contains_key(labels::MANAGED_BY));
     let owners =
         object.owner_references().iter().filter(|owner| owner.kind == "RoutingPolicy").map(|owner| &owner.name);
@@ -151,17 +165,4 @@ fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<Policy>> {
     let mut names: Vec<&String> = by_label.into_iter().chain(owners).collect();
     names.dedup();
     names.into_iter().map(|name| ObjectRef::new(name).within(&namespace)).collect()
-}
-
-fn policies_that_refer_to(config_map: &impl ResourceExt, store: &Store<Policy>) -> Vec<ObjectRef<Policy>> {
-    let (namespace, name) = (config_map.namespace(), config_map.name_any());
-    let refers = |policy: &RoutingPolicy| {
-        policy.metadata.namespace == namespace
-            && references::config_map_keys(&policy.spec).iter().any(|reference| reference.name == name)
-    };
-    let policies = store.state().into_iter();
-    policies
-        .filter(|policy| policy.read.0.as_ref().is_ok_and(refers))
-        .map(|policy| ObjectRef::from_obj(&*policy))
-        .collect()
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tests::{
     control_plane::ControlPlane,
     policies::{CHILD_KINDS, Policies, condition, config_map, spec},
+    policy::merged,
     waiting,
 };
 
@@ -292,4 +293,33 @@ async fn a_policy_that_always_fails_delays_no_other() {
     let tries = refused_writes(plane, "conflicts-many", "bad-0-nodeport");
     assert!((1..=4).contains(&tries), "{tries} tries");
     drop(kubelet);
+}
+
+#[tokio::test]
+async fn the_status_is_written_whole_whoever_wrote_to_it_before() {
+    let (policies, _kubelet) = Policies::operated_with_pods("conflicts-status").await;
+    policies.apply("edge", &spec(json!({})));
+    policies.wait_until_ready("edge").await;
+    // Nobody's fields any more, and then somebody else's.
+    let lost = json!([{"op": "replace", "path": "/metadata/managedFields", "value": [{}]}]).to_string();
+    policies.kubectl(&["patch", "rp", "edge", "--type=json", "--patch", &lost]);
+    let odd = json!({"type": "Odd", "status": "True", "reason": "Odd", "message": "m",
+        "lastTransitionTime": "2026-01-01T00:00:00Z"});
+    let status = json!({"conditions": [odd], "skills": [{"name": "ghost", "route": "Local"}]});
+    let theirs = merged(
+        json!({"apiVersion": "routing.hyperguild.io/v1alpha1", "kind": "RoutingPolicy", "metadata": {"name": "edge"}}),
+        json!({"status": status}),
+    );
+    policies.apply_status(&theirs, "someone-else");
+    policies.apply("edge", &spec(json!({"limits": {"inFlight": 7}})));
+    let status = policies.wait_until_ready("edge").await;
+    waiting::until_true("the status to be the operator's alone", || async {
+        let status = policies.get("edge").await.status.unwrap_or_default();
+        status.condition("Odd").is_none() && status.skills.iter().all(|skill| skill.name != "ghost")
+    })
+    .await;
+    assert!(status.condition("Reconciling").is_none());
+    // Reconciling comes and goes: where two managers share the list, its removal leaves a part that is invalid.
+    policies.apply("edge", &spec(json!({"service": {"type": "ClusterIP"}, "dataPlane": {"podLabels": {"a": "b"}}})));
+    policies.wait_until_ready("edge").await;
 }
