@@ -12,7 +12,7 @@ use crate::{
         upstream::TEXT_MAX,
     },
     table::{Skill, Stage, ThresholdValues},
-    template::Template,
+    template::{Template, TemplateError},
 };
 
 /// Compiles a skill. `given` is the skill as the policy has it; `spec` is the same, completed from the built-in skill
@@ -142,8 +142,10 @@ fn stage(
     if too_long(&spec.user) {
         return None;
     }
-    let user =
-        Template::parse(&spec.user).map_err(|e| errors.push(FieldError::absent(&user_path, e.to_string()))).ok()?;
+    let refused = |found: Vec<TemplateError>| {
+        found.iter().for_each(|error| errors.push(FieldError::absent(&user_path, error.to_string())));
+    };
+    let user = Template::parse(&spec.user).map_err(refused).ok()?;
     for error in user.unknown_variables(first, declared) {
         errors.push(FieldError::absent(&user_path, error.to_string()));
     }

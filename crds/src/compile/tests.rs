@@ -120,6 +120,14 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
         (format!("  skills: [{{name: notes, {skill}\"{{% if\"}}]}}]"), "spec.skills[0].stages[0].user: line 1: "),
         (format!("  skills: [{{name: notes, {skill}\"\"}}]}}]"), "spec.skills[0].stages[0].user: must not be empty"),
         (
+            format!("  skills: [{{name: notes, {skill}\"{{{{ args{} }}}}\"}}]}}]", ".a".repeat(2000)),
+            "spec.skills[0].stages[0].user: line 1, column 520: a tag has more than 256 operators, postfixes and brackets; split it",
+        ),
+        (
+            format!("  skills: [{{name: notes, {skill}\"{{{{ args.a | uper }}}}\"}}]}}]"),
+            "spec.skills[0].stages[0].user: line 1, column 13: unknown filter uper; did you mean upper?",
+        ),
+        (
             format!("  skills: [{{name: _routing, {skill}u}}]}}]"),
             "spec.skills[0].name: _routing: must be 1 to 48 of a-z",
         ),
