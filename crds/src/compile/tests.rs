@@ -140,6 +140,23 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
 }
 
 #[test]
+fn the_patterns_of_all_skills_are_counted_together() {
+    let skill = |name: &str, from: usize, to: usize| {
+        let patterns: Vec<String> = (from..to).map(|i| format!("p{i}: true")).collect();
+        format!(
+            "{{name: {name}, inputSchema: {{type: object, properties: {{a: {{patternProperties: {{{}}}}}}}}}}}",
+            patterns.join(", ")
+        )
+    };
+    assert!(with(&format!("  skills: [{}, {}]", skill("debug", 0, 16), skill("trainer", 16, 32))).is_ok());
+    let more = format!("  skills: [{}, {}]", skill("debug", 0, 16), skill("trainer", 16, 33));
+    assert_refused(vec![(
+        more,
+        "spec.skills[1].inputSchema: has 17 patterns, and 16 of 32 are left for it; the schemas of a policy have at most",
+    )]);
+}
+
+#[test]
 fn models_and_upstreams_are_checked() {
     let spec = r#"
   upstream: {url: "litellm:4000", caBundle: {configMapKeyRef: {name: ca, key: ca.crt}}}
