@@ -1,8 +1,11 @@
 //! The arguments of a skill: its JSON Schema, and checking a caller's arguments against it.
 
-use std::{collections::BTreeSet, fmt};
+mod form;
+mod survey;
 
-use jsonschema::{PatternOptions, Validator};
+use std::fmt;
+
+use jsonschema::{PatternOptions, Validator, error::ValidationErrorKind};
 use serde_json::{Map, Value};
 
 use crate::shown::printable;
@@ -17,34 +20,68 @@ const NODES_MAX: usize = 20_000;
 const NODES_LISTED_MAX: usize = 1_000;
 /// Longest text of one violation, in characters.
 const VIOLATION_MAX: usize = 300;
-/// Schema keywords whose value is an address.
-const REFERENCES: [&str; 4] = ["$ref", "$dynamicRef", "$recursiveRef", "$schema"];
-/// The dialect that may be named; it is compiled in, nothing is fetched.
-const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// Keywords that can allow arguments that `properties` does not list.
-const OPENERS: [&str; 7] = ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "patternProperties", "if"];
+/// Most steps of checking a call's arguments: their values times the paths of the schema.
+const STEPS_MAX: usize = 4_000_000;
+/// Most steps with which more than the first violation is collected.
+const STEPS_LISTED_MAX: usize = 50_000;
+/// Most different patterns in the schemas of a policy.
+pub const PATTERNS_MAX: usize = 32;
+/// Largest compiled pattern, in bytes, and largest cache for matching it.
+const PATTERN_MAX_BYTES: usize = 256 * 1024;
+/// Longest part of a pattern that an error repeats, in characters.
+const PATTERN_SHOWN: usize = 60;
+
+pub use form::{ARGUMENT_NAME_MAX, JSON_DEPTH_MAX, declared};
+pub use survey::{DEPTH_MAX, PATHS_MAX};
 
 /// A compiled `inputSchema`.
-pub struct ArgumentSchema(Validator);
+pub struct ArgumentSchema {
+    validator: Validator,
+    /// The number of paths through the schema, at most [`PATHS_MAX`].
+    paths: usize,
+}
 
 impl ArgumentSchema {
-    /// Compiles the `inputSchema` of a skill.
+    /// Compiles a schema that is the only one.
     ///
     /// # Errors
     /// Everything that is wrong with the schema, one sentence each.
     pub fn compile(schema: &Map<String, Value>) -> Result<Self, Vec<String>> {
-        let mut errors = form_errors(schema);
+        let mut patterns = PATTERNS_MAX;
+        Self::compile_within(schema, &mut patterns)
+    }
+
+    /// Compiles the `inputSchema` of a skill. `patterns` is how many patterns it may have; those that it has are
+    /// subtracted.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the schema, one sentence each.
+    pub fn compile_within(schema: &Map<String, Value>, patterns: &mut usize) -> Result<Self, Vec<String>> {
+        let mut errors = form::errors(schema);
         let schema = Value::Object(schema.clone());
-        // The linear engine: no pattern of a policy can make matching take exponential time.
-        let options = jsonschema::draft202012::options().with_pattern_options(PatternOptions::regex()).offline();
-        match options.build(&schema) {
-            Ok(validator) if errors.is_empty() => Ok(Self(validator)),
-            Ok(_) => Err(errors),
-            Err(e) => {
-                errors.push(printable(&format!("is not a JSON Schema: {e}"), VIOLATION_MAX));
-                Err(errors)
+        if errors.is_empty() {
+            match survey::survey(&schema) {
+                Ok(survey) if survey.patterns.len() <= *patterns => {
+                    *patterns -= survey.patterns.len();
+                    return Self::build(&schema, survey.paths).map_err(|error| vec![error]);
+                }
+                Ok(survey) => errors.push(format!(
+                    "has {} patterns, and {patterns} of {PATTERNS_MAX} are left for it; the schemas of a policy have at \
+                    most {PATTERNS_MAX} different ones; use enum, minLength or maxLength instead",
+                    survey.patterns.len(),
+                )),
+                Err(error) => errors.push(error),
             }
         }
+        Err(errors)
+    }
+
+    fn build(schema: &Value, paths: usize) -> Result<Self, String> {
+        // The linear engine: no pattern of a policy can make matching take exponential time.
+        let patterns = PatternOptions::regex().size_limit(PATTERN_MAX_BYTES).dfa_size_limit(PATTERN_MAX_BYTES);
+        let options = jsonschema::draft202012::options().with_pattern_options(patterns).offline();
+        let validator = options.build(schema).map_err(|e| printable(&build_error(&e), VIOLATION_MAX))?;
+        Ok(Self { validator, paths })
     }
 
     /// Checks a caller's arguments and returns them.
@@ -54,9 +91,10 @@ impl ArgumentSchema {
     pub fn check(&self, arguments: Map<String, Value>) -> Result<Map<String, Value>, Vec<String>> {
         let arguments = Value::Object(arguments);
         // Counted before anything else is checked: a validator collects an error for every item of a list.
-        let nodes = count_nodes(&arguments, NODES_MAX);
-        if nodes > NODES_MAX {
-            return Err(vec![format!("the arguments have more than {NODES_MAX} values; send fewer, longer texts")]);
+        let most = NODES_MAX.min(STEPS_MAX / self.paths);
+        let nodes = count_nodes(&arguments, most);
+        if nodes > most {
+            return Err(vec![format!("the arguments have more than {most} values; send fewer, longer texts")]);
         }
         let violations = self.violations(&arguments, nodes);
         match arguments {
@@ -66,18 +104,29 @@ impl ArgumentSchema {
     }
 
     fn violations(&self, arguments: &Value, nodes: usize) -> Vec<String> {
-        if nodes > NODES_LISTED_MAX {
-            if let Err(first) = self.0.validate(arguments) {
+        if nodes > NODES_LISTED_MAX || nodes * self.paths > STEPS_LISTED_MAX {
+            if let Err(first) = self.validator.validate(arguments) {
                 return vec![violation(&first)];
             }
-        } else if !self.0.is_valid(arguments) {
-            return self.0.iter_errors(arguments).take(VIOLATIONS_SHOWN).map(|e| violation(&e)).collect();
+        } else if !self.validator.is_valid(arguments) {
+            return self.validator.iter_errors(arguments).take(VIOLATIONS_SHOWN).map(|e| violation(&e)).collect();
         }
         if !contains_nul(arguments) {
             return vec![];
         }
         let paths = nul_paths(arguments, String::new());
         paths.into_iter().map(|path| format!("argument {path}: contains the character U+0000; remove it")).collect()
+    }
+}
+
+fn build_error(error: &jsonschema::ValidationError<'_>) -> String {
+    match (error.kind(), error.instance().as_str()) {
+        (ValidationErrorKind::Format { .. }, Some(pattern)) => format!(
+            "has the pattern {}, which is not a regular expression without look-around and back-references, or needs \
+            more than {PATTERN_MAX_BYTES} bytes when compiled; use shorter repetitions, or maxLength",
+            pattern.chars().take(PATTERN_SHOWN).collect::<String>()
+        ),
+        _ => format!("is not a JSON Schema: {error}"),
     }
 }
 
@@ -149,55 +198,6 @@ fn nul_paths(value: &Value, path: String) -> Vec<String> {
     }
 }
 
-fn form_errors(schema: &Map<String, Value>) -> Vec<String> {
-    let mut errors = vec![];
-    if schema.get("type") != Some(&Value::from("object")) {
-        errors.push("must have type: object, because MCP arguments are an object".to_string());
-    }
-    let bytes = serde_json::to_string(schema).map_or(usize::MAX, |json| json.len());
-    if bytes > SCHEMA_MAX_BYTES {
-        errors.push(format!("is {bytes} bytes of JSON; at most {SCHEMA_MAX_BYTES} are allowed"));
-    }
-    let mut remote = vec![];
-    remote_references(&Value::Object(schema.clone()), &mut remote);
-    errors.extend(remote.iter().map(|address| {
-        printable(
-            &format!("refers to {address}: only references into the schema itself (#/…) are allowed"),
-            VIOLATION_MAX,
-        )
-    }));
-    errors
-}
-
-fn remote_references(value: &Value, found: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                match value {
-                    Value::String(address) if REFERENCES.contains(&key.as_str()) => {
-                        let within = address.starts_with('#') || (key == "$schema" && address == DIALECT);
-                        if !within {
-                            found.push(address.clone());
-                        }
-                    }
-                    other => remote_references(other, found),
-                }
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| remote_references(item, found)),
-        _ => {}
-    }
-}
-
-/// The arguments that a schema declares, or none if it also allows arguments that it does not list by name.
-#[must_use]
-pub fn declared(schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
-    let open = OPENERS.iter().any(|keyword| schema.contains_key(*keyword))
-        || matches!(schema.get("additionalProperties"), Some(Value::Object(_) | Value::Bool(true)));
-    let properties = schema.get("properties").and_then(Value::as_object);
-    if open { None } else { Some(properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()) }
-}
-
 impl fmt::Debug for ArgumentSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ArgumentSchema")
@@ -205,81 +205,4 @@ impl fmt::Debug for ArgumentSchema {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn compile(schema: Value) -> Result<ArgumentSchema, Vec<String>> {
-        ArgumentSchema::compile(schema.as_object().expect("object"))
-    }
-
-    fn violations(schema: Value, arguments: Value) -> Vec<String> {
-        let schema = compile(schema).expect("a schema");
-        schema.check(arguments.as_object().expect("object").clone()).err().unwrap_or_default()
-    }
-
-    #[test]
-    fn a_violation_names_the_argument_and_hides_its_value() {
-        let schema = json!({"type": "object", "required": ["a"], "additionalProperties": false,
-            "properties": {"a": {"type": "string"}, "files": {"type": "array", "items": {"type": "string"}}}});
-        assert_eq!(violations(schema.clone(), json!({"a": "x"})), Vec::<String>::new());
-        assert_eq!(violations(schema.clone(), json!({})), ["\"a\" is a required property"]);
-        let wrong = violations(schema.clone(), json!({"a": "x", "files": ["ok", 4711]}));
-        assert_eq!(wrong, ["argument files[1]: the value is not of type \"string\""]);
-        let unknown = violations(schema, json!({"a": "x", "fils": "canary"}));
-        assert_eq!(unknown.len(), 1);
-        assert!(unknown[0].contains("fils") && !unknown[0].contains("canary"), "{unknown:?}");
-    }
-
-    #[test]
-    fn nul_is_refused_at_every_depth() {
-        let open = json!({"type": "object"});
-        assert_eq!(
-            violations(open.clone(), json!({"a": ["b", "c\0"]})),
-            ["argument a[1]: contains the character U+0000; remove it"]
-        );
-        assert_eq!(
-            violations(open, json!({"a": {"k\0": 1}})),
-            ["argument a.k\\u{0}: contains the character U+0000; remove it"]
-        );
-    }
-
-    #[test]
-    fn many_values_cost_little_and_are_refused() {
-        let files = json!({"type": "object", "properties": {"files": {"type": "array", "items": {"type": "string"}}}});
-        let wrong = violations(files.clone(), json!({"files": vec![1; 15_000]}));
-        assert_eq!(wrong, ["argument files[0]: the value is not of type \"string\""], "only the first of many");
-        let key = "k".repeat(1_000_000);
-        let too_many = violations(files, json!({key: vec![0; 1_000_000]}));
-        assert_eq!(too_many.len(), 1);
-        assert!(too_many[0].contains("more than 20000 values"), "{too_many:?}");
-    }
-
-    #[test]
-    fn a_wrong_schema_is_refused_with_the_reason() {
-        for (schema, reason) in [
-            (json!({"type": "string"}), "must have type: object"),
-            (json!({"type": "object", "properties": {"a": {"type": "strin"}}}), "is not a JSON Schema"),
-            (
-                json!({"type": "object", "properties": {"a": {"$ref": "http://example.com/s.json"}}}),
-                "refers to http://example.com/s.json",
-            ),
-            (
-                json!({"type": "object", "properties": {"a": {"$ref": "file:///etc/passwd"}}}),
-                "refers to file:///etc/passwd",
-            ),
-            (json!({"type": "object", "properties": {"a": {"pattern": "(a)\\1"}}}), "is not a JSON Schema"),
-            (json!({"type": "object", "description": "x".repeat(SCHEMA_MAX_BYTES)}), "bytes of JSON"),
-        ] {
-            let errors = compile(schema.clone()).expect_err("a wrong schema");
-            assert!(errors.iter().any(|e| e.contains(reason)), "{schema}: {errors:?}");
-        }
-    }
-
-    #[test]
-    fn a_pattern_is_matched_in_linear_time() {
-        let schema = json!({"type": "object", "properties": {"a": {"pattern": "^(a+)+$"}}});
-        assert_eq!(violations(schema, json!({"a": format!("{}b", "a".repeat(50_000))})).len(), 1);
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use self::errors::Errors;
 pub use self::upstream::{is_model_name, is_reference, parse_base_url};
 use crate::{
     FieldErrors, RoutingPolicySpec,
+    arguments::PATTERNS_MAX,
     builtin::{self, BuiltinPrompts},
     policy::{
         Evidence, SkillSpec, Thresholds, Timeouts, evidence::MIN_SAMPLES_MAX, limits::IN_FLIGHT_MAX, skill::SKILLS_MAX,
@@ -147,6 +148,7 @@ fn compile_skills(
         format!("must be 1 to {SKILLS_MAX} skills; leave it out for the built-in ones"),
     );
     let mut skills = BTreeMap::new();
+    let mut patterns = PATTERNS_MAX;
     for (i, spec) in specs.iter().take(SKILLS_MAX).enumerate() {
         let path = format!("spec.skills[{i}]");
         let duplicate = specs[..i].iter().any(|earlier| earlier.name == spec.name);
@@ -157,7 +159,7 @@ fn compile_skills(
             "a skill with this name is already defined above; merge the two or rename one",
         );
         let complete = builtin::complete(spec, &builtins);
-        if let Some(skill) = skill::compile(&path, spec, &complete, thresholds, errors) {
+        if let Some(skill) = skill::compile(&path, spec, &complete, thresholds, &mut patterns, errors) {
             skills.insert(skill.name.clone(), Arc::new(skill));
         }
     }

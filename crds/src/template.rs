@@ -1,11 +1,14 @@
 //! The user prompt of a stage: a template written by the policy's author.
 //!
 //! Undefined variables are errors, nothing is escaped, and both work and output are limited, so that a template can
-//! neither hang a replica nor fill its memory.
+//! neither hang a replica nor fill its memory. It is measured before it is parsed, so that it cannot overflow a stack.
+
+mod measure;
+mod names;
 
 use std::{collections::BTreeSet, fmt, io};
 
-use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, syntax::SyntaxConfig, value::Serde};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, machinery, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -17,9 +20,9 @@ pub const OUTPUT_MAX_BYTES: usize = 4 * 1024 * 1024;
 const RECURSION_MAX: usize = 64;
 /// The variables of a template, besides the functions of the template language.
 const VARIABLES: [&str; 4] = ["args", "previous", "files", "session"];
-/// Functions of the template language that read like variables.
-const FUNCTIONS: [&str; 4] = ["range", "dict", "namespace", "loop"];
 const NAME: &str = "user";
+
+pub use measure::{BLOCKS_MAX, BRACKETS_MAX, OPERATORS_MAX, TEMPLATE_OPERATORS_MAX};
 
 /// A parsed template.
 pub struct Template {
@@ -63,6 +66,18 @@ pub enum TemplateError {
         /// What the parser expected.
         reason: String,
     },
+    /// The template exceeds a bound, or uses something that templates of this project do not have.
+    #[error("line {line}, column {column}: {reason}; {cure}")]
+    Refused {
+        /// Line in the template, from 1.
+        line: usize,
+        /// Column in the template, from 1.
+        column: usize,
+        /// What is refused, with its bound or name.
+        reason: String,
+        /// What to write instead.
+        cure: String,
+    },
     /// The template reads a variable that never exists.
     #[error("unknown variable {name}; {cure}")]
     UnknownVariable {
@@ -82,25 +97,32 @@ pub enum TemplateError {
 }
 
 impl Template {
-    /// Parses a template.
+    /// Parses a template whose filters, tests and functions all exist.
     ///
     /// # Errors
-    /// Where and why the text is not a template.
-    pub fn parse(text: &str) -> Result<Self, TemplateError> {
+    /// Where and why the text is not a template, or every name in it that does not exist.
+    pub fn parse(text: &str) -> Result<Self, Vec<TemplateError>> {
+        measure::check(text, &block_lines_leave_no_trace()).map_err(|error| vec![error])?;
+        let parsed = machinery::parse(text, NAME, block_lines_leave_no_trace()).map_err(|e| vec![syntax(&e)])?;
+        let unknown = names::unknown(&parsed);
+        if !unknown.is_empty() {
+            return Err(unknown);
+        }
+        Self::compile(text).map_err(|e| vec![syntax(&e)])
+    }
+
+    fn compile(text: &str) -> Result<Self, minijinja::Error> {
         let mut environment = Environment::new();
+        for function in names::REMOVED {
+            environment.remove_global(function);
+        }
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_fuel(Some(FUEL));
         environment.set_recursion_limit(RECURSION_MAX);
         environment.set_syntax(block_lines_leave_no_trace());
-        environment.add_template_owned(NAME, text.to_string()).map_err(|e| TemplateError::Syntax {
-            line: e.line().unwrap_or(1),
-            reason: e.detail().unwrap_or("is not a template").to_string(),
-        })?;
-        let variables = environment
-            .get_template(NAME)
-            .map(|template| template.undeclared_variables(true).into_iter().collect())
-            .unwrap_or_default();
+        environment.add_template_owned(NAME, text.to_string())?;
+        let variables = environment.get_template(NAME)?.undeclared_variables(true).into_iter().collect();
         Ok(Self { environment, variables })
     }
 
@@ -122,7 +144,7 @@ impl Template {
                     let names: Vec<&str> = declared.iter().map(String::as_str).collect();
                     Some(format!("inputSchema.properties declares: {}", names.join(", ")))
                 }
-                (root, ..) if VARIABLES.contains(&root) || FUNCTIONS.contains(&root) => None,
+                (root, ..) if VARIABLES.contains(&root) || names::is_function(root) => None,
                 _ => Some(format!("available: {}", VARIABLES.join(", "))),
             }
         };
@@ -142,6 +164,13 @@ impl Template {
         let mut output = Bounded::default();
         template.render_captured_to(Serde(input), &mut output).map_err(|e| failed(&e))?;
         Ok(String::from_utf8_lossy(&output.0).into_owned())
+    }
+}
+
+fn syntax(error: &minijinja::Error) -> TemplateError {
+    TemplateError::Syntax {
+        line: error.line().unwrap_or(1),
+        reason: error.detail().unwrap_or("is not a template").to_string(),
     }
 }
 

@@ -12,16 +12,17 @@ use crate::{
         upstream::TEXT_MAX,
     },
     table::{Skill, Stage, ThresholdValues},
-    template::Template,
+    template::{Template, TemplateError},
 };
 
 /// Compiles a skill. `given` is the skill as the policy has it; `spec` is the same, completed from the built-in skill
-/// with its name.
+/// with its name. `patterns` is how many patterns its schema may have; those that it has are subtracted.
 pub(super) fn compile(
     path: &str,
     given: &SkillSpec,
     spec: &SkillSpec,
     thresholds: Option<ThresholdValues>,
+    patterns: &mut usize,
     errors: &mut Errors,
 ) -> Option<Skill> {
     let SkillSpec { name, description, input_schema, stages, thresholds: own_thresholds, route, on_local_error } = spec;
@@ -42,7 +43,7 @@ pub(super) fn compile(
         );
     }
     let arguments = input_schema.as_ref().and_then(|schema| {
-        let compiled = ArgumentSchema::compile(schema);
+        let compiled = ArgumentSchema::compile_within(schema, patterns);
         compiled
             .map_err(|reasons| {
                 reasons.into_iter().for_each(|r| errors.push(FieldError::absent(format!("{path}.inputSchema"), r)))
@@ -142,8 +143,10 @@ fn stage(
     if too_long(&spec.user) {
         return None;
     }
-    let user =
-        Template::parse(&spec.user).map_err(|e| errors.push(FieldError::absent(&user_path, e.to_string()))).ok()?;
+    let refused = |found: Vec<TemplateError>| {
+        found.iter().for_each(|error| errors.push(FieldError::absent(&user_path, error.to_string())));
+    };
+    let user = Template::parse(&spec.user).map_err(refused).ok()?;
     for error in user.unknown_variables(first, declared) {
         errors.push(FieldError::absent(&user_path, error.to_string()));
     }

@@ -120,6 +120,14 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
         (format!("  skills: [{{name: notes, {skill}\"{{% if\"}}]}}]"), "spec.skills[0].stages[0].user: line 1: "),
         (format!("  skills: [{{name: notes, {skill}\"\"}}]}}]"), "spec.skills[0].stages[0].user: must not be empty"),
         (
+            format!("  skills: [{{name: notes, {skill}\"{{{{ args{} }}}}\"}}]}}]", ".a".repeat(2000)),
+            "spec.skills[0].stages[0].user: line 1, column 520: a tag has more than 256 operators, postfixes and brackets; split it",
+        ),
+        (
+            format!("  skills: [{{name: notes, {skill}\"{{{{ args.a | uper }}}}\"}}]}}]"),
+            "spec.skills[0].stages[0].user: line 1, column 13: unknown filter uper; did you mean upper?",
+        ),
+        (
             format!("  skills: [{{name: _routing, {skill}u}}]}}]"),
             "spec.skills[0].name: _routing: must be 1 to 48 of a-z",
         ),
@@ -129,6 +137,23 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
             "spec.skills[0].stages[0].user: 65537 bytes: must be at most",
         ),
     ]);
+}
+
+#[test]
+fn the_patterns_of_all_skills_are_counted_together() {
+    let skill = |name: &str, from: usize, to: usize| {
+        let patterns: Vec<String> = (from..to).map(|i| format!("p{i}: true")).collect();
+        format!(
+            "{{name: {name}, inputSchema: {{type: object, properties: {{a: {{patternProperties: {{{}}}}}}}}}}}",
+            patterns.join(", ")
+        )
+    };
+    assert!(with(&format!("  skills: [{}, {}]", skill("debug", 0, 16), skill("trainer", 16, 32))).is_ok());
+    let more = format!("  skills: [{}, {}]", skill("debug", 0, 16), skill("trainer", 16, 33));
+    assert_refused(vec![(
+        more,
+        "spec.skills[1].inputSchema: has 17 patterns, and 16 of 32 are left for it; the schemas of a policy have at most",
+    )]);
 }
 
 #[test]

@@ -1,0 +1,95 @@
+//! What a skill's `inputSchema` may be: an object that the model APIs of clients take, complete in itself.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Map, Value};
+
+use super::{SCHEMA_MAX_BYTES, VIOLATION_MAX};
+use crate::shown::printable;
+
+/// Longest name of an argument, in characters: the limit of the model APIs.
+pub const ARGUMENT_NAME_MAX: usize = 64;
+/// Deepest nesting of the schema's JSON.
+pub const JSON_DEPTH_MAX: usize = 64;
+/// Schema keywords whose value is an address.
+const REFERENCES: [&str; 2] = ["$ref", "$schema"];
+/// Keywords that make a reference depend on where the schema is used.
+const DYNAMIC: [&str; 4] = ["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor"];
+/// The dialect that may be named; it is compiled in, nothing is fetched.
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+/// Keywords that the model APIs of clients refuse at the top level of a tool's schema.
+const NOT_AT_THE_TOP: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+/// Keywords that can allow arguments that `properties` does not list.
+const OPENERS: [&str; 3] = ["$ref", "patternProperties", "if"];
+
+/// Everything wrong with the schema's form, one sentence each.
+pub(super) fn errors(schema: &Map<String, Value>) -> Vec<String> {
+    let mut errors = vec![];
+    if schema.get("type") != Some(&Value::from("object")) {
+        errors.push("must have type: object, because MCP arguments are an object".to_string());
+    }
+    let bytes = serde_json::to_string(schema).map_or(usize::MAX, |json| json.len());
+    if bytes > SCHEMA_MAX_BYTES {
+        errors.push(format!("is {bytes} bytes of JSON; at most {SCHEMA_MAX_BYTES} are allowed"));
+    }
+    for keyword in NOT_AT_THE_TOP.into_iter().filter(|keyword| schema.contains_key(*keyword)) {
+        errors.push(format!(
+            "has {keyword} at its top level, which the model APIs of clients refuse; move it into a property"
+        ));
+    }
+    let properties = schema.get("properties").and_then(Value::as_object);
+    errors.extend(properties.into_iter().flatten().filter(|(name, _)| !is_argument_name(name)).map(|(name, _)| {
+        let shown = printable(name, ARGUMENT_NAME_MAX + 1);
+        format!(
+            "property {shown}: the model APIs of clients refuse this name; use 1 to {ARGUMENT_NAME_MAX} of a-z, A-Z, \
+            0-9, '_', '.' and '-'"
+        )
+    }));
+    let top = schema.iter().filter(|(keyword, _)| *keyword != "$id");
+    top.for_each(|(keyword, value)| keyword_errors(keyword, value, 1, &mut errors));
+    errors
+}
+
+fn is_argument_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    (1..=ARGUMENT_NAME_MAX).contains(&name.len()) && name.chars().all(allowed)
+}
+
+/// What is wrong with addresses, at every depth.
+fn keyword_errors(keyword: &str, value: &Value, depth: usize, errors: &mut Vec<String>) {
+    if depth > JSON_DEPTH_MAX {
+        let error = format!("is nested deeper than {JSON_DEPTH_MAX} levels; flatten it, or use $ref");
+        if !errors.contains(&error) {
+            errors.push(error);
+        }
+        return;
+    }
+    let mut found = |message: String| errors.push(printable(&message, VIOLATION_MAX));
+    match value {
+        Value::String(address) if REFERENCES.contains(&keyword) && !is_within(keyword, address) => {
+            found(format!("refers to {address}: only references into the schema itself (#/…) are allowed"))
+        }
+        Value::String(_) | Value::Bool(_) if DYNAMIC.contains(&keyword) => {
+            found(format!("has {keyword}, which is not supported; use $ref"));
+        }
+        Value::String(address) if keyword == "$id" => {
+            found(format!("has $id {address} below its top level, which is not supported; use $defs and $ref"));
+        }
+        Value::Object(map) => map.iter().for_each(|(key, value)| keyword_errors(key, value, depth + 1, errors)),
+        Value::Array(items) => items.iter().for_each(|item| keyword_errors("", item, depth + 1, errors)),
+        _ => {}
+    }
+}
+
+fn is_within(keyword: &str, address: &str) -> bool {
+    if keyword == "$schema" { address.trim_end_matches('#') == DIALECT } else { address.starts_with('#') }
+}
+
+/// The arguments that a schema declares, or none if it also allows arguments that it does not list by name.
+#[must_use]
+pub fn declared(schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
+    let open = OPENERS.iter().any(|keyword| schema.contains_key(*keyword))
+        || matches!(schema.get("additionalProperties"), Some(Value::Object(_) | Value::Bool(true)));
+    let properties = schema.get("properties").and_then(Value::as_object);
+    if open { None } else { Some(properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()) }
+}
