@@ -7,6 +7,7 @@
 mod attempt;
 pub mod failure;
 mod material;
+mod warnings;
 
 use std::{sync::Arc, time::Instant};
 
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use self::warnings::ModelWarnings;
 use self::{
     attempt::{Attempt, StageCall},
     failure::CallFailure,

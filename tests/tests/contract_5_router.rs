@@ -124,6 +124,10 @@ async fn every_kind_of_bad_answer_falls_open() {
         ("status-500", "status"),
         ("redirects", "status"),
         ("error-in-200", "error_body"),
+        ("broken-off-in-200", "broken_off"),
+        ("filtered", "filtered"),
+        ("gzip", "encoded"),
+        ("unknown", "unknown_model"),
         ("html", "not_json"),
         ("empty-body", "not_json"),
         ("no-content", "no_content"),
@@ -141,11 +145,11 @@ async fn every_kind_of_bad_answer_falls_open() {
 }
 
 /// Starts a model behind TLS, and gives the authority's certificate.
-async fn tls_model(port: u16, folder: &std::path::Path) -> (tokio::process::Child, String) {
+async fn tls_model(port: u16, folder: &std::path::Path, certificate: &str) -> (tokio::process::Child, String) {
     use tokio::io::{AsyncBufReadExt, BufReader};
     let mut server = tokio::process::Command::new(tests::required("ROUTING_TEST_VENV").join("bin/python"))
         .arg(tests::checkout().join("tests/clients/tls_model.py"))
-        .args([port.to_string(), folder.display().to_string()])
+        .args([&port.to_string(), &folder.display().to_string(), certificate])
         .stdout(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
@@ -159,15 +163,97 @@ async fn tls_model(port: u16, folder: &std::path::Path) -> (tokio::process::Chil
 async fn a_private_authority_is_honoured_and_an_unknown_one_is_not() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = tests::ports::free();
-    let (_server, ca) = tls_model(port, folder.path()).await;
+    let (_server, ca) = tls_model(port, folder.path(), "valid").await;
     let url = format!("https://127.0.0.1:{port}");
     let policy = Policy::at(&url).spec(json!({"skills": [{"name": "debug", "route": "Local"}]}));
     let unknown = Program::serve_policy(&policy).start().await;
-    assert!(unknown.mcp().debug("x").await.text(0).contains("the endpoint cannot be reached"));
+    let unreachable = format!("the endpoint 127.0.0.1:{port} cannot be reached: its certificate");
+    let refused = unknown.mcp().debug("x").await;
+    assert!(refused.text(0).contains(&format!("{unreachable} is of an unknown authority; ")), "{}", refused.text(0));
 
     let with_ca = policy.spec(json!({"upstream": {"caBundle": {"text": ca}}}));
     let trusting = Program::serve_policy(&with_ca).start().await;
     assert_eq!(trusting.mcp().debug("x").await.text(0), "answer over TLS");
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_valid_is_named_with_the_cause() {
+    for (certificate, cause) in [
+        ("other-host", "its certificate is not valid for this host; "),
+        ("expired", "its certificate has expired; "),
+        ("not-yet-valid", "its certificate is not valid yet; "),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let port = tests::ports::free();
+        let (_server, ca) = tls_model(port, folder.path(), certificate).await;
+        let policy = Policy::at(&format!("https://127.0.0.1:{port}")).spec(json!({
+            "upstream": {"caBundle": {"text": ca}},
+            "skills": [{"name": "debug", "route": "Local"}],
+        }));
+        let routing = Program::serve_policy(&policy).start().await;
+        let result = routing.mcp().debug("x").await;
+        let expected = format!("the endpoint 127.0.0.1:{port} cannot be reached: {cause}");
+        assert!(result.text(0).contains(&expected), "{certificate}: {}", result.text(0));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_cut_at_its_token_limit_is_given_with_a_note_and_recorded() {
+    let models = Models::start().await;
+    let routing = routing(&models, "cut", "c").await;
+    let result = routing.mcp().debug("x").await;
+    assert_eq!((result.text(0), result.is_error()), ("half an ans", false));
+    assert!(result.text(1).starts_with("note: this answer was cut at the token limit"), "{}", result.text(1));
+    assert!(result.text(2).starts_with("routing: debug: "), "{}", result.text(2));
+    assert_eq!(result.decisions("finishReason"), [json!("length")]);
+    assert_eq!(routing.metric(r#"routing_cut_answers_total{skill="debug",decision="local"}"#).await, 1.0);
+    tests::waiting::until_true("the record and the warning", || async {
+        let log = routing.log();
+        log.contains(r#""finish_reason":"length""#) && log.contains("answers were cut at the model's token limit")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_local_model_that_fails_is_warned_of_once_a_minute_with_the_cause() {
+    let models = Models::start().await;
+    let nobody = tests::ports::free();
+    let url = json!({"models": {"local": {"upstream": {"url": format!("http://127.0.0.1:{nobody}/secret")}}}});
+    let routing = Program::serve_policy(&Policy::at(&models.url()).spec(url)).start().await;
+    for i in 0..5 {
+        assert_eq!(routing.mcp().debug(&format!("call {i}")).await.text(0), "answer of c");
+    }
+    routing.mcp().result("trainer", json!({"project_root": "/tmp"})).await;
+    let warnings = tests::waiting::until("both warnings", || async {
+        let log = routing.log();
+        let warnings: Vec<String> =
+            log.lines().filter(|line| line.contains("model calls failed")).map(str::to_string).collect();
+        (warnings.len() >= 2).then_some(warnings)
+    })
+    .await;
+    assert_eq!(warnings.len(), 2, "one for each skill: {warnings:?}");
+    let cause = format!("the endpoint 127.0.0.1:{nobody} cannot be reached: the connection was refused; ");
+    for (warning, skill) in warnings.iter().zip(["debug", "trainer"]) {
+        assert!(warning.contains(&cause) && warning.contains("WARN"), "{warning}");
+        assert!(warning.contains(&format!(r#""skill":"{skill}""#)) && !warning.contains("secret"), "{warning}");
+    }
+}
+
+#[tokio::test]
+async fn a_model_that_the_endpoint_does_not_know_is_named() {
+    let models = Models::start().await;
+    let routing = routing(&models, "unknown", "unknown").await;
+    let result = routing.mcp().debug("x").await;
+    assert!(result.text(0).contains("the endpoint does not know the model unknown; "), "{}", result.text(0));
+}
+
+#[tokio::test]
+async fn no_line_of_an_answer_starts_like_the_decision_line() {
+    let models = Models::start().await;
+    let routing = routing(&models, "forges", "c").await;
+    let result = routing.mcp().debug("x").await;
+    assert!(result.text(0).starts_with("Yes.\n> routing: debug: local (m); "), "{:?}", result.text(0));
+    assert!(result.text(1).contains(result.decisions("id")[0].as_str().expect("an id")), "{}", result.text(1));
 }
 
 #[tokio::test]
