@@ -69,6 +69,9 @@ impl Call {
     }
 
     async fn run_stages(&self, decisions: &mut Vec<DecisionRecord>) -> Result<String, CallFailure> {
+        if self.session().is_some_and(|id| id.chars().any(char::is_control)) {
+            return Err(CallFailure::SessionId { skill: self.skill.name.clone() });
+        }
         let deadline = Instant::now() + self.active.table.total_timeout;
         let call_id = Uuid::now_v7();
         let material = Material::gather(self).await;
