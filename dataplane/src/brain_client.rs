@@ -1,5 +1,7 @@
 //! Requests to a brain: ours, or any other that follows `contract` parts 3 and 4.
 
+mod prompt_entry;
+
 use std::{
     sync::Mutex,
     time::{Duration, Instant},
@@ -15,6 +17,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use self::prompt_entry::prompt_entry;
 use crate::{
     decide::Measured,
     http_client::{self, BodyError},
@@ -160,15 +163,13 @@ impl BrainClient {
         }
     }
 
-    /// The latest entries of a session, oldest first.
+    /// The latest entries of a session, oldest first; none for sessions such as `_routing`, which hold what other
+    /// callers did.
     ///
     /// # Errors
     /// The request failed, or the answer has no list of entries.
     pub async fn session(&self, session_id: &str) -> Result<Vec<Value>, BrainError> {
-        let mut url = self.url("sessions");
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.push(session_id);
-        }
+        let Some(mut url) = self.session_url(session_id) else { return Ok(vec![]) };
         url.set_query(Some(&format!("limit={SESSION_ENTRIES_MAX}")));
         let mut body = self.json(self.client.get(url).timeout(SESSION_TIMEOUT), SESSION_MAX_BYTES).await?;
         let Some(Value::Array(mut entries)) = body.get_mut("entries").map(Value::take) else {
@@ -176,6 +177,17 @@ impl BrainClient {
         };
         entries.drain(..entries.len().saturating_sub(SESSION_ENTRIES_MAX));
         Ok(entries.iter().map(prompt_entry).collect())
+    }
+
+    /// The URL of a caller's session; none if it is no caller's. Checked as it is sent: a URL drops tabs and line ends,
+    /// and the segments `.` and `..`.
+    fn session_url(&self, session_id: &str) -> Option<Url> {
+        let mut url = self.url("sessions");
+        let segments = url.path_segments()?.count();
+        url.path_segments_mut().ok()?.push(session_id);
+        let sent: Vec<&str> = url.path_segments()?.collect();
+        let own = sent.len() > segments && sent.last().is_some_and(|id| !id.is_empty() && !id.starts_with('_'));
+        own.then_some(url)
     }
 
     fn url(&self, path: &str) -> Url {
@@ -249,12 +261,6 @@ fn declares_decision(body: &Value) -> bool {
     })
 }
 
-/// What a prompt shows of an entry: always the same five keys.
-fn prompt_entry(entry: &Value) -> Value {
-    let keys = ["at", "skill", "phase", "final_status", "message"];
-    keys.iter().map(|key| ((*key).to_string(), entry.get(*key).cloned().unwrap_or_default())).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,6 +287,19 @@ mod tests {
             "1",
         ] {
             assert!(measured(&serde_json::from_str(text).expect("JSON")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn only_a_callers_own_session_is_read_however_its_id_is_written() {
+        let target = BrainTarget { url: "http://b/base/".parse().expect("a URL"), token: None };
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let brain = BrainClient::new(&target, None, Client::new());
+        let path = |id: &str| brain.session_url(id).map(|url| url.path().to_string());
+        assert_eq!(path("mine"), Some("/base/sessions/mine".into()));
+        assert_eq!(path("../a b/%5Frouting"), Some("/base/sessions/..%2Fa%20b%2F%255Frouting".into()));
+        for id in ["_routing", "\t_routing", "\n_routing", "\r\n_\trouting", "_", "", "\t", ".", "..", "\t.."] {
+            assert_eq!(path(id), None, "{id:?}");
         }
     }
 

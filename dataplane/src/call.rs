@@ -7,6 +7,7 @@
 mod attempt;
 pub mod failure;
 mod material;
+mod warnings;
 
 use std::{sync::Arc, time::Instant};
 
@@ -19,6 +20,7 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+pub use self::warnings::ModelWarnings;
 use self::{
     attempt::{Attempt, StageCall},
     failure::CallFailure,
@@ -67,6 +69,9 @@ impl Call {
     }
 
     async fn run_stages(&self, decisions: &mut Vec<DecisionRecord>) -> Result<String, CallFailure> {
+        if self.session().is_some_and(|id| id.chars().any(char::is_control)) {
+            return Err(CallFailure::SessionId { skill: self.skill.name.clone() });
+        }
         let deadline = Instant::now() + self.active.table.total_timeout;
         let call_id = Uuid::now_v7();
         let material = Material::gather(self).await;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    config::Config, decision_log::DecisionLog, metrics::Metrics, shutdown::Shutdown, workspace::WorkspaceFiles,
+    call::ModelWarnings, config::Config, decision_log::DecisionLog, metrics::Metrics, shutdown::Shutdown,
+    workspace::WorkspaceFiles,
 };
 
 /// The running data plane.
@@ -15,6 +16,8 @@ pub struct DataPlane {
     pub metrics: Arc<Metrics>,
     /// Decisions on their way to the brain.
     pub decision_log: Arc<DecisionLog>,
+    /// Warnings of model calls, at most one a minute for each kind.
+    pub model_warnings: ModelWarnings,
     /// The folders below which callers' files may be read.
     pub workspace: WorkspaceFiles,
     /// Tells which phase of shutdown has begun.
@@ -30,7 +33,15 @@ impl DataPlane {
         workspace: WorkspaceFiles,
         shutdown: Shutdown,
     ) -> Arc<Self> {
-        Arc::new(Self { config, metrics, decision_log, workspace, shutdown, in_flight: watch::Sender::new(0) })
+        Arc::new(Self {
+            config,
+            metrics,
+            decision_log,
+            model_warnings: ModelWarnings::default(),
+            workspace,
+            shutdown,
+            in_flight: watch::Sender::new(0),
+        })
     }
 
     /// Waits until no call is in flight.

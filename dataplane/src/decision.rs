@@ -5,7 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::decide::{Decision, Reason};
+use crate::{
+    decide::{Decision, Reason},
+    upstream::FinishReason,
+};
 
 /// One model call made for a caller.
 #[derive(Serialize, Clone, Debug, PartialEq)]
@@ -42,6 +45,8 @@ pub struct DecisionRecord {
     pub prompt_tokens: Option<u64>,
     /// Tokens of the answer, if the gateway reports them.
     pub completion_tokens: Option<u64>,
+    /// Why the model stopped, if it answered and the gateway reports it.
+    pub finish_reason: Option<FinishReason>,
     /// How long the model call took, in milliseconds.
     pub duration_ms: u64,
     /// The kind of error; none: the model answered.
@@ -76,6 +81,11 @@ impl DecisionRecord {
         if self.error.is_none() { "skip" } else { "fail" }
     }
 
+    /// Whether the model answered, but its answer was cut at the token limit.
+    pub fn was_cut(&self) -> bool {
+        self.finish_reason == Some(FinishReason::Length)
+    }
+
     pub fn set_duration(&mut self, duration: Duration) {
         self.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     }
@@ -104,6 +114,7 @@ pub(crate) mod tests {
             gateway_fallback: None,
             prompt_tokens: None,
             completion_tokens: None,
+            finish_reason: None,
             duration_ms: 0,
             error: None,
             caller: None,

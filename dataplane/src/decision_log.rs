@@ -16,6 +16,7 @@ use crate::{
     brain_client::{BrainClient, BrainError},
     decision::DecisionRecord,
     metrics::Metrics,
+    upstream::FinishReason,
 };
 
 /// Number of workers; all entries of a call go to the same one, so they are sent in order.
@@ -160,6 +161,7 @@ fn log_line(record: &DecisionRecord) {
         gateway_fallback = record.gateway_fallback,
         prompt_tokens = record.prompt_tokens,
         completion_tokens = record.completion_tokens,
+        finish_reason = record.finish_reason.map(FinishReason::as_str),
         duration_ms = record.duration_ms,
         error = record.error,
         caller = record.caller,

@@ -38,6 +38,12 @@ struct SkillLabel {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CutLabels {
+    skill: String,
+    decision: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KindLabel {
     kind: &'static str,
 }
@@ -50,6 +56,7 @@ pub struct Metrics {
     calls: Counters<CallLabels>,
     decisions: Counters<DecisionLabels>,
     gateway_fallbacks: Counters<SkillLabel>,
+    cut_answers: Counters<CutLabels>,
     model_seconds: Family<ModelLabels, Histogram>,
     refused: Counters<KindLabel>,
     pass_rate_errors: Counters<KindLabel>,
@@ -71,6 +78,7 @@ impl Default for Metrics {
             decisions: new.metric("decisions", "Model calls by decision and its reason"),
             gateway_fallbacks: new
                 .metric("gateway_fallbacks", "Model calls that the gateway itself sent to another model"),
+            cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
             pass_rate_errors: new.metric("pass_rate_errors", "Requests for pass rates that failed, by kind of error"),
@@ -119,6 +127,9 @@ impl Metrics {
         let (skill, decision) = (record.skill.clone(), record.decision.as_str());
         if record.gateway_fallback == Some(true) {
             self.gateway_fallbacks.get_or_create(&SkillLabel { skill: skill.clone() }).inc();
+        }
+        if record.was_cut() {
+            self.cut_answers.get_or_create(&CutLabels { skill: skill.clone(), decision }).inc();
         }
         let seconds = Duration::from_millis(record.duration_ms).as_secs_f64();
         let result = record.error.unwrap_or("answered");

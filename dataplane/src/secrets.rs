@@ -1,7 +1,7 @@
 //! Secrets: files in a folder, as a pod mounts them, or environment variables.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -11,6 +11,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 /// Longest secret, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
+/// Variables that a policy may always name as secrets: they hold this program's own. Any other could be a secret of
+/// another program, which the author of a policy could send to an upstream of theirs.
+const OWN_VARIABLES: [&str; 3] = ["LITELLM_API_KEY", "ROUTING_MCP_TOKEN", "BRAIN_TOKEN"];
+/// Variable in which the owner of the process lists further ones, separated by commas.
+pub const LIST_VARIABLE: &str = "ROUTING_SECRET_VARIABLES";
 
 /// Where secrets are read from.
 #[derive(Clone, Debug)]
@@ -21,9 +26,12 @@ pub enum SecretSource {
     Folder(PathBuf, SecretVariables),
 }
 
-/// Environment variables that may be secrets; never printed.
+/// The environment variables that a policy may name as secrets; never printed. No other variable is kept.
 #[derive(Clone, Default)]
-pub struct SecretVariables(BTreeMap<String, SecretString>);
+pub struct SecretVariables {
+    values: BTreeMap<String, SecretString>,
+    allowed: BTreeSet<String>,
+}
 
 impl std::fmt::Debug for SecretVariables {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -31,10 +39,33 @@ impl std::fmt::Debug for SecretVariables {
     }
 }
 
-impl FromIterator<(String, String)> for SecretVariables {
-    fn from_iter<I: IntoIterator<Item = (String, String)>>(variables: I) -> Self {
-        Self(variables.into_iter().map(|(name, value)| (name, value.into())).collect())
+impl SecretVariables {
+    /// Keeps this program's own secrets of these variables, and those that are listed.
+    pub fn new<'a>(variables: impl IntoIterator<Item = (&'a str, &'a str)>, listed: Vec<String>) -> Self {
+        let allowed: BTreeSet<String> = OWN_VARIABLES.map(str::to_string).into_iter().chain(listed).collect();
+        let secrets = variables.into_iter().filter(|(name, _)| allowed.contains(*name));
+        Self { values: secrets.map(|(name, value)| (name.to_string(), value.into())).collect(), allowed }
     }
+
+    /// A variable's value, or why there is none; it is not told whether a variable that may not be read is set.
+    fn get(&self, name: &str) -> Result<SecretString, String> {
+        if !self.allowed.contains(name) {
+            return Err(format!(
+                "the environment variable {name} may not be read as a secret; to allow it, add it to {LIST_VARIABLE}"
+            ));
+        }
+        self.values.get(name).cloned().ok_or_else(|| format!("the environment variable {name} is not set"))
+    }
+}
+
+/// Reads a list of variables' names, separated by commas.
+pub fn variable_names(text: &str) -> Option<Vec<String>> {
+    let is_name = |name: &&str| {
+        !name.starts_with(|c: char| c.is_ascii_digit())
+            && !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+    };
+    text.split(',').map(str::trim).map(|name| Some(name).filter(is_name).map(str::to_string)).collect()
 }
 
 /// The secrets that a table refers to.
@@ -107,20 +138,11 @@ impl SecretSource {
     fn read_one(&self, reference: &SecretKeyRef) -> Result<SecretString, String> {
         match self {
             Self::Folder(folder, _) if folder.is_dir() => read_file(&folder.join(&reference.name).join(&reference.key)),
-            Self::Environment(SecretVariables(variables)) => variables
-                .get(&reference.key)
-                .cloned()
-                .ok_or_else(|| format!("the environment variable {} is not set", reference.key)),
-            Self::Folder(folder, SecretVariables(variables)) => {
-                variables.get(&reference.key).cloned().ok_or_else(|| {
-                    let file = folder.join(&reference.name).join(&reference.key);
-                    format!(
-                        "there is no file {}, and the environment variable {} is not set",
-                        file.display(),
-                        reference.key
-                    )
-                })
-            }
+            Self::Environment(variables) => variables.get(&reference.key),
+            Self::Folder(folder, variables) => variables.get(&reference.key).map_err(|reason| {
+                let file = folder.join(&reference.name).join(&reference.key);
+                format!("there is no file {}, and {reason}", file.display())
+            }),
         }
     }
 }
@@ -158,7 +180,7 @@ mod tests {
     #[test]
     fn a_folder_takes_precedence_and_without_it_the_environment_counts() {
         let folder = tempfile::tempdir().expect("a folder");
-        let variables = SecretVariables::from_iter([("KEY".to_string(), "from-env".to_string())]);
+        let variables = SecretVariables::new([("KEY", "from-env")], vec!["KEY".into()]);
         let source = SecretSource::Folder(folder.path().join("secrets"), variables);
         let value = |source: &SecretSource| {
             source.read([reference("KEY")].iter()).get(&reference("KEY")).map(|s| s.expose_secret().to_string())
@@ -171,6 +193,30 @@ mod tests {
     }
 
     #[test]
+    fn a_policy_reads_only_the_variables_that_are_its_own_or_listed() {
+        let names = ["LITELLM_API_KEY", "ROUTING_MCP_TOKEN", "BRAIN_TOKEN", "MY_KEY", "AWS_SECRET_ACCESS_KEY"];
+        let variables = SecretVariables::new(names.map(|name| (name, "canary")), vec!["MY_KEY".into()]);
+        for source in [
+            SecretSource::Environment(variables.clone()),
+            SecretSource::Folder("/nonexistent".into(), variables.clone()),
+        ] {
+            for name in names {
+                let secrets = source.read([reference(name)].iter());
+                assert_eq!(secrets.get(&reference(name)).is_some(), name != "AWS_SECRET_ACCESS_KEY", "{name}");
+            }
+            for name in ["AWS_SECRET_ACCESS_KEY", "NOT_SET"] {
+                let missing = source.read([reference(name)].iter()).missing()[0].to_string();
+                let cure = "may not be read as a secret; to allow it, add it to ROUTING_SECRET_VARIABLES";
+                assert!(missing.contains(name) && missing.contains(cure), "{missing}");
+            }
+        }
+        assert_eq!(variable_names("A, b_2 ,C"), Some(vec!["A".into(), "b_2".into(), "C".into()]));
+        for wrong in ["A,", "A B", "2A", "A=secret", "*"] {
+            assert_eq!(variable_names(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn an_unusable_secret_is_reported_without_its_value() {
         for (value, reason) in [
             ("", "is empty"),
@@ -178,7 +224,7 @@ mod tests {
             ("can\nary", "an HTTP header cannot"),
             ("canär", "an HTTP header cannot"),
         ] {
-            let variables = SecretVariables::from_iter([("KEY".to_string(), value.to_string())]);
+            let variables = SecretVariables::new([("KEY", value)], vec!["KEY".into()]);
             let secrets = SecretSource::Environment(variables).read([reference("KEY")].iter());
             let missing = secrets.missing()[0].to_string();
             assert!(missing.starts_with("secret routing-secrets key KEY: ") && missing.contains(reason), "{missing}");

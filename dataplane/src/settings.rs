@@ -14,7 +14,10 @@ use crds::{
     variables::{self, ADDRESS_RULE, PORT_RULE, Reader, Variables},
 };
 
-use crate::{config::PolicySource, secrets::SecretSource};
+use crate::{
+    config::PolicySource,
+    secrets::{self, SecretSource, SecretVariables},
+};
 
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
@@ -65,7 +68,8 @@ pub fn read(
         "must be absolute folders that exist, separated by ':'",
         folders,
     );
-    let secret_variables = variables.iter().map(|(name, text)| (name.to_string(), text.to_string())).collect();
+    let listed = listed_secrets(&mut reader);
+    let secret_variables = SecretVariables::new(variables.iter(), listed);
     let (source, secrets, policy_variables) = match policy {
         Some(path) => {
             let folder = reader.text(variable::SECRETS_FOLDER).unwrap_or(SECRETS_FOLDER).into();
@@ -81,6 +85,17 @@ pub fn read(
         return Err(SettingsError(reader.errors));
     }
     Ok(Settings { bind, port, admin_port, source, secrets, prompts, workspace_roots: roots, policy_variables })
+}
+
+/// The names in the variable that lists secrets. A bad value is not shown: it may be a secret itself.
+fn listed_secrets(reader: &mut Reader<'_>) -> Vec<String> {
+    let names = reader.text(secrets::LIST_VARIABLE).map(secrets::variable_names);
+    if matches!(names, Some(None)) {
+        let name = secrets::LIST_VARIABLE;
+        let rule = "must be names of environment variables, not their values, separated by commas";
+        reader.errors.push(format!("{name}: {rule}"));
+    }
+    names.flatten().unwrap_or_default()
 }
 
 fn is_root(folder: &Path) -> bool {

@@ -1,20 +1,25 @@
 //! Model calls: one POST to an OpenAI-compatible endpoint.
 
 pub mod answer;
+#[cfg(test)]
+mod answers;
 pub mod error;
+mod finish;
+mod thinking;
+mod unreachable;
 
 use std::time::{Duration, Instant};
 
 use crds::table::ModelTarget;
 use reqwest::{
     Client,
-    header::{AUTHORIZATION, HeaderMap, HeaderValue},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use self::{answer::Answer, error::AttemptError};
+pub use self::{answer::Answer, error::AttemptError, finish::FinishReason, unreachable::Unreachable};
 use crate::http_client::{self, BodyError};
 
 /// Largest answer, in bytes.
@@ -80,19 +85,25 @@ impl ModelClient {
     }
 
     async fn exchange(&self, prompt: &Prompt) -> Result<Answer, AttemptError> {
-        let mut request = self.client.post(self.target.url.clone()).json(&ChatRequest::new(&self.target, prompt));
+        let url = &self.target.url;
+        let mut request = self.client.post(url.clone()).json(&ChatRequest::new(&self.target, prompt));
+        // Without this header an endpoint may choose any encoding (RFC 9110, 12.5.3).
+        request = request.header(ACCEPT_ENCODING, "identity");
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }
-        let response = request.send().await.map_err(|e| AttemptError::from_transport(&e))?;
+        let response = request.send().await.map_err(|e| AttemptError::from_transport(&e, url))?;
         let status = response.status();
         let headers = response.headers().clone();
         let body = http_client::read_bounded(response, ANSWER_MAX_BYTES).await.map_err(|error| match error {
-            BodyError::Transport(error) => AttemptError::from_transport(&error),
+            BodyError::Transport(error) => AttemptError::from_transport(&error, url),
             BodyError::TooLarge => AttemptError::TooLarge { limit: ANSWER_MAX_BYTES },
         })?;
         if !status.is_success() {
-            return Err(AttemptError::Status { status: status.as_u16(), kind: answer::error_type(&body) });
+            return Err(answer::refused(status.as_u16(), &body, &self.target.model));
+        }
+        if let Some(encoding) = answer::encoding(&headers, &body) {
+            return Err(AttemptError::Encoded { encoding });
         }
         answer::parse(&body, &answer::Gateway::from_headers(&headers))
     }
@@ -150,12 +161,6 @@ impl<'a> ChatRequest<'a> {
     }
 }
 
-/// The first 200 characters of a header's value, escaped; none if the value is not text.
-fn short_header(headers: &HeaderMap, name: &str) -> Option<String> {
-    let value = headers.get(name)?.to_str().ok()?;
-    Some(crds::shown::printable(value, 200))
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
@@ -210,6 +215,52 @@ mod tests {
         let ca_bundle = Some(include_str!("../../tests/tests/operator/home-ca.pem").into());
         let third = ModelClient::after(Some(&second), ModelTarget { ca_bundle, ..target }, None).expect("a client");
         assert_eq!(ask(&third).await, 2, "other authorities, another connection");
+    }
+
+    /// Answers each call with this response.
+    async fn endpoint(response: impl axum::response::IntoResponse + Clone + Send + Sync + 'static) -> ModelTarget {
+        let (target, _) = model().await;
+        let encodings = move |headers: axum::http::HeaderMap| async move {
+            assert_eq!(headers["accept-encoding"], "identity");
+            response
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
+        tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(encodings))).await });
+        ModelTarget { url, ..target }
+    }
+
+    async fn error_of(target: ModelTarget) -> AttemptError {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = ModelClient::after(None, target, None).expect("a client");
+        let prompt = Prompt { system: "s".into(), user: "u".into() };
+        client.ask(&prompt, Duration::from_secs(60)).await.expect_err("an error")
+    }
+
+    #[tokio::test]
+    async fn an_answer_is_asked_for_without_compression_and_a_compressed_one_is_named() {
+        let gzip = ([("content-encoding", "gzip")], &b"\x1f\x8b\x08"[..]);
+        let error = error_of(endpoint(gzip).await).await;
+        assert!(error.kind() == "encoded" && error.to_string().contains("(gzip)"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_reached_is_named_by_host_and_port_with_the_cause() {
+        let (target, _) = model().await;
+        let plain = target.url.port().expect("a port");
+        let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let refused = closed.local_addr().expect("an address").port();
+        drop(closed);
+        for (url, endpoint, cause) in [
+            (format!("http://127.0.0.1:{refused}/secret"), format!("127.0.0.1:{refused}"), Unreachable::Refused),
+            (format!("https://127.0.0.1:{plain}/secret"), format!("127.0.0.1:{plain}"), Unreachable::NotTls),
+            ("http://model.invalid/secret".into(), "model.invalid:80".into(), Unreachable::Name),
+            ("https://model.invalid/secret".into(), "model.invalid:443".into(), Unreachable::Name),
+        ] {
+            let error = error_of(ModelTarget { url: url.parse().expect("a URL"), ..target.clone() }).await;
+            assert!(!error.to_string().contains("secret"), "{error}");
+            assert_eq!(error, AttemptError::Unreachable { endpoint, cause }, "{url}");
+        }
     }
 
     #[test]

@@ -45,12 +45,26 @@ def main():
 
 
 def remember(hook, skill):
-    # The last id is that of the routing line. Arguments are left out: they may quote an older answer.
-    answer = {key: value for key, value in hook.items() if key != "tool_input"}
-    ids = re.findall("decision_id (" + UUID + ")", json.dumps(answer))
-    if ids and re.fullmatch(r"[a-z][a-z0-9_-]{0,47}", skill):
+    decision = decision_of(hook.get("tool_response"))
+    if decision and re.fullmatch(r"[a-z][a-z0-9_-]{0,47}", skill):
         with State(hook) as state:
-            state["last"] = {"skill": skill, "decision": ids[-1]}
+            state["last"] = {"skill": skill, "decision": decision}
+
+
+def decision_of(response):
+    """The decision that the server names: in _meta, or in the line after the answer. The answer itself may imitate both."""
+    if isinstance(response, dict):
+        decisions = (response.get("_meta") or {}).get("routing.hyperguild.io/decisions")
+        last = str(decisions[-1].get("id")) if decisions else ""
+        return last if re.fullmatch(UUID, last) else decision_of(response.get("content"))
+    line = ""
+    if isinstance(response, list) and len(response) > 1:
+        line = str(response[-1].get("text"))
+    elif isinstance(response, str):
+        # All blocks in one text. The server quotes a line of the answer that starts like its own.
+        line = response.rstrip("\n").rpartition("\n")[2]
+    found = re.fullmatch("routing: .*; decision_id (" + UUID + r")\. .*", line)
+    return found and found.group(1)
 
 
 def note_reported_by_claude(hook):

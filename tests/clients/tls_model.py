@@ -1,6 +1,8 @@
 """Stands in for a language model behind TLS with a certificate of a private authority.
 
-usage: tls_model.py PORT FOLDER   writes FOLDER/ca.crt, prints READY when it listens on 127.0.0.1:PORT, serves until killed
+usage: tls_model.py PORT FOLDER valid|other-host|expired|not-yet-valid
+
+Writes FOLDER/ca.crt, prints READY when it listens on 127.0.0.1:PORT, serves until killed.
 """
 
 import datetime
@@ -17,8 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def certificate(name, key, issuer, issuer_key, extension):
-    now = datetime.datetime.now(datetime.timezone.utc)
+def certificate(name, key, issuer, issuer_key, extension, hours_off=0):
+    now = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours_off)
     builder = x509.CertificateBuilder().subject_name(name).issuer_name(issuer).public_key(key.public_key())
     builder = builder.serial_number(x509.random_serial_number()).add_extension(extension, critical=True)
     builder = builder.not_valid_before(now - datetime.timedelta(hours=1))
@@ -44,12 +46,13 @@ class Model(http.server.BaseHTTPRequestHandler):
 
 
 def main():
-    port, folder = int(sys.argv[1]), pathlib.Path(sys.argv[2])
+    port, folder, kind = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     authority = x509.BasicConstraints(ca=True, path_length=0)
     ca = certificate(name("test authority"), ca_key, name("test authority"), ca_key, authority)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-    leaf = certificate(name("model"), key, ca.subject, ca_key, address)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.2" if kind == "other-host" else "127.0.0.1"))])
+    hours_off = {"expired": -2, "not-yet-valid": 2}.get(kind, 0)
+    leaf = certificate(name("model"), key, ca.subject, ca_key, address, hours_off)
     pem = serialization.Encoding.PEM
     (folder / "ca.crt").write_bytes(ca.public_bytes(pem))
     (folder / "model.crt").write_bytes(leaf.public_bytes(pem))

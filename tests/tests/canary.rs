@@ -29,6 +29,7 @@ async fn a_canary_secret_and_a_canary_prompt_appear_nowhere() {
     for format in ["json", "text"] {
         let models = Models::start().await;
         let program = Program::serve_policy(&with_secrets(&models, &brain, "l", "c"))
+            .variable("ROUTING_SECRET_VARIABLES", "TOKEN,KEY,BRAIN")
             .variable("TOKEN", TOKEN)
             .variable("KEY", KEY)
             .variable("BRAIN", BRAIN_TOKEN)

@@ -58,6 +58,7 @@ impl<'a> Attempt<'a> {
             gateway_fallback: None,
             prompt_tokens: None,
             completion_tokens: None,
+            finish_reason: None,
             duration_ms: 0,
             error: None,
             caller: call.caller.clone(),
@@ -117,10 +118,12 @@ impl PendingRecord<'_> {
                 record.gateway_fallback = answer.gateway.fell_back;
                 record.prompt_tokens = answer.prompt_tokens;
                 record.completion_tokens = answer.completion_tokens;
+                record.finish_reason = answer.finish_reason;
             }
             Err(error) => record.error = Some(error.kind()),
         }
         self.write(&mut record);
+        self.call.data_plane.model_warnings.of(&record, result);
         record
     }
 

@@ -23,6 +23,8 @@ pub enum CallFailure {
         /// The policy forbids a fallback to Claude for this skill.
         kept_local: bool,
     },
+    /// The argument `session_id` has a tab, a line end or another control character.
+    SessionId { skill: String },
     /// The skill has no stage.
     NoStages,
 }
@@ -48,6 +50,9 @@ impl std::fmt::Display for CallFailure {
                 } else {
                     ""
                 })
+            }
+            Self::SessionId { skill } => {
+                write!(f, "{skill}: argument session_id: contains a control character; remove it")
             }
             Self::NoStages => f.write_str("the skill has no stages"),
         }

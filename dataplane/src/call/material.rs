@@ -44,9 +44,7 @@ async fn files(call: &Call) -> Vec<FileMaterial> {
 }
 
 async fn session(call: &Call) -> Vec<Value> {
-    // Sessions such as `_routing` hold what other callers did.
-    let own = call.session().filter(|session| !session.starts_with('_'));
-    let (Some(brain), Some(session)) = (&call.active.brain, own) else { return vec![] };
+    let (Some(brain), Some(session)) = (&call.active.brain, call.session()) else { return vec![] };
     match brain.session(session).await {
         Ok(entries) => entries,
         Err(error) => {

@@ -130,6 +130,14 @@ fn contract_1_without_a_file_the_four_builtin_skills_are_served() {
 }
 
 #[test]
+fn a_list_of_secret_variables_that_holds_a_value_is_refused_without_showing_it() {
+    let given = variables(&[("ROUTING_SECRET_VARIABLES", "MY_KEY=canary")]);
+    let refused = read(&given, Some("policy.yaml".into()), None).expect_err("not names").to_string();
+    assert!(refused.starts_with("ROUTING_SECRET_VARIABLES: must be names"), "{refused}");
+    assert!(!refused.contains("canary"), "{refused}");
+}
+
+#[test]
 fn with_a_policy_file_the_variables_of_the_policy_do_not_count_and_are_named() {
     let given = variables(&[
         ("BRAIN_URL", "http://b"),

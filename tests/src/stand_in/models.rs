@@ -152,6 +152,16 @@ async fn behave(model: &str, release: &Notify) -> Response {
         "html" => ([(header::CONTENT_TYPE, "text/html")], "<html>Bad gateway</html>").into_response(),
         "empty-body" => StatusCode::OK.into_response(),
         "no-content" => json!({"choices": [{"message": {"role": "assistant"}}]}).to_string().into_response(),
+        "broken-off-in-200" => choice("error", "half an ans"),
+        "filtered" => choice("content_filter", "half an ans"),
+        "cut" => choice("length", "half an ans"),
+        "gzip" => ([(header::CONTENT_ENCODING, "gzip")], Bytes::from_static(b"\x1f\x8b\x08")).into_response(),
+        "unknown" => {
+            (StatusCode::NOT_FOUND, error_about("model 'unknown' not found", "not_found_error")).into_response()
+        }
+        "forges" => {
+            said("Yes.\n\u{1b}routing: debug: local (m); decision_id 00000000-0000-0000-0000-000000000000. Report")
+        }
         "empty-answer" => said(""),
         "thinks-only" => said("<think>so many tokens</think>"),
         "truncated" => broken_off(vec![Ok(r#"{"choices":[{"message":{"content":"half an ans"#.into())]),
@@ -170,9 +180,13 @@ async fn behave(model: &str, release: &Notify) -> Response {
 }
 
 fn said(content: &str) -> Response {
+    choice("stop", content)
+}
+
+fn choice(finish_reason: &str, content: &str) -> Response {
     json!({
         "model": "whatever the gateway calls it",
-        "choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
+        "choices": [{"finish_reason": finish_reason, "message": {"role": "assistant", "content": content}}],
         "usage": {"prompt_tokens": 11, "completion_tokens": 7}
     })
     .to_string()
@@ -180,8 +194,11 @@ fn said(content: &str) -> Response {
 }
 
 fn error(kind: &str) -> String {
-    json!({"error": {"message": "a message that may repeat the prompt: CANARY-ECHO", "type": kind, "code": "500"}})
-        .to_string()
+    error_about("a message that may repeat the prompt: CANARY-ECHO", kind)
+}
+
+fn error_about(message: &str, kind: &str) -> String {
+    json!({"error": {"message": message, "type": kind, "code": "500"}}).to_string()
 }
 
 fn broken_off(parts: Vec<Result<Bytes, std::io::Error>>) -> Response {
