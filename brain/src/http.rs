@@ -15,17 +15,17 @@ use crds::{
     shown::{chain, printable},
 };
 use endpoint::{
-    INVALID_REQUEST,
+    BodyBudget, INVALID_REQUEST,
     bearer::{self, TokenDigest},
-    origin, rpc_error,
+    host, origin, rpc_error,
 };
-use secrecy::SecretString;
 use serde::Serialize;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     mcp::BrainTools,
+    settings::Settings,
     store::{PassRate, SESSION_ENTRIES_MAX, Store},
 };
 
@@ -34,21 +34,30 @@ const DEFAULT_WINDOW: &str = "7d";
 /// Longest query value that an error repeats, in characters.
 const SHOWN: usize = 64;
 
-/// The brain's routes: `/pass-rate` and `/healthz` for everyone; `/mcp` and `/sessions/{id}` need the token, if one is
-/// set.
-pub fn app(store: Store, token: Option<&SecretString>, hard_stop: CancellationToken) -> Router {
-    let guard = Guard(token.map(TokenDigest::of).map(Arc::new));
+/// What the bodies of all requests in flight may take together, in bytes.
+const BODIES_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// What `/` says.
+const ABOUT: &str =
+    "routing's brain: outcomes are reported to /mcp (session_log); /pass-rate?skill=NAME serves what they make.\n";
+
+/// The brain's routes, for the hosts in its settings: `/pass-rate` and `/healthz` for everyone; `/mcp` and
+/// `/sessions/{id}` need the token, if one is set.
+pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> Router {
+    let guard = Guard(settings.token.as_ref().map(TokenDigest::of).map(Arc::new));
+    let budget = BodyBudget::new(BODIES_MAX_BYTES);
     let guarded = Router::new()
         .route("/sessions/{id}", get(session))
         .with_state(store.clone())
-        .merge(endpoint::endpoint(BrainTools::new(store.clone()), hard_stop))
+        .merge(endpoint::endpoint(BrainTools::new(store.clone()), hard_stop, budget))
         .route_layer(middleware::from_fn_with_state(guard, admit));
     Router::new()
         .route("/pass-rate", get(pass_rate))
         .with_state(store)
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/", get(|| async { ABOUT }))
         .merge(guarded)
         .fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) })
+        .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))
 }
 
 #[derive(Clone)]

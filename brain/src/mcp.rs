@@ -29,6 +29,25 @@ impl BrainTools {
     pub(crate) fn new(store: Store) -> Self {
         Self { store }
     }
+
+    async fn call(&self, request: CallToolRequestParams) -> Result<CallToolResponse, ErrorData> {
+        if request.name != SESSION_LOG {
+            return Err(endpoint::unknown_tool(&request.name, SESSION_LOG));
+        }
+        let entry = match Entry::from_arguments(request.arguments.unwrap_or_default()) {
+            Ok(entry) => entry,
+            Err(errors) => {
+                let text = format!("nothing was logged: {}", errors.join("; "));
+                let text = crds::shown::printable(&text, 1000);
+                return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
+            }
+        };
+        Ok(match self.store.append(entry).await {
+            Ok(id) => CallToolResult::structured(json!({"id": id})),
+            Err(error) => CallToolResult::error(vec![ContentBlock::text(format!("nothing was logged: {error}"))]),
+        }
+        .into())
+    }
 }
 
 fn session_log() -> Tool {
@@ -60,22 +79,8 @@ impl ServerHandler for BrainTools {
         request: CallToolRequestParams,
         _: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        if request.name != SESSION_LOG {
-            return Err(endpoint::unknown_tool(&request.name, SESSION_LOG));
-        }
-        let entry = match Entry::from_arguments(request.arguments.unwrap_or_default()) {
-            Ok(entry) => entry,
-            Err(errors) => {
-                let text = format!("nothing was logged: {}", errors.join("; "));
-                let text = crds::shown::printable(&text, 1000);
-                return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
-            }
-        };
-        Ok(match self.store.append(entry).await {
-            Ok(id) => CallToolResult::structured(json!({"id": id})),
-            Err(error) => CallToolResult::error(vec![ContentBlock::text(format!("nothing was logged: {error}"))]),
-        }
-        .into())
+        let name = request.name.clone();
+        Ok(endpoint::caught(&name, self.call(request)).await?)
     }
 
     async fn on_custom_request(

@@ -1,11 +1,9 @@
 //! The brain's settings, from the environment.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
-};
+use std::{net::IpAddr, path::PathBuf};
 
 use crds::variables::{ADDRESS_RULE, PORT_RULE, Reader, Variables, port};
+use endpoint::{bearer, host::Hosts, serve};
 use secrecy::SecretString;
 
 /// Default of `BRAIN_PORT`.
@@ -16,14 +14,18 @@ const DEFAULT_DATABASE: &str = ".routing/brain.db";
 /// The brain's settings.
 #[derive(Debug)]
 pub struct Settings {
-    /// Address to listen on.
-    pub bind: IpAddr,
+    /// Address to listen on; none: every address of this machine, IPv6 and IPv4.
+    pub bind: Option<IpAddr>,
     /// Port to listen on.
     pub port: u16,
     /// Where entries are stored.
     pub database: DatabaseUrl,
     /// The bearer token that callers of `/mcp` and `/sessions` need; none: callers need no token.
     pub token: Option<SecretString>,
+    /// Hosts that it answers for.
+    pub hosts: Hosts,
+    /// Most open connections.
+    pub connections: usize,
 }
 
 /// The path of a SQLite file.
@@ -52,13 +54,26 @@ impl Default for DatabaseUrl {
 /// One line per bad variable, with its name and its value without secrets.
 pub fn from_environment(variables: &Variables) -> Result<Settings, Vec<String>> {
     let mut reader = Reader::new(variables);
-    let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let bind = reader.parsed("BRAIN_BIND", any, ADDRESS_RULE, |text| text.parse().ok());
+    let bind = reader.optional("BRAIN_BIND", ADDRESS_RULE, |text| text.parse().ok());
     let port = reader.parsed("BRAIN_PORT", DEFAULT_PORT, PORT_RULE, port);
     let database_rule = "must be sqlite:PATH, for example sqlite:/data/brain.db";
     let database = reader.parsed("BRAIN_DATABASE_URL", DatabaseUrl::default(), database_rule, DatabaseUrl::parse);
-    let token = reader.text("BRAIN_TOKEN").map(|token| token.trim().into());
-    if reader.errors.is_empty() { Ok(Settings { bind, port, database, token }) } else { Err(reader.errors) }
+    let token = token(&mut reader);
+    let hosts = Hosts::from_variable(&mut reader, "BRAIN_ALLOWED_HOSTS");
+    let connections = serve::connections(&mut reader);
+    if !reader.errors.is_empty() {
+        return Err(reader.errors);
+    }
+    Ok(Settings { bind, port, database, token, hosts, connections })
+}
+
+/// The token. Where one is required, a Secret that was left empty does not open the brain.
+fn token(reader: &mut Reader<'_>) -> Option<SecretString> {
+    let required = reader.parsed("BRAIN_REQUIRE_TOKEN", false, "must be true or false", |text| text.parse().ok());
+    if required && reader.text("BRAIN_TOKEN").is_none() {
+        reader.errors.push("BRAIN_TOKEN: is not set, and BRAIN_REQUIRE_TOKEN=true: set a token".into());
+    }
+    bearer::from_variable(reader, "BRAIN_TOKEN")
 }
 
 #[cfg(test)]
@@ -80,12 +95,37 @@ mod tests {
 
     #[test]
     fn every_bad_variable_is_named_with_its_value_but_no_password() {
-        let bad =
-            [("BRAIN_PORT", "0"), ("BRAIN_BIND", "localhost"), ("BRAIN_DATABASE_URL", "postgres://me:canary@db/x")];
+        let bad = [
+            ("BRAIN_PORT", "0"),
+            ("BRAIN_BIND", "localhost"),
+            ("BRAIN_DATABASE_URL", "postgres://me:canary@db/x"),
+            ("BRAIN_TOKEN", "\n"),
+            ("BRAIN_REQUIRE_TOKEN", "perhaps"),
+            ("BRAIN_ALLOWED_HOSTS", "*"),
+            ("ROUTING_CONNECTIONS", "1"),
+        ];
         let errors = read(&bad).expect_err("all bad").join("\n");
-        for part in ["BRAIN_PORT: 0:", "BRAIN_BIND: localhost:", "BRAIN_DATABASE_URL: postgres://…@db/x:"] {
+        for part in [
+            "BRAIN_PORT: 0:",
+            "BRAIN_BIND: localhost:",
+            "BRAIN_DATABASE_URL: postgres://…@db/x:",
+            "BRAIN_TOKEN: is blank",
+            "BRAIN_REQUIRE_TOKEN: perhaps: must be true or false",
+            "BRAIN_ALLOWED_HOSTS: *: must be host names",
+            "ROUTING_CONNECTIONS: 1: must be",
+        ] {
             assert!(errors.contains(part), "{errors}");
         }
         assert!(!errors.contains("canary"));
+    }
+
+    #[test]
+    fn where_a_token_is_required_there_is_no_start_without_one() {
+        for token in ["", " \n"] {
+            let errors = read(&[("BRAIN_REQUIRE_TOKEN", "true"), ("BRAIN_TOKEN", token)]).expect_err("no token");
+            assert!(errors.len() == 1 && errors[0].starts_with("BRAIN_TOKEN: is "), "{errors:?}");
+        }
+        assert!(read(&[("BRAIN_REQUIRE_TOKEN", "true"), ("BRAIN_TOKEN", "t")]).is_ok());
+        assert!(read(&[("BRAIN_REQUIRE_TOKEN", "false")]).is_ok());
     }
 }

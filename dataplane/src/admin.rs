@@ -7,6 +7,7 @@ use axum::{
     Json, Router,
     extract::State,
     http::{StatusCode, header},
+    middleware,
     response::IntoResponse,
     routing::get,
 };
@@ -14,6 +15,7 @@ use crds::{
     pod::{LIVE_PATH, PodStatus, READY_PATH, STATUS_PATH, SkillReport},
     table::Skill,
 };
+use endpoint::host::{self, Hosts};
 
 use crate::{
     config::Active,
@@ -24,15 +26,21 @@ use crate::{
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The routes of the admin port.
-pub fn app(data_plane: Arc<DataPlane>) -> Router {
+/// What `/` says.
+const ABOUT: &str =
+    "routing, admin port: /status, /metrics, /readyz, /livez. Skills are called on the other port, at /mcp.\n";
+
+/// The routes of the admin port, for these hosts.
+pub fn app(data_plane: Arc<DataPlane>, hosts: Hosts) -> Router {
     Router::new()
+        .route("/", get(|| async { ABOUT }))
         .route("/metrics", get(metrics))
         .route(STATUS_PATH, get(status))
         // A data plane without a config never listens.
         .route(READY_PATH, get(ready))
         .route(LIVE_PATH, get(|| async { "alive\n" }))
         .with_state(data_plane)
+        .layer(middleware::from_fn_with_state(Arc::new(hosts), host::admit))
 }
 
 async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse {

@@ -185,14 +185,17 @@ pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
     }
 }
 
-/// Names all bad variables in one go, including those of the logs.
-fn with_other_bad_variables(mut lines: Vec<String>, command: &Command, variables: &Variables) -> SettingsError {
-    if let Command::Serve(args) = command
-        && let Err(other) = settings::read(variables, args.policy_file(variables), None)
-    {
-        lines.extend(other.0);
-    }
-    SettingsError(lines)
+/// Names all bad variables in one go: those of the logs, and those of every part that the command starts.
+fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &Variables) -> SettingsError {
+    let others = match command {
+        Command::Serve(args) => {
+            settings::read(variables, args.policy_file(variables), None).err().map(|error| error.0).unwrap_or_default()
+        }
+        Command::Brain => ::brain::settings::from_environment(variables).err().unwrap_or_default(),
+        Command::Demo(_) => demo::bad_variables(variables),
+        Command::Check(_) | Command::Mode(_) | Command::Outcome(_) => vec![],
+    };
+    SettingsError::all([lines, others])
 }
 
 impl ServeArgs {

@@ -10,7 +10,7 @@ use axum::{
     response::Response,
     routing::get,
 };
-use endpoint::origin;
+use endpoint::{BodyBudget, origin};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::{
@@ -18,17 +18,24 @@ use crate::{
     mcp::{Skills, access},
 };
 
+/// What the bodies of all requests in flight may take together, in bytes.
+const BODIES_MAX_BYTES: usize = 64 * 1024 * 1024;
+/// What `/` says.
+const ABOUT: &str = "routing: POST MCP requests to /mcp; /healthz says whether this runs. Add it to a client as an MCP server \
+over HTTP.\n";
+
 /// The routes of the public port.
 pub fn app(data_plane: &Arc<DataPlane>) -> Router {
     // Later than the hard stop, at which calls still get a tool error as their answer.
     let stopped = data_plane.shutdown.stopped.clone();
-    let mcp = endpoint::endpoint(Skills::new(Arc::clone(data_plane)), stopped)
+    let mcp = endpoint::endpoint(Skills::new(Arc::clone(data_plane)), stopped, BodyBudget::new(BODIES_MAX_BYTES))
         .route_layer(middleware::from_fn_with_state(Arc::clone(data_plane), access::admit))
         // Outside the token check: a browser's preflight carries no token.
         .route_layer(cors(Arc::clone(data_plane)));
     Router::new()
         .merge(mcp)
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/", get(|| async { ABOUT }).fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) }))
         .fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) })
         .layer(middleware::from_fn_with_state(Arc::clone(data_plane), close_when_draining))
 }

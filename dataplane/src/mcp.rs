@@ -8,7 +8,7 @@ pub mod tools;
 use std::sync::Arc;
 
 use axum::http::request::Parts;
-use endpoint::PlainJsonOnly;
+use endpoint::{Caught, PlainJsonOnly};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -122,7 +122,13 @@ impl ServerHandler for Skills {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        self.call(request, &context).await
+        let name = request.name.clone();
+        endpoint::caught(&name, self.call(request, &context)).await.map_err(|caught| {
+            if matches!(caught, Caught::Panicked) && self.0.config.active().table.skills.contains_key(name.as_ref()) {
+                self.0.metrics.call(&name, "panicked");
+            }
+            caught.into()
+        })
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {

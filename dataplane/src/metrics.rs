@@ -74,7 +74,7 @@ impl Default for Metrics {
         let mut new = Registered(&mut registry);
         let seconds = Family::new_with_constructor((|| Histogram::new(CALL_SECONDS)) as fn() -> Histogram);
         Self {
-            calls: new.metric("calls", "Skill calls by result: answered, arguments, failed, busy, cancelled"),
+            calls: new.metric("calls", "Skill calls by result: answered, arguments, failed, busy, cancelled, panicked"),
             decisions: new.metric("decisions", "Model calls by decision and its reason"),
             gateway_fallbacks: new
                 .metric("gateway_fallbacks", "Model calls that the gateway itself sent to another model"),

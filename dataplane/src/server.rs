@@ -7,8 +7,11 @@ use std::{
 };
 
 use axum::Router;
+use endpoint::{
+    host::Hosts,
+    serve::{self, Limits},
+};
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::{admin, data_plane::DataPlane, http, shutdown::Shutdown};
 
@@ -24,9 +27,11 @@ const REQUEST_GRACE: Duration = Duration::from_secs(1);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// The port is taken or not allowed.
-    #[error("cannot listen on {address}: {reason}; free the port, or set {variable} to another")]
+    #[error("cannot listen on {}: {reason}; free the port, or set {variable} to another", shown(*bind, *port))]
     Listen {
-        address: SocketAddr,
+        /// None: every address of this machine.
+        bind: Option<IpAddr>,
+        port: u16,
         /// The environment variable that sets the port.
         variable: &'static str,
         reason: std::io::Error,
@@ -36,27 +41,44 @@ pub enum ServeError {
     Ended(std::io::Error),
 }
 
-/// Listens on an address. `variable` is the one that sets the port, for the error.
+/// Listens on an address; none: on every address of this machine. `variable` is the one that sets the port, for the
+/// error.
 ///
 /// # Errors
 /// The port is taken or not allowed.
-pub async fn listen(bind: IpAddr, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {
-    let address = SocketAddr::new(bind, port);
-    TcpListener::bind(address).await.map_err(|reason| ServeError::Listen { address, variable, reason })
+pub fn listen(bind: Option<IpAddr>, port: u16, variable: &'static str) -> Result<TcpListener, ServeError> {
+    serve::listen(bind, port).map_err(|reason| ServeError::Listen { bind, port, variable, reason })
+}
+
+/// An address to listen on, in words.
+pub fn shown(bind: Option<IpAddr>, port: u16) -> String {
+    bind.map_or_else(|| format!("port {port} of every address"), |bind| SocketAddr::new(bind, port).to_string())
+}
+
+/// What the data plane listens with.
+pub struct Ports {
+    pub mcp: TcpListener,
+    pub admin: TcpListener,
+    /// Bounds of the connections of the MCP port; the admin port has its own.
+    pub limits: Limits,
+    /// The hosts that the admin port answers for.
+    pub admin_hosts: Hosts,
 }
 
 /// Serves both ports until a signal ends it, then delivers the queued decisions.
 ///
 /// # Errors
 /// Accepting connections or handling signals failed.
-pub async fn serve(data_plane: Arc<DataPlane>, mcp: TcpListener, admin_port: TcpListener) -> Result<(), ServeError> {
+pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports) -> Result<(), ServeError> {
+    let Ports { mcp, admin, limits, admin_hosts } = ports;
     let shutdown = data_plane.shutdown.clone();
     let config = Arc::clone(&data_plane.config);
     let signals = tokio::spawn(shutdown.clone().on_signals(move || config.active().table.total_timeout));
     // The admin port answers until the last call has ended: the operator and the kubelet poll it meanwhile.
-    let admin = tokio::spawn(until(admin_port, admin::app(Arc::clone(&data_plane)), shutdown.stopped.clone()));
+    let admin_app = admin::app(Arc::clone(&data_plane), admin_hosts);
+    let admin = tokio::spawn(serve::until(admin, admin_app, Limits::of_admin(), shutdown.stopped.clone()));
     let ended = tokio::select! {
-        ended = until_stopped(mcp, http::app(&data_plane), &shutdown) => ended,
+        ended = until_stopped(mcp, http::app(&data_plane), limits, &shutdown) => ended,
         () = unneeded(&data_plane) => Ok(()),
     };
     // A call that was cut off writes its record while it ends.
@@ -86,17 +108,14 @@ async fn unneeded(data_plane: &DataPlane) {
 ///
 /// # Errors
 /// Accepting connections failed.
-pub async fn until_stopped(listener: TcpListener, app: Router, shutdown: &Shutdown) -> std::io::Result<()> {
+pub async fn until_stopped(
+    listener: TcpListener,
+    app: Router,
+    limits: Limits,
+    shutdown: &Shutdown,
+) -> std::io::Result<()> {
     tokio::select! {
-        ended = until(listener, app, shutdown.stopping.clone()) => ended,
+        ended = serve::until(listener, app, limits, shutdown.stopping.clone()) => ended,
         () = shutdown.stopped.cancelled() => Ok(()),
     }
-}
-
-/// Serves a router until the token is cancelled and what is in flight has been answered.
-///
-/// # Errors
-/// Accepting connections failed.
-pub async fn until(listener: TcpListener, app: Router, stop: CancellationToken) -> std::io::Result<()> {
-    axum::serve(listener, app).with_graceful_shutdown(stop.cancelled_owned()).await
 }

@@ -4,7 +4,7 @@ pub mod environment;
 mod prompts;
 
 use std::{
-    net::{IpAddr, Ipv4Addr},
+    net::IpAddr,
     path::{Component, Path, PathBuf},
 };
 
@@ -13,23 +13,28 @@ use crds::{
     pod::{ADMIN_PORT, SECRETS_FOLDER, variable},
     variables::{self, ADDRESS_RULE, PORT_RULE, Reader, Variables},
 };
+use endpoint::{host::Hosts, serve};
 
 use crate::{
     config::PolicySource,
     secrets::{self, SecretSource, SecretVariables},
 };
 
-const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-
 /// How the data plane runs.
 #[derive(Debug)]
 pub struct Settings {
-    /// Address that both ports listen on.
-    pub bind: IpAddr,
+    /// Address of `/mcp`; none: every address of this machine, IPv6 and IPv4.
+    pub bind: Option<IpAddr>,
+    /// Address of the admin endpoint; none: every address.
+    pub admin_bind: Option<IpAddr>,
     /// Port of `/mcp` and `/healthz`; none: the policy's `service.port`.
     pub port: Option<u16>,
     /// Port of the admin endpoint.
     pub admin_port: u16,
+    /// Hosts that the admin endpoint answers for.
+    pub admin_hosts: Hosts,
+    /// Most connections of callers.
+    pub connections: usize,
     pub source: PolicySource,
     pub secrets: SecretSource,
     /// Texts of the built-in skills' prompts: from files, or compiled in.
@@ -45,6 +50,19 @@ pub struct Settings {
 #[error("{}", .0.join("\n"))]
 pub struct SettingsError(pub Vec<String>);
 
+impl SettingsError {
+    /// What is wrong with several parts. A variable that two of them read is named once.
+    pub fn all(parts: [Vec<String>; 2]) -> Self {
+        let mut lines: Vec<String> = vec![];
+        for line in parts.into_iter().flatten() {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        Self(lines)
+    }
+}
+
 /// Reads the settings of `routing serve`.
 ///
 /// # Errors
@@ -55,7 +73,10 @@ pub fn read(
     config_maps: Option<PathBuf>,
 ) -> Result<Settings, SettingsError> {
     let mut reader = Reader::new(variables);
-    let bind = reader.parsed("ROUTING_BIND", ANY, ADDRESS_RULE, |text| text.parse().ok());
+    let bind = reader.optional("ROUTING_BIND", ADDRESS_RULE, |text| text.parse().ok());
+    let admin_bind = reader.optional("ROUTING_ADMIN_BIND", ADDRESS_RULE, |text| text.parse().ok()).or(bind);
+    let admin_hosts = Hosts::from_variable(&mut reader, "ROUTING_ADMIN_ALLOWED_HOSTS");
+    let connections = serve::connections(&mut reader);
     let port = reader.optional(variable::PORT, PORT_RULE, variables::port);
     let admin_port = reader.parsed(variable::ADMIN_PORT, ADMIN_PORT, PORT_RULE, variables::port);
     let prompts = prompts::read(variables).unwrap_or_else(|errors| {
@@ -84,7 +105,19 @@ pub fn read(
     if !reader.errors.is_empty() {
         return Err(SettingsError(reader.errors));
     }
-    Ok(Settings { bind, port, admin_port, source, secrets, prompts, workspace_roots: roots, policy_variables })
+    Ok(Settings {
+        bind,
+        admin_bind,
+        port,
+        admin_port,
+        admin_hosts,
+        connections,
+        source,
+        secrets,
+        prompts,
+        workspace_roots: roots,
+        policy_variables,
+    })
 }
 
 /// The names in the variable that lists secrets. A bad value is not shown: it may be a secret itself.

@@ -45,7 +45,14 @@ pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<LogGuard, Vec
         logs.with_ansi(std::io::stderr().is_terminal()).boxed()
     };
     tracing_subscriber::registry().with(filter).with(logs.with_filter(filter_fn(may_be_logged))).init();
+    std::panic::set_hook(Box::new(|panic| log_panic(panic.location())));
     Ok(LogGuard { _worker: guard })
+}
+
+/// Logs where a panic happened. Its text is left out: it can quote a prompt, for example when a slice fails.
+fn log_panic(place: Option<&std::panic::Location<'_>>) {
+    let place = place.map(ToString::to_string).unwrap_or_default();
+    tracing::error!(place, "panic: this is a defect; please report it with this place");
 }
 
 /// Writes what is buffered when dropped.

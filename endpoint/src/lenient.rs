@@ -1,14 +1,23 @@
 //! Accepts requests as plain HTTP clients send them, and answers every HTTP error in JSON-RPC.
 
+use std::sync::Arc;
+
 use axum::{
-    body::to_bytes,
-    extract::Request,
+    body::{Body, to_bytes},
+    extract::{Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::Response,
 };
 
-use crate::{INTERNAL_ERROR, INVALID_REQUEST, PARSE_ERROR, rpc_error};
+use crate::{
+    INTERNAL_ERROR, INVALID_REQUEST,
+    body::BodyBudget,
+    early,
+    message::{self, Message},
+    rpc_error, rpc_error_of,
+    serve::Activity,
+};
 
 /// Longest error text of rmcp that is read, in bytes.
 const ERROR_TEXT_MAX_BYTES: usize = 4096;
@@ -16,24 +25,50 @@ const ERROR_TEXT_MAX_BYTES: usize = 4096;
 const ERROR_SHOWN: usize = 300;
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
+/// The method that can take long.
+const CALL: &str = "tools/call";
 
 /// Request extension: the client did not offer to read an event stream, so no progress is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct PlainJsonOnly;
 
-pub(super) async fn lenient(mut request: Request, next: Next) -> Response {
-    if request.method() == Method::POST
-        && let Err(refused) = admit(&mut request)
-    {
-        return refused;
+pub(super) async fn lenient(State(budget): State<BodyBudget>, request: Request, next: Next) -> Response {
+    if request.method() != Method::POST {
+        return json_rpc(next.run(request).await).await;
     }
-    json_rpc(next.run(request).await).await
+    let (request, message) = match admit(&budget, request).await {
+        Ok(admitted) => admitted,
+        Err(refused) => return refused,
+    };
+    let listens = request.extensions().get::<PlainJsonOnly>().is_none();
+    let answer = async { json_rpc(next.run(request).await).await };
+    match message.method.as_deref() {
+        Some(CALL) if listens => early::answer(answer).await,
+        _ => answer.await,
+    }
+}
+
+/// Lets a request through whose headers and body MCP can read. Its share of the budget is an extension, so it is held
+/// until the request has been answered.
+// The error is the response itself, built once for a refused request.
+#[allow(clippy::result_large_err)]
+async fn admit(budget: &BodyBudget, mut request: Request) -> Result<(Request, Message), Response> {
+    admit_headers(&mut request)?;
+    let (mut parts, body) = request.into_parts();
+    let reading = parts.extensions.get::<Arc<Activity>>().map(Activity::reading);
+    let (bytes, mut share) = budget.read(&parts.headers, body).await.map_err(|error| error.response())?;
+    drop(reading);
+    let message = message::check(&bytes)
+        .map_err(|fault| rpc_error_of(&fault.id, StatusCode::BAD_REQUEST, fault.code, &fault.message))?;
+    budget.add_values(&mut share, message.values).map_err(|error| error.response())?;
+    parts.extensions.insert(Arc::new(share));
+    Ok((Request::from_parts(parts, Body::from(bytes)), message))
 }
 
 /// Fills in what bare clients leave out, and refuses what cannot be answered.
 // The error is the response itself, built once for a refused request.
 #[allow(clippy::result_large_err)]
-fn admit(request: &mut Request) -> Result<(), Response> {
+fn admit_headers(request: &mut Request) -> Result<(), Response> {
     let headers = request.headers();
     let stream = accepts(headers, EVENT_STREAM);
     let nothing_usable =
@@ -67,12 +102,14 @@ fn accepts_anything(headers: &HeaderMap) -> bool {
     accepts(headers, "*/*") || accepts(headers, "application/*")
 }
 
+pub(super) fn is_json(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(JSON.as_bytes()))
+}
+
 /// rmcp answers transport errors in plain text, and answers a body that is not JSON-RPC with unsupported media type.
 async fn json_rpc(response: Response) -> Response {
     let status = response.status();
-    let is_json =
-        response.headers().get(header::CONTENT_TYPE).is_some_and(|v| v.as_bytes().starts_with(JSON.as_bytes()));
-    if is_json || !(status.is_client_error() || status.is_server_error()) {
+    if is_json(&response) || !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
     let allow = response.headers().get(header::ALLOW).cloned();
@@ -80,7 +117,7 @@ async fn json_rpc(response: Response) -> Response {
     let text = crds::shown::printable(&String::from_utf8_lossy(&text), ERROR_SHOWN);
     let mut answer = match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            rpc_error(StatusCode::BAD_REQUEST, PARSE_ERROR, "parse error: the body is not one JSON-RPC 2.0 message")
+            rpc_error(StatusCode::BAD_REQUEST, INVALID_REQUEST, "not a JSON-RPC 2.0 message that MCP knows")
         }
         StatusCode::METHOD_NOT_ALLOWED => {
             rpc_error(status, INVALID_REQUEST, "method not allowed: POST a JSON-RPC request")

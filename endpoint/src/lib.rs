@@ -4,8 +4,16 @@
 #![forbid(unsafe_code)]
 
 pub mod bearer;
+mod body;
+mod caught;
+mod early;
+pub mod host;
+mod kind;
 mod lenient;
+mod message;
 pub mod origin;
+mod params;
+pub mod serve;
 
 use axum::{
     Router,
@@ -16,15 +24,19 @@ use axum::{
 };
 use rmcp::{
     ErrorData, ServerHandler,
-    model::{CustomRequest, ErrorCode},
     transport::streamable_http_server::{
         StreamableHttpServerConfig, StreamableHttpService, session::never::NeverSessionManager,
     },
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-pub use lenient::PlainJsonOnly;
+pub use self::{
+    body::BodyBudget,
+    caught::{Caught, caught},
+    lenient::PlainJsonOnly,
+    params::unknown_request,
+};
 
 /// Path of the endpoint.
 pub const PATH: &str = "/mcp";
@@ -34,16 +46,18 @@ pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub const PARSE_ERROR: i32 = -32_700;
 /// JSON-RPC code: the endpoint does not accept the request.
 pub const INVALID_REQUEST: i32 = -32_600;
+/// JSON-RPC code: a parameter is missing or wrong.
+pub const INVALID_PARAMS: i32 = -32_602;
 /// JSON-RPC code: the server failed.
 pub const INTERNAL_ERROR: i32 = -32_603;
 /// JSON-RPC code (in the range for servers): the caller sent no valid token.
 pub const UNAUTHORIZED: i32 = -32_001;
 /// JSON-RPC code (in the range for servers): the server cannot take the request now.
 pub const UNAVAILABLE: i32 = -32_002;
-const METHODS: [&str; 4] = ["tools/call", "tools/list", "initialize", "ping"];
 
-/// The endpoint as a router with the single path `/mcp`. Cancelling `hard_stop` ends the calls in flight, too.
-pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationToken) -> Router {
+/// The endpoint as a router with the single path `/mcp`. Cancelling `hard_stop` ends the calls in flight, too. The
+/// bodies of all requests in flight share the budget.
+pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationToken, budget: BodyBudget) -> Router {
     let config = StreamableHttpServerConfig::default()
         // Sessions in a process's memory break behind a Service with several replicas.
         .with_legacy_session_mode(false)
@@ -55,13 +69,18 @@ pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationTok
     let service: StreamableHttpService<H, NeverSessionManager> =
         StreamableHttpService::new(move || Ok(handler.clone()), std::sync::Arc::default(), config);
     // A route layer: unknown paths stay plain 404s, which clients that probe for OAuth rely on.
-    Router::new().route_service(PATH, service).route_layer(middleware::from_fn(lenient::lenient))
+    Router::new().route_service(PATH, service).route_layer(middleware::from_fn_with_state(budget, lenient::lenient))
 }
 
 /// A JSON-RPC error as an HTTP response. Its id is null, because the request's id was not read.
 #[must_use]
 pub fn rpc_error(status: StatusCode, code: i32, message: &str) -> Response {
-    let body = json!({"jsonrpc": "2.0", "id": null, "error": {"code": code, "message": message}});
+    rpc_error_of(&Value::Null, status, code, message)
+}
+
+/// A JSON-RPC error for the request with this id.
+fn rpc_error_of(id: &Value, status: StatusCode, code: i32, message: &str) -> Response {
+    let body = json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}});
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
@@ -72,17 +91,6 @@ pub fn unauthorized() -> Response {
     let mut response = rpc_error(StatusCode::UNAUTHORIZED, UNAUTHORIZED, message);
     response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
-}
-
-/// The answer to a request that rmcp does not know: a known method with wrong parameters, or an unknown method.
-#[must_use]
-pub fn unknown_request(request: &CustomRequest) -> ErrorData {
-    let method = crds::shown::printable(&request.method, 64);
-    if METHODS.contains(&request.method.as_str()) {
-        ErrorData::invalid_params(format!("invalid params for {method}"), None)
-    } else {
-        ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("method not found: {method}"), None)
-    }
 }
 
 /// The answer to a call of a tool that is not served.

@@ -189,14 +189,14 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
     };
     for (what, request, status, code) in [
         ("not JSON", post().body("{"), 400, -32_700),
-        ("a batch", post().body(format!("[{list},{list}]")), 400, -32_700),
+        ("a batch", post().body(format!("[{list},{list}]")), 400, -32_600),
         (
             "an array of params",
             post().body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#),
             400,
-            -32_700,
+            -32_602,
         ),
-        ("no version", post().body(r#"{"id":1,"method":"tools/list"}"#), 400, -32_700),
+        ("no version", post().body(r#"{"id":1,"method":"tools/list"}"#), 400, -32_600),
         ("an empty body", post(), 400, -32_700),
         (
             "deep JSON",
@@ -206,9 +206,9 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
                 "]".repeat(100_000)
             )),
             400,
-            -32_700,
+            -32_602,
         ),
-        ("a number too large", post().body(r#"{"jsonrpc":"2.0","id":1e999,"method":"tools/list"}"#), 400, -32_700),
+        ("a number too large", post().body(r#"{"jsonrpc":"2.0","id":1e999,"method":"tools/list"}"#), 400, -32_600),
         ("an unknown protocol version", post().header("mcp-protocol-version", "1999-01-01").body(list), 400, -32_600),
         ("a foreign origin", post().header("origin", "http://evil.example").body(list), 403, -32_600),
         ("the origin null", post().header("origin", "null").body(list), 403, -32_600),
@@ -242,7 +242,6 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
 async fn paths_that_clients_probe_for_oauth_are_plain_404s_also_with_a_token_set() {
     let routing = Program::serve().variable("ROUTING_MCP_TOKEN", "s3cret").start().await;
     for path in [
-        "/",
         "/register",
         "/.well-known/oauth-protected-resource",
         "/.well-known/oauth-protected-resource/mcp",

@@ -4,6 +4,7 @@ use std::{process::ExitCode, time::Duration};
 
 use brain::{http, settings::Settings, store::Store};
 use crds::variables::Variables;
+use endpoint::serve::Limits;
 
 use super::CliError;
 use crate::{
@@ -18,15 +19,17 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
     let store = open(&settings).await?;
-    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT").await?;
+    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
     if settings.token.is_none() {
         tracing::warn!("BRAIN_TOKEN is not set: anyone who reaches the port can report outcomes, and so steer routes");
     }
-    tracing::info!(bind = %settings.bind, port = settings.port, database = %settings.database.0.display(), "the brain is listening");
+    let address = server::shown(settings.bind, settings.port);
+    tracing::info!(address, database = %settings.database.0.display(), "the brain is listening");
     let shutdown = Shutdown::default();
     let signals = tokio::spawn(shutdown.clone().on_signals(|| GRACE));
-    let app = http::app(store.clone(), settings.token.as_ref(), shutdown.hard_stop.clone());
-    let ended = server::until_stopped(listener, app, &shutdown).await;
+    let app = http::app(store.clone(), &settings, shutdown.hard_stop.clone());
+    let limits = Limits::of_callers(settings.connections, 1);
+    let ended = server::until_stopped(listener, app, limits, &shutdown).await;
     store.close().await;
     shutdown.stopped.cancel();
     ended.map_err(ServeError::Ended)?;

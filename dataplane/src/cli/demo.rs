@@ -8,10 +8,14 @@ use std::{
 
 use brain::store::Store;
 use crds::{pod::variable, variables::Variables};
+use endpoint::serve::{Limits, until};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use super::{CliError, DemoArgs, brain as brain_command, serve};
+use super::{
+    CliError, DemoArgs, brain as brain_command,
+    serve::{self, Listening},
+};
 use crate::{
     demo::{examples, stand_in},
     server,
@@ -19,6 +23,8 @@ use crate::{
 };
 
 const LOOPBACK: &str = "127.0.0.1";
+/// Servers for callers in this process: data plane, brain, stand-in models.
+const SERVERS: usize = 3;
 /// How long the brain and the stand-in models may take to stop.
 const PART_GRACE: Duration = Duration::from_secs(2);
 
@@ -41,26 +47,26 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     if variables.get(variable::POLICY_FILE).is_some() {
         tracing::warn!("the demo ignores ROUTING_POLICY_FILE; to run that policy, use `routing serve --policy FILE`");
     }
+    let brain_settings = brain_settings(&variables)?;
     let end = CancellationToken::new();
-    let (store, brain_address, brain_server) = start_brain(&variables, args.with_examples, &end).await?;
+    let (store, brain_server) = start_brain(&brain_settings, args.with_examples, &end).await?;
+    let brain_address = reachable(brain_settings.bind, brain_settings.port);
     variables.set("BRAIN_URL", &brain_address);
     let stand_in = start_stand_in(&mut variables, &end).await?;
 
     let settings = settings::read(&variables, None, None)?;
-    let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
+    let listening = Listening::of(&settings, SERVERS);
     let data_plane = serve::start(settings)?;
-    let port = port.unwrap_or(data_plane.config.active().table.port);
-    let mcp = server::listen(bind, port, variable::PORT).await?;
-    let admin = server::listen(bind, admin_port, variable::ADMIN_PORT).await?;
+    let ports = listening.ports(&data_plane)?;
     greet(&Addresses {
-        mcp: format!("{}/mcp", reachable(bind, port)),
-        admin: reachable(bind, admin_port),
+        mcp: format!("{}/mcp", reachable(listening.bind, listening.port(&data_plane))),
+        admin: reachable(listening.admin_bind, listening.admin_port),
         brain: brain_address,
         brain_token: variables.get("BRAIN_TOKEN").is_some(),
         with_token: !data_plane.config.active().table.access.tokens.is_empty(),
         stand_in: stand_in.is_some(),
     });
-    let served = server::serve(data_plane, mcp, admin).await;
+    let served = server::serve(data_plane, ports).await;
     // Only now: while the data plane stopped, it sent its last decisions to the brain.
     end.cancel();
     for server in std::iter::once(brain_server).chain(stand_in) {
@@ -79,26 +85,43 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
 
 type Server = JoinHandle<std::io::Result<()>>;
 
+/// The brain's settings; those of the data plane are read to name what is wrong with all parts in one go.
+fn brain_settings(variables: &Variables) -> Result<brain::settings::Settings, SettingsError> {
+    let brain = brain::settings::from_environment(variables);
+    let mut data_plane = variables.clone();
+    // The demo's own brain, whatever the variable says.
+    data_plane.set("BRAIN_URL", "");
+    let data_plane = settings::read(&data_plane, None, None).err().map(|error| error.0).unwrap_or_default();
+    match brain {
+        Ok(settings) if data_plane.is_empty() => Ok(settings),
+        brain => Err(SettingsError::all([brain.err().unwrap_or_default(), data_plane])),
+    }
+}
+
+/// What is wrong with the variables of any part.
+pub(super) fn bad_variables(variables: &Variables) -> Vec<String> {
+    brain_settings(variables).err().map(|error| error.0).unwrap_or_default()
+}
+
 async fn start_brain(
-    variables: &Variables,
+    settings: &brain::settings::Settings,
     with_examples: bool,
     end: &CancellationToken,
-) -> Result<(Store, String, Server), CliError> {
-    let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
-    let store = brain_command::open(&settings).await?;
+) -> Result<(Store, Server), CliError> {
+    let store = brain_command::open(settings).await?;
     if with_examples {
         let added = examples::add(&store).await.map_err(|error| CliError::Store { error })?;
         println!("Example outcomes: {}", if added.is_empty() { "already there".into() } else { added.join("; ") });
     }
-    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT").await?;
-    let app = brain::http::app(store.clone(), settings.token.as_ref(), end.clone());
-    let server = tokio::spawn(server::until(listener, app, end.clone()));
-    Ok((store, reachable(settings.bind, settings.port), server))
+    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
+    let app = brain::http::app(store.clone(), settings, end.clone());
+    let limits = Limits::of_callers(settings.connections, SERVERS);
+    Ok((store, tokio::spawn(until(listener, app, limits, end.clone()))))
 }
 
 /// The URL at which this machine reaches a listener.
-fn reachable(bind: IpAddr, port: u16) -> String {
-    let host = if bind.is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { bind };
+fn reachable(bind: Option<IpAddr>, port: u16) -> String {
+    let host = bind.filter(|bind| !bind.is_unspecified()).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
     format!("http://{}", SocketAddr::new(host, port))
 }
 
@@ -113,7 +136,7 @@ async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> R
     variables.set("LITELLM_BASE_URL", &format!("http://{address}"));
     variables.set_default("HYPERGUILD_LOCAL_MODEL", stand_in::LOCAL);
     variables.set_default("HYPERGUILD_CLAUDE_MODEL", stand_in::CLAUDE);
-    Ok(Some(tokio::spawn(server::until(listener, stand_in::app(), end.clone()))))
+    Ok(Some(tokio::spawn(until(listener, stand_in::app(), Limits::of_admin(), end.clone()))))
 }
 
 fn quoted(word: &str) -> String {

@@ -1,8 +1,9 @@
 //! `routing serve`.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{net::IpAddr, process::ExitCode, sync::Arc};
 
 use crds::{RoutingTable, pod::variable, variables::Variables};
+use endpoint::{host::Hosts, serve::Limits};
 
 use super::{CliError, ServeArgs};
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     data_plane::DataPlane,
     decision_log::DecisionLog,
     metrics::Metrics,
-    server,
+    server::{self, Ports},
     settings::{self, Settings},
     shutdown::Shutdown,
     workspace::WorkspaceFiles,
@@ -22,16 +23,57 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
         return Err(CliError::Message("--configmaps: needs a policy file; give one with --policy".into()));
     }
     let settings = settings::read(variables, policy, args.configmaps)?;
-    let (bind, admin_port, port) = (settings.bind, settings.admin_port, settings.port);
     let policy_variables = settings.policy_variables.clone();
+    let listening = Listening::of(&settings, 1);
     let data_plane = start(settings)?;
     warn_of_ignored(&policy_variables, &data_plane.config.active().table);
-    let port = port.unwrap_or(data_plane.config.active().table.port);
-    let mcp = server::listen(bind, port, variable::PORT).await?;
-    let admin = server::listen(bind, admin_port, variable::ADMIN_PORT).await?;
-    tracing::info!(%bind, port, admin_port, version = crds::VERSION, "listening");
-    server::serve(data_plane, mcp, admin).await?;
+    let ports = listening.ports(&data_plane)?;
+    server::serve(data_plane, ports).await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Where a data plane is going to listen.
+pub(super) struct Listening {
+    pub(super) bind: Option<IpAddr>,
+    pub(super) admin_bind: Option<IpAddr>,
+    /// None: the policy's.
+    port: Option<u16>,
+    pub(super) admin_port: u16,
+    admin_hosts: Hosts,
+    limits: Limits,
+}
+
+impl Listening {
+    /// `servers`: how many servers for callers this process has.
+    pub(super) fn of(settings: &Settings, servers: usize) -> Self {
+        Self {
+            bind: settings.bind,
+            admin_bind: settings.admin_bind,
+            port: settings.port,
+            admin_port: settings.admin_port,
+            admin_hosts: settings.admin_hosts.clone(),
+            limits: Limits::of_callers(settings.connections, servers),
+        }
+    }
+
+    pub(super) fn port(&self, data_plane: &DataPlane) -> u16 {
+        self.port.unwrap_or(data_plane.config.active().table.port)
+    }
+
+    /// Listens.
+    pub(super) fn ports(&self, data_plane: &DataPlane) -> Result<Ports, CliError> {
+        let port = self.port(data_plane);
+        let mcp = server::listen(self.bind, port, variable::PORT)?;
+        let admin = server::listen(self.admin_bind, self.admin_port, variable::ADMIN_PORT)?;
+        tracing::info!(
+            mcp = server::shown(self.bind, port),
+            admin = server::shown(self.admin_bind, self.admin_port),
+            connections = self.limits.connections,
+            version = crds::VERSION,
+            "listening"
+        );
+        Ok(Ports { mcp, admin, limits: self.limits, admin_hosts: self.admin_hosts.clone() })
+    }
 }
 
 /// With a policy file, the variables that describe a policy are ignored, except those from which a secret is read.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Request, State},
-    http::{HeaderMap, StatusCode, header, uri::Authority},
+    http::{HeaderMap, StatusCode},
     middleware::Next,
     response::Response,
 };
 use crds::shown::printable;
-use endpoint::{INVALID_REQUEST, UNAVAILABLE, bearer, origin, rpc_error, unauthorized};
+use endpoint::{INVALID_REQUEST, UNAVAILABLE, bearer, host, origin, rpc_error, unauthorized};
 
 use crate::{config::Active, data_plane::DataPlane};
 
@@ -22,7 +22,8 @@ pub struct Caller(pub Arc<str>);
 
 /// Lets a request through to MCP, or answers why it is refused.
 pub async fn admit(State(data_plane): State<Arc<DataPlane>>, mut request: Request, next: Next) -> Response {
-    match caller(&data_plane.config.active(), request.headers(), request.uri().authority().map(Authority::as_str)) {
+    let hosts: Vec<String> = host::requested(&request).collect();
+    match caller(&data_plane.config.active(), request.headers(), &hosts) {
         Ok(caller) => {
             if let Some(name) = caller {
                 request.extensions_mut().insert(Caller(name.into()));
@@ -78,9 +79,9 @@ impl AccessRefusal {
 }
 
 /// The name of the caller's token; none when the endpoint is open.
-fn caller(active: &Active, headers: &HeaderMap, authority: Option<&str>) -> Result<Option<String>, AccessRefusal> {
+fn caller(active: &Active, headers: &HeaderMap, hosts: &[String]) -> Result<Option<String>, AccessRefusal> {
     let access = &active.table.access;
-    check_host(headers, authority, &access.hosts)?;
+    check_host(hosts, &access.hosts)?;
     origin::check(headers, &access.origins).map_err(AccessRefusal::Origin)?;
     if access.tokens.is_empty() {
         return Ok(None);
@@ -95,20 +96,17 @@ fn caller(active: &Active, headers: &HeaderMap, authority: Option<&str>) -> Resu
     caller.map(Some).ok_or(AccessRefusal::Unauthorized)
 }
 
-fn check_host(headers: &HeaderMap, authority: Option<&str>, allowed: &[String]) -> Result<(), AccessRefusal> {
+/// Checks every host that a request names, in lower case; `allowed` lists them with or without a port.
+fn check_host(hosts: &[String], allowed: &[String]) -> Result<(), AccessRefusal> {
     if allowed.is_empty() {
         return Ok(());
     }
-    let header = headers.get(header::HOST).map(|host| String::from_utf8_lossy(host.as_bytes()).to_ascii_lowercase());
-    let host = header.or_else(|| authority.map(str::to_ascii_lowercase)).unwrap_or_default();
-    let name = host
-        .rsplit_once(':')
-        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
-        .map_or(host.as_str(), |(name, _)| name);
-    if allowed.iter().any(|allowed| *allowed == host || *allowed == name) {
-        return Ok(());
+    let is_allowed = |host: &str| allowed.iter().any(|allowed| *allowed == host || *allowed == host::name(host));
+    match hosts.iter().find(|host| !is_allowed(host)) {
+        Some(host) => Err(AccessRefusal::Host(printable(host, HOST_SHOWN))),
+        None if hosts.is_empty() => Err(AccessRefusal::Host("(none)".into())),
+        None => Ok(()),
     }
-    Err(AccessRefusal::Host(printable(&host, HOST_SHOWN)))
 }
 
 #[cfg(test)]
@@ -120,7 +118,7 @@ mod tests {
         let allowed = ["routing.example".to_string(), "10.0.0.7:30310".to_string(), "[::1]".to_string()];
         for (host, passes) in [
             ("routing.example", true),
-            ("Routing.Example:8080", true),
+            ("routing.example:8080", true),
             ("10.0.0.7:30310", true),
             ("10.0.0.7:30311", false),
             ("10.0.0.7", false),
@@ -128,9 +126,10 @@ mod tests {
             ("evil.example", false),
             ("", false),
         ] {
-            let headers = HeaderMap::from_iter([(header::HOST, host.parse().expect("a header"))]);
-            assert_eq!(check_host(&headers, None, &allowed).is_ok(), passes, "{host}");
+            assert_eq!(check_host(&[host.into()], &allowed).is_ok(), passes, "{host}");
         }
-        assert!(check_host(&HeaderMap::new(), None, &[]).is_ok(), "no list: any host");
+        assert!(check_host(&[], &allowed).is_err(), "a list, and no host");
+        assert!(check_host(&["routing.example".into(), "evil.example".into()], &allowed).is_err(), "one of two");
+        assert!(check_host(&[], &[]).is_ok(), "no list: any host");
     }
 }

@@ -11,6 +11,7 @@ use crds::{
     table::ThresholdValues,
     variables::{Reader, Variables},
 };
+use endpoint::bearer;
 
 /// Longest cache time, in seconds.
 const TTL_MAX: u32 = 86_400;
@@ -94,8 +95,8 @@ fn model(name: String) -> Model {
     Model { name, parameters: serde_json::Map::new(), upstream: None, timeout: None }
 }
 
-fn secret(reader: &Reader<'_>, name: &str) -> Option<SecretKeyRef> {
-    reader.text(name).map(|_| SecretKeyRef { name: ENVIRONMENT.into(), key: name.into() })
+fn secret(reader: &mut Reader<'_>, name: &str) -> Option<SecretKeyRef> {
+    bearer::from_variable(reader, name).map(|_| SecretKeyRef { name: ENVIRONMENT.into(), key: name.into() })
 }
 
 fn thresholds(reader: &mut Reader<'_>) -> Thresholds {
@@ -123,7 +124,7 @@ fn evidence(reader: &mut Reader<'_>) -> Evidence {
     }
 }
 
-fn access(reader: &Reader<'_>) -> Access {
+fn access(reader: &mut Reader<'_>) -> Access {
     let token = secret(reader, "ROUTING_MCP_TOKEN");
     let tokens =
         token.map(|secret_ref| AccessToken { name: ENVIRONMENT_CALLER.into(), secret_ref }).into_iter().collect();

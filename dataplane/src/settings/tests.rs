@@ -75,6 +75,9 @@ fn contract_1_every_bad_variable_is_named_in_one_go_with_its_value() {
         ("ROUTING_PORT", "tcp://10.0.0.1:3210", "tcp://10.0.0.1:3210"),
         ("ROUTING_ADMIN_PORT", "0", "0"),
         ("ROUTING_BIND", "everywhere", "everywhere"),
+        ("ROUTING_ADMIN_BIND", "nowhere", "nowhere"),
+        ("ROUTING_ADMIN_ALLOWED_HOSTS", "*", "*"),
+        ("ROUTING_CONNECTIONS", "0", "0"),
         ("LITELLM_BASE_URL", "http://user:canary@ host", "http://…@ host"),
         ("BRAIN_URL", "brain:3300", "brain:3300"),
         ("HYPERGUILD_LOCAL_MODEL", "a\nb", "a\\u{a}b"),
@@ -116,6 +119,26 @@ fn contract_1_ranges() {
     ] {
         assert_eq!(read_environment(&[(name, value)]).is_ok(), valid, "{name}={value}");
     }
+}
+
+#[test]
+fn a_blank_token_is_refused_by_name_and_not_shown_as_unset() {
+    for name in ["ROUTING_MCP_TOKEN", "LITELLM_API_KEY", "BRAIN_TOKEN"] {
+        let errors = read_environment(&[(name, " \n")]).expect_err("blank");
+        assert!(errors.len() == 1 && errors[0].starts_with(&format!("{name}: is blank")), "{errors:?}");
+    }
+}
+
+#[test]
+fn the_admin_port_has_the_address_of_the_other_unless_it_has_its_own() {
+    let binds = |given: Given<'_>| {
+        let settings = read_environment(given).expect("valid");
+        [settings.bind, settings.admin_bind].map(|bind| bind.map_or("every".into(), |bind| bind.to_string()))
+    };
+    assert_eq!(binds(&[]), ["every", "every"]);
+    assert_eq!(binds(&[("ROUTING_BIND", "10.0.0.7")]), ["10.0.0.7", "10.0.0.7"]);
+    assert_eq!(binds(&[("ROUTING_ADMIN_BIND", "::1")]), ["every", "::1"]);
+    assert_eq!(binds(&[("ROUTING_BIND", "0.0.0.0"), ("ROUTING_ADMIN_BIND", "127.0.0.1")]), ["0.0.0.0", "127.0.0.1"]);
 }
 
 #[test]

@@ -1,0 +1,119 @@
+//! What a connection is doing: waiting for a request, receiving one, or working on some.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::{
+    sync::Notify,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// How long the head of a request may take, from the connection or its first byte.
+pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may wait for its next request.
+pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// Most bytes of a request's head that are kept, to check its framing.
+const HEAD_KEPT_BYTES: usize = 16 * 1024;
+
+/// What a connection is doing. Also a request extension: whoever reads a body says so.
+pub(crate) struct Activity {
+    state: Mutex<State>,
+    /// Told when a deadline became shorter.
+    pub(super) changed: Notify,
+    /// Cancelled when the connection must end at once, because its place is needed.
+    pub(super) replaced: CancellationToken,
+}
+
+struct State {
+    /// Requests that are not answered yet.
+    in_flight: usize,
+    /// Those of them whose body is still being read.
+    reading: usize,
+    /// Part of a request has arrived; also at the beginning, before any byte has.
+    in_head: bool,
+    /// When the present wait began.
+    since: Instant,
+    /// The bytes of that part.
+    head: Vec<u8>,
+}
+
+impl Activity {
+    pub(super) fn new() -> Arc<Self> {
+        let state = State { in_flight: 0, reading: 0, in_head: true, since: Instant::now(), head: vec![] };
+        Arc::new(Self { state: Mutex::new(state), changed: Notify::new(), replaced: CancellationToken::new() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // The state is consistent between any two statements, so a panic elsewhere does not spoil it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes arrived.
+    pub(super) fn received(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        if state.in_flight > 0 || bytes.is_empty() {
+            return;
+        }
+        if !state.in_head {
+            state.in_head = true;
+            state.since = Instant::now();
+            self.changed.notify_one();
+        }
+        let room = HEAD_KEPT_BYTES.saturating_sub(state.head.len()).min(bytes.len());
+        state.head.extend_from_slice(&bytes[..room]);
+    }
+
+    /// A request begins; returns the bytes of its head, as far as they are known.
+    pub(super) fn begin(self: &Arc<Self>) -> (InFlight, Vec<u8>) {
+        let mut state = self.state();
+        state.in_flight += 1;
+        let head = std::mem::take(&mut state.head);
+        (InFlight(Arc::clone(self)), head)
+    }
+
+    /// A request's body is being read until the guard is dropped.
+    pub(crate) fn reading(self: &Arc<Self>) -> Reading {
+        let mut state = self.state();
+        if state.in_flight == state.reading + 1 {
+            state.since = Instant::now();
+        }
+        state.reading += 1;
+        Reading(Arc::clone(self))
+    }
+
+    /// When the connection must end unless something happens; none while it works on a request.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let state = self.state();
+        let timeout = if state.in_head { HEAD_TIMEOUT } else { IDLE_TIMEOUT };
+        (state.in_flight == 0).then(|| state.since + timeout)
+    }
+
+    /// Since when the connection waits for its peer; none while it works on a request.
+    pub(super) fn waiting_since(&self) -> Option<Instant> {
+        let state = self.state();
+        (state.in_flight == state.reading).then_some(state.since)
+    }
+}
+
+/// A request that is not answered yet.
+pub(super) struct InFlight(Arc<Activity>);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.0.state();
+        state.in_flight -= 1;
+        if state.in_flight == 0 {
+            state.in_head = false;
+            state.since = Instant::now();
+        }
+    }
+}
+
+/// A body that is being read.
+pub(crate) struct Reading(Arc<Activity>);
+
+impl Drop for Reading {
+    fn drop(&mut self) {
+        self.0.state().reading -= 1;
+    }
+}

@@ -1,0 +1,107 @@
+//! One connection, HTTP/1 or HTTP/2, with its time-outs.
+
+use std::{
+    convert::Infallible,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::{Router, body::Body, body::Bytes, extract::Request, response::Response};
+use hyper::{
+    body::{Body as HttpBody, Frame, Incoming, SizeHint},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto::Builder,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Duration, Instant, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+
+use super::{
+    activity::{Activity, HEAD_TIMEOUT, InFlight},
+    connections::Admitted,
+    framing,
+    socket::Observed,
+};
+
+/// How long a connection that is asked to end may take.
+const CLOSE_GRACE: Duration = Duration::from_secs(1);
+
+/// Serves a connection until its peer ends it, it waits too long, its place is needed, or `stop` is cancelled and what
+/// is in flight has been answered.
+pub(super) async fn serve<S>(socket: S, app: Router, admitted: &Admitted, stop: &CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let activity = &admitted.activity;
+    let io = TokioIo::new(Observed { socket, activity: Arc::clone(activity) });
+    let service = service_fn(|request| answer(app.clone(), Arc::clone(activity), request));
+    let builder = Builder::new(TokioExecutor::new());
+    let mut connection = pin!(builder.serve_connection(io, service));
+    let (mut stopping, mut ends_at) = (false, None);
+    loop {
+        let wake_at = ends_at.or_else(|| activity.deadline()).unwrap_or_else(|| Instant::now() + HEAD_TIMEOUT);
+        tokio::select! {
+            // Ended, or failed because of its peer.
+            _ = connection.as_mut() => return,
+            () = activity.replaced.cancelled() => return,
+            () = activity.changed.notified() => {}
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = sleep_until(wake_at) => {
+                if ends_at.is_some_and(|at| at <= Instant::now()) {
+                    return;
+                }
+                if activity.deadline().is_some_and(|at| at <= Instant::now()) {
+                    ends_at = Some(Instant::now() + CLOSE_GRACE);
+                    connection.as_mut().graceful_shutdown();
+                }
+            }
+        }
+    }
+}
+
+async fn answer(mut app: Router, activity: Arc<Activity>, request: Request<Incoming>) -> Result<Response, Infallible> {
+    let (in_flight, head) = activity.begin();
+    if let Some(refused) = framing::refuse(&request, &head) {
+        return Ok(refused);
+    }
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(activity);
+    // A router is always ready.
+    Ok(app.call(request).await?.map(|body| Body::new(Answer { body, _in_flight: in_flight })))
+}
+
+/// An answer's body: the request is in flight until its last byte is on the way.
+struct Answer {
+    body: Body,
+    _in_flight: InFlight,
+}
+
+impl HttpBody for Answer {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

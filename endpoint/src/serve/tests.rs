@@ -1,0 +1,107 @@
+//! The accept loop as clients on sockets see it.
+
+use axum::{body::Bytes, routing::post};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use super::*;
+
+/// Starts a server and returns its port.
+fn server(limits: Limits) -> (u16, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
+    let listener = listen(Some([127, 0, 0, 1].into()), 0).expect("listens");
+    let port = listener.local_addr().expect("an address").port();
+    let app = Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() }));
+    let stop = CancellationToken::new();
+    (port, stop.clone(), tokio::spawn(until(listener, app, limits, stop)))
+}
+
+async fn sent(port: u16, request: &str) -> TcpStream {
+    let mut client = TcpStream::connect(("127.0.0.1", port)).await.expect("connects");
+    client.write_all(request.as_bytes()).await.expect("sent");
+    client
+}
+
+/// What the server sends until it closes.
+async fn rest(mut client: TcpStream) -> String {
+    let mut answer = String::new();
+    // A reset is an end, too.
+    let _ = client.read_to_string(&mut answer).await;
+    answer
+}
+
+const REQUEST: &str = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nxx";
+
+#[tokio::test]
+async fn heads_that_two_readers_could_understand_differently_are_refused() {
+    let (port, ..) = server(Limits::of_admin());
+    for (head, named) in [
+        ("host: a\r\nhost: b\r\ncontent-length: 0", "several Host headers"),
+        ("content-length: 0", "no Host header"),
+        ("host: a\r\ncontent-length: 3\r\ntransfer-encoding: chunked", "send one of them"),
+        ("host: a\r\ntransfer-encoding: chunked\r\ncontent-length: 3", "send one of them"),
+    ] {
+        let request = format!("POST / HTTP/1.1\r\n{head}\r\nconnection: close\r\n\r\n");
+        let answer = rest(sent(port, &request).await).await;
+        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains(named), "{head}: {answer}");
+    }
+    let close = REQUEST.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    assert!(rest(sent(port, &close).await).await.ends_with("\r\n\r\n2"), "a right one is answered");
+}
+
+#[tokio::test]
+async fn silent_connections_give_way_to_those_that_ask() {
+    let (port, ..) = server(Limits { connections: 8, per_address: 4 });
+    let mut silent = vec![];
+    for _ in 0..40 {
+        silent.push(sent(port, "POST / HTTP/1.1\r\nhost: a\r\ncontent-le").await);
+    }
+    let close = REQUEST.replacen("\r\n", "\r\nconnection: close\r\n", 1);
+    assert!(rest(sent(port, &close).await).await.ends_with("\r\n\r\n2"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_sends_no_whole_head_is_ended_after_10_s_and_an_idle_one_after_75_s() {
+    let app = || Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() }));
+    for (request, seconds) in
+        [("", 10), ("POST / HT", 10), ("POST / HTTP/1.1\r\nhost: a\r\n", 10), ("PRI * HTTP/2.0\r\n", 10), (REQUEST, 75)]
+    {
+        let (mut client, socket) = tokio::io::duplex(4096);
+        let connections = Connections::new(Limits::of_admin());
+        let admitted = connections.admit([127, 0, 0, 1].into()).expect("room");
+        client.write_all(request.as_bytes()).await.expect("sent");
+        let began = tokio::time::Instant::now();
+        connection::serve(socket, app(), &admitted, &CancellationToken::new()).await;
+        let took = began.elapsed().as_secs();
+        assert!((seconds..=seconds + 1).contains(&took), "{request:?} was ended after {took} s");
+    }
+}
+
+#[tokio::test]
+async fn what_is_in_flight_when_it_stops_is_answered_and_nothing_more_is_accepted() {
+    let listener = listen(Some([127, 0, 0, 1].into()), 0).expect("listens");
+    let port = listener.local_addr().expect("an address").port();
+    let (begun, go_on) = (std::sync::Arc::new(tokio::sync::Notify::new()), CancellationToken::new());
+    let (begins, waits) = (begun.clone(), go_on.clone());
+    let app = Router::new().route(
+        "/",
+        post(move || async move {
+            begins.notify_one();
+            waits.cancelled().await;
+            "answered"
+        }),
+    );
+    let stop = CancellationToken::new();
+    let server = tokio::spawn(until(listener, app, Limits::of_admin(), stop.clone()));
+    let idle = sent(port, "").await;
+    let client = sent(port, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n").await;
+    begun.notified().await;
+    stop.cancel();
+    assert_eq!(rest(idle).await, "", "a connection without a request ends at once");
+    assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
+    assert!(!server.is_finished());
+    go_on.cancel();
+    assert!(rest(client).await.ends_with("answered"));
+    server.await.expect("ends").expect("without error");
+}
