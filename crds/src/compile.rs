@@ -11,7 +11,7 @@ mod upstream;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use self::errors::Errors;
-pub use self::upstream::{is_model_name, is_reference, parse_base_url};
+pub use self::upstream::{BaseUrlError, is_model_name, is_reference, parse_base_url};
 use crate::{
     FieldErrors, RoutingPolicySpec,
     arguments::PATTERNS_MAX,

@@ -12,6 +12,9 @@ use crate::{
     table::AccessRules,
 };
 
+/// No origin and no host has it; those who write it expect it to stand for any name.
+const WILDCARD: char = '*';
+
 pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessRules {
     let Access { tokens, allowed_origins, allowed_hosts } = access;
     for (field, length, most) in [
@@ -30,17 +33,20 @@ pub(super) fn rules(path: &str, access: &Access, errors: &mut Errors) -> AccessR
         check_token(&format!("{path}.tokens[{i}]"), token, &tokens[..i], errors);
     }
     for (i, origin) in allowed_origins.iter().enumerate() {
-        let message =
-            "must be an origin: scheme, host, and port unless it is the default, for example https://chat.example";
+        let message = if origin.contains(WILDCARD) {
+            "has no wildcards; name each origin, for example https://chat.example"
+        } else {
+            "must be an origin: scheme, host, and port unless it is the default, for example https://chat.example"
+        };
         errors.check(format!("{path}.allowedOrigins[{i}]"), origin, is_origin(origin), message);
     }
     for (i, host) in allowed_hosts.iter().enumerate() {
-        errors.check(
-            format!("{path}.allowedHosts[{i}]"),
-            host,
-            is_host(host),
-            "must be a host name or address, with or without a port",
-        );
+        let message = if host.contains(WILDCARD) {
+            "has no wildcards; leave allowedHosts out for any host"
+        } else {
+            "must be a host name or address, with or without a port"
+        };
+        errors.check(format!("{path}.allowedHosts[{i}]"), host, is_host(host), message);
     }
     AccessRules {
         tokens: tokens.iter().map(|token| (token.name.clone(), token.secret_ref.clone())).collect(),
@@ -69,12 +75,14 @@ fn check_token(path: &str, token: &AccessToken, earlier: &[AccessToken], errors:
 
 fn is_origin(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
-        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization().eq_ignore_ascii_case(text)
+        matches!(url.scheme(), "http" | "https")
+            && !text.contains(WILDCARD)
+            && url.origin().ascii_serialization().eq_ignore_ascii_case(text)
     })
 }
 
 fn is_host(text: &str) -> bool {
-    let printable = !text.contains(['/', '@', '?', '#', ' ', '\\']) && !text.contains("://");
+    let printable = !text.contains(['/', '@', '?', '#', ' ', '\\', WILDCARD]) && !text.contains("://");
     (1..=HOST_MAX).contains(&text.len())
         && printable
         && Url::parse(&format!("http://{text}")).is_ok_and(|url| url.host().is_some())

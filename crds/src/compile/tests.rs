@@ -53,6 +53,14 @@ fn every_rule_of_the_policy_names_path_value_and_cure() {
         ("  brain: {url: ftp://brain}".into(), "spec.brain.url: ftp://brain: must start with http"),
         ("  brain: {url: \"http://u:canary@ b\"}".into(), "spec.brain.url: http://…@ b: must be a URL"),
         (
+            "  brain: {url: \"http://u:canary@b\"}".into(),
+            "spec.brain.url: http://…@b: must not have a user or a password; put it into a Secret, and name that in tokenS",
+        ),
+        (
+            "  brain: {url: http://169.254.169.254/latest}".into(),
+            "spec.brain.url: http://169.254.169.254/latest: must not be a link-local address (169.254.0.0/16, fe80::/10)",
+        ),
+        (
             "  brain: {url: http://b, tokenSecretRef: {name: s, key: ../k}}".into(),
             "spec.brain.tokenSecretRef.key: ../k: must be letters",
         ),
@@ -78,6 +86,23 @@ fn every_rule_of_the_policy_names_path_value_and_cure() {
         (
             "  access: {allowedOrigins: [\"https://a.example/path\"]}".into(),
             "spec.access.allowedOrigins[0]: https://a.example/path: must be an origin",
+        ),
+        (
+            "  access: {allowedHosts: [\"*\"]}".into(),
+            "spec.access.allowedHosts[0]: *: has no wildcards; leave allowedHosts out for any host",
+        ),
+        (
+            "  access: {allowedHosts: [\"*.example\"]}".into(),
+            "spec.access.allowedHosts[0]: *.example: has no wildcards",
+        ),
+        ("  access: {allowedHosts: [\"a.example:*\"]}".into(), "spec.access.allowedHosts[0]: a.example:*: has no wild"),
+        (
+            "  access: {allowedOrigins: [\"*\"]}".into(),
+            "spec.access.allowedOrigins[0]: *: has no wildcards; name each origin, for example https://chat.example",
+        ),
+        (
+            "  access: {allowedOrigins: [\"https://*.example\"]}".into(),
+            "spec.access.allowedOrigins[0]: https://*.example: has no wildcards",
         ),
         ("  access: {allowedHosts: [\"http://a\"]}".into(), "spec.access.allowedHosts[0]: http://a: must be a host"),
     ]);
@@ -177,6 +202,30 @@ fn models_and_upstreams_are_checked() {
             "spec.models.claude.upstream.apiKeySecretRef.name",
         ]
     );
+}
+
+#[test]
+fn link_local_addresses_and_users_are_refused_in_every_form() {
+    for (url, error) in [
+        ("http://169.254.169.254", BaseUrlError::LinkLocal),
+        ("https://169.254.0.1:8443/v1", BaseUrlError::LinkLocal),
+        ("http://2852039166", BaseUrlError::LinkLocal),
+        ("http://0xa9fea9fe/", BaseUrlError::LinkLocal),
+        ("http://169.254.43518", BaseUrlError::LinkLocal),
+        ("http://[fe80::1]:4000", BaseUrlError::LinkLocal),
+        ("http://[FEBF::1]", BaseUrlError::LinkLocal),
+        ("http://[::ffff:169.254.169.254]", BaseUrlError::LinkLocal),
+        ("http://[::ffff:a9fe:a9fe]", BaseUrlError::LinkLocal),
+        ("http://me:canary@host", BaseUrlError::User),
+        ("http://me@host", BaseUrlError::User),
+        ("http://:canary@host", BaseUrlError::User),
+        ("http://me:canary@169.254.169.254", BaseUrlError::User),
+    ] {
+        assert_eq!(parse_base_url(url), Err(error), "{url}");
+    }
+    for url in ["http://10.0.0.7", "http://[fd00::1]:4000", "http://[::1]", "http://192.168.1.9", "http://[fec0::1]"] {
+        assert!(parse_base_url(url).is_ok(), "{url}");
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use url::Url;
+use url::{Host, Url};
 
 use super::errors::Errors;
 use crate::{
@@ -44,7 +44,7 @@ pub(super) fn target(
         None => None,
     };
     let Upstream { url, api_key_secret_ref, ca_bundle } = upstream;
-    let base = base_url(&format!("{upstream_path}.url"), url, errors);
+    let base = base_url(&format!("{upstream_path}.url"), url, "apiKeySecretRef", errors);
     let api_key = secret_ref(&format!("{upstream_path}.apiKeySecretRef"), api_key_secret_ref.as_ref(), errors);
     let ca_bundle = match ca_bundle {
         Some(source) => Some(certificates(&format!("{upstream_path}.caBundle"), source, errors)?),
@@ -61,28 +61,75 @@ pub(super) fn target(
 }
 
 pub(super) fn brain(path: &str, brain: &Brain, errors: &mut Errors) -> Option<BrainTarget> {
-    let url = base_url(&format!("{path}.url"), &brain.url, errors);
+    let url = base_url(&format!("{path}.url"), &brain.url, "tokenSecretRef", errors);
     let token = secret_ref(&format!("{path}.tokenSecretRef"), brain.token_secret_ref.as_ref(), errors);
     Some(BrainTarget { url: url?, token })
 }
 
-/// A base URL that a path can be appended to.
-fn base_url(path: &str, text: &str, errors: &mut Errors) -> Option<Url> {
-    errors.take(path, shown::url(text), parse_base_url(text))
+/// A base URL that a path can be appended to; `secret` is the field for what authenticates there.
+fn base_url(path: &str, text: &str, secret: &str, errors: &mut Errors) -> Option<Url> {
+    let url = parse_base_url(text).map_err(|problem| match problem {
+        BaseUrlError::User => format!("{problem}; put it into a Secret, and name that in {secret}"),
+        other => other.to_string(),
+    });
+    errors.take(path, shown::url(text), url)
 }
 
-/// Reads a base URL: http or https, a host, neither query nor fragment.
+/// Why a text is not a base URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BaseUrlError {
+    /// It cannot be read.
+    #[error("must be a URL, for example http://litellm:4000")]
+    Form,
+    /// It is neither http nor https.
+    #[error("must start with http:// or https://")]
+    Scheme,
+    /// It names no host.
+    #[error("must have a host")]
+    Host,
+    /// No path can be appended to it.
+    #[error("must not have a query or a fragment")]
+    Query,
+    /// It would be shown and stored, and a second `Authorization` header would be sent.
+    #[error("must not have a user or a password")]
+    User,
+    /// A cloud serves its machines' credentials at such an address.
+    #[error(
+        "must not be a link-local address (169.254.0.0/16, fe80::/10); use the name or another address of the host"
+    )]
+    LinkLocal,
+}
+
+/// Reads a base URL: http or https, a host that is not link-local, no user, neither query nor fragment.
 ///
 /// # Errors
 /// What the URL must have, or must not have.
-pub fn parse_base_url(text: &str) -> Result<Url, String> {
-    let problem = |message: &str| Err(message.to_string());
-    match Url::parse(text) {
-        Err(_) => problem("must be a URL, for example http://litellm:4000"),
-        Ok(url) if !matches!(url.scheme(), "http" | "https") => problem("must start with http:// or https://"),
-        Ok(url) if url.host_str().is_none_or(str::is_empty) => problem("must have a host"),
-        Ok(url) if url.query().is_some() || url.fragment().is_some() => problem("must not have a query or a fragment"),
-        Ok(url) => Ok(url),
+pub fn parse_base_url(text: &str) -> Result<Url, BaseUrlError> {
+    let url = Url::parse(text).map_err(|_| BaseUrlError::Form)?;
+    let problem = if !matches!(url.scheme(), "http" | "https") {
+        BaseUrlError::Scheme
+    } else if url.host_str().is_none_or(str::is_empty) {
+        BaseUrlError::Host
+    } else if url.query().is_some() || url.fragment().is_some() {
+        BaseUrlError::Query
+    } else if !url.username().is_empty() || url.password().is_some() {
+        BaseUrlError::User
+    } else if url.host().is_some_and(|host| is_link_local(&host)) {
+        BaseUrlError::LinkLocal
+    } else {
+        return Ok(url);
+    };
+    Err(problem)
+}
+
+fn is_link_local(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(_) => false,
+        Host::Ipv4(address) => address.is_link_local(),
+        Host::Ipv6(address) => match address.to_ipv4() {
+            Some(address) => address.is_link_local(),
+            None => address.is_unicast_link_local(),
+        },
     }
 }
 

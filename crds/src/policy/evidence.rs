@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     SecretKeyRef,
-    upstream::{HTTP_URL_RULE, URL_MAX},
+    upstream::{HTTP_URL_RULE, NO_USER_RULE, NOT_LINK_LOCAL, NOT_LINK_LOCAL_RULE, URL_MAX},
 };
 use crate::{decimal::Decimal, period::Period};
 
@@ -20,6 +20,9 @@ pub struct Brain {
     /// Base URL, http or https. `/pass-rate` and `/mcp` are appended.
     #[schemars(length(max = URL_MAX))]
     #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
+    #[x_kube(validation = Rule::new(NO_USER_RULE)
+        .message("must not have a user or a password; put it into a Secret, and name that in tokenSecretRef"))]
+    #[x_kube(validation = Rule::new(NOT_LINK_LOCAL_RULE).message(NOT_LINK_LOCAL))]
     pub url: String,
 
     /// The Secret and its key that hold the bearer token for the brain. If absent, no token is sent.

@@ -13,6 +13,14 @@ pub const TEXT_MAX: usize = 64 * 1024;
 const REFERENCE_PATTERN: &str = r"^\.?[-_A-Za-z0-9][-._A-Za-z0-9]*$";
 /// An http or https URL that a path can be appended to.
 pub(super) const HTTP_URL_RULE: &str = "self.matches('^https?://[^/?#\\\\s]+[^?#\\\\s]*$')";
+/// A user part would be stored and shown with the policy.
+pub(super) const NO_USER_RULE: &str = "!self.matches('^https?://[^/?#]*@')";
+/// The usual forms; `crate::compile` refuses every form of such an address.
+pub(super) const NOT_LINK_LOCAL_RULE: &str =
+    "!self.matches('^https?://([^/?#]*@)?(169[.]254[.]|\\\\[[fF][eE][89abAB])')";
+/// What `NOT_LINK_LOCAL_RULE` answers.
+pub(super) const NOT_LINK_LOCAL: &str =
+    "must not be a link-local address (169.254.0.0/16, fe80::/10); use the name or another address of the host";
 
 /// An OpenAI-compatible endpoint.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
@@ -21,6 +29,9 @@ pub struct Upstream {
     /// Base URL, http or https. `/v1/chat/completions` is appended, or `/chat/completions` if it already ends in `/v1`.
     #[schemars(length(max = URL_MAX))]
     #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
+    #[x_kube(validation = Rule::new(NO_USER_RULE)
+        .message("must not have a user or a password; put it into a Secret, and name that in apiKeySecretRef"))]
+    #[x_kube(validation = Rule::new(NOT_LINK_LOCAL_RULE).message(NOT_LINK_LOCAL))]
     pub url: String,
 
     /// The Secret and its key that hold the API key, sent as `Authorization: Bearer`. If absent, no API key is sent.

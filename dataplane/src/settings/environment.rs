@@ -2,7 +2,7 @@
 
 use crds::{
     RoutingPolicySpec,
-    compile::{is_model_name, parse_base_url},
+    compile::{BaseUrlError, is_model_name, parse_base_url},
     decimal::{Decimal, is_share},
     period::Period,
     policy::{
@@ -53,8 +53,17 @@ fn decimal(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value| is_share(*value))
 }
 
-fn base_url(text: &str) -> Option<String> {
-    parse_base_url(text).is_ok().then(|| text.to_string())
+/// The base URL in a variable; `secret` is the variable for what authenticates there.
+fn base_url(reader: &mut Reader<'_>, name: &str, default: &str, secret: &str) -> String {
+    let Some(text) = reader.text(name) else { return default.to_string() };
+    let rule = match parse_base_url(text) {
+        Ok(_) => return text.to_string(),
+        Err(problem @ BaseUrlError::User) => format!("{problem}; set {secret}"),
+        Err(problem @ BaseUrlError::LinkLocal) => problem.to_string(),
+        Err(_) => "must be an http or https URL without query, for example http://litellm:4000".to_string(),
+    };
+    reader.error(name, text, &rule);
+    default.to_string()
 }
 
 fn model_name(text: &str) -> Option<String> {
@@ -68,9 +77,8 @@ pub(super) fn set_policy_variables(variables: &Variables) -> Vec<String> {
 
 /// The policy that the environment describes. Bad variables are collected in the reader and get their default here.
 pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
-    let url_rule = "must be an http or https URL without query, for example http://litellm:4000";
-    let upstream = reader.parsed("LITELLM_BASE_URL", defaults::LITELLM_BASE_URL.into(), url_rule, base_url);
-    let brain = reader.parsed("BRAIN_URL", defaults::BRAIN_URL.into(), url_rule, base_url);
+    let upstream = base_url(reader, "LITELLM_BASE_URL", defaults::LITELLM_BASE_URL, "LITELLM_API_KEY");
+    let brain = base_url(reader, "BRAIN_URL", defaults::BRAIN_URL, "BRAIN_TOKEN");
     let name_rule = "must be at most 200 characters without control characters";
     let local = reader.parsed("HYPERGUILD_LOCAL_MODEL", defaults::LOCAL_MODEL.into(), name_rule, model_name);
     let claude = reader.parsed("HYPERGUILD_CLAUDE_MODEL", defaults::CLAUDE_MODEL.into(), name_rule, model_name);

@@ -97,6 +97,30 @@ fn contract_1_every_bad_variable_is_named_in_one_go_with_its_value() {
 }
 
 #[test]
+fn addresses_with_a_user_and_link_local_addresses_are_refused_with_the_cure() {
+    for (name, value, line) in [
+        (
+            "LITELLM_BASE_URL",
+            "http://me:canary@litellm:4000",
+            "LITELLM_BASE_URL: http://…@litellm:4000: must not have a user or a password; set LITELLM_API_KEY",
+        ),
+        (
+            "BRAIN_URL",
+            "http://me:canary@brain",
+            "BRAIN_URL: http://…@brain: must not have a user or a password; set BRAIN_TOKEN",
+        ),
+        (
+            "LITELLM_BASE_URL",
+            "http://169.254.169.254",
+            "LITELLM_BASE_URL: http://169.254.169.254: must not be a link-local address (169.254.0.0/16, fe80::/10); use \
+            the name or another address of the host",
+        ),
+    ] {
+        assert_eq!(read_environment(&[(name, value)]).expect_err("refused"), [line]);
+    }
+}
+
+#[test]
 fn contract_1_ranges() {
     for (name, value, valid) in [
         ("ROUTING_PORT", "1", true),
