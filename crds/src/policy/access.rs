@@ -26,12 +26,12 @@ pub struct Access {
     #[serde(default)]
     pub tokens: Vec<AccessToken>,
 
-    /// Origins of web pages that may call, in addition to loopback ones, for example `https://chat.home.example`.
+    /// Origins of web pages that may call, for example `https://chat.home.example`. Loopback ones always may.
     #[schemars(length(max = NAMES_MAX), inner(length(min = 1, max = HOST_MAX), regex(pattern = r"^https?://[^/?#@\s]+$")))]
     #[serde(default)]
     pub allowed_origins: Vec<String>,
 
-    /// Host names, with or without a port, under which the endpoint may be called. If the list is empty, under any.
+    /// Accepted values of the Host header, with or without a port. If the list is empty, any is accepted.
     #[schemars(length(max = NAMES_MAX), inner(length(min = 1, max = HOST_MAX), regex(pattern = r"^[^/?#@\s\\]+$")))]
     #[serde(default)]
     pub allowed_hosts: Vec<String>,
