@@ -29,7 +29,7 @@ pub use upstream::{ConfigMapKeyRef, SecretKeyRef, TextSource, Upstream};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-/// The skills to serve, the two models that answer them, and the pass rates that decide which model a call goes to.
+/// The skills to serve, the two models that answer calls, and the pass rates that decide which model gets a call.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "routing.hyperguild.io",
@@ -66,7 +66,10 @@ use serde::{Deserialize, Serialize};
         description = "Whether the operator leaves the policy's objects and status unchanged", priority = 1),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
         .message("metadata.name must be 1 to 52 of a-z, 0-9 and '-', starting with a letter and ending with a letter or digit"),
-    doc = "Serves skills as MCP tools, and routes each call to a local model or to Claude by the skill's pass rate."
+    doc = "Serves skills (prompts) as MCP tools. A skill's pass rate decides whether a call goes to a local model or \
+        to Claude. For each policy the operator creates a ServiceAccount, ConfigMap, Deployment, Service and \
+        NetworkPolicy with the policy's name, a PodDisruptionBudget if there are several replicas, and a Service \
+        NAME-nodeport or NAME-lb, as service.type requires."
 )]
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
@@ -77,21 +80,24 @@ pub struct RoutingPolicySpec {
     /// The two models that a call can go to: a local one and Claude.
     pub models: Models,
 
-    /// The brain: the service that provides pass rates and logs decisions. If absent, there are no pass rates, so every
-    /// call goes to the local model unless its skill is pinned to Claude.
+    /// The service, for example `routing brain`, that stores outcomes and decisions and provides pass rates. If absent,
+    /// every call goes to the local model, except for skills with `route: Claude`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brain: Option<Brain>,
 
-    /// The two pass rates that decide the route. A skill can override both.
+    /// The pass rates that decide the route; a skill can set its own pair. A pass rate is passes / (passes + fails) of
+    /// the outcomes that callers reported in `evidence.window`, whichever model answered. A skill returns from Claude
+    /// once its answers pass there, or once its old outcomes have left the window. Default: floor "0.90", ceil "0.70".
     #[serde(default)]
     pub thresholds: Thresholds,
 
-    /// How pass rates are measured and cached, and how long the last one is used while the brain is unreachable.
+    /// How pass rates are computed and cached, and how long old ones count while the brain is unreachable. A duration
+    /// is a whole number and a unit: ms, s, m, h or d.
     #[serde(default)]
     pub evidence: Evidence,
 
-    /// The skills to serve. If absent, the four built-in ones: code_review, debug, retrospective and trainer.
-    /// If present, exactly the skills listed here.
+    /// The skills to serve. If absent, the built-in ones: code_review, debug, retrospective and trainer. If present,
+    /// only those listed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = skill::SKILLS_MAX))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -101,28 +107,29 @@ pub struct RoutingPolicySpec {
     #[serde(default)]
     pub access: Access,
 
-    /// How long a call, and its attempt on the local model, may take.
+    /// How long a call, and its attempt on the local model, may take. A duration is a whole number and a unit: ms, s,
+    /// m, h or d.
     #[serde(default)]
     pub timeouts: Timeouts,
 
-    /// How many calls are worked on at the same time.
+    /// How many calls a pod handles at the same time.
     #[serde(default)]
     pub limits: Limits,
 
-    /// Whether each answer carries a second content block: one line with the decision's id, which the calling model
-    /// can quote when it reports the outcome.
+    /// Show: each answer has a second content block with the id of its routing decision, for the calling model to quote
+    /// when it reports the outcome. Hide: only the answer's `_meta` has the id. Default: Show.
     #[serde(default)]
     pub decision_line: DecisionLine,
 
-    /// While this is true, the operator changes nothing: no pods, no Services, no status. The pods keep serving.
+    /// While true, the operator changes nothing, not even the status. Existing pods keep serving. Default: false.
     #[serde(default)]
     pub suspend: bool,
 
-    /// How callers reach the data plane, which is the pods that serve the skills.
+    /// How callers reach the data plane (the pods that serve the skills).
     #[serde(default)]
     pub service: Service,
 
-    /// How the pods of the data plane run: number, image, nodes, resources, volumes.
+    /// The pods of the data plane: number, image, nodes, resources, volumes.
     #[serde(default)]
     pub data_plane: DataPlane,
 }

@@ -18,9 +18,9 @@ use crate::{
     telemetry,
 };
 
-/// Serves MCP skills and routes each call to a local model or to Claude by the skill's measured pass rate.
+/// Serves skills (prompts) as MCP tools; a skill's pass rate decides whether a call goes to a local model or to Claude.
 #[derive(Parser)]
-#[command(name = "routing", version = crds::VERSION, args_conflicts_with_subcommands = true)]
+#[command(name = "routing", version = crds::VERSION, args_conflicts_with_subcommands = true, after_help = MORE)]
 pub struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -28,25 +28,69 @@ pub struct Cli {
     serve: ServeArgs,
 }
 
+/// Below the help of `routing`.
+const MORE: &str = "\
+Pass rate: passes / (passes + fails) of the outcomes that were reported for a skill, by default in the last 7 days.
+Environment variables: see `routing serve --help` and `routing brain --help`.";
+
+/// Below the help of `routing serve`.
+const SERVE_VARIABLES: &str = "\
+Environment:
+  ROUTING_PORT                       Port of /mcp and /healthz [default: service.port of the policy, or 3210]
+  ROUTING_ADMIN_PORT                 Port of /status, /metrics, /readyz and /livez [default: 3211]
+  ROUTING_BIND                       Address of both ports [default: 0.0.0.0]
+  ROUTING_WORKSPACE_ROOTS            Folders, separated by ':', below which skills may read files [default: none]
+  SUPERVISOR_CONFIG_DIR              Folder of prompt files that replace the built-in ones
+  RUST_LOG                           What is logged [default: info]
+  ROUTING_LOG_FORMAT                 text or json [default: text]
+
+Environment, with a policy file:
+  ROUTING_SECRETS_DIR                Folder of the Secrets: DIR/<name>/<key>; if it does not exist, the variable <key>
+                                     is read [default: /var/run/routing/secrets]
+
+Environment, without a policy file (piguard and ingestion.supervisor are the project's first installation):
+  ROUTING_MCP_TOKEN                  Token that callers must send [default: none is needed]
+  LITELLM_BASE_URL                   OpenAI-compatible endpoint of both models [default: http://piguard:4000]
+  LITELLM_API_KEY                    Key sent to it
+  HYPERGUILD_LOCAL_MODEL             Name of the local model [default: qwen35]
+  HYPERGUILD_CLAUDE_MODEL            Name of the Claude model [default: claude-sonnet-4-6]
+  HYPERGUILD_ROUTE_LOCAL_FLOOR       Pass rate at or above which calls go to the local model [default: 0.90]
+  HYPERGUILD_ROUTE_LOCAL_CEIL        Pass rate below which calls go to Claude [default: 0.70]
+  HYPERGUILD_PASS_RATE_TTL_SECONDS   How long a pass rate is cached [default: 60]
+  BRAIN_URL                          Address of the brain [default: http://ingestion.supervisor:3300]
+  BRAIN_TOKEN                        Token sent to it";
+
+/// Below the help of `routing brain`.
+const BRAIN_VARIABLES: &str = "\
+Environment:
+  BRAIN_PORT           Port [default: 3300]
+  BRAIN_BIND           Address [default: 0.0.0.0]
+  BRAIN_DATABASE_URL   SQLite file [default: sqlite:.routing/brain.db]
+  BRAIN_TOKEN          Token that callers of /mcp and /sessions must send [default: none is needed]
+  RUST_LOG             What is logged [default: info]
+  ROUTING_LOG_FORMAT   text or json [default: text]";
+
 #[derive(Subcommand)]
 enum Command {
-    /// Serves the skills (the default without a subcommand)
+    /// Serves the skills as MCP tools (the default command)
+    #[command(after_help = SERVE_VARIABLES)]
     Serve(ServeArgs),
     /// Stores outcomes and serves pass rates
+    #[command(after_help = BRAIN_VARIABLES)]
     Brain,
-    /// Checks policy files without running them
+    /// Validates policy files, without a cluster; exit code 1 if one is invalid
     Check(CheckArgs),
-    /// Writes a mode's MCP servers into a client's .mcp.json
+    /// Adds the data plane to an MCP client's .mcp.json
     Mode(ModeArgs),
-    /// Reports to the brain how a skill's answer turned out
+    /// Reports to the brain whether an answer passed or failed; pass rates are computed from that
     Outcome(OutcomeArgs),
-    /// Runs a data plane, a brain and, without LITELLM_BASE_URL, stand-in models in one process on this machine
+    /// Runs a data plane and a brain in this process, with stand-in models unless LITELLM_BASE_URL is set
     Demo(DemoArgs),
 }
 
 #[derive(Args)]
 struct ServeArgs {
-    /// RoutingPolicy file [env: ROUTING_POLICY_FILE]; without one, environment variables describe the policy
+    /// RoutingPolicy file; without one, variables such as LITELLM_BASE_URL apply [env: ROUTING_POLICY_FILE]
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
     /// Folder with the ConfigMaps that the policy refers to: DIR/<name>/<key>
@@ -69,22 +113,22 @@ struct CheckArgs {
 
 #[derive(Args)]
 struct ModeArgs {
-    /// How the client works with the data plane
+    /// Kind of client
     #[arg(value_enum)]
     mode: ModeName,
-    /// File to write; its other servers and unknown keys are kept
+    /// File to update; other servers and keys in it are kept
     #[arg(long, value_name = "FILE", default_value = ".mcp.json")]
     out: PathBuf,
-    /// Address of the data plane's MCP endpoint
+    /// Address of the data plane's MCP endpoint; koala is the project's first installation
     #[arg(long, value_name = "URL", default_value = crate::mcp_json::DEFAULT_URL)]
     url: String,
-    /// Environment variable that holds the access token; only its name is written
+    /// Name of the variable with the access token; the token is not written
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
     /// Address of the brain; adds it as a second server, so that outcomes can be reported
     #[arg(long, value_name = "URL")]
     brain_url: Option<String>,
-    /// Environment variable that holds the brain's token; only its name is written
+    /// Name of the variable with the brain's token; the token is not written
     #[arg(long, value_name = "NAME", requires = "brain_url")]
     brain_token_env: Option<String>,
     /// Format of the result
@@ -94,7 +138,7 @@ struct ModeArgs {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum ModeName {
-    /// The client runs on its user's machine
+    /// It runs on its user's machine
     ClientLocal,
 }
 
@@ -102,16 +146,16 @@ enum ModeName {
 struct OutcomeArgs {
     /// Skill that answered, for example debug
     skill: String,
-    /// How its answer turned out
+    /// Whether its answer was right (pass) or not (fail)
     #[arg(value_enum)]
     outcome: OutcomeName,
-    /// Id of the decision: decision_id in the answer's routing line
+    /// Id of the decision: decision_id in the answer's decision line
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
-    /// Your session id; the outcome becomes one of the session's entries
+    /// Id of the MCP client's session, as in the call's session_id; the outcome becomes one of its entries
     #[arg(long, value_name = "S")]
     session: Option<String>,
-    /// Address of the brain [env: BRAIN_URL]; BRAIN_TOKEN is sent when set
+    /// Address of the brain; BRAIN_TOKEN holds its token [env: BRAIN_URL] [default: the first installation's]
     #[arg(long, value_name = "URL")]
     brain_url: Option<String>,
     /// Format of the result

@@ -70,24 +70,28 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("routing");
-        registry.register("build", "Version of this binary", Info::new([("version", crds::VERSION)]));
+        registry.register("build", "Version of this program", Info::new([("version", crds::VERSION)]));
         let mut new = Registered(&mut registry);
         let seconds = Family::new_with_constructor((|| Histogram::new(CALL_SECONDS)) as fn() -> Histogram);
         Self {
-            calls: new.metric("calls", "Skill calls by result: answered, arguments, failed, busy, cancelled, panicked"),
-            decisions: new.metric("decisions", "Model calls by decision and its reason"),
+            calls: new.metric(
+                "calls",
+                "Skill calls by result: answered, arguments (invalid), failed, busy (refused), cancelled, panicked",
+            ),
+            decisions: new.metric("decisions", "Routing decisions, one per model call, by decision and reason"),
             gateway_fallbacks: new
                 .metric("gateway_fallbacks", "Model calls that the gateway itself sent to another model"),
             cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
-            pass_rate_errors: new.metric("pass_rate_errors", "Requests for pass rates that failed, by kind of error"),
+            pass_rate_errors: new.metric("pass_rate_errors", "Failed requests for pass rates, by kind of error"),
             decision_log_dropped: new
-                .metric("decision_log_dropped", "Decisions that were not delivered to the brain, by kind of error"),
+                .metric("decision_log_dropped", "Decisions dropped before they reached the brain, by kind of error"),
             reloads: new.metric("config_reloads", "Config changes: applied, secrets_applied, refused"),
             config_checks: new.metric("config_checks", "Checks of the config's files, by trigger: event, timer"),
-            log_lines_dropped: new.metric("log_lines_dropped", "Log lines dropped because standard error was not read"),
-            in_flight: new.metric("in_flight_calls", "Skill calls in flight"),
+            log_lines_dropped: new
+                .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
+            in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
             registry,
         }
     }

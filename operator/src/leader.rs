@@ -40,7 +40,7 @@ pub async fn while_leading<W: Future<Output = ()>>(
         loop {
             readiness.ready("standing by: another replica holds the lease");
             wait_for(&mut leading, true).await;
-            tracing::info!(lease = LEASE, "leading");
+            tracing::info!(lease = LEASE, "elected");
             metrics.leader.set(1);
             readiness.not_ready("leading: waiting for the first list of policies".into());
             tokio::select! {
@@ -54,7 +54,7 @@ pub async fn while_leading<W: Future<Output = ()>>(
     // Ends the task, which releases the lease: a replica that stands by need not wait until it expires.
     drop(leading);
     let given_back = tokio::time::timeout(RETRY, task).await;
-    tracing::info!(lease = LEASE, given_back = given_back.is_ok(), "stopped");
+    tracing::info!(lease = LEASE, given_back = given_back.is_ok(), "stopped competing for the lease");
 }
 
 /// The lease, once the API server has answered; until then, `/readyz` reports why there is none.

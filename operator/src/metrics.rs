@@ -40,8 +40,8 @@ impl Default for Metrics {
             seconds: new.with("reconcile_duration_seconds", "Duration of a reconciliation", Histogram::new(SECONDS)),
             watch_errors: new.metric("watch_errors", "Lists and watches that failed and are retried"),
             nudges: new.metric("pod_nudges", "Pods annotated so that the kubelet refreshes their files"),
-            unreachable_pods: new.metric("pods_unreachable", "Pods that were queried and did not answer"),
-            leader: new.metric("leader", "Whether this replica holds the lease"),
+            unreachable_pods: new.metric("pods_unreachable", "Queries of pods that were not answered"),
+            leader: new.metric("leader", "1 if this replica leads, otherwise 0"),
             registry,
         }
     }

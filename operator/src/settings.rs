@@ -8,7 +8,7 @@ use crds::period::Period;
 /// The operator's name: of its command, its lease and its field manager, and in the labels of objects that it manages.
 pub const NAME: &str = "routing-operator";
 
-/// Turns RoutingPolicies into running, exposed, always-current data planes.
+/// For each RoutingPolicy, runs the pods and Services that serve it.
 #[derive(Parser, Clone, Debug)]
 #[command(name = NAME, version = crds::VERSION)]
 pub struct Settings {
@@ -24,7 +24,7 @@ pub struct Settings {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:3211")]
     pub admin_address: SocketAddr,
 
-    /// Image of data planes whose policy does not name one
+    /// Data plane image, unless the policy sets one
     #[arg(long, env = "ROUTING_IMAGE", value_name = "IMAGE")]
     pub image: String,
 
@@ -32,7 +32,7 @@ pub struct Settings {
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub pod_name: String,
 
-    /// Namespace of this replica and of the lease
+    /// Namespace of this replica, and of the Lease that elects the leader
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
     pub pod_namespace: String,
 }

@@ -26,16 +26,14 @@ pub struct Access {
     #[serde(default)]
     pub tokens: Vec<AccessToken>,
 
-    /// Origins of web pages that may call, in addition to loopback ones, for example `https://chat.home.example`. There
-    /// are no wildcards.
+    /// Origins of web pages that may call, for example `https://chat.home.example`; no wildcards. Loopback ones always may.
     #[schemars(length(max = NAMES_MAX), inner(length(min = 1, max = HOST_MAX), regex(pattern = r"^https?://[^/?#@\s]+$")))]
     #[x_kube(validation = Rule::new("self.all(origin, !origin.contains('*'))")
         .message("has no wildcards; name each origin, for example https://chat.example"))]
     #[serde(default)]
     pub allowed_origins: Vec<String>,
 
-    /// Host names, with or without a port, under which the endpoint may be called. If the list is empty, under any.
-    /// There are no wildcards.
+    /// Accepted values of the Host header, with or without a port; no wildcards. If the list is empty, any is accepted.
     #[schemars(length(max = NAMES_MAX), inner(length(min = 1, max = HOST_MAX), regex(pattern = r"^[^/?#@\s\\]+$")))]
     #[x_kube(validation = Rule::new("self.all(host, !host.contains('*'))")
         .message("has no wildcards; leave allowedHosts out for any host"))]

@@ -25,12 +25,13 @@ pub const SELECTOR_LABELS: [&str; 3] = ["app", "app.kubernetes.io/instance", "ap
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct DataPlane {
-    /// Number of pods. `kubectl scale rp` and a HorizontalPodAutoscaler change it.
+    /// Number of pods. `kubectl scale rp` and a HorizontalPodAutoscaler change it; if one of them does, leave it out of
+    /// Git. Default: 1.
     #[serde(default = "one")]
     #[schemars(range(min = 0, max = REPLICAS_MAX), extend("format" = "int32"))]
     pub replicas: u16,
 
-    /// Image of the data plane. If absent, the operator chooses the image that belongs to its own version.
+    /// Image of the data plane. If absent, the one that the operator was started with (`--image` or `ROUTING_IMAGE`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 512), regex(pattern = r"^\S+$"))]
     pub image: Option<String>,
@@ -50,7 +51,7 @@ pub struct DataPlane {
     #[schemars(schema_with = "key_values")]
     pub node_selector: BTreeMap<String, String>,
 
-    /// Taints of nodes that the pods tolerate.
+    /// Node taints that the pods tolerate.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "bounded::<Vec<Toleration>>")]
     pub tolerations: Vec<Toleration>,
@@ -87,8 +88,7 @@ pub struct DataPlane {
     #[schemars(schema_with = "key_values")]
     pub pod_annotations: BTreeMap<String, String>,
 
-    /// Volumes from which skills may read the files that a caller names. Each is mounted read-only at
-    /// `/workspaces/<name>`.
+    /// Volumes with files that callers can have skills read. Each is mounted read-only at `/workspaces/<name>`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -119,7 +119,7 @@ fn one() -> u16 {
     1
 }
 
-/// When the kubelet pulls an image.
+/// When the kubelet pulls the image. If absent: Always for the tag `latest`, otherwise IfNotPresent.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImagePullPolicy {
     /// Every time a pod starts.

@@ -41,10 +41,11 @@ const CEIL_NOT_ABOVE_FLOOR: &str = "!self.ceil.matches('^(0|1)([.][0-9]+)?$') ||
     .message("must not be above floor: below ceil calls go to Claude, from floor up they stay local")
     .field_path(".ceil"))]
 pub struct Thresholds {
-    /// At or above this pass rate calls go to the local model. A quoted decimal from 0 to 1, for example "0.90".
+    /// Floor of the local range: at or above this pass rate, calls go to the local model. A quoted decimal from 0 to 1,
+    /// for example "0.90".
     pub floor: Decimal,
-    /// Below this pass rate calls go to Claude. From here up to `floor`, calls are split evenly between the two models,
-    /// by a hash of the prompt. A quoted decimal, not above `floor`.
+    /// Ceiling of Claude's range: below this pass rate, calls go to Claude. At or above it and below `floor`, a hash of
+    /// the prompt splits calls evenly between the two models. A quoted decimal, at most `floor`.
     pub ceil: Decimal,
 }
 
@@ -54,19 +55,19 @@ impl Default for Thresholds {
     }
 }
 
-/// How pass rates are measured and cached, and how long the last one is used while the brain is unreachable.
+/// How pass rates are computed and cached, and how long old ones count while the brain is unreachable.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
-    /// The period, up to now, whose outcomes count. Passed to the brain as written.
+    /// How far back outcomes count, for example "7d". Passed to the brain unchanged. Default: 7d.
     pub window: Period,
-    /// How long a pass rate is cached before the brain is queried again.
+    /// How long a pass rate is cached before the brain is queried again. Default: 60s.
     pub ttl: Period,
-    /// A skill with fewer outcomes than this counts as not measured, so its calls go to the local model.
+    /// A skill with fewer outcomes than this counts as not measured, so its calls go to the local model. Default: 1.
     #[schemars(range(min = 1, max = MIN_SAMPLES_MAX), extend("format" = "int32"))]
     pub min_samples: u32,
-    /// How long the last known pass rate is used while the brain cannot be reached. After that the skill counts as
-    /// not measured. "0s": it is not used at all.
+    /// How long the last known pass rate is used while the brain is unreachable. After that, calls go to the local
+    /// model. "0s": as soon as `ttl` has passed. Default: 1h.
     #[schemars(with = "crate::period::PeriodOrZero")]
     pub hold_for: Period,
 }

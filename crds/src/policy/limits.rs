@@ -1,4 +1,4 @@
-//! How long calls may take, and how many are worked on at the same time.
+//! How long calls may take, and how many a pod handles at the same time.
 
 use kube::KubeSchema;
 use schemars::JsonSchema;
@@ -22,10 +22,10 @@ const LOCAL_WITHIN_TOTAL: &str = "\
     .message("must not be longer than timeouts.total, the budget of both attempts")
     .field_path(".local"))]
 pub struct Timeouts {
-    /// Longest attempt on the local model, so that Claude has time left. Several stages of a skill share this time.
+    /// Time limit for the local model, shared by all stages of a call, so that Claude has time left. Default: 120s.
     #[serde(default = "default_local")]
     pub local: Period,
-    /// Longest call: all stages, and both attempts of each stage.
+    /// Time limit for a call: all its stages, each with its attempts on the local model and on Claude. Default: 280s.
     #[serde(default = "default_total")]
     pub total: Period,
 }
@@ -44,11 +44,12 @@ fn default_total() -> Period {
     Period::from_text("280s")
 }
 
-/// How many calls are worked on at the same time.
+/// How many calls a pod handles at the same time.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Limits {
-    /// Calls that one pod works on at the same time. A further call is refused immediately.
+    /// Calls that one pod handles at the same time. More are refused immediately, with a tool error (metric result
+    /// `busy`). Default: 256.
     #[schemars(range(min = 1, max = IN_FLIGHT_MAX), extend("format" = "int32"))]
     pub in_flight: u32,
 }

@@ -18,12 +18,12 @@ pub const DEFAULT_PORT: u16 = 3210;
     .message("needs type: NodePort; remove it, or change the type")
     .field_path(".nodePort"))]
 pub struct Service {
-    /// From where the data plane can be reached. NodePort: on a port of every node. LoadBalancer: through the cluster's
-    /// load balancer. ClusterIP: only inside the cluster.
+    /// How the data plane is reached. NodePort: on a port of every node. LoadBalancer: through the cluster's load
+    /// balancer. ClusterIP: only inside the cluster. Default: NodePort.
     #[serde(default, rename = "type")]
     pub kind: ServiceType,
 
-    /// Port of the Services. Without a cluster: the port on which `/mcp` and `/healthz` are served.
+    /// Port of the policy's Services; for `routing serve` outside a cluster, of `/mcp` and `/healthz`. Default: 3210.
     #[serde(default = "default_port")]
     #[schemars(range(min = 1, max = 65535), extend("format" = "int32"))]
     pub port: u16,
@@ -44,7 +44,7 @@ fn default_port() -> u16 {
     DEFAULT_PORT
 }
 
-/// From where the data plane can be reached.
+/// How the data plane is reached.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ServiceType {
     /// On a port of every node.

@@ -20,14 +20,14 @@ pub const STAGES_MAX: usize = 8;
 pub(crate) const COMPLETE_RULE: &str = "self.name in ['code_review', 'debug', 'retrospective', 'trainer'] || \
     (has(self.description) && has(self.inputSchema) && has(self.stages))";
 
-/// One skill, served as an MCP tool. A skill with a built-in name needs only the fields to override; any other skill
-/// needs description, inputSchema and stages.
+/// One skill, served as an MCP tool. For a built-in one, set only the fields that you change; any other needs
+/// description, inputSchema and stages.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[x_kube(validation = Rule::new(COMPLETE_RULE)
     .message("a skill that is not built in needs description, inputSchema and stages"))]
 #[serde(rename_all = "camelCase")]
 pub struct SkillSpec {
-    /// Name of the tool: 1 to 48 of a-z, 0-9, _ and -, starting with a letter.
+    /// Tool name: up to 48 characters a-z, 0-9, _ and -, starting with a letter.
     #[schemars(length(max = NAME_MAX), regex(pattern = r"^[a-z][a-z0-9_-]{0,47}$"))]
     pub name: String,
 
@@ -41,7 +41,7 @@ pub struct SkillSpec {
     #[schemars(schema_with = "free_form_object")]
     pub input_schema: Option<Map<String, Value>>,
 
-    /// The model calls of the skill, in order. Each is routed on its own.
+    /// The skill's model calls, in order. Each is routed separately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = STAGES_MAX))]
     pub stages: Option<Vec<StageSpec>>,
@@ -50,12 +50,13 @@ pub struct SkillSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thresholds: Option<Thresholds>,
 
-    /// Auto: the pass rate decides. Local or Claude: every call goes to that model.
+    /// Auto: the pass rate decides. Local: every call goes to the local model; if that fails, `onLocalError` applies.
+    /// Claude: every call goes to Claude. Default: Auto.
     #[serde(default)]
     pub route: RouteMode,
 
-    /// What happens if the local model fails. Claude: the call is retried once on Claude. Fail: the call fails. If
-    /// absent: Claude, but Fail with `route: Local`.
+    /// What follows if the local model fails. Claude: one retry on Claude. Fail: the call fails. If absent: Claude, but
+    /// Fail with `route: Local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_local_error: Option<OnLocalError>,
 }
@@ -83,7 +84,8 @@ pub enum RouteMode {
     Claude,
 }
 
-/// What happens if the local model fails.
+/// What follows if the local model fails. Claude: one retry on Claude. Fail: the call fails. If absent: Claude, but
+/// Fail with `route: Local`.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnLocalError {
     /// The call is retried once on Claude.

@@ -10,7 +10,7 @@ use super::{
     upstream::URL_MAX,
 };
 
-/// What the operator reports: whether every replica runs the last change, and where calls go.
+/// What the operator reports: whether every pod runs the latest spec, and where calls go.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct RoutingPolicyStatus {
@@ -19,7 +19,7 @@ pub struct RoutingPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// Hash of the config that the pods should run. `/status` on a pod's admin port shows the one that the pod runs.
+    /// Hash of the config that the pods should run. `:3211/status` of a pod shows the hash of the config that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub config_hash: Option<String>,
@@ -33,19 +33,20 @@ pub struct RoutingPolicyStatus {
     #[schemars(length(max = 512))]
     pub selector: Option<String>,
 
-    /// How many pods should run, exist, are ready, and run the config of `configHash`.
+    /// Number of pods: desired, existing, ready, and running the config of `configHash`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<ReplicaCounts>,
 
-    /// Where the calls of each skill go, as the pods report it. Updated at most once a minute.
+    /// Where the calls of each skill go, as reported by the pods. Updated at most once a minute.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = SKILLS_MAX))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub skills: Vec<SkillStatus>,
 
-    /// Accepted: the policy is valid. ResolvedRefs: everything it refers to exists. Programmed: every pod runs it.
-    /// Ready: all of that, and the desired number of pods serves. Reconciling, Stalled (action is needed) and Insecure
-    /// (callers need no token) are present only while true.
+    /// Accepted: the policy and its ConfigMaps are valid; while it is False, the pods keep the last accepted config.
+    /// ResolvedRefs: everything the policy refers to exists. Programmed: every pod runs the policy's config. Ready: all
+    /// three, and the desired number of pods serves. Reconciling, Stalled (action is needed) and Insecure (callers need
+    /// no token) are present only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -56,7 +57,8 @@ pub struct RoutingPolicyStatus {
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Endpoint {
-    /// The URL for MCP clients. With `type: NodePort` it names one node; the same port serves on every other node, too.
+    /// The URL for MCP clients; absent until the cluster has assigned an address. With `type: NodePort` it names a node
+    /// that runs a pod; the same port serves on every other node, too.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = URL_MAX))]
     pub url: Option<String>,
@@ -88,7 +90,7 @@ pub struct ReplicaCounts {
     pub programmed: u32,
 }
 
-/// Where the calls of a skill go.
+/// The pass rate and the route of one skill.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct SkillStatus {
@@ -103,7 +105,7 @@ pub struct SkillStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "int64"))]
     pub samples: Option<u64>,
-    /// Local or Claude: the model that the skill's calls go to. Split: half of them to each.
+    /// Local or Claude: the model that gets the skill's calls. Split: each gets half, by a hash of the prompt.
     pub route: RouteStatus,
 }
 

@@ -241,7 +241,8 @@ fn refused_now(refusal: &PolicyRefusal) -> RefusedConfig {
 }
 
 fn report(active: &Active) {
-    tracing::info!(hash = active.hash, origin = ?active.origin, skills = active.table.skills.len(), "config in force");
+    let origin = active.origin.as_str();
+    tracing::info!(hash = active.hash, origin, skills = active.table.skills.len(), "config loaded");
     for missing in active.secrets.missing() {
         tracing::warn!(%missing, "a secret is missing");
     }
@@ -252,6 +253,6 @@ fn report(active: &Active) {
         );
     }
     if active.table.access.tokens.is_empty() {
-        tracing::warn!("no access token is configured: anyone who reaches the port can call");
+        tracing::warn!("anyone who reaches the endpoint can call it; set spec.access.tokens or ROUTING_MCP_TOKEN");
     }
 }

@@ -10,7 +10,10 @@ const WHOLE: &str = "The cache is never invalidated.";
 const CUT: &str = "The cache is nev";
 
 /// File, HTTP status, and what becomes of it: the answer and why it ended, or the error.
-const ANSWERS: &[(&str, u16, Result<(&str, &str), &str>)] = &[
+/// File, HTTP status, and the answer with its finish reason or the kind of error.
+type Row = (&'static str, u16, Result<(&'static str, &'static str), &'static str>);
+
+const ANSWERS: &[Row] = &[
     ("llama-cpp.answer", 200, Ok((WHOLE, "stop"))),
     ("llama-cpp.reasoning-content", 200, Ok((WHOLE, "stop"))),
     ("llama-cpp.think-tags", 200, Ok((WHOLE, "stop"))),

@@ -151,7 +151,7 @@ async fn apply_child(
         WriteError::NamespaceIsEnding => applied.namespace_is_ending = true,
         WriteError::Refused(problem) => {
             let reason = problem.reason.as_str();
-            tracing::warn!(namespace = %namespace.name, child = %key, reason, "refused by the API server");
+            tracing::warn!(namespace = %namespace.name, child = %key, reason, "the API server refused a child");
             applied.hold_refused(existing, state.refused(sent, problem, Instant::now()));
         }
         WriteError::Transient(error) => {
@@ -200,7 +200,7 @@ fn foreign_problem(policy: &str, owner: &Owner, keys: &[&ChildKey]) -> Option<Pr
     let several = keys.len() > 1;
     let (exist, have, are, them) =
         if several { ("exist", "have", "are", "they are") } else { ("exists", "has", "is", "it is") };
-    let adopt = ownership::ADOPT;
+    let (adopt, each) = (ownership::ADOPT, if several { "each" } else { "it" });
     let (reason, message) = match owner {
         Owner::ThisPolicy => return None,
         Owner::PreviousPolicy => (
@@ -218,7 +218,7 @@ fn foreign_problem(policy: &str, owner: &Owner, keys: &[&ChildKey]) -> Option<Pr
             Reason::NotOwned,
             format!(
                 "{names} already {exist} and {have} no owner; the operator changes nothing until {them} removed or adopted \
-                 (annotation {adopt}: {policy})"
+                 (annotate {each} with {adopt}: {policy})"
             ),
         ),
     };
@@ -251,7 +251,7 @@ mod tests {
             [
                 "Service edge already exists and is controlled by Helm edge; the operator changes nothing until it is removed",
                 "ConfigMap edge, Deployment edge already exist and have no owner; the operator changes nothing until they \
-                 are removed or adopted (annotation routing.hyperguild.io/adopt: edge)",
+                 are removed or adopted (annotate each with routing.hyperguild.io/adopt: edge)",
             ]
         );
     }

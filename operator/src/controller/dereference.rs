@@ -65,8 +65,9 @@ async fn texts(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Texts, R
 }
 
 fn text(reference: &ConfigMapKeyRef, config_map: Option<&ConfigMap>) -> Result<String, String> {
-    let config_map = config_map.ok_or_else(|| "there is no such ConfigMap; create it".to_string())?;
-    let text = config_map.data.as_ref().and_then(|data| data.get(&reference.key));
+    let ConfigMapKeyRef { name, key } = reference;
+    let config_map = config_map.ok_or_else(|| format!("there is no ConfigMap {name}; create it, with key {key}"))?;
+    let text = config_map.data.as_ref().and_then(|data| data.get(key));
     text.cloned().ok_or_else(|| {
         let keys: Vec<&str> = config_map.data.iter().flatten().map(|(key, _)| key.as_str()).take(10).collect();
         format!(
@@ -111,7 +112,7 @@ mod tests {
             ..ConfigMap::default()
         };
         assert_eq!(text(&reference, Some(&with(&["p.md"]))), Ok("text".into()));
-        assert!(text(&reference, None).is_err_and(|why| why.contains("no such ConfigMap")));
+        assert_eq!(text(&reference, None), Err("there is no ConfigMap prompts; create it, with key p.md".into()));
         assert_eq!(
             text(&reference, Some(&with(&["a", "b"]))).expect_err("no such key"),
             "the ConfigMap has no such key; it has: a, b"

@@ -215,7 +215,7 @@ async fn an_invalid_change_is_named_with_path_and_value_and_touches_nothing_that
         (
             from_a_prompt("nothing", "q.md", "u"),
             &with_a_text,
-            "spec.skills[0].stages[0].system.configMapKeyRef: nothing/q.md: there is no such ConfigMap",
+            "spec.skills[0].stages[0].system.configMapKeyRef: nothing/q.md: there is no ConfigMap nothing",
         ),
         (text("u"), &json!({"type": 7}), "spec.skills[0].inputSchema: "),
         (text("u"), &object(json!({"$ref": "http://x/y"})), "spec.skills[0].inputSchema: "),

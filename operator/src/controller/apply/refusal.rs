@@ -39,7 +39,7 @@ pub fn classify(key: &ChildKey, error: Error) -> WriteError {
         return WriteError::NamespaceIsEnding;
     }
     let Some((reason, cure)) = refusal(status) else { return WriteError::Transient(error) };
-    let message = format!("{key}: {}; {cure}", printable(status.message.trim(), MESSAGE_MAX));
+    let message = format!("{key} was refused: {}; {cure}", printable(status.message.trim(), MESSAGE_MAX));
     WriteError::Refused(Problem { key: key.clone(), reason, message })
 }
 
@@ -48,7 +48,7 @@ fn refusal(status: &Status) -> Option<(Reason, &'static str)> {
     let of_node_port = says("nodePort");
     match status.code {
         422 if of_node_port && says("already allocated") => {
-            Some((Reason::NodePortTaken, "free it, or choose another spec.service.nodePort"))
+            Some((Reason::NodePortTaken, "free the port, or choose another spec.service.nodePort"))
         }
         422 if of_node_port && says("valid range") => {
             Some((Reason::NodePortOutOfRange, "choose a spec.service.nodePort in that range"))

@@ -197,7 +197,7 @@ fn progress(verb: &str, observed: &Observed<'_>, counts: ReplicaCounts) -> Strin
 
 fn kept_running(observed: &Observed<'_>, counts: ReplicaCounts) -> String {
     if counts.current == 0 {
-        return "the policy is not accepted, so no pod was created for it".into();
+        return "no pod runs this policy: it is not accepted".into();
     }
     let ReplicaCounts { programmed, current, .. } = counts;
     format!(
