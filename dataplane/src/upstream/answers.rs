@@ -10,7 +10,6 @@ const WHOLE: &str = "The cache is never invalidated.";
 const CUT: &str = "The cache is nev";
 
 /// File, HTTP status, and what becomes of it: the answer and why it ended, or the error.
-/// File, HTTP status, and the answer with its finish reason or the kind of error.
 type Row = (&'static str, u16, Result<(&'static str, &'static str), &'static str>);
 
 const ANSWERS: &[Row] = &[
