@@ -1,28 +1,18 @@
 //! The entries on disk, in SQLite.
 
+mod clock;
+mod open;
 mod writer;
 
-use std::{
-    fs::OpenOptions,
-    os::unix::fs::OpenOptionsExt,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{
-    Row, SqlitePool,
-    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteRow, SqliteSynchronous},
-};
+use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
-use self::writer::Writer;
+use self::{clock::TOLERANCE_MS, open::Database, writer::Writer};
 use crate::{entry::Entry, settings::DatabaseUrl};
 
-/// Connections that read at the same time.
-const READERS: u32 = 4;
-/// How long a statement waits for another process that writes.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Most entries of one session that are returned: the latest.
 pub const SESSION_ENTRIES_MAX: i64 = 500;
 /// Widths of the counts, in milliseconds.
@@ -30,23 +20,26 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
 
 /// Sums the counts of the full hours of a window, and of the minutes before the first full hour. $1 skill, $2 width of
-/// an hour, $3 first full hour, $4 width of a minute, $5 start of the window.
+/// an hour, $3 first full hour, $4 width of a minute, $5 start of the window, $6 its end: what starts later is in the
+/// future.
 const PASS_RATE: &str = "SELECT CAST(COALESCE(SUM(pass), 0) AS BIGINT), CAST(COALESCE(SUM(fail), 0) AS BIGINT), \
             CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM ( \
-       SELECT pass, fail, total FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3 \
+       SELECT pass, fail, total FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3 AND start_ms <= $6 \
        UNION ALL \
        SELECT pass, fail, total FROM outcome_counts \
-       WHERE skill = $1 AND width_ms = $4 AND start_ms >= $5 AND start_ms < $3 \
+       WHERE skill = $1 AND width_ms = $4 AND start_ms >= $5 AND start_ms < $3 AND start_ms <= $6 \
      ) AS counts";
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened.
-    #[error("cannot open the database {}; make its folder writable, or set BRAIN_DATABASE_URL to another file", path.display())]
+    #[error("cannot open the database {}; {cure}", path.display())]
     Open {
         /// The database's file.
         path: PathBuf,
+        /// What to do about it.
+        cure: &'static str,
         /// Why it cannot be opened.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -56,6 +49,15 @@ pub enum StoreError {
     /// The batch that held the entry could not be committed.
     #[error("the entry could not be written: {0}")]
     NotWritten(String),
+    /// The file that is open is no longer at its path, so what is written is lost.
+    #[error(
+        "the database {} was deleted or replaced while the brain runs; put it back, then restart the brain",
+        path.display()
+    )]
+    Replaced {
+        /// The database's file.
+        path: PathBuf,
+    },
     /// The store has been closed.
     #[error("the store is shutting down")]
     Closed,
@@ -114,24 +116,10 @@ impl Store {
     /// # Errors
     /// [`StoreError::Open`] with the path and the reason.
     pub async fn open(DatabaseUrl(path): &DatabaseUrl) -> Result<Self, StoreError> {
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| StoreError::Open { path: path.clone(), source };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|e| failed(e.into()))?;
-        }
-        create_private(path).map_err(|e| failed(e.into()))?;
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Wal)
-            // An entry is acknowledged when its commit is on disk: FULL syncs the log at every commit.
-            .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(BUSY_TIMEOUT);
-        let single = SqlitePoolOptions::new().max_connections(1);
-        let writing = single.connect_with(options.clone()).await.map_err(|e| failed(e.into()))?;
-        sqlx::migrate!().run(&writing).await.map_err(|e| failed(e.into()))?;
-        let readers = SqlitePoolOptions::new().max_connections(READERS);
-        let readers = readers.connect_with(options).await.map_err(|e| failed(e.into()))?;
-        Ok(Self { readers, writer: Writer::start(writing) })
+        let Database { readers, writing, file } = open::open(path).await?;
+        let newest: Option<i64> =
+            sqlx::query_scalar("SELECT MAX(start_ms) FROM outcome_counts").fetch_one(&readers).await?;
+        Ok(Self { readers, writer: Writer::start(writing, file, newest.unwrap_or_default(), now_ms()) })
     }
 
     /// Writes an entry and returns its id once it is on disk.
@@ -160,6 +148,7 @@ impl Store {
             .bind(first_full_hour)
             .bind(MINUTE_MS)
             .bind(from)
+            .bind(now_ms.saturating_add(TOLERANCE_MS))
             .fetch_one(&self.readers)
             .await?;
         let (pass, fail, total) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
@@ -187,16 +176,6 @@ impl Store {
     pub async fn close(&self) {
         self.writer.close().await;
         self.readers.close().await;
-    }
-}
-
-/// Creates the file with access for its owner only, because messages may be private. SQLite gives the files that it
-/// adds the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
-    let private = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
-    match private {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map(drop),
     }
 }
 

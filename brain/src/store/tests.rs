@@ -100,3 +100,71 @@ async fn the_error_about_an_unwritable_folder_names_the_file_and_the_cure() {
     let message = error.to_string();
     assert!(message.contains("file/brain.db") && message.contains("BRAIN_DATABASE_URL"), "{message}");
 }
+
+#[tokio::test]
+async fn entries_of_a_clock_that_was_ahead_do_not_count_until_then() {
+    let (store, _folder) = store().await;
+    let (now, ahead) = (1_800_000_000_000, 10 * 24 * HOUR_MS);
+    for _ in 0..3 {
+        append_at(&store, "debug", FinalStatus::Fail, now + ahead).await;
+    }
+    for _ in 0..3 {
+        append_at(&store, "debug", FinalStatus::Pass, now).await;
+    }
+    for window in [Duration::from_secs(600), DAY, 7 * DAY] {
+        let rate = store.pass_rate_at("debug", window, now).await.expect("a rate");
+        assert_eq!((rate.pass, rate.fail), (3, 0), "{window:?}");
+    }
+    let later = store.pass_rate_at("debug", DAY, now + ahead).await.expect("a rate");
+    assert_eq!((later.pass, later.fail), (0, 3));
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_once_the_file_is_deleted_or_replaced() {
+    for replace in [false, true] {
+        let (store, folder) = store().await;
+        let path = folder.path().join("deep/brain.db");
+        store.append(entry("debug", FinalStatus::Pass)).await.expect("written");
+        std::fs::remove_file(&path).expect("deleted");
+        if replace {
+            std::fs::write(&path, "").expect("replaced");
+        }
+        let refused = store.append(entry("debug", FinalStatus::Pass)).await.expect_err("lost");
+        assert!(matches!(&refused, StoreError::Replaced { path: named } if *named == path), "{refused:?}");
+        assert!(refused.to_string().contains("restart the brain"), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_used_is_refused_with_the_cure_of_its_cause() {
+    let sqlite = async |path: &std::path::Path, statement: &'static str| {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let pool = SqlitePool::connect_with(options).await.expect("opens");
+        sqlx::query(statement).execute(&pool).await.expect("done");
+        pool.close().await;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(
+        path("text"),
+        "not a database, and longer than the header of one, which has a hundred bytes".repeat(9),
+    )
+    .expect("written");
+    sqlite(&path("foreign"), "CREATE TABLE theirs (x TEXT)").await;
+    Store::open(&DatabaseUrl(path("newer"))).await.expect("opens").close().await;
+    sqlite(
+        &path("newer"),
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, '', 1, '', 0)",
+    )
+    .await;
+    std::fs::create_dir(path("folder")).expect("a folder");
+    for (name, cure) in [
+        ("text", "restore a backup"),
+        ("foreign", "belongs to another program"),
+        ("newer", "a newer version wrote it"),
+        ("folder", "set BRAIN_DATABASE_URL"),
+    ] {
+        let refused = Store::open(&DatabaseUrl(path(name))).await.err().expect("refused").to_string();
+        assert!(refused.contains(&path(name).display().to_string()) && refused.contains(cure), "{name}: {refused}");
+    }
+}

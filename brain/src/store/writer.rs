@@ -5,7 +5,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{HOUR_MS, MINUTE_MS, StoreError, floor_to};
+use super::{HOUR_MS, MINUTE_MS, StoreError, clock::Newest, floor_to, open::File};
 use crate::entry::{Entry, FinalStatus};
 
 /// Most entries that wait; a further caller waits until there is room.
@@ -28,9 +28,12 @@ enum Message {
 pub(super) struct Writer(mpsc::Sender<Message>);
 
 impl Writer {
-    pub(super) fn start(pool: SqlitePool) -> Self {
+    /// `newest_ms` is the time of the newest entry.
+    pub(super) fn start(pool: SqlitePool, file: File, newest_ms: i64, now_ms: i64) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
-        tokio::spawn(run(pool, receiver));
+        let mut newest = Newest::new(newest_ms);
+        newest.check(now_ms);
+        tokio::spawn(run(pool, file, newest, receiver));
         Self(sender)
     }
 
@@ -50,18 +53,21 @@ impl Writer {
     }
 }
 
-async fn run(pool: SqlitePool, mut queue: mpsc::Receiver<Message>) {
+async fn run(pool: SqlitePool, file: File, mut newest: Newest, mut queue: mpsc::Receiver<Message>) {
     let mut messages = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut messages, BATCH).await > 0 {
         let mut batch = vec![];
         let mut closing = None;
         for message in messages.drain(..) {
             match message {
-                Message::Append(pending) => batch.push(*pending),
+                Message::Append(pending) => {
+                    newest.check(pending.at_ms);
+                    batch.push(*pending);
+                }
                 Message::Close(closed) => closing = Some(closed),
             }
         }
-        commit(&pool, batch).await;
+        commit(&pool, &file, batch).await;
         if let Some(closed) = closing {
             pool.close().await;
             // The caller may be gone; the writer ends anyway.
@@ -71,18 +77,24 @@ async fn run(pool: SqlitePool, mut queue: mpsc::Receiver<Message>) {
     }
 }
 
-async fn commit(pool: &SqlitePool, batch: Vec<Pending>) {
+async fn commit(pool: &SqlitePool, file: &File, batch: Vec<Pending>) {
     if batch.is_empty() {
         return;
     }
     let (entries, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| ((p.entry, p.at_ms), p.written)).unzip();
-    let result = write(pool, &entries).await;
+    let mut result = write(pool, &entries).await.map_err(|error| StoreError::NotWritten(error.to_string()));
+    // Checked after the commit: before it, the file could still be replaced.
+    if result.is_ok() && !file.is_in_place() {
+        result = Err(StoreError::Replaced { path: file.path().into() });
+    }
     if let Err(error) = &result {
         tracing::error!(entries = entries.len(), %error, "entries could not be written");
     }
     for (i, waiting) in waiting.into_iter().enumerate() {
         let answer = match &result {
             Ok(ids) => Ok(ids[i].clone()),
+            Err(StoreError::Replaced { path }) => Err(StoreError::Replaced { path: path.clone() }),
+            Err(StoreError::NotWritten(reason)) => Err(StoreError::NotWritten(reason.clone())),
             Err(error) => Err(StoreError::NotWritten(error.to_string())),
         };
         // The entry stays, even if its caller is gone.
