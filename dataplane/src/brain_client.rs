@@ -192,7 +192,10 @@ impl BrainClient {
 
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
-        url.set_path(&format!("{}/{path}", self.base.path().trim_end_matches('/')));
+        let base = self.base.path().trim_end_matches('/');
+        // The address that MCP clients have is understood, too.
+        let base = base.strip_suffix("/mcp").unwrap_or(base);
+        url.set_path(&format!("{base}/{path}"));
         url
     }
 
@@ -300,6 +303,17 @@ mod tests {
         assert_eq!(path("../a b/%5Frouting"), Some("/base/sessions/..%2Fa%20b%2F%255Frouting".into()));
         for id in ["_routing", "\t_routing", "\n_routing", "\r\n_\trouting", "_", "", "\t", ".", "..", "\t.."] {
             assert_eq!(path(id), None, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn the_address_that_mcp_clients_have_is_the_brains_too() {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        for base in ["http://b", "http://b/", "http://b/mcp", "http://b/mcp/"] {
+            let target = BrainTarget { url: base.parse().expect("a URL"), token: None };
+            let brain = BrainClient::new(&target, None, Client::new());
+            let urls = ["mcp", "pass-rate"].map(|path| brain.url(path).to_string());
+            assert_eq!(urls, ["http://b/mcp", "http://b/pass-rate"], "{base}");
         }
     }
 

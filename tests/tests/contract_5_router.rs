@@ -42,6 +42,8 @@ async fn contract_5_a_base_url_that_ends_in_v1_is_not_doubled() {
         ("/v1", "/v1/chat/completions"),
         ("/v1/", "/v1/chat/completions"),
         ("/below/v1", "/below/v1/chat/completions"),
+        ("/v1/chat/completions", "/v1/chat/completions"),
+        ("/below/v1/chat/completions/", "/below/v1/chat/completions"),
     ] {
         let routing = Program::serve().variable("LITELLM_BASE_URL", &format!("{}{suffix}", models.url())).start().await;
         assert!(!routing.mcp().debug("x").await.is_error(), "{suffix}");

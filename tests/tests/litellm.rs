@@ -87,7 +87,11 @@ async fn a_local_error_falls_back_to_claude() {
         let result = stack.routing.mcp().debug("x").await;
         assert_eq!(result.text(0), "answer from the claude mock", "{local}");
         assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")], "{local}");
-        let error = if local == "local-empty" { "empty" } else { "status" };
+        let error = match local {
+            "local-empty" => "empty",
+            "no-such-model" => "unknown_model",
+            _ => "status",
+        };
         assert_eq!(result.decisions("error"), [json!(error), json!(null)], "{local}");
     }
 }

@@ -139,9 +139,10 @@ pub fn is_model_name(name: &str) -> bool {
     (1..=MODEL_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
 }
 
-/// `…/v1/chat/completions` below the base; a base that ends in `/v1` is not doubled.
+/// `…/v1/chat/completions` below the base; of a base that ends in a part of this, nothing is doubled.
 fn chat_completions(mut base: Url) -> Url {
     let path = base.path().trim_end_matches('/');
+    let path = path.strip_suffix("/chat/completions").unwrap_or(path);
     let prefix = path.strip_suffix("/v1").unwrap_or(path).to_string();
     base.set_path(&format!("{prefix}/v1/chat/completions"));
     base

@@ -9,10 +9,11 @@ const WHOLE: &str = "The cache is never invalidated.";
 /// The text of every answer that was cut.
 const CUT: &str = "The cache is nev";
 
-/// File, HTTP status, and what becomes of it: the answer and why it ended, or the error.
-type Row = (&'static str, u16, Result<(&'static str, &'static str), &'static str>);
+/// The answer and why it ended, or the error.
+type Becomes = Result<(&'static str, &'static str), &'static str>;
 
-const ANSWERS: &[Row] = &[
+/// File, HTTP status, and what becomes of it.
+const ANSWERS: &[(&str, u16, Becomes)] = &[
     ("llama-cpp.answer", 200, Ok((WHOLE, "stop"))),
     ("llama-cpp.reasoning-content", 200, Ok((WHOLE, "stop"))),
     ("llama-cpp.think-tags", 200, Ok((WHOLE, "stop"))),
