@@ -152,3 +152,21 @@ fn every_reason_of_a_condition_and_every_metric_of_the_operator_is_documented() 
         assert!(operator.contains(&format!("`{name}")), "{name} is not in docs/operator.md");
     }
 }
+
+/// Of the walls in `docs/security.md`.
+#[test]
+fn every_test_that_the_security_page_names_exists() {
+    let page = std::fs::read_to_string(checkout().join("docs/security.md")).expect("text");
+    let table =
+        page.split("## Threats, walls, tests").nth(1).and_then(|rest| rest.split("\n## ").next()).expect("a table");
+    let names: Vec<&str> = table.split('`').skip(1).step_by(2).filter(|name| name.matches('_').count() >= 3).collect();
+    assert!(names.len() >= 20, "{names:?}");
+    let sources = Command::new("git")
+        .args(["grep", "--no-index", "-hoE", "fn [a-z0-9_]+", "--", "*.rs"])
+        .current_dir(checkout())
+        .output();
+    let sources = String::from_utf8(sources.expect("git runs").stdout).expect("UTF-8");
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}")), "{name} is not a test");
+    }
+}
