@@ -31,6 +31,7 @@ const PATTERN_MAX_BYTES: usize = 256 * 1024;
 /// Longest part of a pattern that an error repeats, in characters.
 const PATTERN_SHOWN: usize = 60;
 
+pub(crate) use form::is_deeper_than;
 pub use form::{ARGUMENT_NAME_MAX, JSON_DEPTH_MAX, declared};
 pub use survey::{DEPTH_MAX, PATHS_MAX};
 
@@ -66,8 +67,8 @@ impl ArgumentSchema {
                     return Self::build(&schema, survey.paths).map_err(|error| vec![error]);
                 }
                 Ok(survey) => errors.push(format!(
-                    "has {} patterns, and {patterns} of {PATTERNS_MAX} are left for it; the schemas of a policy have at \
-                    most {PATTERNS_MAX} different ones; use enum, minLength or maxLength instead",
+                    "has {} patterns, and {patterns} of {PATTERNS_MAX} are left for it; the schemas of a policy have \
+                    at most {PATTERNS_MAX} different ones; use enum, minLength or maxLength instead",
                     survey.patterns.len(),
                 )),
                 Err(error) => errors.push(error),

@@ -2,15 +2,19 @@
 
 mod form;
 mod locate;
+mod select;
 
 use std::fmt;
 
 use serde_json::Value;
 
+pub use self::{locate::Positions, select::DOCUMENTS_MAX};
 use crate::{FieldError, RoutingPolicy, hash, shown::printable};
 
 /// Largest document, in bytes: the limit of a ConfigMap.
 pub const MAX_BYTES: usize = 1024 * 1024;
+/// Deepest nesting of fields and lists.
+pub const DEPTH_MAX: usize = 48;
 /// Longest parser message that is repeated, in characters.
 const MESSAGE_MAX: usize = 400;
 
@@ -47,6 +51,15 @@ pub enum DocumentError {
     /// The text is larger than a ConfigMap can be.
     #[error("is {0} bytes; at most {MAX_BYTES} are allowed")]
     TooLarge(usize),
+    /// The text has no fields.
+    #[error("holds no policy: it is empty, or has comments only; see docs/examples/policy.yaml")]
+    Empty,
+    /// The text has more documents than are read to find the policy among them.
+    #[error("has {0} documents; at most {DOCUMENTS_MAX} are read; give the policy a file of its own")]
+    TooManyDocuments(usize),
+    /// Several documents of the text are policies; the number of the first line of each.
+    #[error("holds {} policies, at the lines {}; give each a file of its own", .0.len(), joined(.0))]
+    SeveralPolicies(Vec<usize>),
     /// The text is not YAML, or does not have the form of the resource.
     #[error("{message}")]
     Parse {
@@ -66,6 +79,10 @@ pub enum DocumentError {
     },
 }
 
+fn joined(lines: &[usize]) -> String {
+    lines.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 impl DocumentError {
     /// Where in the document the error is.
     #[must_use]
@@ -75,7 +92,7 @@ impl DocumentError {
 }
 
 impl Document {
-    /// Parses the text of a policy.
+    /// Parses the text of a policy, which may have other documents beside it.
     ///
     /// # Errors
     /// Why the text is not a RoutingPolicy. Wrong values are reported by [`crate::compile()`].
@@ -83,13 +100,17 @@ impl Document {
         if text.len() > MAX_BYTES {
             return Err(DocumentError::TooLarge(text.len()));
         }
-        let raw: Value = serde_saphyr::from_str_with_options(text, yaml()).map_err(|e| parse_error(&e))?;
-        check_kind(&raw)?;
+        let text = select::policy(text)?;
+        let raw: Value = serde_saphyr::from_str_with_options(&text, yaml()).map_err(|e| parse_error(&e))?;
+        if !is_policy(&raw) {
+            return Err(DocumentError::OtherKind { found: kind_of(&raw) });
+        }
         let unknown_fields = unknown_fields(&raw);
-        let form_errors = form::errors(&raw);
-        let policy = serde_saphyr::from_str_with_options(text, yaml()).map_err(|e| {
+        let given = form::without_nulls(&raw);
+        let form_errors = form::errors(&given);
+        let policy = serde_json::from_value(given).map_err(|e| {
             let wrong = [unknown_field_errors(&unknown_fields), form_errors.clone()].concat();
-            if form_errors.is_empty() { parse_error(&e) } else { DocumentError::Form(wrong) }
+            if form_errors.is_empty() { not_of_the_form(&e) } else { DocumentError::Form(wrong) }
         })?;
         Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields, form_errors })
     }
@@ -108,8 +129,14 @@ impl Document {
 }
 
 fn unknown_field_errors(paths: &[String]) -> Vec<FieldError> {
-    let message = "unknown field; remove it, or correct its name";
-    paths.iter().map(|path| FieldError::absent(printable(path, MESSAGE_MAX), message)).collect()
+    let error = |path: &String| {
+        let message = match form::nearest_field(path) {
+            Some(near) => format!("unknown field; did you mean {near}?"),
+            None => "unknown field; remove it, or correct its name".to_string(),
+        };
+        FieldError::absent(printable(path, MESSAGE_MAX), message)
+    };
+    paths.iter().map(error).collect()
 }
 
 /// The paths of fields of a policy that this version does not know, at every depth.
@@ -118,24 +145,35 @@ pub fn unknown_fields(raw: &Value) -> Vec<String> {
     form::unknown_fields(raw)
 }
 
-/// The position of a field in a document, or of the nearest field around it that is there.
-#[must_use]
-pub fn position(text: &str, path: &str) -> Option<Position> {
-    locate::position(text, path)
-}
-
-/// Only `true` and `false` are booleans, as they are for kubectl.
+/// Only `true` and `false` are booleans, as they are for kubectl. To kubectl, 03210 is an octal number: no number here.
 fn yaml() -> serde_saphyr::Options {
-    serde_saphyr::options! { strict_booleans: true }
+    serde_saphyr::options! {
+        strict_booleans: true,
+        leading_zero_numbers_as_strings: true,
+        budget: serde_saphyr::budget! { max_depth: DEPTH_MAX },
+    }
 }
 
-fn check_kind(raw: &Value) -> Result<(), DocumentError> {
+fn is_policy(raw: &Value) -> bool {
+    let field = |name: &str| raw.get(name).and_then(Value::as_str);
+    (field("apiVersion"), field("kind")) == (Some("routing.hyperguild.io/v1alpha1"), Some("RoutingPolicy"))
+}
+
+/// What a document is, for an error.
+fn kind_of(raw: &Value) -> String {
     let field = |name: &str| raw.get(name).and_then(Value::as_str).unwrap_or("(none)");
-    if (field("apiVersion"), field("kind")) == ("routing.hyperguild.io/v1alpha1", "RoutingPolicy") {
-        return Ok(());
-    }
-    let found = format!("apiVersion {} kind {}", field("apiVersion"), field("kind"));
-    Err(DocumentError::OtherKind { found: printable(&found, MESSAGE_MAX) })
+    let found = match raw {
+        Value::Object(_) => format!("apiVersion {} kind {}", field("apiVersion"), field("kind")),
+        Value::Array(_) => "a list".to_string(),
+        _ => "a single value".to_string(),
+    };
+    printable(&found, MESSAGE_MAX)
+}
+
+/// The schema and the types differ, which no input is known for.
+fn not_of_the_form(error: &serde_json::Error) -> DocumentError {
+    let message = format!("does not have the form of a RoutingPolicy: {error}");
+    DocumentError::Parse { position: None, message: printable(&message, MESSAGE_MAX) }
 }
 
 fn parse_error(error: &serde_saphyr::Error) -> DocumentError {
@@ -144,6 +182,8 @@ fn parse_error(error: &serde_saphyr::Error) -> DocumentError {
     // The position is shown in front, and the parser's options mean nothing to the reader.
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(what, _)| what);
     let message = message.split(", set DuplicateKeyPolicy").next().unwrap_or(message);
+    let too_deep = format!("is nested deeper than {DEPTH_MAX} levels; flatten it");
+    let message = if message.contains("Depth {") { &too_deep } else { message };
     DocumentError::Parse { position, message: printable(message, MESSAGE_MAX) }
 }
 

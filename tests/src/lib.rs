@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bombs;
 pub mod clients;
 pub mod cluster;
 pub mod conntrack;

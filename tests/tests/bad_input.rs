@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 use tests::{
-    Policy,
+    Policy, bombs,
     policy::{merged, written},
     program::{self, Program},
     stand_in::models::Models,
@@ -52,6 +52,31 @@ skills:
         assert!(printed.contains(line), "{line}\nin\n{printed}");
     }
     assert_eq!(printed.lines().count(), 8, "{printed}");
+}
+
+#[test]
+fn check_refuses_a_hostile_policy_with_its_field_and_bound() {
+    for bomb in bombs::all() {
+        let (valid, printed) = check(&Policy::at("http://a").spec(bomb.spec), &[]);
+        assert!(!valid && printed.contains(": spec.skills[0]."), "{}: {printed}", bomb.name);
+        assert!(printed.contains(bomb.refusal) && printed.lines().count() <= 2, "{}: {printed}", bomb.name);
+    }
+}
+
+#[test]
+fn check_takes_the_policy_from_among_other_documents_and_names_places_in_the_file() {
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: routing}\n---\n";
+    let file = |more: &str| format!("{namespace}{}---\n", written("http://a", "l", more));
+    let (valid, printed) = check(&file(""), &[]);
+    assert!(valid, "{printed}");
+    let (valid, printed) = check(&file("treshold: {}\nservice: {port: 03210}"), &[]);
+    assert!(!valid);
+    for line in [
+        "policy.yaml:11:3: spec.treshold: unknown field; did you mean thresholds?",
+        "policy.yaml:12:13: spec.service.port: 03210: must be a whole number; write 3210, without a leading zero",
+    ] {
+        assert!(printed.contains(line), "{line}\nin\n{printed}");
+    }
 }
 
 #[test]

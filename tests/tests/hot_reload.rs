@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 
 use serde_json::{Value, json};
 use tests::{
-    Policy,
+    Policy, bombs,
     policy::written,
     program::{Program, Running},
     stand_in::models::Models,
@@ -215,6 +215,21 @@ async fn an_invalid_file_and_a_removed_one_change_nothing_and_are_reported() {
     answered_by(&routing, "two").await;
     accepted(&routing).await;
     assert!(routing.log().contains("the running config stays in force"));
+}
+
+#[tokio::test]
+async fn a_hostile_policy_is_refused_and_the_running_one_goes_on_serving() {
+    let models = Models::start().await;
+    let good = Policy::at(&models.url()).local("one");
+    let routing = Program::serve_policy(&good.to_string()).start().await;
+    for bomb in bombs::all() {
+        let path = routing.folder().join("policy.yaml");
+        fs::write(&path, good.clone().spec(bomb.spec).to_string()).expect("written");
+        refused(&routing, bomb.refusal).await;
+        assert_eq!(routing.mcp().debug("x").await.text(0), "answer of one", "{}", bomb.name);
+        fs::write(&path, good.to_string()).expect("written");
+        accepted(&routing).await;
+    }
 }
 
 #[tokio::test]

@@ -9,8 +9,9 @@ use crate::shown::printable;
 
 /// Longest name of an argument, in characters: the limit of the model APIs.
 pub const ARGUMENT_NAME_MAX: usize = 64;
-/// Deepest nesting of the schema's JSON.
-pub const JSON_DEPTH_MAX: usize = 64;
+/// Deepest nesting of JSON that is free of form: a schema, or the parameters of a model. A document that holds it is
+/// less deep than a document may be.
+pub const JSON_DEPTH_MAX: usize = 40;
 /// Schema keywords whose value is an address.
 const REFERENCES: [&str; 2] = ["$ref", "$schema"];
 /// Keywords that make a reference depend on where the schema is used.
@@ -45,8 +46,12 @@ pub(super) fn errors(schema: &Map<String, Value>) -> Vec<String> {
             0-9, '_', '.' and '-'"
         )
     }));
+    if schema.values().any(|value| is_deeper_than(value, JSON_DEPTH_MAX - 1)) {
+        errors.push(format!("is nested deeper than {JSON_DEPTH_MAX} levels; flatten it, or use $ref"));
+        return errors;
+    }
     let top = schema.iter().filter(|(keyword, _)| *keyword != "$id");
-    top.for_each(|(keyword, value)| keyword_errors(keyword, value, 1, &mut errors));
+    top.for_each(|(keyword, value)| keyword_errors(keyword, value, &mut errors));
     errors
 }
 
@@ -55,15 +60,17 @@ fn is_argument_name(name: &str) -> bool {
     (1..=ARGUMENT_NAME_MAX).contains(&name.len()) && name.chars().all(allowed)
 }
 
-/// What is wrong with addresses, at every depth.
-fn keyword_errors(keyword: &str, value: &Value, depth: usize, errors: &mut Vec<String>) {
-    if depth > JSON_DEPTH_MAX {
-        let error = format!("is nested deeper than {JSON_DEPTH_MAX} levels; flatten it, or use $ref");
-        if !errors.contains(&error) {
-            errors.push(error);
-        }
-        return;
+/// Whether objects and lists are nested more than `most` deep.
+pub(crate) fn is_deeper_than(value: &Value, most: usize) -> bool {
+    match value {
+        Value::Array(items) => most == 0 || items.iter().any(|item| is_deeper_than(item, most - 1)),
+        Value::Object(map) => most == 0 || map.values().any(|value| is_deeper_than(value, most - 1)),
+        _ => false,
     }
+}
+
+/// What is wrong with addresses, at every depth.
+fn keyword_errors(keyword: &str, value: &Value, errors: &mut Vec<String>) {
     let mut found = |message: String| errors.push(printable(&message, VIOLATION_MAX));
     match value {
         Value::String(address) if REFERENCES.contains(&keyword) && !is_within(keyword, address) => {
@@ -75,8 +82,8 @@ fn keyword_errors(keyword: &str, value: &Value, depth: usize, errors: &mut Vec<S
         Value::String(address) if keyword == "$id" => {
             found(format!("has $id {address} below its top level, which is not supported; use $defs and $ref"));
         }
-        Value::Object(map) => map.iter().for_each(|(key, value)| keyword_errors(key, value, depth + 1, errors)),
-        Value::Array(items) => items.iter().for_each(|item| keyword_errors("", item, depth + 1, errors)),
+        Value::Object(map) => map.iter().for_each(|(key, value)| keyword_errors(key, value, errors)),
+        Value::Array(items) => items.iter().for_each(|item| keyword_errors("", item, errors)),
         _ => {}
     }
 }

@@ -13,6 +13,8 @@ use crate::shown::printable;
 pub const PATHS_MAX: usize = 2000;
 /// Longest path, in subschemas.
 pub const DEPTH_MAX: usize = 32;
+/// They take exponential time to compile, even for few paths.
+const UNSUPPORTED: [&str; 2] = ["unevaluatedProperties", "unevaluatedItems"];
 /// Longest part of a schema that an error repeats, in characters.
 const SHOWN: usize = 80;
 
@@ -85,6 +87,9 @@ impl<'a> Walk<'a> {
             return Err(format!("has a path of more than {DEPTH_MAX} subschemas, $ref included; flatten it"));
         }
         self.above.push((schema, self.level));
+        if let Some(keyword) = UNSUPPORTED.iter().find(|keyword| keywords.contains_key(**keyword)) {
+            return Err(format!("has {keyword}, which is not supported; use additionalProperties or items"));
+        }
         let mut loops = Loops::default();
         for (keyword, value) in keywords {
             self.keyword(keyword, value, &mut loops)?;
@@ -120,9 +125,6 @@ impl<'a> Walk<'a> {
                 loops.position = loops.position.max(self.greatest(parts(keyword, value))?);
             }
             "contains" => loops.item += self.visit_below(value)?,
-            "unevaluatedProperties" | "unevaluatedItems" => {
-                return Err(format!("has {keyword}, which is not supported; use additionalProperties or items"));
-            }
             "pattern" => self.survey.patterns.extend(value.as_str()),
             "enum" | "required" => self.count(value.as_array().map_or(0, Vec::len))?,
             _ => {}

@@ -165,6 +165,20 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
 }
 
 #[test]
+fn deep_parameters_are_refused_before_a_pod_has_to_read_them() {
+    let with = |depth: usize| {
+        let mut spec: RoutingPolicySpec = Document::parse(&format!("{HEAD}{MINIMAL}")).expect("a policy").policy.spec;
+        let deep = (1..depth).fold(serde_json::json!({}), |below, _| serde_json::json!([below]));
+        spec.models.local.parameters.insert("a".into(), deep);
+        compile(&spec, &BuiltinPrompts::default())
+    };
+    assert!(with(39).is_ok());
+    let errors = with(40).expect_err("deep").0;
+    assert_eq!(errors.len(), 1);
+    assert_eq!(errors[0].to_string(), "spec.models.local.parameters: is nested deeper than 40 levels; flatten it");
+}
+
+#[test]
 fn the_patterns_of_all_skills_are_counted_together() {
     let skill = |name: &str, from: usize, to: usize| {
         let patterns: Vec<String> = (from..to).map(|i| format!("p{i}: true")).collect();

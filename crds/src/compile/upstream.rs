@@ -8,6 +8,7 @@ use url::{Host, Url};
 use super::errors::Errors;
 use crate::{
     FieldError,
+    arguments::{JSON_DEPTH_MAX, is_deeper_than},
     policy::{
         Brain, Model, SecretKeyRef, TextSource, Upstream, models::NAME_MAX as MODEL_NAME_MAX, upstream::REFERENCE_MAX,
     },
@@ -159,6 +160,9 @@ fn check_parameters(path: &str, parameters: &Map<String, Value>, errors: &mut Er
         bytes <= PARAMETERS_MAX_BYTES,
         format!("must be at most {PARAMETERS_MAX_BYTES} bytes of JSON"),
     );
+    if parameters.values().any(|value| is_deeper_than(value, JSON_DEPTH_MAX - 1)) {
+        errors.push(FieldError::absent(path, format!("is nested deeper than {JSON_DEPTH_MAX} levels; flatten it")));
+    }
 }
 
 /// A reference whose name and key can be used as a folder and a file name.

@@ -1,22 +1,21 @@
 //! Whether a document has the form of the resource: types, required fields, patterns, bounds. It is checked against the
 //! schema that the API server uses, so that the program and a cluster refuse the same documents.
 
+mod message;
+
 use std::{collections::HashSet, sync::LazyLock};
 
-use jsonschema::{
-    JsonType, Validator,
-    error::{TypeKind, ValidationErrorKind},
-};
+use jsonschema::Validator;
 use kube::CustomResourceExt;
 use serde_json::Value;
 
-use super::locate;
-use crate::{FieldError, RoutingPolicy, dns_label::is_dns_label, shown};
+use crate::{FieldError, RoutingPolicy, dns_label::is_dns_label, nearest::nearest};
 
 /// Most errors reported for one document.
 const ERRORS_MAX: usize = 50;
 /// The form of a policy's name. The name is also that of a Service, and other names are derived from it.
-const NAME_RULE: &str = "must be 1 to 52 of a-z, 0-9 and '-', starting with a letter and ending with a letter or digit";
+pub(super) const NAME_RULE: &str =
+    "must be 1 to 52 of a-z, 0-9 and '-', starting with a letter and ending with a letter or digit";
 const NAME_MAX: usize = 52;
 
 /// Fields that every resource has besides its own.
@@ -25,13 +24,51 @@ const OF_EVERY_RESOURCE: [&str; 4] = ["apiVersion", "kind", "metadata", "status"
 static OPEN_API: LazyLock<Value> = LazyLock::new(open_api);
 
 /// Everything in which the document differs from the form of the resource.
-pub(super) fn errors(raw: &Value) -> Vec<FieldError> {
+pub(super) fn errors(given: &Value) -> Vec<FieldError> {
     static SCHEMA: LazyLock<Validator> = LazyLock::new(validator);
-    // A null counts as an absent field, as it does for the API server.
-    let is_null = |pointer: &str| raw.pointer(pointer).is_some_and(Value::is_null);
-    let of_schema =
-        SCHEMA.iter_errors(raw).filter(|e| !is_null(e.instance_path().as_str())).map(|e| field_error(raw, &e));
-    name_error(raw).into_iter().chain(of_schema).take(ERRORS_MAX).collect()
+    let of_schema = SCHEMA.iter_errors(given).map(|e| message::field_error(given, &e));
+    metadata_error(given).into_iter().chain(of_schema).take(ERRORS_MAX).collect()
+}
+
+/// The document without its fields whose value is null: they count as left out, as they do for the API server. What is
+/// not part of the resource's own form, such as an `inputSchema`, stays as it is.
+pub(super) fn without_nulls(raw: &Value) -> Value {
+    let mut given = raw.clone();
+    remove_nulls(&OPEN_API, &mut given);
+    given
+}
+
+fn remove_nulls(schema: &Value, value: &mut Value) {
+    match (value, schema.get("properties").and_then(Value::as_object)) {
+        (Value::Object(fields), Some(known)) => {
+            fields.retain(|name, value| !(value.is_null() && known.contains_key(name)));
+            for (name, value) in fields {
+                known.get(name).into_iter().for_each(|schema| remove_nulls(schema, value));
+            }
+        }
+        (Value::Array(items), _) => {
+            for item in items {
+                schema.get("items").into_iter().for_each(|schema| remove_nulls(schema, item));
+            }
+        }
+        (value @ Value::Number(_), _) if schema["type"] == "integer" => {
+            // For a JSON Schema 12.0 is an integer, too.
+            if let Some(whole) = value.as_f64().filter(|n| n.fract() == 0.0 && (0.0..1e15).contains(n)) {
+                *value = Value::from(whole as u64);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The known field that an unknown one, given by its path, was probably meant to be.
+pub(super) fn nearest_field(path: &str) -> Option<&'static str> {
+    let (parent, name) = path.rsplit_once('.').unwrap_or(("", path));
+    let mut steps = parent.split(['.', '[']).filter(|step| !step.is_empty());
+    let schema = steps.try_fold(&*OPEN_API, |schema, step| {
+        if step.ends_with(']') { schema.get("items") } else { schema.get("properties")?.get(step) }
+    });
+    nearest(name, schema?.get("properties")?.as_object()?.keys().map(String::as_str))
 }
 
 /// The form errors about fields that no error in `other` is about.
@@ -87,30 +124,16 @@ fn validator() -> Validator {
     options.build(&OPEN_API).expect("the generated CRD is a JSON Schema, and the tests build it")
 }
 
-fn field_error(raw: &Value, error: &jsonschema::ValidationError<'_>) -> FieldError {
-    let pointer = error.instance_path().as_str();
-    let path = locate::bracketed(pointer.trim_start_matches('/').replace('/', ".").as_str());
-    if let ValidationErrorKind::Required { property } = error.kind() {
-        let property = property.as_str().unwrap_or_default();
-        let path = if path.is_empty() { property.to_string() } else { format!("{path}.{property}") };
-        return FieldError::absent(path, "is required");
-    }
-    let value = match raw.pointer(pointer) {
-        Some(Value::String(text)) => shown::url(text),
-        Some(scalar @ (Value::Number(_) | Value::Bool(_))) => scalar.to_string(),
-        _ => String::new(),
+fn metadata_error(given: &Value) -> Option<FieldError> {
+    let Some(metadata) = given.get("metadata").filter(|metadata| !metadata.is_null()) else {
+        return Some(FieldError::absent("metadata", "is required; write metadata: {name: NAME}"));
     };
-    let wants_text = matches!(error.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::String) });
-    let message = if wants_text && !value.is_empty() {
-        "must be text; write it in quotes".to_string()
-    } else {
-        error.masked_with("the value").to_string()
+    let name = match metadata.get("name")? {
+        Value::Null => return None,
+        Value::String(name) => name.clone(),
+        other => other.to_string(),
     };
-    FieldError::new(path, value, message)
-}
-
-fn name_error(raw: &Value) -> Option<FieldError> {
-    let name = raw.pointer("/metadata/name")?.as_str()?;
-    let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase()) && is_dns_label(name, NAME_MAX);
+    let is_text = metadata["name"].is_string();
+    let well_formed = is_text && name.starts_with(|c: char| c.is_ascii_lowercase()) && is_dns_label(&name, NAME_MAX);
     (!well_formed).then(|| FieldError::new("metadata.name", name, NAME_RULE))
 }

@@ -1,14 +1,42 @@
-//! Finds the position of a field in a YAML text.
+//! Finds the positions of fields in a YAML text.
 
-use std::fmt;
+use std::{cell::Cell, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{MapAccess, SeqAccess, Visitor},
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_saphyr::Spanned;
 
-use super::Position;
+use super::{Position, select, yaml};
+
+/// Deepest field that has a position of its own, as deep as the resource's own fields are. Each level needs much stack.
+const DEPTH_MAX: usize = 16;
+
+thread_local! {
+    /// How deep the node is that is being read.
+    static DEPTH: Cell<usize> = const { Cell::new(0) };
+}
+
+/// One level more, for as long as it lives.
+struct Level;
+
+impl Level {
+    fn below() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+
+    fn is_too_deep() -> bool {
+        DEPTH.get() > DEPTH_MAX
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
 
 /// The shape of a document with the position of every node.
 enum Node {
@@ -17,22 +45,36 @@ enum Node {
     Mapping(Vec<(Spanned<String>, Spanned<Node>)>),
 }
 
-pub(super) fn position(text: &str, path: &str) -> Option<Position> {
-    let root: Spanned<Node> = serde_saphyr::from_str(text).ok()?;
-    let mut node = &root;
-    let mut found = None;
-    for step in steps(path) {
-        let next = match &node.value {
-            Node::Mapping(fields) => {
-                fields.iter().find(|(key, _)| key.value == step).map(|(key, value)| (at(key), value))
-            }
-            Node::Sequence(items) => step.parse().ok().and_then(|i: usize| items.get(i)).map(|item| (at(item), item)),
-            Node::Scalar => None,
-        };
-        let Some((position, value)) = next else { break };
-        (found, node) = (Some(position), value);
+/// The positions of the fields of a policy. The text is parsed once for all of them.
+pub struct Positions(Option<Spanned<Node>>);
+
+impl Positions {
+    /// Reads the text of a policy. If it cannot be read, no field has a position.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self(select::policy(text).ok().and_then(|text| serde_saphyr::from_str_with_options(&text, yaml()).ok()))
     }
-    found
+
+    /// The position of a field, or of the nearest field around it that is there.
+    #[must_use]
+    pub fn find(&self, path: &str) -> Option<Position> {
+        let mut node = self.0.as_ref()?;
+        let mut found = None;
+        for step in steps(path) {
+            let next = match &node.value {
+                Node::Mapping(fields) => {
+                    fields.iter().find(|(key, _)| key.value == step).map(|(key, value)| (at(key), value))
+                }
+                Node::Sequence(items) => {
+                    step.parse().ok().and_then(|i: usize| items.get(i)).map(|item| (at(item), item))
+                }
+                Node::Scalar => None,
+            };
+            let Some((position, value)) = next else { break };
+            (found, node) = (Some(position), value);
+        }
+        found
+    }
 }
 
 fn at<T>(spanned: &Spanned<T>) -> Position {
@@ -90,6 +132,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Scalar)
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let _level = Level::below();
+        if Level::is_too_deep() {
+            while items.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Node::Scalar);
+        }
         let mut nodes = vec![];
         while let Some(item) = items.next_element()? {
             nodes.push(item);
@@ -97,6 +144,11 @@ impl<'de> Visitor<'de> for NodeVisitor {
         Ok(Node::Sequence(nodes))
     }
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Node, A::Error> {
+        let _level = Level::below();
+        if Level::is_too_deep() {
+            while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(Node::Scalar);
+        }
         let mut nodes = vec![];
         while let Some(field) = fields.next_entry()? {
             nodes.push(field);

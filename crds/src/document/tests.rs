@@ -46,7 +46,6 @@ fn a_text_that_is_not_a_policy_is_refused_with_its_position() {
     let twice = POLICY.replace("kind: RoutingPolicy", "kind: RoutingPolicy\nkind: RoutingPolicy");
     assert!(message(&twice).contains("kind"), "{}", message(&twice));
     assert!(message("a: b").contains("not a RoutingPolicy"));
-    assert!(message(&format!("{POLICY}---\n{POLICY}")).contains("document"));
     assert!(message(&"#".repeat(MAX_BYTES + 1)).contains("at most"));
 }
 
@@ -66,9 +65,9 @@ fn every_field_of_the_wrong_form_is_named_at_once() {
         "spec.models.local.name: 5: must be text; write it in quotes",
         "spec.thresholds.floor: true: must be text",
         "spec.thresholds.ceil: is required",
-        "spec.skills[1].route: Elsewhere: the value is not one of \"Auto\", \"Local\" or \"Claude\"",
-        "spec.limits.inFlight: 5: the value is not of type \"integer\"",
-        "spec.evidnce: unknown field",
+        "spec.skills[1].route: Elsewhere: must be one of Auto, Local, Claude",
+        "spec.limits.inFlight: 5: must be a whole number; write 5, without quotes",
+        "spec.evidnce: unknown field; did you mean evidence?",
         "spec.service.port: 70000: the value is greater than the maximum of 65535",
     ] {
         assert!(lines.iter().any(|found| found.starts_with(line)), "{line}: {lines:#?}");
@@ -94,9 +93,12 @@ fn a_form_error_is_left_out_where_there_is_a_clearer_one() {
 
 #[test]
 fn fields_are_located_in_the_text() {
-    let at = |path| position(POLICY, path).map(|p| (p.line, p.column));
+    let positions = Positions::of(POLICY);
+    let at = |path| positions.find(path).map(|p| (p.line, p.column));
     assert_eq!(at("spec.thresholds.floor"), Some((10, 5)));
     assert_eq!(at("spec.skills[1].route"), Some((15, 7)));
     assert_eq!(at("spec.skills[1].thresholds.floor"), Some((14, 7)), "the nearest field that is there");
     assert_eq!(at("nowhere"), None);
 }
+
+mod forms;

@@ -10,7 +10,7 @@ use crds::{
     Document, DocumentError, FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable,
     builtin::BuiltinPrompts,
     compile,
-    document::{self, Position},
+    document::{Position, Positions},
     hash::config_hash,
     pod::RENDERED,
     policy::ConfigMapKeyRef,
@@ -117,13 +117,12 @@ pub fn from_text(
 ) -> Result<Candidate, PolicyRefusal> {
     let refused = |problems| PolicyRefusal { file: file.display().to_string(), problems };
     let document = Document::parse(text).map_err(|e| refused(parse_problems(text, &e)))?;
-    from_document(document, config_map, prompts, unknown)
-        .map_err(|errors| refused(errors.iter().map(|error| located(text, error)).collect()))
+    from_document(document, config_map, prompts, unknown).map_err(|errors| refused(located(text, &errors)))
 }
 
 fn parse_problems(text: &str, error: &DocumentError) -> Vec<PolicyProblem> {
     match error {
-        DocumentError::Form(errors) => errors.iter().map(|error| located(text, error)).collect(),
+        DocumentError::Form(errors) => located(text, errors),
         other => vec![PolicyProblem { position: other.position(), message: other.to_string() }],
     }
 }
@@ -196,6 +195,9 @@ fn bad_ca_bundles(spec: &RoutingPolicySpec, table: &RoutingTable) -> Vec<FieldEr
     errors
 }
 
-fn located(text: &str, error: &FieldError) -> PolicyProblem {
-    PolicyProblem { position: document::position(text, &error.path), message: error.to_string() }
+fn located(text: &str, errors: &[FieldError]) -> Vec<PolicyProblem> {
+    let positions = Positions::of(text);
+    let problem =
+        |error: &FieldError| PolicyProblem { position: positions.find(&error.path), message: error.to_string() };
+    errors.iter().map(problem).collect()
 }

@@ -4,6 +4,7 @@ mod brain;
 mod conflicts;
 mod crd;
 mod drift;
+mod hostile;
 mod isolation;
 mod lifecycle;
 mod own_plane;
