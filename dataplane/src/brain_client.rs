@@ -179,7 +179,7 @@ impl BrainClient {
         Ok(entries.iter().map(prompt_entry).collect())
     }
 
-    /// The URL of a caller's session; none if it is no caller's. Checked as it is sent: a URL drops tabs and line ends,
+    /// The URL of a caller's session; none if it is not a caller's. Checked as it is sent: a URL drops tabs and line ends,
     /// and the segments `.` and `..`.
     fn session_url(&self, session_id: &str) -> Option<Url> {
         let mut url = self.url("sessions");

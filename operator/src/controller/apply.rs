@@ -126,8 +126,9 @@ async fn apply_child(
     state: &mut ChildState,
     applied: &mut Applied,
 ) -> Result<(), Error> {
-    let (key, sent) = (child.key.clone(), fingerprint(&child.body));
-    let body = match decide(child, existing, state, Instant::now()) {
+    let Child { key, body } = child;
+    let sent = fingerprint(&body);
+    let body = match decide(body, sent, existing, state, Instant::now()) {
         Step::Keep => {
             state.refused = None;
             applied.objects.extend(existing.map(|object| (key, object.clone())));

@@ -46,25 +46,16 @@ struct Metadata {
 
 impl<'de, K> Deserialize<'de> for Watched<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Metadata {
-            name,
-            namespace,
-            uid,
-            resource_version,
-            generation,
-            deletion_timestamp,
-            labels,
-            owner_references,
-        } = Object::deserialize(deserializer)?.metadata;
+        let read = Object::deserialize(deserializer)?.metadata;
         let metadata = ObjectMeta {
-            name,
-            namespace,
-            uid,
-            resource_version,
-            generation,
-            deletion_timestamp,
-            labels,
-            owner_references,
+            name: read.name,
+            namespace: read.namespace,
+            uid: read.uid,
+            resource_version: read.resource_version,
+            generation: read.generation,
+            deletion_timestamp: read.deletion_timestamp,
+            labels: read.labels,
+            owner_references: read.owner_references,
             ..ObjectMeta::default()
         };
         Ok(Self { metadata, kind: PhantomData })

@@ -10,7 +10,7 @@ use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
 use super::refusal::{Problem, Refused};
-use crate::controller::child::{Child, ChildKey};
+use crate::controller::child::ChildKey;
 
 /// What is remembered about the children between reconciliations.
 #[derive(Clone, Default, Debug)]
@@ -67,14 +67,14 @@ pub(super) enum Step<'a> {
     Send(Value),
 }
 
+/// What to do with a body that is built; `sent` is its fingerprint.
 pub(super) fn decide<'a>(
-    child: Child,
+    mut body: Value,
+    sent: u64,
     existing: Option<&DynamicObject>,
     state: &'a ChildState,
     now: Instant,
 ) -> Step<'a> {
-    let Child { mut body, .. } = child;
-    let sent = fingerprint(&body);
     if let Some(object) = existing {
         let version = object.resource_version().unwrap_or_default();
         if state.last_applied.as_ref().is_some_and(|last| last.body == sent && last.version == version) {
@@ -106,9 +106,12 @@ mod tests {
     use super::*;
     use crate::controller::child::ChildKind;
 
-    fn child(port: u16) -> Child {
-        let body = json!({"metadata": {"name": "edge"}, "spec": {"port": port}});
-        Child { key: ChildKey::new(ChildKind::Service, "edge"), body }
+    fn built(port: u16) -> Value {
+        json!({"metadata": {"name": "edge"}, "spec": {"port": port}})
+    }
+
+    fn decided<'a>(port: u16, existing: Option<&DynamicObject>, state: &'a ChildState, now: Instant) -> Step<'a> {
+        decide(built(port), fingerprint(&built(port)), existing, state, now)
     }
 
     fn object(uid: &str, version: &str) -> DynamicObject {
@@ -118,20 +121,20 @@ mod tests {
 
     fn applied(port: u16, object: &DynamicObject) -> ChildState {
         let mut state = ChildState::default();
-        state.applied(fingerprint(&child(port).body), object);
+        state.applied(fingerprint(&built(port)), object);
         state
     }
 
     fn refused(mut state: ChildState, port: u16, now: Instant) -> ChildState {
         let key = ChildKey::new(ChildKind::Service, "edge");
         let problem = Problem { key, reason: Reason::NodePortTaken, message: "taken".into() };
-        state.refused(fingerprint(&child(port).body), problem, now);
+        state.refused(fingerprint(&built(port)), problem, now);
         state
     }
 
     /// The body that is sent for an object with this UID.
     fn body(port: u16, uid: Option<&str>) -> Value {
-        let mut body = child(port).body;
+        let mut body = built(port);
         if let Some(uid) = uid {
             body["metadata"]["uid"] = json!(uid);
         }
@@ -160,7 +163,7 @@ mod tests {
             ("refused, and one exists", 80, Some(&mine), &refusal, now, wait()),
         ];
         for (what, port, existing, state, now, expected) in rows {
-            assert_eq!(decide(child(port), existing, state, now), expected, "{what}");
+            assert_eq!(decided(port, existing, state, now), expected, "{what}");
         }
     }
 
@@ -168,6 +171,6 @@ mod tests {
     fn a_refused_change_is_kept_once_the_old_body_is_built_again() {
         let (mine, now) = (object("u1", "7"), Instant::now());
         let state = refused(applied(80, &mine), 81, now);
-        assert_eq!(decide(child(80), Some(&mine), &state, now), Step::Keep);
+        assert_eq!(decided(80, Some(&mine), &state, now), Step::Keep);
     }
 }
