@@ -1,12 +1,13 @@
 //! The user prompt of a stage: a template written by the policy's author.
 //!
-//! Undefined variables are errors, nothing is escaped, and both work and output are limited, so that a template can
-//! neither hang a replica nor fill its memory. It is measured before it is parsed, so that it cannot overflow a stack.
+//! Undefined variables are errors, nothing is escaped, and work and output are limited. A template is measured before it
+//! is parsed, so that it cannot overflow a stack. The limits do not hold everything that a template can do with its values
+//! (a list that holds the one before it twice is printed without end): the data plane renders in a process of its own.
 
 mod measure;
 mod names;
 
-use std::{collections::BTreeSet, fmt, io};
+use std::{borrow::Cow, collections::BTreeSet, io};
 
 use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior, machinery, syntax::SyntaxConfig, value::Serde};
 use serde::Serialize;
@@ -24,9 +25,10 @@ const NAME: &str = "user";
 
 pub use measure::{BLOCKS_MAX, BRACKETS_MAX, OPERATORS_MAX, TEMPLATE_OPERATORS_MAX};
 
-/// A parsed template.
+/// A template that is measured and parsed: see [`render`].
+#[derive(Debug)]
 pub struct Template {
-    environment: Environment<'static>,
+    text: String,
     variables: BTreeSet<String>,
 }
 
@@ -92,7 +94,7 @@ pub enum TemplateError {
         /// Line in the template, from 1.
         line: usize,
         /// What failed; never a value.
-        reason: &'static str,
+        reason: Cow<'static, str>,
     },
 }
 
@@ -108,22 +110,15 @@ impl Template {
         if !unknown.is_empty() {
             return Err(unknown);
         }
-        Self::compile(text).map_err(|e| vec![syntax(&e)])
+        let environment = environment(text).map_err(|e| vec![syntax(&e)])?;
+        let compiled = environment.get_template(NAME).map_err(|e| vec![syntax(&e)])?;
+        Ok(Self { text: text.to_string(), variables: compiled.undeclared_variables(true).into_iter().collect() })
     }
 
-    fn compile(text: &str) -> Result<Self, minijinja::Error> {
-        let mut environment = Environment::new();
-        for function in names::REMOVED {
-            environment.remove_global(function);
-        }
-        environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|_| AutoEscape::None);
-        environment.set_fuel(Some(FUEL));
-        environment.set_recursion_limit(RECURSION_MAX);
-        environment.set_syntax(block_lines_leave_no_trace());
-        environment.add_template_owned(NAME, text.to_string())?;
-        let variables = environment.get_template(NAME)?.undeclared_variables(true).into_iter().collect();
-        Ok(Self { environment, variables })
+    /// The text.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether the template reads this variable.
@@ -152,19 +147,34 @@ impl Template {
             |name: &String| cure_for(name).map(|cure| TemplateError::UnknownVariable { name: name.clone(), cure });
         self.variables.iter().filter_map(unknown).collect()
     }
+}
 
-    /// Renders the prompt.
-    ///
-    /// # Errors
-    /// The line and the kind of failure: an undefined value, too much work, or too long a prompt.
-    pub fn render(&self, input: &TemplateInput<'_>) -> Result<String, TemplateError> {
-        let failed =
-            |e: &minijinja::Error| TemplateError::Render { line: e.line().unwrap_or(1), reason: reason(e.kind()) };
-        let template = self.environment.get_template(NAME).map_err(|e| failed(&e))?;
-        let mut output = Bounded::default();
-        template.render_captured_to(Serde(input), &mut output).map_err(|e| failed(&e))?;
-        Ok(String::from_utf8_lossy(&output.0).into_owned())
+/// Renders the text of a [`Template`] with these values. Where the author is not trusted, in a process of its own.
+///
+/// # Errors
+/// The line and the kind of failure: an undefined value, too much work, or too long a prompt.
+pub fn render(text: &str, input: &impl Serialize) -> Result<String, TemplateError> {
+    let failed =
+        |e: minijinja::Error| TemplateError::Render { line: e.line().unwrap_or(1), reason: reason(e.kind()).into() };
+    let environment = environment(text).map_err(failed)?;
+    let mut output = Bounded::default();
+    let rendered = environment.get_template(NAME).and_then(|t| t.render_captured_to(Serde(input), &mut output));
+    rendered.map_err(failed)?;
+    Ok(String::from_utf8_lossy(&output.0).into_owned())
+}
+
+fn environment(text: &str) -> Result<Environment<'_>, minijinja::Error> {
+    let mut environment = Environment::new();
+    for function in names::REMOVED {
+        environment.remove_global(function);
     }
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION_MAX);
+    environment.set_syntax(block_lines_leave_no_trace());
+    environment.add_template(NAME, text)?;
+    Ok(environment)
 }
 
 fn syntax(error: &minijinja::Error) -> TemplateError {
@@ -188,12 +198,6 @@ fn reason(kind: ErrorKind) -> &'static str {
         ErrorKind::WriteFailure => "the prompt is longer than 4 MiB",
         ErrorKind::InvalidOperation => "an operation does not fit its value",
         _ => "the template cannot be rendered with these arguments",
-    }
-}
-
-impl fmt::Debug for Template {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Template").field("variables", &self.variables).finish_non_exhaustive()
     }
 }
 

@@ -78,7 +78,7 @@ impl Call {
         let mut previous: Option<String> = None;
         let stages = &self.skill.stages;
         for (i, stage) in stages.iter().enumerate() {
-            let prompt = self.prompt(i, stage, previous.as_deref(), &material)?;
+            let prompt = self.prompt(i, stage, previous.as_deref(), &material, deadline).await?;
             let time = deadline::stage_share(deadline.saturating_duration_since(Instant::now()), stages.len() - i);
             let stage_deadline = Instant::now() + time;
             previous = Some(self.run_stage(call_id, i, &prompt, stage_deadline, decisions).await?);
@@ -87,20 +87,21 @@ impl Call {
         previous.ok_or(CallFailure::NoStages)
     }
 
-    fn prompt(
+    async fn prompt(
         &self,
         stage: usize,
         spec: &Stage,
         previous: Option<&str>,
         material: &Material,
+        deadline: Instant,
     ) -> Result<Prompt, CallFailure> {
+        let skill = &self.skill.name;
         let input =
             TemplateInput { args: &self.arguments, previous, files: &material.files, session: &material.session };
-        let user = spec.user.render(&input).map_err(|source| CallFailure::Prompt {
-            skill: self.skill.name.clone(),
-            stage,
-            source,
-        })?;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (renderers, places) = (&self.data_plane.renderers, &self.active.rendering_places);
+        let rendered = renderers.render(places, skill, spec.user.text(), &input, left).await;
+        let user = rendered.map_err(|source| CallFailure::Prompt { skill: skill.clone(), stage, source })?;
         Ok(Prompt { system: spec.system.clone(), user })
     }
 

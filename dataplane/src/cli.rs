@@ -13,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crds::{pod::variable, shown::chain, variables::Variables};
 
 use crate::{
+    rendering::renderer,
     server::ServeError,
     settings::{self, SettingsError},
     telemetry,
@@ -86,6 +87,9 @@ enum Command {
     Outcome(OutcomeArgs),
     /// Runs a data plane and a brain in this process, with stand-in models unless LITELLM_BASE_URL is set
     Demo(DemoArgs),
+    /// Renders one prompt, for `routing serve`
+    #[command(name = renderer::COMMAND, hide = true)]
+    RenderPrompt,
 }
 
 #[derive(Args)]
@@ -212,8 +216,19 @@ pub enum CliError {
 ///
 /// # Errors
 /// The command failed; the caller prints the error.
-pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
+pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
+    // Before anything else is set up: this process is for one prompt.
+    if matches!(command, Command::RenderPrompt) {
+        return Ok(renderer::run());
+    }
+    let variables = environment()?;
+    let runtime = tokio::runtime::Runtime::new()
+        .map_err(|error| CliError::Message(format!("no threads can be started: {error}")))?;
+    runtime.block_on(run_command(command, variables))
+}
+
+async fn run_command(command: Command, variables: Variables) -> Result<ExitCode, CliError> {
     // Held until the command has ended, so that the last log lines are written, too.
     let _logs = telemetry::start(variables.get("RUST_LOG"), variables.get(variable::LOG_FORMAT))
         .map_err(|lines| with_other_bad_variables(lines, &command, &variables))?;
@@ -226,6 +241,7 @@ pub async fn run(cli: Cli, variables: Variables) -> Result<ExitCode, CliError> {
         Command::Mode(args) => mode::run(&args),
         Command::Outcome(args) => outcome::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
+        Command::RenderPrompt => Ok(renderer::run()),
     }
 }
 
@@ -237,7 +253,7 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         }
         Command::Brain => ::brain::settings::from_environment(variables).err().unwrap_or_default(),
         Command::Demo(_) => demo::bad_variables(variables),
-        Command::Check(_) | Command::Mode(_) | Command::Outcome(_) => vec![],
+        Command::Check(_) | Command::Mode(_) | Command::Outcome(_) | Command::RenderPrompt => vec![],
     };
     SettingsError::all([lines, others])
 }
@@ -253,7 +269,7 @@ impl ServeArgs {
 ///
 /// # Errors
 /// One of our variables is not UTF-8; the error names it. Other variables are ignored.
-pub fn environment() -> Result<Variables, CliError> {
+fn environment() -> Result<Variables, CliError> {
     let (mut variables, mut errors) = (Variables::default(), vec![]);
     for (name, value) in std::env::vars_os() {
         let name = name.to_string_lossy().into_owned();

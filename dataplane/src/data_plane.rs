@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    call::ModelWarnings, config::Config, decision_log::DecisionLog, metrics::Metrics, shutdown::Shutdown,
-    workspace::WorkspaceFiles,
+    call::ModelWarnings, config::Config, decision_log::DecisionLog, metrics::Metrics, rendering::Renderers,
+    shutdown::Shutdown, workspace::WorkspaceFiles,
 };
 
 /// The running data plane.
@@ -18,6 +18,8 @@ pub struct DataPlane {
     pub decision_log: Arc<DecisionLog>,
     /// Warnings of model calls, at most one a minute for each kind.
     pub model_warnings: ModelWarnings,
+    /// What renders prompts.
+    pub renderers: Renderers,
     /// The folders below which callers' files may be read.
     pub workspace: WorkspaceFiles,
     /// Tells which phase of shutdown has begun.
@@ -38,6 +40,7 @@ impl DataPlane {
             metrics,
             decision_log,
             model_warnings: ModelWarnings::default(),
+            renderers: Renderers::default(),
             workspace,
             shutdown,
             in_flight: watch::Sender::new(0),

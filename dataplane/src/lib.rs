@@ -2,7 +2,7 @@
 //! rate.
 //!
 //! ```text
-//! http ─▶ mcp (access, arguments) ─▶ call ─▶ evidence ─▶ decide ─▶ upstream ─▶ answer
+//! http ─▶ mcp (access, arguments) ─▶ call ─▶ rendering ─▶ evidence ─▶ decide ─▶ upstream ─▶ answer
 //!                                      │        ▲ brain_client        │
 //!                                      └──────▶ decision_log ◀────────┘
 //! config (file or environment, hot reload) ─▶ read by all of them; admin, metrics ─▶ report what runs
@@ -31,6 +31,7 @@ mod mcp;
 mod mcp_json;
 mod metrics;
 mod mode;
+mod rendering;
 mod secrets;
 mod server;
 mod settings;

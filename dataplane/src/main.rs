@@ -5,14 +5,8 @@ use std::process::ExitCode;
 use clap::Parser;
 use dataplane::cli::{self, Cli};
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli::environment() {
-        Ok(variables) => cli::run(cli, variables).await,
-        Err(error) => Err(error),
-    };
-    match result {
+fn main() -> ExitCode {
+    match cli::run(Cli::parse()) {
         Ok(code) => code,
         Err(error) => {
             eprintln!("{error}");

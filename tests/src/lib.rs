@@ -14,6 +14,7 @@ pub mod control_plane;
 pub mod litellm;
 pub mod manifests;
 pub mod mcp;
+pub mod memory;
 pub mod network_policy;
 pub mod operator;
 pub mod policies;

@@ -4,7 +4,9 @@ use std::{path::PathBuf, sync::Mutex};
 
 use tokio::sync::OnceCell;
 
-use crate::{cluster::deploy, control_plane::ControlPlane, http, ports, required, supervised::Supervised, waiting};
+use crate::{
+    cluster::deploy, control_plane::ControlPlane, http, memory, ports, required, supervised::Supervised, waiting,
+};
 
 /// Name and namespace of its ServiceAccount.
 pub const SERVICE_ACCOUNT: (&str, &str) = ("routing-operator", "routing-system");
@@ -71,7 +73,8 @@ impl Operator {
     /// # Panics
     /// If it does not start.
     pub fn start_again(&self) {
-        let process = Supervised::start(&self.name, &self.command, &self.variables, &self.folder);
+        let command = memory::bounded(&self.command, memory::OPERATOR_MIB);
+        let process = Supervised::start(&self.name, &command, &self.variables, &self.folder);
         *self.process.lock().expect("no panic while locked") = Some(process);
     }
 
@@ -89,6 +92,16 @@ impl Operator {
             self.page("/readyz").await.filter(|page| page.contains(ready))
         })
         .await;
+    }
+
+    /// The most memory that it had so far, in MiB.
+    ///
+    /// # Panics
+    /// If it is not running.
+    #[must_use]
+    pub fn peak_mib(&self) -> u64 {
+        let process = self.process.lock().expect("no panic while locked");
+        memory::peak_mib(process.as_ref().expect("it runs").process())
     }
 
     /// A page of its admin port, if it answers.

@@ -9,7 +9,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{http, mcp::Mcp, ports, required, waiting};
+use crate::{http, mcp::Mcp, memory, ports, required, waiting};
 
 /// The binary that `make test` built.
 #[must_use]
@@ -25,9 +25,13 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Out
     command(arguments, folder).envs(variables.iter().copied()).output().expect("the binary runs")
 }
 
+/// As in a pod, it has no more memory than the manifest allows.
 fn command(arguments: &[&str], folder: &Path) -> Command {
-    let mut command = Command::new(binary());
-    command.args(arguments).env_clear().env("PATH", "/usr/bin:/bin").current_dir(folder);
+    let all =
+        [&[&*binary().display().to_string()], arguments].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
+    let bounded = memory::bounded(&all, memory::DATA_PLANE_MIB);
+    let mut command = Command::new(&bounded[0]);
+    command.args(&bounded[1..]).env_clear().env("PATH", "/usr/bin:/bin").current_dir(folder);
     command
 }
 
@@ -203,6 +207,15 @@ impl Running {
     #[must_use]
     pub fn mcp(&self) -> Mcp {
         Mcp::new(&self.mcp_url())
+    }
+
+    /// The most memory that it had so far, in MiB, without the processes that render prompts.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn peak_mib(&self) -> u64 {
+        memory::peak_mib(self.child.id())
     }
 
     /// The folder that it runs in.

@@ -6,6 +6,8 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
+use crate::memory;
+
 /// Kills the program when its own standard input is closed, which is when the test process is gone.
 const SUPERVISOR: &str = r#"
 remove=$1; shift
@@ -59,6 +61,13 @@ impl Supervised {
             .expect("bash starts");
         let stdin = shell.stdin.take();
         Self { shell, stdin }
+    }
+
+    /// The id of the program's process.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        // Started before everything else that the shell runs.
+        memory::child_of(self.shell.id())
     }
 
     /// Kills it.

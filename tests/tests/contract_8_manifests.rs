@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use tests::{checkout, manifests::built};
+use tests::{checkout, manifests::built, memory};
 
 fn container(objects: &BTreeMap<String, Value>) -> Value {
     objects["Deployment routing"]["spec"]["template"]["spec"]["containers"][0].clone()
@@ -99,4 +99,14 @@ fn contract_8_an_overlay_changes_host_registry_pull_secret_and_secret() {
     }
     assert!(objects.contains_key("Secret routing-secrets"), "under the name that the Deployment refers to");
     assert_eq!(variables(&objects)["ROUTING_PORT"], "3210");
+}
+
+#[test]
+fn the_tests_bound_memory_as_the_manifests_do() {
+    let limit = |folder: &str, deployment: &str| {
+        let pod = built(folder)[deployment]["spec"]["template"]["spec"].clone();
+        pod["containers"][0]["resources"]["limits"]["memory"].clone()
+    };
+    assert_eq!(limit("standalone", "Deployment routing"), format!("{}Mi", memory::DATA_PLANE_MIB));
+    assert_eq!(limit("operator", "Deployment routing-operator"), format!("{}Mi", memory::OPERATOR_MIB));
 }

@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::symlink, path::Path};
 
 use serde_json::{Value, json};
 use tests::{
-    Policy, bombs,
+    Policy, bombs, memory,
     policy::written,
     program::{Program, Running},
     stand_in::models::Models,
@@ -230,6 +230,7 @@ async fn a_hostile_policy_is_refused_and_the_running_one_goes_on_serving() {
         fs::write(&path, good.to_string()).expect("written");
         accepted(&routing).await;
     }
+    assert!(routing.peak_mib() < memory::DATA_PLANE_MIB, "{} MiB", routing.peak_mib());
 }
 
 #[tokio::test]

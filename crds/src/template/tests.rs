@@ -5,7 +5,7 @@ use super::*;
 fn render(text: &str, args: Value) -> Result<String, TemplateError> {
     let template = Template::parse(text).expect("parses");
     let args = args.as_object().expect("object").clone();
-    template.render(&TemplateInput { args: &args, previous: Some("before"), files: &[], session: &[] })
+    super::render(template.text(), &TemplateInput { args: &args, previous: Some("before"), files: &[], session: &[] })
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Why a call has no answer. Shown to the caller as a tool error; it never contains text of the prompt.
 
-use crds::template::TemplateError;
-
-use crate::{decide::Decision, upstream::AttemptError};
+use crate::{decide::Decision, rendering::RenderError, upstream::AttemptError};
 
 /// A call without an answer.
 #[derive(Debug)]
@@ -12,8 +10,8 @@ pub enum CallFailure {
         skill: String,
         /// Counted from 0.
         stage: usize,
-        /// The template's line, and what is wrong there.
-        source: TemplateError,
+        /// What is wrong with the template, or with rendering it.
+        source: RenderError,
     },
     /// Every attempt failed.
     Models {

@@ -12,7 +12,8 @@ use reqwest::Client;
 
 use super::{Candidate, PolicyRefusal};
 use crate::{
-    brain_client::BrainClient, evidence::EvidenceCache, metrics::Metrics, secrets::Secrets, upstream::ModelClient,
+    brain_client::BrainClient, evidence::EvidenceCache, metrics::Metrics, rendering::SkillPlaces, secrets::Secrets,
+    upstream::ModelClient,
 };
 
 /// Where the running policy came from.
@@ -53,6 +54,8 @@ pub struct Active {
     pub tokens: Vec<(String, TokenDigest)>,
     /// Values of the secrets that the policy refers to, and which are missing.
     pub secrets: Secrets,
+    /// How many prompts of each skill may be rendered at a time.
+    pub rendering_places: SkillPlaces,
     /// Paths of fields that this version does not know.
     pub unknown_fields: Vec<String>,
 }
@@ -85,7 +88,20 @@ impl Active {
                 secrets.get(reference).map(|token| (name.clone(), TokenDigest::of(token)))
             });
         let tokens = tokens.collect();
-        Ok(Self { local, claude, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
+        let rendering_places = SkillPlaces::new(table.skills.keys());
+        Ok(Self {
+            local,
+            claude,
+            brain,
+            evidence,
+            tokens,
+            hash,
+            origin,
+            secrets,
+            rendering_places,
+            unknown_fields,
+            table,
+        })
     }
 
     /// Where the skill's pass rate is; none: there is no brain, or the skill is pinned and needs none.

@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::State,
+    extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
@@ -67,6 +67,8 @@ impl Models {
         let routes = Router::new()
             .route("/v1/chat/completions", post(complete))
             .route("/below/v1/chat/completions", post(complete))
+            // Prompts are as large as they are.
+            .layer(DefaultBodyLimit::disable())
             .with_state(state.clone());
         Self { server: Server::start(routes).await, state }
     }

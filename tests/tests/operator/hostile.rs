@@ -3,7 +3,8 @@
 
 use serde_json::json;
 use tests::{
-    bombs,
+    bombs, memory,
+    operator::Operator,
     policies::{Policies, spec},
 };
 
@@ -26,4 +27,6 @@ async fn a_hostile_policy_is_invalid_and_an_innocent_one_is_reconciled_meanwhile
         policies.object("Deployment", "innocent").await.is_some_and(|deployment| replicas(&deployment))
     })
     .await;
+    let peak = Operator::shared().await.peak_mib();
+    assert!(peak < memory::OPERATOR_MIB, "{peak} MiB");
 }
