@@ -1,5 +1,5 @@
 //! Policies that would end, hang or fill a process that takes them: one of each kind, in the form of a spec's changes,
-//! with a part of the refusal. Every operator, keyword and size is tested where they are bounded, in `crds`.
+//! with a part of the refusal. The last two are of every kind that `crds` tests, each at more sizes, where it bounds them.
 
 use serde_json::{Map, Value, json};
 
@@ -45,7 +45,53 @@ pub fn all() -> Vec<Bomb> {
             of_schema(&(0..36).fold(json!({}), |below, _| json!({"not": below}))),
             "of more than 32 subsch",
         ),
+        bomb("every chain of a template", of_skills(every_chain()), "a tag has more than 256 operators"),
+        bomb("every keyword that multiplies", of_skills(every_multiplier()), "has more than 2000 paths"),
     ]
+}
+
+impl Bomb {
+    /// How many of its skills are refused: all.
+    #[must_use]
+    pub fn skills(&self) -> usize {
+        self.spec["skills"].as_array().map_or(0, Vec::len)
+    }
+}
+
+fn of_skills(skills: impl Iterator<Item = Value>) -> Value {
+    let named = |(i, mut skill): (usize, Value)| {
+        skill["name"] = json!(format!("s{i}"));
+        skill["description"] = json!("d");
+        skill
+    };
+    json!({"skills": skills.enumerate().map(named).collect::<Vec<_>>()})
+}
+
+fn every_chain() -> impl Iterator<Item = Value> {
+    let chains: Vec<[String; 3]> =
+        serde_json::from_str(include_str!("../../crds/src/template/tests/chains.json")).expect("JSON");
+    let template = |[start, link, end]: [String; 3]| {
+        let user = format!("{start}{}{end}", link.repeat(1000));
+        json!({"inputSchema": {"type": "object"}, "stages": [{"system": {"text": "s"}, "user": user}]})
+    };
+    chains.into_iter().map(template)
+}
+
+fn every_multiplier() -> impl Iterator<Item = Value> {
+    let multipliers: Vec<String> =
+        serde_json::from_str(include_str!("../../crds/src/arguments/tests/multipliers.json")).expect("JSON");
+    let schema = |multiplier: String| {
+        let at = |i: usize| {
+            let next = format!("#/$defs/d{}", i + 1);
+            let text = multiplier.replace('§', &format!(r#"{{"$ref": "{next}"}}"#)).replace("#/$defs/next", &next);
+            serde_json::from_str::<Value>(&text).expect("JSON")
+        };
+        let mut definitions: Map<String, Value> = (0..16).map(|i| (format!("d{i}"), at(i))).collect();
+        definitions.insert("d16".into(), json!({"type": "string"}));
+        let schema = json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/d0"}}, "$defs": definitions});
+        json!({"inputSchema": schema, "stages": [{"system": {"text": "s"}, "user": "u"}]})
+    };
+    multipliers.into_iter().map(schema)
 }
 
 fn of_template(user: &str) -> Value {
