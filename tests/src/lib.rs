@@ -21,6 +21,7 @@ pub mod policies;
 pub mod policy;
 pub mod ports;
 pub mod program;
+pub mod sources;
 pub mod stand_in;
 pub mod supervised;
 pub mod waiting;
