@@ -42,8 +42,8 @@ impl Ports {
 /// A running `make run`; it is killed when this is dropped.
 pub struct MakeRun {
     make: InBackground,
-    /// Its database.
-    folder: TempDir,
+    /// Holds its database.
+    _folder: TempDir,
     /// Where it listens.
     pub ports: Ports,
 }
@@ -72,7 +72,7 @@ impl MakeRun {
         // Never that of whoever runs the tests.
         all.push(("BRAIN_DATABASE_URL".into(), format!("sqlite:{}", folder.path().join("brain.db").display())));
         let make = InBackground::start(command, &checkout(), &all);
-        let mut running = Self { make, folder, ports };
+        let mut running = Self { make, _folder: folder, ports };
         running.wait_until_it_greets().await;
         running
     }
@@ -96,12 +96,6 @@ impl MakeRun {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}/mcp", self.ports.mcp)
-    }
-
-    /// The folder of its database.
-    #[must_use]
-    pub fn folder(&self) -> &std::path::Path {
-        self.folder.path()
     }
 
     /// The printed line with this text.

@@ -29,6 +29,7 @@ async fn what_make_run_prints_works_as_printed() {
         "{printed}"
     );
     assert_eq!(reported, "reported: debug fail\n");
+    assert!(run.printed().contains("after 2 seconds at most that counts"), "{}", run.printed());
     let brain = format!("http://127.0.0.1:{}", run.ports.brain);
     let rate: Value = get_json(format!("{brain}/pass-rate?skill=debug")).await;
     assert_eq!((&rate["fail"], &rate["total"]), (&json!(1), &json!(1)), "no example outcomes unless asked for");

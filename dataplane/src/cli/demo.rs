@@ -65,6 +65,7 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
         remark: outcomes.remark,
         brain_token: variables.get("BRAIN_TOKEN").is_some(),
         with_token: !data_plane.config.active().table.access.tokens.is_empty(),
+        ttl_seconds: data_plane.config.active().table.evidence.ttl.as_secs(),
         stand_in: stand_in.is_some(),
     };
     greeting.print();

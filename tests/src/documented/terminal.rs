@@ -54,6 +54,15 @@ impl Terminal {
         }
     }
 
+    /// Goes to a folder; commands that are started from now on run there, too.
+    ///
+    /// # Panics
+    /// If there is no such folder.
+    pub fn go_to(&mut self, folder: &Path) {
+        self.run(&format!("cd '{}'", folder.display()));
+        self.folder = folder.into();
+    }
+
     /// Starts a command in a terminal of its own, where it goes on running.
     ///
     /// # Panics

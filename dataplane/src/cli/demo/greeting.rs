@@ -11,6 +11,8 @@ pub(super) struct Greeting {
     pub(super) remark: &'static str,
     /// Whether callers need ROUTING_MCP_TOKEN.
     pub(super) with_token: bool,
+    /// After how long a report counts at the latest.
+    pub(super) ttl_seconds: u64,
     /// Whether reports need BRAIN_TOKEN.
     pub(super) brain_token: bool,
     /// Whether the models are stand-ins.
@@ -24,7 +26,7 @@ fn quoted(word: &str) -> String {
 
 impl Greeting {
     pub(super) fn print(&self) {
-        let Self { mcp, brain, admin, database, remark, with_token, brain_token, stand_in } = self;
+        let Self { mcp, brain, admin, database, remark, with_token, ttl_seconds, brain_token, stand_in } = self;
         let token = if *with_token { " -H \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
         let claude_token = if *with_token { " --header \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
         let binary =
@@ -48,15 +50,14 @@ routing is serving on this machine.
 Call a skill:
   answer=$(curl -s {mcp} -H 'Content-Type: application/json'{token} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"debug","arguments":{{"project_root":"/tmp","problem":"It panics on an empty file."}}}}}}'); echo "$answer"
 
-Report that this answer was wrong; then call again, and after {ttl} seconds at most it goes to Claude:
+Report that this answer was wrong; after {ttl_seconds} seconds at most that counts for the next call:
   {brain_token}{binary} outcome debug fail --brain-url {brain} --decision "$(echo "$answer" | grep -o 'decision_id [0-9a-f-]*' | cut -d' ' -f2)"
 
 Add it to Claude Code:
   claude mcp add --transport http routing {mcp}{claude_token}
 
 Ctrl-C ends it.
-"#,
-            ttl = super::TTL_SECONDS,
+"#
         );
     }
 }
