@@ -23,7 +23,8 @@ run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examp
 	@$(BUILD)
 	@exec $(BINARY) demo $(ARGS)
 
-build:
+build: ## the program, linked to target/routing
+	@tests/setup/tools.sh run
 	@$(BUILD)
 
 test: ## every test that needs no cluster, with real LiteLLM, Python and Claude Code clients, and a real API server

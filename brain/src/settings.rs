@@ -1,15 +1,17 @@
 //! The brain's settings, from the environment.
 
-use std::{net::IpAddr, path::PathBuf};
+mod database;
+
+use std::net::IpAddr;
 
 use crds::variables::{ADDRESS_RULE, PORT_RULE, Reader, Variables, port};
 use endpoint::{bearer, host::Hosts, serve};
 use secrecy::SecretString;
 
+pub use self::database::{DatabaseUrl, Place};
+
 /// Default of `BRAIN_PORT`.
 pub const DEFAULT_PORT: u16 = 3300;
-/// File of the database unless `BRAIN_DATABASE_URL` sets another.
-const DEFAULT_DATABASE: &str = ".routing/brain.db";
 
 /// The brain's settings.
 #[derive(Debug)]
@@ -20,32 +22,14 @@ pub struct Settings {
     pub port: u16,
     /// Where entries are stored.
     pub database: DatabaseUrl,
+    /// Why they are stored there.
+    pub place: Place,
     /// The bearer token that callers of `/mcp` and `/sessions` need; none: callers need no token.
     pub token: Option<SecretString>,
     /// Hosts that it answers for.
     pub hosts: Hosts,
     /// Most open connections.
     pub connections: usize,
-}
-
-/// The path of a SQLite file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseUrl(pub PathBuf);
-
-impl DatabaseUrl {
-    /// Reads `sqlite:PATH` or `sqlite://PATH`.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"))?;
-        let is_path = !path.is_empty() && !path.contains('?') && !path.starts_with(':');
-        is_path.then(|| Self(path.into()))
-    }
-}
-
-impl Default for DatabaseUrl {
-    fn default() -> Self {
-        Self(DEFAULT_DATABASE.into())
-    }
 }
 
 /// Reads the settings.
@@ -56,15 +40,14 @@ pub fn from_environment(variables: &Variables) -> Result<Settings, Vec<String>> 
     let mut reader = Reader::new(variables);
     let bind = reader.optional("BRAIN_BIND", ADDRESS_RULE, |text| text.parse().ok());
     let port = reader.parsed("BRAIN_PORT", DEFAULT_PORT, PORT_RULE, port);
-    let database_rule = "must be sqlite:PATH, for example sqlite:/data/brain.db";
-    let database = reader.parsed("BRAIN_DATABASE_URL", DatabaseUrl::default(), database_rule, DatabaseUrl::parse);
+    let (database, place) = database::from_variables(&mut reader);
     let token = token(&mut reader);
     let hosts = Hosts::from_variable(&mut reader, "BRAIN_ALLOWED_HOSTS");
     let connections = serve::connections(&mut reader);
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
-    Ok(Settings { bind, port, database, token, hosts, connections })
+    Ok(Settings { bind, port, database, place, token, hosts, connections })
 }
 
 /// The token. Where one is required, a Secret that was left empty does not open the brain.

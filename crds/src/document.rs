@@ -4,12 +4,12 @@ mod form;
 mod locate;
 mod select;
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
 use serde_json::Value;
 
 pub use self::{locate::Positions, select::DOCUMENTS_MAX};
-use crate::{FieldError, RoutingPolicy, hash, shown::printable};
+use crate::{FieldError, RoutingPolicy, hash, policy::ConfigMapKeyRef, shown::printable};
 
 /// Largest document, in bytes: the limit of a ConfigMap.
 pub const MAX_BYTES: usize = 1024 * 1024;
@@ -25,6 +25,8 @@ pub struct Document {
     pub policy: RoutingPolicy,
     /// Identifies the config; see [`hash::config_hash`].
     pub hash: String,
+    /// The texts of ConfigMaps that are in the same file, and in the policy's namespace.
+    pub config_maps: BTreeMap<ConfigMapKeyRef, String>,
     /// Paths of fields that this version does not know.
     pub unknown_fields: Vec<String>,
     form_errors: Vec<FieldError>,
@@ -100,8 +102,8 @@ impl Document {
         if text.len() > MAX_BYTES {
             return Err(DocumentError::TooLarge(text.len()));
         }
-        let text = select::policy(text)?;
-        let raw: Value = serde_saphyr::from_str_with_options(&text, yaml()).map_err(|e| parse_error(&e))?;
+        let selected = select::policy(text)?;
+        let raw: Value = serde_saphyr::from_str_with_options(&selected.text, yaml()).map_err(|e| parse_error(&e))?;
         if !is_policy(&raw) {
             return Err(DocumentError::OtherKind { found: kind_of(&raw) });
         }
@@ -112,7 +114,8 @@ impl Document {
             let wrong = [unknown_field_errors(&unknown_fields), form_errors.clone()].concat();
             if form_errors.is_empty() { not_of_the_form(&e) } else { DocumentError::Form(wrong) }
         })?;
-        Ok(Self { policy, hash: hash::config_hash(&raw), unknown_fields, form_errors })
+        let config_maps = selected.config_maps(&raw);
+        Ok(Self { policy, hash: hash::config_hash(&raw), config_maps, unknown_fields, form_errors })
     }
 
     /// What the API server would refuse in addition to the `other` errors of the same policy.

@@ -7,6 +7,10 @@ use crate::{
     policy::{ConfigMapKeyRef, TextSource},
 };
 
+/// Why a reference has no text where nothing stands for ConfigMaps.
+pub const NO_CLUSTER: &str = "there is no cluster to read ConfigMaps from; put the ConfigMap into the policy's file, or \
+     use --configmaps DIR (DIR/<name>/<key>)";
+
 /// Replaces every ConfigMap reference by its text. The operator reads the texts from the cluster, a program on a laptop
 /// from a folder.
 ///

@@ -3,7 +3,7 @@
 mod brain;
 mod check;
 mod demo;
-mod mode;
+mod mcp_json;
 mod outcome;
 mod serve;
 
@@ -66,7 +66,7 @@ const BRAIN_VARIABLES: &str = "\
 Environment:
   BRAIN_PORT           Port [default: 3300]
   BRAIN_BIND           Address [default: 0.0.0.0]
-  BRAIN_DATABASE_URL   SQLite file [default: sqlite:.routing/brain.db]
+  BRAIN_DATABASE_URL   SQLite file [default: brain.db in $XDG_DATA_HOME/routing, or in ~/.local/share/routing]
   BRAIN_TOKEN          Token that callers of /mcp and /sessions must send [default: none is needed]
   RUST_LOG             What is logged [default: info]
   ROUTING_LOG_FORMAT   text or json [default: text]";
@@ -81,7 +81,9 @@ enum Command {
     Brain,
     /// Validates policy files, without a cluster; exit code 1 if one is invalid
     Check(CheckArgs),
-    /// Adds the data plane to an MCP client's .mcp.json
+    /// Adds the data plane, and if asked the brain, to an MCP client's .mcp.json
+    McpJson(McpJsonArgs),
+    /// As mcp-json, with the address and the description of the project's first installation
     Mode(ModeArgs),
     /// Reports to the brain whether an answer passed or failed; pass rates are computed from that
     Outcome(OutcomeArgs),
@@ -116,16 +118,32 @@ struct CheckArgs {
 }
 
 #[derive(Args)]
+struct McpJsonArgs {
+    /// Address of the data plane's MCP endpoint
+    #[arg(long, value_name = "URL", default_value = crate::mcp_json::LOCAL_URL)]
+    url: String,
+    #[command(flatten)]
+    options: McpJsonOptions,
+}
+
+#[derive(Args)]
 struct ModeArgs {
     /// Kind of client
     #[arg(value_enum)]
     mode: ModeName,
+    /// Address of the data plane's MCP endpoint; koala is the project's first installation
+    #[arg(long, value_name = "URL", default_value = crate::mcp_json::MODE_URL)]
+    url: String,
+    #[command(flatten)]
+    options: McpJsonOptions,
+}
+
+/// What `mcp-json` and `mode` have in common.
+#[derive(Args)]
+struct McpJsonOptions {
     /// File to update; other servers and keys in it are kept
     #[arg(long, value_name = "FILE", default_value = ".mcp.json")]
     out: PathBuf,
-    /// Address of the data plane's MCP endpoint; koala is the project's first installation
-    #[arg(long, value_name = "URL", default_value = crate::mcp_json::DEFAULT_URL)]
-    url: String,
     /// Name of the variable with the access token; the token is not written
     #[arg(long, value_name = "NAME")]
     token_env: Option<String>,
@@ -175,7 +193,7 @@ enum OutcomeName {
 
 #[derive(Args)]
 struct DemoArgs {
-    /// Adds example outcomes, so that the skills take different routes
+    /// Adds example outcomes, so that the skills take different routes; in a database of their own
     #[arg(long)]
     with_examples: bool,
 }
@@ -238,7 +256,8 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
         Command::Serve(args) => serve::run(args, &variables).await,
         Command::Brain => brain::run(&variables).await,
         Command::Check(args) => check::run(&args),
-        Command::Mode(args) => mode::run(&args),
+        Command::McpJson(args) => mcp_json::run(&args),
+        Command::Mode(args) => mcp_json::run_mode(&args),
         Command::Outcome(args) => outcome::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
         Command::RenderPrompt => Ok(renderer::run()),
@@ -253,7 +272,9 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         }
         Command::Brain => ::brain::settings::from_environment(variables).err().unwrap_or_default(),
         Command::Demo(_) => demo::bad_variables(variables),
-        Command::Check(_) | Command::Mode(_) | Command::Outcome(_) | Command::RenderPrompt => vec![],
+        Command::Check(_) | Command::McpJson(_) | Command::Mode(_) | Command::Outcome(_) | Command::RenderPrompt => {
+            vec![]
+        }
     };
     SettingsError::all([lines, others])
 }

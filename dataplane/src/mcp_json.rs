@@ -10,10 +10,15 @@ use url::Url;
 
 use crate::mode::Mode;
 
-/// Fixed by the contract: `koala` is a machine of the project's first owner.
-pub const DEFAULT_URL: &str = "http://koala:30310/mcp";
-/// Fixed by the contract; "Mode 2" is a name from the first owner's installation.
-const DESCRIPTION: &str = "Mode 2 routing pod — routes skill calls to LiteLLM/local";
+/// Address of a data plane on this machine with the default port.
+pub const LOCAL_URL: &str = "http://127.0.0.1:3210/mcp";
+/// What the server is, to people who read the file.
+pub const DESCRIPTION: &str = "Skills such as code review and debugging, answered by a local model or by Claude";
+/// Address that `routing mode` writes. Fixed by the contract: `koala` is a machine of the project's first owner.
+pub const MODE_URL: &str = "http://koala:30310/mcp";
+/// Description that `routing mode` writes. Fixed by the contract; "Mode 2" is a name from the first owner's
+/// installation.
+pub const MODE_DESCRIPTION: &str = "Mode 2 routing pod — routes skill calls to LiteLLM/local";
 const BRAIN_DESCRIPTION: &str = "Brain — report how skill calls turned out with session_log";
 /// Largest existing file that is updated, in bytes.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -24,6 +29,8 @@ pub struct Servers<'a> {
     pub mode: Mode,
     /// Address of the data plane's `/mcp`.
     pub url: &'a str,
+    /// What the data plane is, to people who read the file.
+    pub description: &'a str,
     /// Environment variable that holds the access token; only its name is written.
     pub token_env: Option<&'a str>,
     /// Address of the brain, with or without `/mcp`; none: the brain is not added.
@@ -61,13 +68,13 @@ pub fn write(path: &Path, servers: &Servers<'_>) -> Result<Vec<String>, McpJsonE
 }
 
 fn entries(servers: &Servers<'_>) -> Result<Vec<(String, Value)>, McpJsonError> {
-    let Servers { mode, url, token_env, brain_url, brain_token_env } = servers;
+    let Servers { mode, url, description, token_env, brain_url, brain_token_env } = servers;
     let url = mcp_url("--url", url)?;
     let mut headers = json!({"X-Hyperguild-Mode": mode.as_str()});
     if let Some(name) = token_env {
         headers["Authorization"] = bearer("--token-env", name)?;
     }
-    let routing = json!({"type": "http", "url": url, "description": DESCRIPTION, "headers": headers});
+    let routing = json!({"type": "http", "url": url, "description": description, "headers": headers});
     let mut entries = vec![("routing".to_string(), routing)];
     if let Some(brain) = brain_url {
         let base = mcp_url("--brain-url", brain)?;
@@ -98,7 +105,7 @@ fn mcp_url(flag: &str, text: &str) -> Result<String, McpJsonError> {
     let parsed = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
     let Some(parsed) = parsed.filter(|url| url.fragment().is_none()) else {
         let shown = crds::shown::url(text);
-        let rule = "must be an http or https URL, for example http://127.0.0.1:3210/mcp";
+        let rule = format!("must be an http or https URL, for example {LOCAL_URL}");
         return Err(McpJsonError::Argument(format!("{flag}: {shown}: {rule}")));
     };
     if parsed.query().is_some() {

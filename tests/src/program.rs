@@ -32,6 +32,8 @@ fn command(arguments: &[&str], folder: &Path) -> Command {
     let bounded = memory::bounded(&all, memory::DATA_PLANE_MIB);
     let mut command = Command::new(&bounded[0]);
     command.args(&bounded[1..]).env_clear().env("PATH", "/usr/bin:/bin").current_dir(folder);
+    // Never that of whoever runs the tests.
+    command.env("XDG_DATA_HOME", folder.join("data"));
     command
 }
 
@@ -273,6 +275,16 @@ impl Running {
         self.kill();
         self.child = spawn(&self.arguments, &self.variables, self.folder.path());
         self.wait_until_healthy().await;
+    }
+
+    /// Kills it, as a crash would, and starts it again in the same folder, with these variables besides its own.
+    pub async fn restarted_with(mut self, variables: &[(&str, &str)]) -> Self {
+        for (name, text) in variables {
+            self.variables.retain(|(known, _)| known != name);
+            self.variables.push(((*name).into(), (*text).into()));
+        }
+        self.crash_and_restart().await;
+        self
     }
 
     /// Kills it, as a crash would.

@@ -2,101 +2,11 @@
 
 use std::{
     io::{BufRead, BufReader},
-    os::unix::process::CommandExt,
-    process::{Child, Command, Stdio},
+    process::Command,
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tests::{
-    Policy, checkout, clients, get_json, mcp::Mcp, ports, program::Program, stand_in::models::Models, waiting,
-};
-
-/// `make run`, in a process group of its own.
-struct MakeRun {
-    make: Child,
-    folder: TempDir,
-    port: u16,
-    brain_port: u16,
-}
-
-impl MakeRun {
-    async fn start(arguments: &str, variables: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let (port, admin_port, brain_port) = (ports::free(), ports::free(), ports::free());
-        let log = std::fs::File::create(folder.path().join("log")).expect("a log");
-        let database = format!("sqlite:{}", folder.path().join("brain.db").display());
-        let mut make = Command::new("make");
-        // The variables that cargo sets for a test would make the cargo of `make run` rebuild everything.
-        let of_cargo =
-            |name: &String| name.starts_with("CARGO") && !["CARGO_HOME", "CARGO_TARGET_DIR"].contains(&name.as_str());
-        std::env::vars().map(|(name, _)| name).filter(of_cargo).for_each(|name| {
-            make.env_remove(name);
-        });
-        let make = make
-            .args(["--no-print-directory", "run", &format!("ARGS={arguments}")])
-            .current_dir(checkout())
-            .env_remove("MAKEFLAGS")
-            .env_remove("LITELLM_BASE_URL")
-            .envs(variables.iter().copied())
-            .env("ROUTING_PORT", port.to_string())
-            .env("ROUTING_ADMIN_PORT", admin_port.to_string())
-            .env("BRAIN_PORT", brain_port.to_string())
-            .env("BRAIN_DATABASE_URL", database)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .process_group(0)
-            .spawn()
-            .expect("make runs");
-        let mut running = Self { make, folder, port, brain_port };
-        running.wait_until_it_greets().await;
-        running
-    }
-
-    async fn wait_until_it_greets(&mut self) {
-        waiting::until_true("the greeting of make run", || {
-            let ended = self.make.try_wait().expect("a status");
-            assert!(ended.is_none(), "make run ended with {ended:?}:\n{}", self.printed());
-            std::future::ready(self.printed().contains("Ctrl-C ends it"))
-        })
-        .await;
-    }
-
-    fn printed(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-
-    fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/mcp", self.port)
-    }
-
-    /// The printed line with this text.
-    fn line(&self, beginning: &str) -> String {
-        let printed = self.printed();
-        let line = printed.lines().map(str::trim).find(|line| line.starts_with(beginning) || line.contains(beginning));
-        line.unwrap_or_else(|| panic!("no line {beginning}:\n{printed}")).to_string()
-    }
-
-    fn signal(&self, name: &str) {
-        // To the group: make, its shell, and the program.
-        let status =
-            Command::new("kill").args(["-s", name, "--", &format!("-{}", self.make.id())]).status().expect("kill runs");
-        assert!(status.success());
-    }
-}
-
-impl Drop for MakeRun {
-    fn drop(&mut self) {
-        if self.make.try_wait().is_ok_and(|ended| ended.is_none()) {
-            self.signal("KILL");
-            let _ = self.make.wait();
-        }
-        if std::thread::panicking() {
-            eprintln!("{}", self.printed());
-        }
-    }
-}
+use tests::{Policy, clients, get_json, make_run::MakeRun, mcp::Mcp, program::Program, stand_in::models::Models};
 
 fn shell(line: &str, variables: &[(&str, &str)]) -> (bool, String) {
     let output = Command::new("bash").args(["-c", line]).envs(variables.iter().copied()).output().expect("bash runs");
@@ -108,19 +18,21 @@ fn shell(line: &str, variables: &[(&str, &str)]) -> (bool, String) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_make_run_prints_works_as_printed() {
-    let run = MakeRun::start("", &[]).await;
-    let (ok, printed) = shell(&run.line("curl -s"), &[]);
-    let answer: Value = serde_json::from_str(&printed).expect("JSON");
+    let mut run = MakeRun::start("", &[]).await;
+    let (ok, printed) = shell(&format!("{}; {}", run.line("curl -s"), run.line(" outcome debug fail")), &[]);
+    let (answer, reported) = printed.split_once('\n').expect("two lines");
+    let answer: Value = serde_json::from_str(answer).expect("JSON");
     assert!(
         ok && answer["result"]["content"][0]["text"]
             .as_str()
             .is_some_and(|text| text.contains("stand-in, no language model ran")),
         "{printed}"
     );
-    let (ok, printed) = shell(&run.line(" outcome debug pass"), &[]);
-    assert!(ok && printed == "reported: debug pass\n", "{printed}");
-    let rate: Value = get_json(format!("http://127.0.0.1:{}/pass-rate?skill=debug", run.brain_port)).await;
-    assert_eq!((&rate["pass"], &rate["total"]), (&json!(1), &json!(1)), "no example outcomes unless asked for");
+    assert_eq!(reported, "reported: debug fail\n");
+    assert!(run.printed().contains("after 2 seconds at most that counts"), "{}", run.printed());
+    let brain = format!("http://127.0.0.1:{}", run.ports.brain);
+    let rate: Value = get_json(format!("{brain}/pass-rate?skill=debug")).await;
+    assert_eq!((&rate["fail"], &rate["total"]), (&json!(1), &json!(1)), "no example outcomes unless asked for");
 
     let home = tempfile::tempdir().expect("a folder");
     let line = run.line("claude mcp add").strip_prefix("claude ").expect("a claude line").to_string();
@@ -165,9 +77,8 @@ async fn make_run_takes_examples_and_a_token_and_ends_on_an_interrupt() {
     assert!(ok && printed.contains("demo-"), "{printed}");
     let routed = Mcp::new(&run.url()).token("s3cret").result("retrospective", json!({"project_root": "/tmp"})).await;
     assert_eq!(routed.decisions("decision"), [json!("claude")], "5 of 10 in the examples");
-    run.signal("INT");
-    waiting::until("the end of make run", || std::future::ready(run.make.try_wait().expect("a status"))).await;
-    assert!(tokio::net::TcpStream::connect(("127.0.0.1", run.port)).await.is_err(), "nothing listens any more");
+    run.interrupt().await;
+    assert!(tokio::net::TcpStream::connect(("127.0.0.1", run.ports.mcp)).await.is_err(), "nothing listens any more");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +93,7 @@ async fn the_demo_uses_litellm_base_url_if_set() {
 async fn claude_code_connects_through_the_written_mcp_json() {
     let routing = Program::serve().variable("ROUTING_MCP_TOKEN", "s3cret").start().await;
     let home = tempfile::tempdir().expect("a folder");
-    let arguments = ["mode", "client-local", "--url", &routing.mcp_url(), "--token-env", "PATH"];
+    let arguments = ["mcp-json", "--url", &routing.mcp_url(), "--token-env", "PATH"];
     assert!(tests::program::run(&arguments, &[], home.path()).status.success());
     // Claude Code gets no other variable here, so the token takes the place of one that `clients::claude` sets.
     let text = std::fs::read_to_string(home.path().join(".mcp.json")).expect("text").replace("${PATH}", "s3cret");

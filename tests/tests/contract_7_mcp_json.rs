@@ -67,3 +67,43 @@ fn a_file_that_is_not_json_is_left_alone_and_an_unknown_mode_is_refused() {
     assert_eq!(std::fs::read_to_string(folder.path().join(".mcp.json")).expect("text"), "{ mine");
     assert!(!program::run(&["mode", "client-remote"], &[], folder.path()).status.success());
 }
+
+#[test]
+fn mcp_json_writes_a_data_plane_on_this_machine_in_plain_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join(".mcp.json");
+    std::fs::write(&path, r#"{"mcpServers":{"mine":{"command":"x"}}}"#).expect("written");
+    let arguments = ["mcp-json", "--brain-url", "http://127.0.0.1:3300", "--token-env", "ROUTING_MCP_TOKEN"];
+    let output = program::run(&arguments, &[], folder.path());
+    assert_eq!(String::from_utf8_lossy(&output.stdout), ".mcp.json: routing, brain\n");
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("text")).expect("JSON");
+    let servers = &document["mcpServers"];
+    assert_eq!(servers["mine"], json!({"command": "x"}));
+    assert_eq!(
+        servers["routing"],
+        json!({
+            "type": "http",
+            "url": "http://127.0.0.1:3210/mcp",
+            "description": "Skills such as code review and debugging, answered by a local model or by Claude",
+            "headers": {"X-Hyperguild-Mode": "client-local", "Authorization": "Bearer ${ROUTING_MCP_TOKEN}"}
+        })
+    );
+    assert_eq!(servers["brain"]["url"], "http://127.0.0.1:3300/mcp");
+    let output = program::run(&["mcp-json", "--url", "http://10.0.0.7:30310"], &[], folder.path());
+    assert!(output.status.success(), "{output:?}");
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(&path).expect("text")).expect("JSON");
+    assert_eq!(document["mcpServers"]["routing"]["url"], "http://10.0.0.7:30310/mcp");
+}
+
+#[test]
+fn the_help_names_mcp_json_and_says_what_mode_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let help =
+        |arguments: &[&str]| String::from_utf8_lossy(&program::run(arguments, &[], folder.path()).stdout).into_owned();
+    let all = help(&["--help"]);
+    for part in ["mcp-json  Adds the data plane", "mode      As mcp-json, with the address"] {
+        assert!(all.contains(part), "{all}");
+    }
+    assert!(help(&["mcp-json", "--help"]).contains("[default: http://127.0.0.1:3210/mcp]"));
+    assert!(help(&["mode", "--help"]).contains("the project's first installation"));
+}

@@ -12,6 +12,7 @@ use crate::{
     policy::{
         Brain, Model, SecretKeyRef, TextSource, Upstream, models::NAME_MAX as MODEL_NAME_MAX, upstream::REFERENCE_MAX,
     },
+    references::NO_CLUSTER,
     shown,
     table::{BrainTarget, ModelTarget},
 };
@@ -206,11 +207,7 @@ pub(super) fn text(path: &str, source: &TextSource, errors: &mut Errors) -> Opti
         TextSource { text: Some(text), config_map_key_ref: None } => Some(text.clone()),
         TextSource { text: None, config_map_key_ref: Some(reference) } => {
             let shown = format!("{}/{}", reference.name, reference.key);
-            errors.push(FieldError::new(
-                format!("{path}.configMapKeyRef"),
-                shown,
-                "there is no cluster to read ConfigMaps from; use --configmaps DIR (DIR/<name>/<key>)",
-            ));
+            errors.push(FieldError::new(format!("{path}.configMapKeyRef"), shown, NO_CLUSTER));
             None
         }
         _ => {

@@ -52,7 +52,8 @@ impl Positions {
     /// Reads the text of a policy. If it cannot be read, no field has a position.
     #[must_use]
     pub fn of(text: &str) -> Self {
-        Self(select::policy(text).ok().and_then(|text| serde_saphyr::from_str_with_options(&text, yaml()).ok()))
+        let parsed = |text: &str| serde_saphyr::from_str_with_options(text, yaml()).ok();
+        Self(select::policy(text).ok().and_then(|selected| parsed(&selected.text)))
     }
 
     /// The position of a field, or of the nearest field around it that is there.

@@ -1,10 +1,12 @@
-//! A file can hold several documents, separated by `---`: the policy is the one of its kind among them.
+//! A file can hold several documents, separated by `---`: the policy is the one of its kind among them. ConfigMaps
+//! beside it are those that it refers to.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::Value;
 
 use super::{DocumentError, Position, is_policy, kind_of, parse_error, yaml};
+use crate::policy::ConfigMapKeyRef;
 
 /// Most documents of a file that are not empty.
 pub const DOCUMENTS_MAX: usize = 100;
@@ -17,31 +19,62 @@ struct Part<'a> {
     text: &'a str,
 }
 
-/// The text of the policy, with an empty line for each line before it, so that its positions are those in the file.
-///
-/// # Errors
-/// Why no document of the file can be taken as the policy.
-pub(super) fn policy(file: &str) -> Result<Cow<'_, str>, DocumentError> {
-    let parts: Vec<Part<'_>> = parts(file).into_iter().filter(|part| !is_empty(part.text)).collect();
-    match parts[..] {
-        [] => Err(DocumentError::Empty),
-        [only] => Ok(at_its_place(only)),
-        _ if parts.len() > DOCUMENTS_MAX => Err(DocumentError::TooManyDocuments(parts.len())),
-        _ => only_policy(&parts).map(at_its_place),
+/// A policy and what is beside it in its file.
+pub(super) struct Selected<'a> {
+    /// The text of the policy, with an empty line for each line before it, so that its positions are those in the file.
+    pub(super) text: Cow<'a, str>,
+    beside: Vec<Value>,
+}
+
+impl Selected<'_> {
+    /// The texts of the ConfigMaps beside the policy, of those in its namespace.
+    pub(super) fn config_maps(&self, policy: &Value) -> BTreeMap<ConfigMapKeyRef, String> {
+        let namespace = |document: &Value| document.pointer("/metadata/namespace").cloned().unwrap_or_default();
+        let maps = self.beside.iter().filter(|other| is_config_map(other) && namespace(other) == namespace(policy));
+        maps.flat_map(texts).collect()
     }
 }
 
-fn only_policy<'a>(parts: &[Part<'a>]) -> Result<Part<'a>, DocumentError> {
+fn is_config_map(document: &Value) -> bool {
+    document["apiVersion"] == "v1" && document["kind"] == "ConfigMap"
+}
+
+fn texts(config_map: &Value) -> impl Iterator<Item = (ConfigMapKeyRef, String)> + '_ {
+    let name = config_map.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    let data = config_map["data"].as_object().into_iter().flatten();
+    data.filter_map(move |(key, text)| {
+        Some((ConfigMapKeyRef { name: name.into(), key: key.clone() }, text.as_str()?.to_string()))
+    })
+}
+
+/// Finds the policy of a file.
+///
+/// # Errors
+/// Why no document of the file can be taken as the policy.
+pub(super) fn policy(file: &str) -> Result<Selected<'_>, DocumentError> {
+    let parts: Vec<Part<'_>> = parts(file).into_iter().filter(|part| !is_empty(part.text)).collect();
+    match parts[..] {
+        [] => Err(DocumentError::Empty),
+        [only] => Ok(Selected { text: at_its_place(only), beside: vec![] }),
+        _ if parts.len() > DOCUMENTS_MAX => Err(DocumentError::TooManyDocuments(parts.len())),
+        _ => only_policy(&parts),
+    }
+}
+
+fn only_policy<'a>(parts: &[Part<'a>]) -> Result<Selected<'a>, DocumentError> {
     let mut policies = vec![];
-    let mut others = vec![];
+    let mut beside: Vec<Value> = vec![];
     for part in parts {
         let document: Value =
             serde_saphyr::from_str_with_options(part.text, yaml()).map_err(|e| shifted(parse_error(&e), *part))?;
-        if is_policy(&document) { policies.push(*part) } else { others.push(kind_of(&document)) }
+        if is_policy(&document) { policies.push(*part) } else { beside.push(document) }
     }
     match policies[..] {
-        [only] => Ok(only),
-        [] => Err(DocumentError::OtherKind { found: others.join(", and ") }),
+        [only] => Ok(Selected { text: at_its_place(only), beside }),
+        [] => {
+            let found = beside.iter().map(kind_of).collect::<Vec<_>>().join(", and ");
+            Err(DocumentError::OtherKind { found })
+        }
         _ => Err(DocumentError::SeveralPolicies(policies.iter().map(|part| part.first_line()).collect())),
     }
 }

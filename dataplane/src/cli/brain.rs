@@ -2,7 +2,11 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use brain::{http, settings::Settings, store::Store};
+use brain::{
+    http,
+    settings::{Place, Settings},
+    store::Store,
+};
 use crds::variables::Variables;
 use endpoint::serve::Limits;
 
@@ -24,7 +28,7 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
         tracing::warn!("BRAIN_TOKEN is not set: anyone who reaches the port can report outcomes, and so steer routes");
     }
     let address = server::shown(settings.bind, settings.port);
-    tracing::info!(address, database = %settings.database.0.display(), "the brain is listening");
+    tracing::info!(address, database = settings.database.shown(), "the brain is listening");
     let shutdown = Shutdown::default();
     let signals = tokio::spawn(shutdown.clone().on_signals(|| GRACE));
     let app = http::app(store.clone(), &settings, shutdown.hard_stop.clone());
@@ -37,6 +41,15 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Opens the database. That of an earlier version is used where it is, and the log says so.
 pub(super) async fn open(settings: &Settings) -> Result<Store, CliError> {
+    if let Place::Earlier { instead } = &settings.place {
+        tracing::warn!(
+            database = settings.database.shown(),
+            instead = instead.shown(),
+            "an earlier version kept outcomes in this folder, and they are used; to move them to the user's data \
+             folder, stop this program and move the file to the path in `instead`"
+        );
+    }
     Store::open(&settings.database).await.map_err(|error| CliError::Store { error })
 }

@@ -1,5 +1,8 @@
 //! `routing demo`: everything on this machine, in one process.
 
+mod greeting;
+mod outcomes;
+
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     process::ExitCode,
@@ -12,6 +15,7 @@ use endpoint::serve::{Limits, until};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use self::{greeting::Greeting, outcomes::Outcomes};
 use super::{
     CliError, DemoArgs, brain as brain_command,
     serve::{self, Listening},
@@ -27,16 +31,8 @@ const LOOPBACK: &str = "127.0.0.1";
 const SERVERS: usize = 3;
 /// How long the brain and the stand-in models may take to stop.
 const PART_GRACE: Duration = Duration::from_secs(2);
-
-/// Addresses that the demo serves, for its greeting.
-struct Addresses {
-    mcp: String,
-    brain: String,
-    admin: String,
-    with_token: bool,
-    brain_token: bool,
-    stand_in: bool,
-}
+/// How long a pass rate is cached unless a variable says otherwise: short, so that a report's effect is seen.
+const TTL_SECONDS: &str = "2";
 
 pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let mut variables = variables.clone();
@@ -44,12 +40,15 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     for bind in ["ROUTING_BIND", "BRAIN_BIND"] {
         variables.set_default(bind, LOOPBACK);
     }
+    variables.set_default("HYPERGUILD_PASS_RATE_TTL_SECONDS", TTL_SECONDS);
     if variables.get(variable::POLICY_FILE).is_some() {
         tracing::warn!("the demo ignores ROUTING_POLICY_FILE; to run that policy, use `routing serve --policy FILE`");
     }
-    let brain_settings = brain_settings(&variables)?;
+    let mut brain_settings = brain_settings(&variables)?;
+    let outcomes = Outcomes::of(&brain_settings, args.with_examples, variables.get("LITELLM_BASE_URL").is_none())?;
+    brain_settings.database = outcomes.database.clone();
     let end = CancellationToken::new();
-    let (store, brain_server) = start_brain(&brain_settings, args.with_examples, &end).await?;
+    let (store, brain_server) = start_brain(&brain_settings, &outcomes, &end).await?;
     let brain_address = reachable(brain_settings.bind, brain_settings.port);
     variables.set("BRAIN_URL", &brain_address);
     let stand_in = start_stand_in(&mut variables, &end).await?;
@@ -58,14 +57,18 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     let listening = Listening::of(&settings, SERVERS);
     let data_plane = serve::start(settings)?;
     let ports = listening.ports(&data_plane)?;
-    greet(&Addresses {
+    let greeting = Greeting {
         mcp: format!("{}/mcp", reachable(listening.bind, listening.port(&data_plane))),
         admin: reachable(listening.admin_bind, listening.admin_port),
         brain: brain_address,
+        database: outcomes.database.shown(),
+        remark: outcomes.remark,
         brain_token: variables.get("BRAIN_TOKEN").is_some(),
         with_token: !data_plane.config.active().table.access.tokens.is_empty(),
+        ttl_seconds: data_plane.config.active().table.evidence.ttl.as_secs(),
         stand_in: stand_in.is_some(),
-    });
+    };
+    greeting.print();
     let served = server::serve(data_plane, ports).await;
     // Only now: while the data plane stopped, it sent its last decisions to the brain.
     end.cancel();
@@ -105,13 +108,13 @@ pub(super) fn bad_variables(variables: &Variables) -> Vec<String> {
 
 async fn start_brain(
     settings: &brain::settings::Settings,
-    with_examples: bool,
+    outcomes: &Outcomes,
     end: &CancellationToken,
 ) -> Result<(Store, Server), CliError> {
     let store = brain_command::open(settings).await?;
-    if with_examples {
+    if outcomes.are_examples() {
         let added = examples::add(&store).await.map_err(|error| CliError::Store { error })?;
-        println!("Example outcomes: {}", if added.is_empty() { "already there".into() } else { added.join("; ") });
+        println!("Example outcomes: {}", added.join("; "));
     }
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
     let app = brain::http::app(store.clone(), settings, end.clone());
@@ -137,43 +140,4 @@ async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> R
     variables.set_default("HYPERGUILD_LOCAL_MODEL", stand_in::LOCAL);
     variables.set_default("HYPERGUILD_CLAUDE_MODEL", stand_in::CLAUDE);
     Ok(Some(tokio::spawn(until(listener, stand_in::app(), Limits::of_admin(), end.clone()))))
-}
-
-fn quoted(word: &str) -> String {
-    let plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+".contains(c));
-    if plain { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
-fn greet(addresses: &Addresses) {
-    let Addresses { mcp, brain, admin, with_token, brain_token, stand_in } = addresses;
-    let token = if *with_token { " -H \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
-    let claude_token = if *with_token { " --header \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
-    let binary = std::env::current_exe().map_or_else(|_| "routing".into(), |path| quoted(&path.display().to_string()));
-    let brain_token = if *brain_token { "BRAIN_TOKEN=\"$BRAIN_TOKEN\" " } else { "" };
-    let models = if *stand_in {
-        "two stand-ins, demo-local and demo-claude: no language model runs; set LITELLM_BASE_URL for real ones"
-    } else {
-        "those at LITELLM_BASE_URL"
-    };
-    println!(
-        r#"
-routing is serving on this machine.
-
-  MCP      {mcp}
-  brain    {brain}
-  status   {admin}/status
-  models   {models}
-
-Call a skill:
-  curl -s {mcp} -H 'Content-Type: application/json'{token} -d '{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"debug","arguments":{{"project_root":"/tmp","problem":"It panics on an empty file."}}}}}}'
-
-Add it to Claude Code:
-  claude mcp add --transport http routing {mcp}{claude_token}
-
-Report how it turned out (this decides where the skill's next calls go):
-  {brain_token}{binary} outcome debug pass --brain-url {brain}
-
-Ctrl-C ends it.
-"#
-    );
 }

@@ -1,7 +1,7 @@
 //! A policy that was read and compiled but does not run yet.
 
 use std::{
-    collections::HashSet,
+    collections::{BTreeMap, HashSet},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -104,7 +104,8 @@ pub fn from_environment(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> R
 /// A text of a ConfigMap, or why there is none.
 pub type Text = Result<String, String>;
 
-/// Compiles the text of a policy file; `config_map` reads the ConfigMaps that it refers to, where there are any.
+/// Compiles the text of a policy file. ConfigMaps that it refers to are those in the same text, otherwise those that
+/// `config_map` reads, where there are any.
 ///
 /// # Errors
 /// Everything that is wrong with it.
@@ -139,7 +140,7 @@ fn from_document(
         UnknownFields::WarnIfRendered | UnknownFields::Refuse => document.unknown_field_errors(),
     };
     let spec = &mut document.policy.spec;
-    let hash = resolve(spec, config_map, &document.hash).unwrap_or_else(|unresolved| {
+    let hash = resolve(spec, &document.config_maps, config_map, &document.hash).unwrap_or_else(|unresolved| {
         errors.extend(unresolved);
         document.hash.clone()
     });
@@ -167,12 +168,16 @@ fn from_document(
 /// Fills in the texts of ConfigMaps and returns the config's hash; the texts are part of the config.
 fn resolve(
     spec: &mut RoutingPolicySpec,
-    config_map: Option<&mut dyn FnMut(&ConfigMapKeyRef) -> Text>,
+    beside: &BTreeMap<ConfigMapKeyRef, String>,
+    mut config_map: Option<&mut dyn FnMut(&ConfigMapKeyRef) -> Text>,
     hash: &str,
 ) -> Result<String, Vec<FieldError>> {
-    let Some(config_map) = config_map else { return Ok(hash.to_string()) };
     let before = spec.clone();
-    references::resolve(spec, config_map)?;
+    references::resolve(spec, |reference| match (beside.get(reference), &mut config_map) {
+        (Some(text), _) => Ok(text.clone()),
+        (None, Some(read)) => read(reference),
+        (None, None) => Err(references::NO_CLUSTER.into()),
+    })?;
     if *spec == before {
         return Ok(hash.to_string());
     }

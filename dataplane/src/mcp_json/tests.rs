@@ -1,7 +1,13 @@
 use super::*;
 
-const PLAIN: Servers<'static> =
-    Servers { mode: Mode::ClientLocal, url: DEFAULT_URL, token_env: None, brain_url: None, brain_token_env: None };
+const PLAIN: Servers<'static> = Servers {
+    mode: Mode::ClientLocal,
+    url: MODE_URL,
+    description: MODE_DESCRIPTION,
+    token_env: None,
+    brain_url: None,
+    brain_token_env: None,
+};
 
 fn written(before: Option<&str>, servers: &Servers<'_>) -> Result<Value, String> {
     let folder = tempfile::tempdir().expect("a folder");
@@ -36,7 +42,7 @@ fn contract_7_other_servers_and_unknown_keys_are_kept() {
     let before = r#"{"x": [1], "mcpServers": {"other": {"command": "c"}, "routing": {"url": "old"}}, "y": null}"#;
     let document = written(Some(before), &PLAIN).expect("written");
     assert_eq!((&document["x"], &document["mcpServers"]["other"]), (&json!([1]), &json!({"command": "c"})));
-    assert_eq!(document["mcpServers"]["routing"]["url"], DEFAULT_URL);
+    assert_eq!(document["mcpServers"]["routing"]["url"], MODE_URL);
     assert_eq!(
         document.as_object().map(|d| d.keys().cloned().collect::<Vec<_>>()),
         Some(vec!["x".into(), "mcpServers".into(), "y".into()])
@@ -132,7 +138,7 @@ fn mode_owner_and_links_of_the_file_are_kept() {
     }
     assert_eq!(seen("shared").expect("metadata"), before);
     for name in ["shared", "first-name", "second-name", "nothing-yet"] {
-        assert!(std::fs::read_to_string(path(name)).expect("text").contains(DEFAULT_URL), "{name}");
+        assert!(std::fs::read_to_string(path(name)).expect("text").contains(MODE_URL), "{name}");
     }
     assert!(path("dangling").is_symlink() && path("to-a-link").is_symlink());
     assert_eq!(std::fs::metadata(path("first-name")).expect("metadata").nlink(), 2);

@@ -36,6 +36,22 @@ fn empty_documents_are_skipped_and_the_policy_is_taken_from_among_other_resource
 }
 
 #[test]
+fn config_maps_of_its_namespace_in_the_same_file_belong_to_the_policy() {
+    let map = |name: &str, namespace: &str| {
+        format!(
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}{namespace}}}\ndata: {{a.md: text, n: 1}}\n---\n"
+        )
+    };
+    let maps = [map("prompts", ""), map("elsewhere", ", namespace: other")].concat();
+    let (plain, with) = (Document::parse(POLICY).expect("a policy"), Document::parse(&(maps + POLICY)));
+    let with = with.expect("a policy");
+    let keys: Vec<_> = with.config_maps.iter().map(|(key, text)| (&*key.name, &*key.key, text.as_str())).collect();
+    assert_eq!(keys, [("prompts", "a.md", "text")]);
+    assert!(plain.config_maps.is_empty());
+    assert_eq!(plain.hash, with.hash, "texts that the policy does not refer to are no part of the config");
+}
+
+#[test]
 fn positions_are_those_in_the_file_also_behind_other_documents() {
     let text = format!("{OTHER}---\n{POLICY}");
     let at = Positions::of(&text).find("spec.thresholds.floor").map(|at| (at.line, at.column));

@@ -1,0 +1,107 @@
+//! Which SQLite file the brain uses.
+
+use std::path::{Path, PathBuf};
+
+use crds::variables::Reader;
+
+/// Name of the file in the data folder.
+const FILE: &str = "brain.db";
+/// Where the first versions kept the file: below the folder in which the program is started.
+const EARLIER: &str = ".routing/brain.db";
+const RULE: &str = "must be sqlite:PATH, for example sqlite:/data/brain.db";
+
+/// The path of a SQLite file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DatabaseUrl(pub PathBuf);
+
+impl DatabaseUrl {
+    /// Reads `sqlite:PATH` or `sqlite://PATH`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"))?;
+        let is_path = !path.is_empty() && !path.contains('?') && !path.starts_with(':');
+        is_path.then(|| Self(path.into()))
+    }
+
+    /// The whole path, also if it was given relative to the folder in which the program runs.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).display().to_string()
+    }
+}
+
+/// Why the database is where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// `BRAIN_DATABASE_URL` sets it.
+    Set,
+    /// An earlier version created it in the folder in which the program runs.
+    Earlier {
+        /// Where a new one would be.
+        instead: DatabaseUrl,
+    },
+    /// The user's data folder; for a user without a home the folder in which the program runs.
+    DataFolder,
+}
+
+/// The file and why it is that one.
+pub(super) fn from_variables(reader: &mut Reader<'_>) -> (DatabaseUrl, Place) {
+    let set = reader.optional("BRAIN_DATABASE_URL", RULE, DatabaseUrl::parse);
+    let data = data_folder(reader).map_or_else(|| DatabaseUrl(EARLIER.into()), |folder| DatabaseUrl(folder.join(FILE)));
+    chosen(set, data, Path::new(EARLIER).is_file())
+}
+
+fn chosen(set: Option<DatabaseUrl>, data: DatabaseUrl, earlier_exists: bool) -> (DatabaseUrl, Place) {
+    match set {
+        Some(set) => (set, Place::Set),
+        None if earlier_exists && data.0 != Path::new(EARLIER) => {
+            (DatabaseUrl(EARLIER.into()), Place::Earlier { instead: data })
+        }
+        None => (data, Place::DataFolder),
+    }
+}
+
+/// The user's data folder, as the XDG base directory specification has it: a relative path does not count.
+fn data_folder(reader: &Reader<'_>) -> Option<PathBuf> {
+    let absolute = |name: &str| reader.text(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let base = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
+    Some(base.join("routing"))
+}
+
+#[cfg(test)]
+mod tests {
+    use crds::variables::Variables;
+
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> (String, Place) {
+        let variables: Variables = variables.iter().copied().collect();
+        let (DatabaseUrl(path), place) = from_variables(&mut Reader::new(&variables));
+        (path.display().to_string(), place)
+    }
+
+    #[test]
+    fn it_is_in_the_users_data_folder_unless_a_variable_sets_another() {
+        for (variables, path) in [
+            (vec![("XDG_DATA_HOME", "/x"), ("HOME", "/home/me")], "/x/routing/brain.db"),
+            (vec![("HOME", "/home/me")], "/home/me/.local/share/routing/brain.db"),
+            (vec![("XDG_DATA_HOME", ""), ("HOME", "/home/me")], "/home/me/.local/share/routing/brain.db"),
+            (vec![("XDG_DATA_HOME", "x"), ("HOME", "/home/me")], "/home/me/.local/share/routing/brain.db"),
+            (vec![("HOME", "me")], ".routing/brain.db"),
+            (vec![], ".routing/brain.db"),
+        ] {
+            assert_eq!(read(&variables), (path.into(), Place::DataFolder), "{variables:?}");
+        }
+        let set = [("BRAIN_DATABASE_URL", "sqlite:/data/brain.db"), ("XDG_DATA_HOME", "/x"), ("HOME", "/home/me")];
+        assert_eq!(read(&set), ("/data/brain.db".into(), Place::Set));
+    }
+
+    #[test]
+    fn the_file_of_an_earlier_version_is_used_where_it_exists() {
+        let (data, earlier) = (DatabaseUrl("/x/routing/brain.db".into()), DatabaseUrl(EARLIER.into()));
+        assert_eq!(chosen(None, data.clone(), true), (earlier.clone(), Place::Earlier { instead: data.clone() }));
+        let set = DatabaseUrl("/data/brain.db".into());
+        assert_eq!(chosen(Some(set.clone()), data, true), (set, Place::Set));
+        assert_eq!(chosen(None, earlier.clone(), true), (earlier, Place::DataFolder), "a user without a home");
+    }
+}
