@@ -74,6 +74,7 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         recorder: Recorder::new(client.clone(), reporter),
         metrics: Arc::clone(metrics),
         installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
+        restrictions: settings.restrictions.clone(),
         resync: settings.resync,
         states: Arc::clone(&states),
         workers: Workers::default(),
