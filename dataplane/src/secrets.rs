@@ -150,9 +150,9 @@ impl SecretSource {
                 _ => variables.get(&reference.key).map_err(|_| NO_KEY.into()),
             },
             Self::Folder(folder, _) if folder.is_dir() => read_file(&file_of(folder, reference)),
-            Self::Folder(folder, variables) => variables.get(&reference.key).map_err(|reason| {
-                format!("there is no file {}, and {reason}", file_of(folder, reference).display())
-            }),
+            Self::Folder(folder, variables) => variables
+                .get(&reference.key)
+                .map_err(|reason| format!("there is no file {}, and {reason}", file_of(folder, reference).display())),
         }
     }
 }

@@ -107,7 +107,7 @@ pub struct DataPlane {
     pub priority_class_name: Option<String>,
 
     /// The CPU, memory and other resources that a pod requests and may use. If absent, a pod requests 50m CPU and 64Mi
-    /// memory, and has no limits.
+    /// memory, and may use 512Mi memory. If present, only what it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 

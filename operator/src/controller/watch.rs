@@ -5,7 +5,10 @@
 //!        └── refers to ──▶ [ConfigMap]          (metadata only; a reconciliation reads its policy itself)
 //! ```
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use backon::ExponentialBuilder;
 use crds::shown::chain;
@@ -30,6 +33,7 @@ use kube::{
 
 use super::{
     Context, PolicyMeta,
+    backoff::doubled,
     build::Installation,
     error_policy,
     labels::{self, FIELD_MANAGER},
@@ -47,10 +51,14 @@ const AT_ONCE: u16 = 8;
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// Wait between checks whether the CRD is installed.
 const CRD_RETRY: Duration = Duration::from_secs(2);
+/// The first and the longest wait before it is logged again that it is not.
+const CRD_LOG: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
+/// Why the operator is not ready without the CRD, and what to do.
+const NO_CRD: &str = "the CustomResourceDefinition routingpolicies.routing.hyperguild.io is not installed: kubectl apply \
+                      -k crds; policies that were deleted with it must be applied again";
 
-/// Watches and reconciles until the future is dropped.
+/// Watches and reconciles until the future is dropped; when the CRD is deleted, from the start once it is there again.
 pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
-    until_the_crd_is_there(settings, &client, readiness).await;
     let pods = match pod_status::client() {
         Ok(pods) => pods,
         Err(error) => {
@@ -58,11 +66,29 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
             return;
         }
     };
+    let mut absence = Absence::default();
+    loop {
+        until_the_crd_is_there(settings, &client, absence, readiness).await;
+        until_the_crd_is_gone(settings, &client, &pods, metrics, readiness).await;
+        absence = Absence::default();
+        absence.report(NO_CRD.into(), readiness);
+        // Whatever was missing, it is not asked for in a loop without a pause.
+        tokio::time::sleep(CRD_RETRY).await;
+    }
+}
+
+async fn until_the_crd_is_gone(
+    settings: &Settings,
+    client: &Client,
+    pods: &reqwest::Client,
+    metrics: &Arc<Metrics>,
+    readiness: &Readiness,
+) {
     let config = Config::default().concurrency(AT_ONCE);
     let (first, most) = WATCH_BACKOFF;
     let backoff =
         ExponentialBuilder::default().with_min_delay(first).with_max_delay(most).with_jitter().without_max_times();
-    let controller = Controller::new(scoped::<PolicyMeta>(settings, &client), watcher::Config::default())
+    let controller = Controller::new(scoped::<PolicyMeta>(settings, client), watcher::Config::default())
         .with_config(config)
         .trigger_backoff(watcher::ExponentialBackoff::from(backoff));
     let store = controller.store();
@@ -70,7 +96,7 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
     let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.pod_name.clone()) };
     let context = Arc::new(Context {
         client: client.clone(),
-        pods,
+        pods: pods.clone(),
         recorder: Recorder::new(client.clone(), reporter),
         metrics: Arc::clone(metrics),
         installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
@@ -80,46 +106,73 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
         workers: Workers::default(),
     });
     let results =
-        with_children(controller, settings, &client, states).run(reconcile_within_limits, error_policy, context);
+        with_children(controller, settings, client, states).run(reconcile_within_limits, error_policy, context);
     let watching = async {
         if store.wait_until_ready().await.is_ok() {
             readiness.ready("watching");
         }
         std::future::pending::<()>().await;
     };
+    let reconciling = results.take_while(|result| std::future::ready(note(result, metrics)));
     tokio::select! {
-        () = results.for_each(|result| async { note(result, metrics) }) => {}
+        () = reconciling.for_each(|_| std::future::ready(())) => {}
         () = watching => {}
     }
 }
 
-/// A failed reconciliation is logged where its retry is scheduled; a failed watch is retried by itself.
-fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(
-    result: Result<T, ControllerError<E, Q>>,
+/// Whether to go on: not if a watched kind does not exist, which only the CRD's can. A failed reconciliation is logged
+/// where its retry is scheduled; any other failed watch is retried by itself.
+fn note<T, E: std::error::Error + 'static>(
+    result: &Result<T, ControllerError<E, watcher::Error>>,
     metrics: &Metrics,
-) {
-    match result {
-        Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
-        Err(error) => {
-            metrics.watch_failed();
-            tracing::warn!(error = chain(&error), "a watch failed");
-        }
+) -> bool {
+    let error = match result {
+        Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => return true,
+        Err(error) => error,
+    };
+    metrics.watch_failed();
+    if let ControllerError::QueueError(
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
+    ) = error
+        && is_missing(error)
+    {
+        return false;
+    }
+    tracing::warn!(error = chain(error), "a watch failed");
+    true
+}
+
+/// Returns once policies can be listed; `absence` may have begun before.
+async fn until_the_crd_is_there(settings: &Settings, client: &Client, mut absence: Absence, readiness: &Readiness) {
+    let policies: Api<PolicyMeta> = scoped(settings, client);
+    while let Err(error) = policies.list(&ListParams::default().limit(1)).await {
+        let why = if is_missing(&error) { NO_CRD.into() } else { format!("RoutingPolicies cannot be listed: {error}") };
+        absence.report(why, readiness);
+        tokio::time::sleep(CRD_RETRY).await;
     }
 }
 
-async fn until_the_crd_is_there(settings: &Settings, client: &Client, readiness: &Readiness) {
-    let policies: Api<PolicyMeta> = scoped(settings, client);
-    while let Err(error) = policies.list(&ListParams::default().limit(1)).await {
-        let missing = matches!(&error, kube::Error::Api(status) if status.code == 404);
-        let why = if missing {
-            "the CustomResourceDefinition of RoutingPolicy is not installed: kubectl apply -k crds".to_string()
-        } else {
-            format!("RoutingPolicies cannot be listed: {error}")
+/// Why nothing is watched, how often that was logged, and when it is logged again: it can take days.
+#[derive(Default)]
+struct Absence(Option<(String, u32, Instant)>);
+
+impl Absence {
+    fn report(&mut self, why: String, readiness: &Readiness) {
+        let now = Instant::now();
+        let times = match &self.0 {
+            Some((last, times, again_at)) if *last == why => (now >= *again_at).then_some(times + 1),
+            _ => Some(1),
         };
-        tracing::warn!(%why, "not watching yet");
+        if let Some(times) = times {
+            tracing::warn!(%why, "not watching");
+            self.0 = Some((why.clone(), times, now + doubled(CRD_LOG.0, times, CRD_LOG.1)));
+        }
         readiness.not_ready(why);
-        tokio::time::sleep(CRD_RETRY).await;
     }
+}
+
+fn is_missing(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 fn scoped<K>(settings: &Settings, client: &Client) -> Api<K>

@@ -108,7 +108,8 @@ async fn a_missing_secret_is_named_by_the_pod_that_lacks_it_and_found_once_it_ex
     let tokens = json!([{"name": "alice", "secretRef": {"name": "routing-secrets", "key": "TOKEN"}}]);
     policies.apply("edge", &spec(json!({"access": {"tokens": tokens}})));
     let missing = policies.wait_for_condition("edge", "ResolvedRefs", "False", "SecretMissing").await;
-    let expected = "Secret routing-secrets, key TOKEN: the Secret does not exist, or does not have this key; create it (pod";
+    let expected =
+        "Secret routing-secrets, key TOKEN: the Secret does not exist, or does not have this key; create it (pod";
     assert!(missing.message.starts_with(expected), "nothing about variables: {}", missing.message);
     let status = policies.get("edge").await.status.expect("a status");
     assert_eq!(condition(&status, "Programmed").map(|c| c.status.as_str()), Some("True"), "it runs the config");
