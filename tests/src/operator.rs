@@ -103,6 +103,22 @@ impl Operator {
         Some(answer.status().as_u16())
     }
 
+    /// The most memory that it has had since it was started, in MiB.
+    ///
+    /// # Panics
+    /// If it does not run, or this is not Linux.
+    #[must_use]
+    pub fn peak_memory(&self) -> u64 {
+        let command = format!("{}\0", self.command.join("\0"));
+        let processes = std::fs::read_dir("/proc").expect("Linux").filter_map(Result::ok);
+        let mut own = processes.filter(|process| {
+            std::fs::read_to_string(process.path().join("cmdline")).is_ok_and(|found| found == command)
+        });
+        let status = std::fs::read_to_string(own.next().expect("it runs").path().join("status")).expect("its status");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a line of the kernel");
+        peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    }
+
     /// Its log so far.
     #[must_use]
     pub fn log(&self) -> String {
