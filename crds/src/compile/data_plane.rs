@@ -5,7 +5,7 @@ use crate::{
     dns_label::is_dns_label,
     policy::{
         DataPlane, Service, ServiceType,
-        data_plane::{REPLICAS_MAX, SELECTOR_LABELS, WORKSPACE_NAME_MAX, is_reserved_annotation},
+        data_plane::{REPLICAS_MAX, SELECTOR_LABELS, WORKSPACE_NAME_MAX, annotations::is_reserved},
     },
 };
 
@@ -36,7 +36,7 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
     for label in SELECTOR_LABELS.iter().filter(|label| pod_labels.contains_key(**label)) {
         errors.check(format!("{path}.podLabels"), label, false, "selects the policy's pods; remove it");
     }
-    for annotation in pod_annotations.keys().filter(|name| is_reserved_annotation(name)) {
+    for annotation in pod_annotations.keys().filter(|name| is_reserved(name)) {
         let message = "changes a pod's confinement, networks or devices; remove it";
         errors.check(format!("{path}.podAnnotations"), annotation, false, message);
     }

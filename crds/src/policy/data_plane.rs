@@ -1,5 +1,7 @@
 //! How the pods of the data plane run.
 
+pub mod annotations;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Affinity, Toleration, TopologySpreadConstraint};
@@ -20,42 +22,6 @@ const ENTRIES_MAX: u64 = 64;
 const TEXT_MAX: u64 = 4096;
 /// Labels by which the Services and the Deployment select the pods of their policy.
 pub const SELECTOR_LABELS: [&str; 3] = ["app", "app.kubernetes.io/instance", "app.kubernetes.io/name"];
-/// How annotations begin that take a pod's confinement away, or give it networks or devices: the pods keep the
-/// restricted security context.
-pub const RESERVED_ANNOTATIONS: [&str; 15] = [
-    // AppArmor and seccomp, as they were set before the security context had fields for them.
-    "container.apparmor.security.beta.kubernetes.io/",
-    "container.seccomp.security.alpha.kubernetes.io/",
-    "seccomp.security.alpha.kubernetes.io/",
-    // Networks and addresses: Multus, OVN-Kubernetes, Kube-OVN, Calico.
-    "k8s.v1.cni.cncf.io/",
-    "v1.multus-cni.io/",
-    "k8s.ovn.org/",
-    "ovn.kubernetes.io/",
-    "cni.projectcalico.org/",
-    // Devices, and settings of container runtimes: CDI, CRI-O, Kata Containers, crun, runc.
-    "cdi.k8s.io/",
-    "io.kubernetes.cri-o.",
-    "io.katacontainers.",
-    "run.oci.",
-    "org.systemd.property.",
-    // Devices and mounts that plugins of container runtimes (NRI) add.
-    "devices.nri.io/",
-    "mounts.nri.io/",
-];
-
-/// Whether an annotation is one of [`RESERVED_ANNOTATIONS`].
-#[must_use]
-pub fn is_reserved_annotation(name: &str) -> bool {
-    RESERVED_ANNOTATIONS.iter().any(|prefix| name.starts_with(prefix))
-}
-
-/// [`is_reserved_annotation`] of none of them, in CEL.
-fn without_reserved_annotations() -> String {
-    let reserved = RESERVED_ANNOTATIONS.map(|prefix| format!("name.startsWith('{prefix}')")).join(" || ");
-    format!("self.all(name, !({reserved}))")
-}
-
 /// How the pods of the data plane run. Fields that a Kubernetes pod has, too, have the same meaning as there.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -121,7 +87,7 @@ pub struct DataPlane {
     /// Annotations added to the pods. Not those that change a pod's confinement, networks or devices.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "key_values")]
-    #[x_kube(validation = Rule::new(without_reserved_annotations())
+    #[x_kube(validation = Rule::new(annotations::none_is_reserved())
         .message("must not have annotations that change a pod's confinement, networks or devices, such as k8s.v1.cni.cncf.io/networks"))]
     pub pod_annotations: BTreeMap<String, String>,
 

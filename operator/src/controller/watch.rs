@@ -5,10 +5,9 @@
 //!        └── refers to ──▶ [ConfigMap]          (metadata only; a reconciliation reads its policy itself)
 //! ```
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+mod definition;
+
+use std::{sync::Arc, time::Duration};
 
 use backon::ExponentialBuilder;
 use crds::shown::chain;
@@ -21,7 +20,6 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::ListParams,
     runtime::{
         Controller,
         controller::{Config, Error as ControllerError},
@@ -31,9 +29,9 @@ use kube::{
     },
 };
 
+use self::definition::Absence;
 use super::{
     Context, PolicyMeta,
-    backoff::doubled,
     build::Installation,
     error_policy,
     labels::{self, FIELD_MANAGER},
@@ -49,14 +47,6 @@ const AT_ONCE: u16 = 8;
 /// The first and the longest wait after a watch failed. One wait delays all watches, and after a restart of the API
 /// server each of the eight fails once: with kube's own 30 s, the last one would continue only after minutes.
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-/// Wait between checks whether the CRD is installed.
-const CRD_RETRY: Duration = Duration::from_secs(2);
-/// The first and the longest wait before it is logged again that it is not.
-const CRD_LOG: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(600));
-/// Why the operator is not ready without the CRD, and what to do.
-const NO_CRD: &str = "the CustomResourceDefinition routingpolicies.routing.hyperguild.io is not installed: kubectl apply \
-                      -k crds; policies that were deleted with it must be applied again";
-
 /// Watches and reconciles until the future is dropped; when the CRD is deleted, from the start once it is there again.
 pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
     let pods = match pod_status::client() {
@@ -68,12 +58,10 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
     };
     let mut absence = Absence::default();
     loop {
-        until_the_crd_is_there(settings, &client, absence, readiness).await;
+        definition::wait_for(scoped(settings, &client), absence, readiness).await;
         until_the_crd_is_gone(settings, &client, &pods, metrics, readiness).await;
         absence = Absence::default();
-        absence.report(NO_CRD.into(), readiness);
-        // Whatever was missing, it is not asked for in a loop without a pause.
-        tokio::time::sleep(CRD_RETRY).await;
+        absence.begin(readiness).await;
     }
 }
 
@@ -134,45 +122,12 @@ fn note<T, E: std::error::Error + 'static>(
     if let ControllerError::QueueError(
         watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
     ) = error
-        && is_missing(error)
+        && definition::is_missing(error)
     {
         return false;
     }
     tracing::warn!(error = chain(error), "a watch failed");
     true
-}
-
-/// Returns once policies can be listed; `absence` may have begun before.
-async fn until_the_crd_is_there(settings: &Settings, client: &Client, mut absence: Absence, readiness: &Readiness) {
-    let policies: Api<PolicyMeta> = scoped(settings, client);
-    while let Err(error) = policies.list(&ListParams::default().limit(1)).await {
-        let why = if is_missing(&error) { NO_CRD.into() } else { format!("RoutingPolicies cannot be listed: {error}") };
-        absence.report(why, readiness);
-        tokio::time::sleep(CRD_RETRY).await;
-    }
-}
-
-/// Why nothing is watched, how often that was logged, and when it is logged again: it can take days.
-#[derive(Default)]
-struct Absence(Option<(String, u32, Instant)>);
-
-impl Absence {
-    fn report(&mut self, why: String, readiness: &Readiness) {
-        let now = Instant::now();
-        let times = match &self.0 {
-            Some((last, times, again_at)) if *last == why => (now >= *again_at).then_some(times + 1),
-            _ => Some(1),
-        };
-        if let Some(times) = times {
-            tracing::warn!(%why, "not watching");
-            self.0 = Some((why.clone(), times, now + doubled(CRD_LOG.0, times, CRD_LOG.1)));
-        }
-        readiness.not_ready(why);
-    }
-}
-
-fn is_missing(error: &kube::Error) -> bool {
-    matches!(error, kube::Error::Api(status) if status.code == 404)
 }
 
 fn scoped<K>(settings: &Settings, client: &Client) -> Api<K>
