@@ -1,10 +1,10 @@
-//! Fills in the texts that a policy takes from ConfigMaps.
+//! What a policy refers to: the texts that it takes from ConfigMaps, which are filled in, and Secrets.
 
 use std::collections::BTreeSet;
 
 use crate::{
     FieldError, RoutingPolicySpec,
-    policy::{ConfigMapKeyRef, TextSource},
+    policy::{ConfigMapKeyRef, TextSource, Upstream},
 };
 
 /// Why a reference has no text where nothing stands for ConfigMaps.
@@ -50,6 +50,30 @@ pub fn config_map_keys(spec: &RoutingPolicySpec) -> BTreeSet<ConfigMapKeyRef> {
 #[must_use]
 pub fn config_map_names(spec: &RoutingPolicySpec) -> BTreeSet<String> {
     config_map_keys(spec).into_iter().map(|reference| reference.name).collect()
+}
+
+/// The name of every Secret that a policy refers to, with the path of the field that has it.
+#[must_use]
+pub fn secret_names(spec: &RoutingPolicySpec) -> Vec<(String, &str)> {
+    let upstreams = [
+        ("spec.upstream", Some(&spec.upstream)),
+        ("spec.models.local.upstream", spec.models.local.upstream.as_ref()),
+        ("spec.models.claude.upstream", spec.models.claude.upstream.as_ref()),
+    ];
+    let keys = upstreams.into_iter().filter_map(|(path, upstream)| Some((path, api_key(upstream?)?)));
+    let mut names: Vec<_> = keys.map(|(path, name)| (format!("{path}.apiKeySecretRef.name"), name)).collect();
+    if let Some(reference) = spec.brain.as_ref().and_then(|brain| brain.token_secret_ref.as_ref()) {
+        names.push(("spec.brain.tokenSecretRef.name".into(), &reference.name));
+    }
+    let tokens = spec.access.tokens.iter().enumerate();
+    names.extend(tokens.map(|(i, token)| (format!("spec.access.tokens[{i}].secretRef.name"), &*token.secret_ref.name)));
+    let pull = spec.data_plane.image_pull_secrets.iter().enumerate();
+    names.extend(pull.map(|(i, secret)| (format!("spec.dataPlane.imagePullSecrets[{i}].name"), &*secret.name)));
+    names
+}
+
+fn api_key(upstream: &Upstream) -> Option<&str> {
+    upstream.api_key_secret_ref.as_ref().map(|reference| reference.name.as_str())
 }
 
 fn text_sources(spec: &mut RoutingPolicySpec) -> Vec<(String, &mut TextSource)> {
@@ -98,6 +122,41 @@ skills:
         let spec: RoutingPolicySpec = serde_saphyr::from_str(POLICY).expect("parses");
         let keys: Vec<String> = config_map_keys(&spec).iter().map(|r| format!("{}/{}", r.name, r.key)).collect();
         assert_eq!(keys, ["ca/ca.crt", "prompts/p.md"]);
+    }
+
+    #[test]
+    fn every_secret_of_a_policy_is_listed_with_its_path() {
+        let names = |spec: &RoutingPolicySpec| {
+            secret_names(spec).into_iter().map(|(path, name)| format!("{path}: {name}")).collect::<Vec<_>>()
+        };
+        let spec: RoutingPolicySpec = serde_saphyr::from_str(POLICY).expect("parses");
+        assert_eq!(names(&spec), Vec::<String>::new());
+        // Every field of the definition that can name a Secret, by the names of such fields.
+        let crd = serde_json::to_string(&crate::definition()).expect("JSON");
+        assert_eq!(crd.matches("ecretRef\":{").count() + crd.matches("PullSecrets\":{").count(), 6);
+        let spec: RoutingPolicySpec = serde_saphyr::from_str(
+            r#"
+upstream: {url: "http://a", apiKeySecretRef: {name: a, key: K}}
+models:
+  local: {name: l, upstream: {url: "http://a", apiKeySecretRef: {name: b, key: K}}}
+  claude: {name: c, upstream: {url: "http://a", apiKeySecretRef: {name: c, key: K}}}
+brain: {url: "http://b", tokenSecretRef: {name: d, key: K}}
+access: {tokens: [{name: ann, secretRef: {name: e, key: K}}]}
+dataPlane: {imagePullSecrets: [{name: f}]}
+"#,
+        )
+        .expect("parses");
+        assert_eq!(
+            names(&spec),
+            [
+                "spec.upstream.apiKeySecretRef.name: a",
+                "spec.models.local.upstream.apiKeySecretRef.name: b",
+                "spec.models.claude.upstream.apiKeySecretRef.name: c",
+                "spec.brain.tokenSecretRef.name: d",
+                "spec.access.tokens[0].secretRef.name: e",
+                "spec.dataPlane.imagePullSecrets[0].name: f",
+            ]
+        );
     }
 
     #[test]

@@ -17,6 +17,9 @@ const OWN_VARIABLES: [&str; 3] = ["LITELLM_API_KEY", "ROUTING_MCP_TOKEN", "BRAIN
 /// Variable in which the owner of the process lists further ones, separated by commas.
 pub const LIST_VARIABLE: &str = "ROUTING_SECRET_VARIABLES";
 
+/// Why there is no file in a pod, whose files are those of its Secrets.
+const NO_KEY: &str = "the Secret does not exist, or does not have this key; create it";
+
 /// Where secrets are read from.
 #[derive(Clone, Debug)]
 pub enum SecretSource {
@@ -24,6 +27,8 @@ pub enum SecretSource {
     Environment(SecretVariables),
     /// The file `<folder>/<name>/<key>`; if the folder does not exist, the environment variable.
     Folder(PathBuf, SecretVariables),
+    /// As above, in a pod: there, nobody is told about environment variables.
+    Mounted(PathBuf, SecretVariables),
 }
 
 /// The environment variables that a policy may name as secrets; never printed. No other variable is kept.
@@ -110,7 +115,7 @@ impl SecretSource {
     /// The folder to watch for changes.
     pub fn folder(&self) -> Option<&Path> {
         match self {
-            Self::Folder(folder, _) => Some(folder),
+            Self::Folder(folder, _) | Self::Mounted(folder, _) => Some(folder),
             Self::Environment(_) => None,
         }
     }
@@ -137,14 +142,23 @@ impl SecretSource {
 
     fn read_one(&self, reference: &SecretKeyRef) -> Result<SecretString, String> {
         match self {
-            Self::Folder(folder, _) if folder.is_dir() => read_file(&folder.join(&reference.name).join(&reference.key)),
             Self::Environment(variables) => variables.get(&reference.key),
-            Self::Folder(folder, variables) => variables.get(&reference.key).map_err(|reason| {
-                let file = folder.join(&reference.name).join(&reference.key);
-                format!("there is no file {}, and {reason}", file.display())
-            }),
+            Self::Mounted(folder, variables) => match file_of(folder, reference) {
+                file if file.exists() => read_file(&file),
+                // There is no folder until one of the Secrets exists.
+                _ if folder.is_dir() => Err(NO_KEY.into()),
+                _ => variables.get(&reference.key).map_err(|_| NO_KEY.into()),
+            },
+            Self::Folder(folder, _) if folder.is_dir() => read_file(&file_of(folder, reference)),
+            Self::Folder(folder, variables) => variables
+                .get(&reference.key)
+                .map_err(|reason| format!("there is no file {}, and {reason}", file_of(folder, reference).display())),
         }
     }
+}
+
+fn file_of(folder: &Path, reference: &SecretKeyRef) -> PathBuf {
+    folder.join(&reference.name).join(&reference.key)
 }
 
 fn read_file(path: &Path) -> Result<SecretString, String> {
@@ -190,6 +204,21 @@ mod tests {
         assert_eq!(value(&source), None, "the folder is there, the file is not");
         fs::write(folder.path().join("secrets/routing-secrets/KEY"), "from-file\n").expect("a file");
         assert_eq!(value(&source).as_deref(), Some("from-file"));
+    }
+
+    #[test]
+    fn a_secret_that_is_missing_in_a_pod_is_reported_without_a_word_about_variables() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secrets = folder.path().join("secrets");
+        let variables = SecretVariables::new([("SET", "x")], vec!["SET".into()]);
+        let source = SecretSource::Mounted(secrets.clone(), variables);
+        let missing = |key: &str| source.read([reference(key)].iter()).missing().first().map(|m| m.reason.clone());
+        assert_eq!(missing("KEY").as_deref(), Some(NO_KEY));
+        assert_eq!(missing("SET"), None, "as without a pod");
+        fs::create_dir_all(secrets.join("routing-secrets")).expect("folders");
+        assert_eq!(missing("KEY").as_deref(), Some(NO_KEY), "another Secret exists");
+        fs::write(secrets.join("routing-secrets/KEY"), "value").expect("a file");
+        assert_eq!(missing("KEY"), None);
     }
 
     #[test]

@@ -20,6 +20,9 @@ use crate::{
     secrets::{self, SecretSource, SecretVariables},
 };
 
+/// Variable that Kubernetes sets in every pod.
+const KUBERNETES: &str = "KUBERNETES_SERVICE_HOST";
+
 /// How the data plane runs.
 #[derive(Debug)]
 pub struct Settings {
@@ -93,8 +96,7 @@ pub fn read(
     let secret_variables = SecretVariables::new(variables.iter(), listed);
     let (source, secrets, policy_variables) = match policy {
         Some(path) => {
-            let folder = reader.text(variable::SECRETS_FOLDER).unwrap_or(SECRETS_FOLDER).into();
-            let secrets = SecretSource::Folder(folder, secret_variables);
+            let secrets = secrets_beside_policy(&reader, secret_variables);
             (PolicySource::File { path, config_maps }, secrets, environment::set_policy_variables(variables))
         }
         None => {
@@ -118,6 +120,17 @@ pub fn read(
         workspace_roots: roots,
         policy_variables,
     })
+}
+
+/// The folder with a policy file's secrets. In a pod, which Kubernetes gives this variable, a folder that is named was
+/// mounted.
+fn secrets_beside_policy(reader: &Reader<'_>, variables: SecretVariables) -> SecretSource {
+    let named = reader.text(variable::SECRETS_FOLDER);
+    let folder = named.unwrap_or(SECRETS_FOLDER).into();
+    if named.is_some() && reader.text(KUBERNETES).is_some() {
+        return SecretSource::Mounted(folder, variables);
+    }
+    SecretSource::Folder(folder, variables)
 }
 
 /// The names in the variable that lists secrets. A bad value is not shown: it may be a secret itself.

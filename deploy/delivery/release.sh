@@ -7,7 +7,8 @@ set -euo pipefail
 
 checkout=$(cd "$(dirname "$0")/../.." && pwd)
 # With the same paths as here, because they refer to one another.
-parts=(crds/kustomization.yaml crds/routingpolicies.yaml deploy/operator deploy/brain deploy/standalone)
+parts=(crds/kustomization.yaml crds/routingpolicies.yaml deploy/operator deploy/operator-secret-label deploy/brain
+    deploy/standalone)
 
 fail() {
     echo "release.sh: $1" >&2

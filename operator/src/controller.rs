@@ -17,6 +17,7 @@ mod prepare;
 pub mod render;
 mod report;
 mod requeue;
+pub mod restrict;
 mod states;
 mod status;
 pub mod validate;
@@ -45,13 +46,13 @@ use self::{
     error::{Error, RECONCILE_MAX},
     nudge::nudge,
     policy::Policy,
-    prepare::{Workers, prepare},
+    prepare::{Given, Workers, prepare},
     report::{report, report_unreadable},
     states::{PolicyState, States},
     status::{Observed, status},
     watched::Watched,
 };
-use crate::metrics::Metrics;
+use crate::{metrics::Metrics, restrictions::Restrictions};
 
 /// A policy as it is watched; each reconciliation reads the policy itself.
 type PolicyMeta = Watched<RoutingPolicy>;
@@ -68,6 +69,8 @@ struct Context {
     metrics: Arc<Metrics>,
     /// Default image of pods, and namespace of the operator.
     installation: Installation,
+    /// What policies may name.
+    restrictions: Restrictions,
     /// How often a policy is reconciled when nothing changes (`--resync`).
     resync: Duration,
     /// What is remembered about each policy between reconciliations.
@@ -95,11 +98,13 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
         }
     };
     context.states.refer(watched.meta(), references::config_map_names(&policy.spec));
-    let Dereferenced { texts, children: existing, pods } = dereference(&policy, &namespace).await?; // reads
+    let labels = context.restrictions.secret_label.as_ref();
+    let Dereferenced { texts, secrets, children: existing, pods } = dereference(&policy, &namespace, labels).await?; // reads
+    let not_allowed = restrict::violations(&policy.spec, &context.restrictions, &secrets); // pure
     let existing = Arc::new(existing);
     let installation = context.installation.clone();
-    let prepared =
-        prepare(&context.workers, Arc::clone(&policy), unknown, texts, Arc::clone(&existing), installation).await; // pure
+    let given = Given { policy: Arc::clone(&policy), unknown, texts, not_allowed, existing: Arc::clone(&existing) };
+    let prepared = prepare(&context.workers, given, installation).await; // pure
     let (valid, applied) = match prepared {
         Ok((valid, children)) => {
             let applied = apply(&namespace, &policy, children, &existing, &mut state.children, state.failures).await?; // writes

@@ -7,7 +7,8 @@
 //!       requeue (pure) ◀── report (writes status and events) ◀── status (pure) ◀── nudge (writes) ◀┘
 //! ```
 //!
-//! It owns the fields that it sets and no others, reads no Secret, and has no finalizer: all that it creates is in the
+//! It owns the fields that it sets and no others, reads no Secret (of those that a policy names, the labels, if it was
+//! started so), and has no finalizer: all that it creates is in the
 //! cluster, and is garbage-collected with its policy.
 
 #![forbid(unsafe_code)]
@@ -18,6 +19,7 @@ pub mod controller;
 mod leader;
 pub mod metrics;
 mod pod_status;
+pub mod restrictions;
 mod settings;
 pub mod telemetry;
 

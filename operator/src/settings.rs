@@ -5,6 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 use clap::Parser;
 use crds::period::Period;
 
+use crate::restrictions::Restrictions;
+
 /// The operator's name: of its command, its lease and its field manager, and in the labels of objects that it manages.
 pub const NAME: &str = "routing-operator";
 
@@ -35,6 +37,10 @@ pub struct Settings {
     /// Namespace of this replica, and of the Lease that elects the leader
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
     pub pod_namespace: String,
+
+    /// What policies may name.
+    #[command(flatten)]
+    pub restrictions: Restrictions,
 }
 
 fn period(text: &str) -> Result<Duration, String> {

@@ -3,7 +3,7 @@
 /// The memory limits of the manifests, in MiB: a test compares them.
 pub const DATA_PLANE_MIB: u64 = 512;
 /// See [`DATA_PLANE_MIB`].
-pub const OPERATOR_MIB: u64 = 256;
+pub const OPERATOR_MIB: u64 = 512;
 /// What a process may reserve besides, in MiB: stacks of threads, of which little is used.
 const STACKS_MIB: u64 = 384;
 

@@ -110,6 +110,12 @@ impl Operator {
         answer.text().await.ok()
     }
 
+    /// The status code of a page of its admin port, if it answers.
+    pub async fn status(&self, path: &str) -> Option<u16> {
+        let answer = http().get(format!("http://127.0.0.1:{}{path}", self.admin_port)).send().await.ok()?;
+        Some(answer.status().as_u16())
+    }
+
     /// Its log so far.
     #[must_use]
     pub fn log(&self) -> String {

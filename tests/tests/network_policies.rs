@@ -100,7 +100,7 @@ fn policy_file(name: &str) -> RoutingPolicy {
 }
 
 fn data_plane_policy(policy: &RoutingPolicy) -> NetworkPolicy {
-    let valid = validate(policy, &[], &Texts::new()).expect("it is valid");
+    let valid = validate(policy, &[], &Texts::new(), &[]).expect("it is valid");
     build::network_policy::network_policy(policy, &[&valid.table], OPERATORS)
 }
 

@@ -5,7 +5,7 @@ use crate::{
     dns_label::is_dns_label,
     policy::{
         DataPlane, Service, ServiceType,
-        data_plane::{REPLICAS_MAX, SELECTOR_LABELS, WORKSPACE_NAME_MAX},
+        data_plane::{REPLICAS_MAX, SELECTOR_LABELS, WORKSPACE_NAME_MAX, annotations::is_reserved},
     },
 };
 
@@ -26,7 +26,7 @@ pub(super) fn check_service(path: &str, service: &Service, errors: &mut Errors) 
 
 /// Fields that are not checked here are of Kubernetes' own types, and its API server checks them.
 pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
-    let DataPlane { replicas, pod_labels, workspaces, .. } = data_plane;
+    let DataPlane { replicas, pod_labels, pod_annotations, workspaces, .. } = data_plane;
     errors.check(
         format!("{path}.replicas"),
         replicas,
@@ -35,6 +35,10 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
     );
     for label in SELECTOR_LABELS.iter().filter(|label| pod_labels.contains_key(**label)) {
         errors.check(format!("{path}.podLabels"), label, false, "selects the policy's pods; remove it");
+    }
+    for annotation in pod_annotations.keys().filter(|name| is_reserved(name)) {
+        let message = "changes a pod's confinement, networks or devices; remove it";
+        errors.check(format!("{path}.podAnnotations"), annotation, false, message);
     }
     for (i, workspace) in workspaces.iter().enumerate() {
         let (path, name) = (format!("{path}.workspaces[{i}].name"), &workspace.name);

@@ -47,6 +47,10 @@ fn every_rule_of_the_policy_names_path_value_and_cure() {
         ),
         ("  thresholds: {floor: 0.9, ceil: \"0.70\"}".into(), "spec.thresholds.floor: 0.9: quote it: \"0.9\""),
         (
+            "  dataPlane: {podAnnotations: {io.kubernetes.cri-o.userns-mode: auto}}".into(),
+            "spec.dataPlane.podAnnotations: io.kubernetes.cri-o.userns-mode: changes a pod's confinement, networks or",
+        ),
+        (
             "  thresholds: {floor: \"0.70\", ceil: \"0.90\"}".into(),
             "spec.thresholds.ceil: 0.90: must not be above floor (0.70)",
         ),

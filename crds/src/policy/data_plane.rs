@@ -1,5 +1,7 @@
 //! How the pods of the data plane run.
 
+pub mod annotations;
+
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{Affinity, Toleration, TopologySpreadConstraint};
@@ -20,7 +22,6 @@ const ENTRIES_MAX: u64 = 64;
 const TEXT_MAX: u64 = 4096;
 /// Labels by which the Services and the Deployment select the pods of their policy.
 pub const SELECTOR_LABELS: [&str; 3] = ["app", "app.kubernetes.io/instance", "app.kubernetes.io/name"];
-
 /// How the pods of the data plane run. Fields that a Kubernetes pod has, too, have the same meaning as there.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
@@ -72,7 +73,7 @@ pub struct DataPlane {
     pub priority_class_name: Option<String>,
 
     /// The CPU, memory and other resources that a pod requests and may use. If absent, a pod requests 50m CPU and 64Mi
-    /// memory, and has no limits.
+    /// memory, and may use 512Mi memory. If present, only what it says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
 
@@ -83,9 +84,11 @@ pub struct DataPlane {
         .message("must not have app, app.kubernetes.io/instance or app.kubernetes.io/name: they select the policy's pods"))]
     pub pod_labels: BTreeMap<String, String>,
 
-    /// Annotations added to the pods.
+    /// Annotations added to the pods. Not those that change a pod's confinement, networks or devices.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "key_values")]
+    #[x_kube(validation = Rule::new(annotations::none_is_reserved())
+        .message("must not have annotations that change a pod's confinement, networks or devices, such as k8s.v1.cni.cncf.io/networks"))]
     pub pod_annotations: BTreeMap<String, String>,
 
     /// Volumes with files that callers can have skills read. Each is mounted read-only at `/workspaces/<name>`.

@@ -3,6 +3,7 @@
 //! `decide` chooses, without I/O, what to do with a child; only then does `send` send it.
 
 mod decide;
+mod reclaim;
 pub mod refusal;
 mod send;
 

@@ -1,14 +1,16 @@
 //! The children: objects that the operator creates for a policy, and access to the namespace that they are in.
 
+use std::collections::BTreeMap;
+
 use crds::RoutingPolicy;
 use k8s_openapi::api::{
     apps::v1::Deployment,
-    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+    core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
-    Api, Client, Resource,
+    Api, Client, Resource, ResourceExt,
     api::{ApiResource, DynamicObject, GetParams, ObjectMeta, Request},
 };
 use serde_json::Value;
@@ -151,6 +153,19 @@ impl Namespace {
             Ok(text) => Ok(Some(text)),
             Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
             Err(error) => Err(RequestError::new(what)(error)),
+        }
+    }
+
+    /// The labels of a Secret; none: it does not exist. Only its metadata is requested.
+    ///
+    /// # Errors
+    /// The API server did not answer, or refused.
+    pub async fn secret_labels(&self, name: &str) -> kube::Result<Option<BTreeMap<String, String>>> {
+        let request = Request::new(Secret::url_path(&(), Some(&self.name))).get_metadata(name, &GetParams::default());
+        match self.client.request::<Watched<Secret>>(request.map_err(kube::Error::BuildRequest)?).await {
+            Ok(secret) => Ok(Some(secret.labels().clone())),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error),
         }
     }
 

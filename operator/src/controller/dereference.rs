@@ -1,6 +1,7 @@
-//! Step 1, reads: the texts that a policy refers to, its children as they exist, and its pods.
+//! Step 1, reads: the texts that a policy refers to, the labels of its Secrets if they count, its children as they exist,
+//! and its pods.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{RoutingPolicy, policy::ConfigMapKeyRef, references};
 use futures::{StreamExt, TryStreamExt, stream};
@@ -15,11 +16,15 @@ use super::{
     error::{Error, RequestError},
     labels,
 };
+use crate::restrictions::SecretLabel;
 
 /// Requests that one reconciliation has in flight at a time.
 const REQUESTS_AT_ONCE: usize = 8;
 /// Most pods of one policy that are read: twice the replicas allowed, for a rolling update.
 pub const PODS_MAX: u32 = 200;
+
+/// The manifests with the right to read Secrets, which the operator otherwise does not have.
+const RIGHTS: &str = "deploy/operator-secret-label";
 
 /// Excludes ended pods: evicted ones accumulate.
 const NOT_ENDED: &str = "status.phase!=Failed,status.phase!=Succeeded";
@@ -27,25 +32,65 @@ const NOT_ENDED: &str = "status.phase!=Failed,status.phase!=Succeeded";
 /// The text of each reference, or why there is none.
 pub type Texts = BTreeMap<ConfigMapKeyRef, Result<String, String>>;
 
+/// The labels of each Secret that a policy names, by the Secret's name, or why they cannot be had and what to do.
+pub type Secrets = BTreeMap<String, Result<BTreeMap<String, String>, String>>;
+
 /// What the cluster holds for a policy.
 pub struct Dereferenced {
     /// The texts that the policy refers to.
     pub texts: Texts,
+    /// The labels of its Secrets; empty unless they are asked for.
+    pub secrets: Secrets,
     /// Objects with the names of the policy's children, whatever owns them.
     pub children: BTreeMap<ChildKey, DynamicObject>,
     /// The pods that the policy's selector matches.
     pub pods: Vec<Pod>,
 }
 
-/// Reads texts, children and pods concurrently.
+/// Reads texts, children and pods concurrently; the labels of Secrets only if they must have this one.
 ///
 /// # Errors
 /// The API server did not answer, or refused a request.
-pub async fn dereference(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Dereferenced, Error> {
-    let reads =
-        async { futures::try_join!(texts(policy, namespace), children(policy, namespace), pods(policy, namespace)) };
-    let (texts, children, pods) = reads.await.map_err(Error::Dereference)?;
-    Ok(Dereferenced { texts, children, pods })
+pub async fn dereference(
+    policy: &RoutingPolicy,
+    namespace: &Namespace,
+    label: Option<&SecretLabel>,
+) -> Result<Dereferenced, Error> {
+    let reads = async {
+        futures::try_join!(
+            texts(policy, namespace),
+            secrets(policy, namespace, label),
+            children(policy, namespace),
+            pods(policy, namespace)
+        )
+    };
+    let (texts, secrets, children, pods) = reads.await.map_err(Error::Dereference)?;
+    Ok(Dereferenced { texts, secrets, children, pods })
+}
+
+async fn secrets(
+    policy: &RoutingPolicy,
+    namespace: &Namespace,
+    label: Option<&SecretLabel>,
+) -> Result<Secrets, RequestError> {
+    let Some(label) = label else { return Ok(Secrets::new()) };
+    let names = references::secret_names(&policy.spec).into_iter().map(|(_, name)| name.to_string());
+    stream::iter(names.collect::<BTreeSet<String>>())
+        .map(|name| async move {
+            let labels = match namespace.secret_labels(&name).await {
+                Ok(labels) => {
+                    labels.ok_or_else(|| format!("there is no such Secret; create it with the label {label}"))
+                }
+                Err(kube::Error::Api(status)) if status.code == 403 => Err(format!(
+                    "the operator requires the label {label} of Secrets and has no right to read it; apply {RIGHTS}"
+                )),
+                Err(error) => return Err(RequestError::new(format!("reading the labels of Secret {name}"))(error)),
+            };
+            Ok((name, labels))
+        })
+        .buffer_unordered(REQUESTS_AT_ONCE)
+        .try_collect()
+        .await
 }
 
 async fn texts(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Texts, RequestError> {

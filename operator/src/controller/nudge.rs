@@ -2,7 +2,8 @@
 //! minute.
 //!
 //! The pod's update can reach the kubelet before the ConfigMap's does. So a pod that still runs another config is
-//! nudged again, less and less often, with a new value each time.
+//! nudged again, less and less often, with a new value each time. So is a pod that lacks a Secret: the operator has no
+//! rights for Secrets, so it cannot see when the missing one is created.
 
 use std::{
     collections::BTreeMap,
@@ -25,9 +26,10 @@ use super::{
 pub const CONFIG: &str = "routing.hyperguild.io/config";
 /// Annotation of a policy, copied to its pods: any new value makes a changed Secret take effect at once.
 pub const REQUESTED_AT: &str = "routing.hyperguild.io/requestedAt";
-/// The waits between nudges: 3 s, 6 s, 12 s, … 60 s.
+/// The waits between nudges: 3 s, 6 s, 12 s, … 60 s for a config, … 30 s for a Secret.
 const FIRST: Duration = Duration::from_secs(3);
 const MAX: Duration = Duration::from_secs(60);
+const SECRET_MAX: Duration = Duration::from_secs(30);
 /// Enough of a hash to distinguish configs, in characters.
 const HASH_SHOWN: usize = 16;
 /// Largest count that is accepted from a pod's annotation.
@@ -80,18 +82,21 @@ fn annotations(pod: &PodView, due: Option<&Nudge>, requested: Option<&str>) -> B
     config.into_iter().chain(requested).collect()
 }
 
-/// The nudge that a pod needs now, if it answers and runs another config.
+/// The nudge that a pod needs now, if it answers and runs another config or lacks a Secret.
 fn due(pod: &PodView, hash: &str, last: Option<&Nudge>, now: Instant) -> Option<Nudge> {
-    if pod.status().is_none_or(|status| status.config_hash == hash) {
+    let status = pod.status()?;
+    let lacks_a_secret = !status.missing_secrets.is_empty() || !status.awaited_secrets.is_empty();
+    if status.config_hash == hash && !lacks_a_secret {
         return None;
     }
+    let max = if lacks_a_secret { SECRET_MAX } else { MAX };
     let times = match last.filter(|last| last.hash == hash) {
         Some(last) if now < last.again_at => return None,
         Some(last) => last.times + 1,
         // An earlier operator process may have nudged it, and the value must be new.
         None => nudged_before(pod, hash) + 1,
     };
-    Some(Nudge { hash: hash.into(), times, again_at: now + doubled(FIRST, times, MAX) })
+    Some(Nudge { hash: hash.into(), times, again_at: now + doubled(FIRST, times, max) })
 }
 
 fn nudged_before(pod: &PodView, hash: &str) -> u32 {
@@ -122,7 +127,7 @@ async fn annotate(
 
 #[cfg(test)]
 mod tests {
-    use crds::pod::PodStatus;
+    use crds::pod::{MissingSecret, PodStatus};
 
     use super::*;
 
@@ -133,15 +138,34 @@ mod tests {
 
     #[test]
     fn a_pod_is_nudged_at_once_and_then_after_3_6_12_up_to_60_seconds() {
+        assert_eq!(nudged_at(&pod("old")), [0, 3, 9, 21, 45, 93, 153]);
+    }
+
+    #[test]
+    fn a_pod_that_lacks_a_secret_is_nudged_up_to_every_30_seconds() {
+        let lacking = |hash: &str, missing: bool| {
+            let (some, none) = (vec![MissingSecret::default()], vec![]);
+            let (missing_secrets, awaited_secrets) = if missing { (some, none) } else { (none, some) };
+            let status =
+                PodStatus { config_hash: hash.into(), missing_secrets, awaited_secrets, ..PodStatus::default() };
+            PodView { report: PodReport::Says(status), ..PodView::default() }
+        };
+        for pod in [lacking("new", true), lacking("old", false)] {
+            assert_eq!(nudged_at(&pod), [0, 3, 9, 21, 45, 75, 105, 135, 165, 195]);
+        }
+    }
+
+    /// The seconds at which a pod that stays as it is is nudged.
+    fn nudged_at(pod: &PodView) -> Vec<u64> {
         let start = Instant::now();
-        let (mut last, mut nudged_at) = (None, vec![]);
+        let (mut last, mut seconds) = (None, vec![]);
         for second in 0..200 {
-            if let Some(nudge) = due(&pod("old"), "new", last.as_ref(), start + Duration::from_secs(second)) {
-                nudged_at.push(second);
+            if let Some(nudge) = due(pod, "new", last.as_ref(), start + Duration::from_secs(second)) {
+                seconds.push(second);
                 last = Some(nudge);
             }
         }
-        assert_eq!(nudged_at, [0, 3, 9, 21, 45, 93, 153]);
+        seconds
     }
 
     #[test]

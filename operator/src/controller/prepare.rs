@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crds::{
-    RoutingPolicy,
+    FieldError, RoutingPolicy,
     apart::{Apart, ApartError},
     policy::Reason,
 };
@@ -35,18 +35,26 @@ impl Default for Workers {
 /// A policy with the children to apply, or why it cannot be run.
 pub type Prepared = Result<(Valid, Children), Invalid>;
 
+/// What a policy is prepared from.
+pub struct Given {
+    /// The policy as it was read.
+    pub policy: Arc<RoutingPolicy>,
+    /// Its fields that this version does not know.
+    pub unknown: Vec<UnknownField>,
+    /// The texts that it refers to.
+    pub texts: Texts,
+    /// What it names and the operator's settings do not allow.
+    pub not_allowed: Vec<FieldError>,
+    /// Objects with the names of its children.
+    pub existing: Arc<BTreeMap<ChildKey, DynamicObject>>,
+}
+
 /// Validates a policy and builds its children.
-pub async fn prepare(
-    workers: &Workers,
-    policy: Arc<RoutingPolicy>,
-    unknown: Vec<UnknownField>,
-    texts: Texts,
-    existing: Arc<BTreeMap<ChildKey, DynamicObject>>,
-    installation: Installation,
-) -> Prepared {
+pub async fn prepare(workers: &Workers, given: Given, installation: Installation) -> Prepared {
     let Workers(apart) = workers.clone();
     let work = move || {
-        let valid = validate(&policy, &unknown, &texts)?;
+        let Given { policy, unknown, texts, not_allowed, existing } = given;
+        let valid = validate(&policy, &unknown, &texts, &not_allowed)?;
         let last_good = last_good(&existing, policy.status.as_ref());
         let children = build(&policy, &valid, last_good, &installation);
         Ok((valid, children))

@@ -39,20 +39,26 @@ pub struct Invalid {
     pub references: Option<String>,
 }
 
-/// Checks a policy and renders its config. A field that this version does not know is not an error.
+/// Checks a policy and renders its config. A field that this version does not know is not an error; what is not allowed
+/// by the operator's settings is one.
 ///
 /// # Errors
 /// Everything wrong with it, in one message.
-pub fn validate(policy: &RoutingPolicy, unknown: &[UnknownField], texts: &Texts) -> Result<Valid, Invalid> {
+pub fn validate(
+    policy: &RoutingPolicy,
+    unknown: &[UnknownField],
+    texts: &Texts,
+    not_allowed: &[FieldError],
+) -> Result<Valid, Invalid> {
     let mut spec = policy.spec.clone();
     let unresolved = references::resolve(&mut spec, |reference| {
         texts.get(reference).cloned().unwrap_or_else(|| Err("was not read".into()))
     });
     let unresolved = unresolved.err().unwrap_or_default();
     let table = match compile(&spec, &BuiltinPrompts::default()) {
-        Ok(table) if unresolved.is_empty() => table,
-        Ok(_) => return Err(refused(&unresolved, &[])),
-        Err(errors) => return Err(refused(&unresolved, &errors.0)),
+        Ok(table) if unresolved.is_empty() && not_allowed.is_empty() => table,
+        Ok(_) => return Err(refused(&unresolved, not_allowed)),
+        Err(errors) => return Err(refused(&unresolved, &[not_allowed, &errors.0].concat())),
     };
     let rendered = render(&policy.name_any(), &spec, unknown).map_err(|message| Invalid {
         reason: Reason::TooLarge,

@@ -5,6 +5,8 @@
 //!        └── refers to ──▶ [ConfigMap]          (metadata only; a reconciliation reads its policy itself)
 //! ```
 
+mod definition;
+
 use std::{sync::Arc, time::Duration};
 
 use backon::ExponentialBuilder;
@@ -18,7 +20,6 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::ListParams,
     runtime::{
         Controller,
         controller::{Config, Error as ControllerError},
@@ -28,6 +29,7 @@ use kube::{
     },
 };
 
+use self::definition::Absence;
 use super::{
     Context, PolicyMeta,
     build::Installation,
@@ -45,12 +47,8 @@ const AT_ONCE: u16 = 8;
 /// The first and the longest wait after a watch failed. One wait delays all watches, and after a restart of the API
 /// server each of the eight fails once: with kube's own 30 s, the last one would continue only after minutes.
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
-/// Wait between checks whether the CRD is installed.
-const CRD_RETRY: Duration = Duration::from_secs(2);
-
-/// Watches and reconciles until the future is dropped.
+/// Watches and reconciles until the future is dropped; when the CRD is deleted, from the start once it is there again.
 pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
-    until_the_crd_is_there(settings, &client, readiness).await;
     let pods = match pod_status::client() {
         Ok(pods) => pods,
         Err(error) => {
@@ -58,11 +56,27 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
             return;
         }
     };
+    let mut absence = Absence::default();
+    loop {
+        definition::wait_for(scoped(settings, &client), absence, readiness).await;
+        until_the_crd_is_gone(settings, &client, &pods, metrics, readiness).await;
+        absence = Absence::default();
+        absence.begin(readiness).await;
+    }
+}
+
+async fn until_the_crd_is_gone(
+    settings: &Settings,
+    client: &Client,
+    pods: &reqwest::Client,
+    metrics: &Arc<Metrics>,
+    readiness: &Readiness,
+) {
     let config = Config::default().concurrency(AT_ONCE);
     let (first, most) = WATCH_BACKOFF;
     let backoff =
         ExponentialBuilder::default().with_min_delay(first).with_max_delay(most).with_jitter().without_max_times();
-    let controller = Controller::new(scoped::<PolicyMeta>(settings, &client), watcher::Config::default())
+    let controller = Controller::new(scoped::<PolicyMeta>(settings, client), watcher::Config::default())
         .with_config(config)
         .trigger_backoff(watcher::ExponentialBackoff::from(backoff));
     let store = controller.store();
@@ -70,55 +84,50 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
     let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.pod_name.clone()) };
     let context = Arc::new(Context {
         client: client.clone(),
-        pods,
+        pods: pods.clone(),
         recorder: Recorder::new(client.clone(), reporter),
         metrics: Arc::clone(metrics),
         installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
+        restrictions: settings.restrictions.clone(),
         resync: settings.resync,
         states: Arc::clone(&states),
         workers: Workers::default(),
     });
     let results =
-        with_children(controller, settings, &client, states).run(reconcile_within_limits, error_policy, context);
+        with_children(controller, settings, client, states).run(reconcile_within_limits, error_policy, context);
     let watching = async {
         if store.wait_until_ready().await.is_ok() {
             readiness.ready("watching");
         }
         std::future::pending::<()>().await;
     };
+    let reconciling = results.take_while(|result| std::future::ready(note(result, metrics)));
     tokio::select! {
-        () = results.for_each(|result| async { note(result, metrics) }) => {}
+        () = reconciling.for_each(|_| std::future::ready(())) => {}
         () = watching => {}
     }
 }
 
-/// A failed reconciliation is logged where its retry is scheduled; a failed watch is retried by itself.
-fn note<T, E: std::error::Error + 'static, Q: std::error::Error + 'static>(
-    result: Result<T, ControllerError<E, Q>>,
+/// Whether to go on: not if a watched kind does not exist, which only the CRD's can. A failed reconciliation is logged
+/// where its retry is scheduled; any other failed watch is retried by itself.
+fn note<T, E: std::error::Error + 'static>(
+    result: &Result<T, ControllerError<E, watcher::Error>>,
     metrics: &Metrics,
-) {
-    match result {
-        Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => {}
-        Err(error) => {
-            metrics.watch_failed();
-            tracing::warn!(error = chain(&error), "a watch failed");
-        }
+) -> bool {
+    let error = match result {
+        Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => return true,
+        Err(error) => error,
+    };
+    metrics.watch_failed();
+    if let ControllerError::QueueError(
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
+    ) = error
+        && definition::is_missing(error)
+    {
+        return false;
     }
-}
-
-async fn until_the_crd_is_there(settings: &Settings, client: &Client, readiness: &Readiness) {
-    let policies: Api<PolicyMeta> = scoped(settings, client);
-    while let Err(error) = policies.list(&ListParams::default().limit(1)).await {
-        let missing = matches!(&error, kube::Error::Api(status) if status.code == 404);
-        let why = if missing {
-            "the CustomResourceDefinition of RoutingPolicy is not installed: kubectl apply -k crds".to_string()
-        } else {
-            format!("RoutingPolicies cannot be listed: {error}")
-        };
-        tracing::warn!(%why, "not watching yet");
-        readiness.not_ready(why);
-        tokio::time::sleep(CRD_RETRY).await;
-    }
+    tracing::warn!(error = chain(error), "a watch failed");
+    true
 }
 
 fn scoped<K>(settings: &Settings, client: &Client) -> Api<K>

@@ -299,6 +299,8 @@ impl Shared {
         let child = Command::new(required("ROUTING_BIN"))
             .env_clear()
             .envs(variables)
+            // As every pod has it.
+            .env("KUBERNETES_SERVICE_HOST", "127.0.0.1")
             // The image's workspaces and prompts are not on this machine.
             .env_remove("ROUTING_WORKSPACE_ROOTS")
             .env("ROUTING_BIND", address.to_string())

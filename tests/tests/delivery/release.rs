@@ -13,7 +13,12 @@ fn a_release_is_one_commit_of_the_unchanged_manifests_and_repeating_it_is_none()
     assert!(gitops.bumped("1.2.3").ends_with("routing/release: is 1.2.3 already"));
     assert_eq!(gitops.subjects(), ["Release routing 1.2.3"]);
     let tree = gitops.checked_out();
-    let copied = ["crds/routingpolicies.yaml", "deploy/operator/rbac.yaml", "deploy/standalone/secrets.enc.yaml"];
+    let copied = [
+        "crds/routingpolicies.yaml",
+        "deploy/operator/rbac.yaml",
+        "deploy/operator-secret-label/kustomization.yaml",
+        "deploy/standalone/secrets.enc.yaml",
+    ];
     for file in copied {
         let ours = fs::read(checkout().join(file)).expect("a file");
         assert_eq!(fs::read(tree.join(RELEASE).join(file)).expect("a file of the release"), ours, "{file}");

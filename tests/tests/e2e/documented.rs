@@ -45,7 +45,8 @@ async fn five_commands_lead_from_nothing_to_a_routed_call() {
     assert_eq!(commands.len(), 5);
     for documented in commands {
         assert!(!documented.printed.is_empty(), "the page does not say what is printed: {}", documented.command);
-        documented.expect_printed(&shell(&documented.command, folder.path()));
+        let with_key = format!("LITELLM_API_KEY=sk-of-a-test\n{}", documented.command);
+        documented.expect_printed(&shell(&with_key, folder.path()));
     }
     setup::let_go("routing");
 }

@@ -93,6 +93,8 @@ async fn every_sample_is_applied_and_accepted() {
         policies.wait_for_condition(&name, "Accepted", "True", "Accepted").await;
         policies.wait_for_condition(&name, "Programmed", "True", "Programmed").await;
     }
+    // The command of the sample's first lines.
+    policies.kubectl(&["create", "secret", "generic", "minimal-secrets", "--from-literal=LITELLM_API_KEY=sk-1"]);
     policies.wait_until_ready("minimal").await;
     drop(kubelet);
 }

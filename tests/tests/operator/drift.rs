@@ -222,3 +222,63 @@ async fn what_others_set_is_kept() {
     );
     assert!(kubelet.addresses().keys().all(|pod| !pods.contains_key(pod)), "the restart took place");
 }
+
+/// Strips the record of who set which field, as some tools for backups do.
+fn strip(policies: &Policies, kind: &str, name: &str) {
+    policies.kubectl(&["patch", kind, name, "--type=merge", "--patch", r#"{"metadata": {"managedFields": [{}]}}"#]);
+}
+
+/// Removes the operator's own entries alone.
+async fn disown(policies: &Policies, kind: &str, name: &str) {
+    let object = policies.object(kind, name).await.expect("the object");
+    let mut managers = object["metadata"]["managedFields"].as_array().cloned().expect("entries");
+    managers.retain(|entry| entry["manager"] != "routing-operator");
+    let patch = json!({"metadata": {"managedFields": managers}}).to_string();
+    policies.kubectl(&["patch", kind, name, "--type=merge", "--patch", &patch]);
+}
+
+/// Whether the operator is recorded again, and nobody for what was there before.
+async fn is_recorded(policies: &Policies, kind: &str, name: &str) -> bool {
+    let object = policies.object(kind, name).await.expect("the object");
+    let managers = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let is = |entry: &Value, manager: &str| entry["manager"] == manager;
+    managers.iter().any(|entry| is(entry, "routing-operator") && entry["operation"] == "Apply")
+        && !managers.iter().any(|entry| is(entry, "before-first-apply"))
+}
+
+#[tokio::test]
+async fn what_a_policy_takes_back_goes_although_the_record_of_who_set_it_was_lost() {
+    let policies = Policies::operated("drift-unrecorded").await;
+    let given = spec(json!({
+        "dataPlane": {"nodeSelector": {"disk": "fast"}, "podLabels": {"team": "blue"}, "priorityClassName": "system-node-critical"},
+        "service": {"type": "ClusterIP", "annotations": {"example.com/pool": "a"}},
+    }));
+    policies.apply("edge", &given);
+    let network_policy = waiting::until("the last child", || policies.object("NetworkPolicy", "edge"));
+    network_policy.await;
+    // Somebody else's entry, which is kept with its field where it is not lost, too.
+    policies.kubectl(&["annotate", "service", "edge", "note=kept", "--field-manager=somebody-else"]);
+    strip(&policies, "deployment", "edge");
+    disown(&policies, "Service", "edge").await;
+    for kind in ["Deployment", "Service"] {
+        waiting::until_true(&format!("{kind} edge to be recorded again"), || is_recorded(&policies, kind, "edge"))
+            .await;
+    }
+    let cluster_ip = policies.object("Service", "edge").await.expect("it")["spec"]["clusterIP"].clone();
+    policies.apply("edge", &spec(json!({"service": {"type": "ClusterIP"}})));
+    waiting::until_true("what the policy took back to go", || async {
+        let deployment = policies.object("Deployment", "edge").await.expect("the Deployment");
+        let service = policies.object("Service", "edge").await.expect("the Service");
+        let template = &deployment["spec"]["template"];
+        template["spec"]["nodeSelector"].is_null()
+            && template["spec"]["priorityClassName"].is_null()
+            && template["metadata"]["labels"]["team"].is_null()
+            && service["metadata"]["annotations"]["example.com/pool"].is_null()
+    })
+    .await;
+    let service = policies.object("Service", "edge").await.expect("the Service");
+    assert_eq!(
+        (&service["metadata"]["annotations"]["note"], &service["spec"]["clusterIP"]),
+        (&json!("kept"), &cluster_ip)
+    );
+}

@@ -1,9 +1,13 @@
 //! Policies that are written to end, hang or fill the operator: each is refused with its field, and the others go on
-//! being reconciled.
+//! being reconciled. The heaviest ones that are allowed fit into its memory.
 
-use serde_json::json;
+use crds::{arguments::PATTERNS_MAX, policy::skill::SKILLS_MAX};
+use serde_json::{Map, Value, json};
 use tests::{
-    bombs, memory,
+    bombs,
+    cluster::deploy,
+    control_plane::ControlPlane,
+    memory,
     operator::Operator,
     policies::{Policies, spec},
 };
@@ -29,4 +33,44 @@ async fn a_hostile_policy_is_invalid_and_an_innocent_one_is_reconciled_meanwhile
     .await;
     let peak = Operator::shared().await.peak_mib();
     assert!(peak < memory::OPERATOR_MIB, "{peak} MiB");
+}
+
+/// As many skills as allowed: one with as many patterns as a policy may have, each nearly as large as it may be, the
+/// others with as many paths through their schemas.
+fn heavy(round: usize) -> Value {
+    let patterns: Map<String, Value> =
+        (0..PATTERNS_MAX).map(|i| (format!(".{{90}}{round}x{i}"), json!({"type": "string"}))).collect();
+    let all = |part: Value| json!({"allOf": vec![part; 42]});
+    let paths = json!({"type": "object", "$defs": {"d": all(json!({"type": "number"}))},
+        "properties": {"a": all(json!({"$ref": "#/$defs/d"}))}});
+    let stages = json!([{"system": {"text": "s"}, "user": "u"}]);
+    let skill = |i: usize| json!({"name": format!("s{i}"), "description": "d", "inputSchema": paths, "stages": stages});
+    let mut skills: Vec<Value> = (1..SKILLS_MAX).map(skill).collect();
+    let schema = json!({"type": "object", "properties": {"a": {"patternProperties": patterns}}});
+    skills.push(json!({"name": "debug", "inputSchema": schema}));
+    json!({"skills": skills, "service": {"type": "ClusterIP"}})
+}
+
+#[tokio::test]
+async fn the_heaviest_policies_fit_into_the_operators_default_memory_limit() {
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().await));
+    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+    let operator = Operator::start(plane, "operator", &["--resync=100ms"]).await;
+    operator.wait_until("watching").await;
+    let at_rest = operator.peak_mib();
+    let policies = Policies::in_new_namespace(plane, "heavy").await;
+    for round in 0..2 {
+        for i in 0..6 {
+            policies.apply(&format!("heavy-{i}"), &spec(heavy(round)));
+        }
+    }
+    for i in 0..6 {
+        policies.wait_for_condition(&format!("heavy-{i}"), "Accepted", "True", "Accepted").await;
+    }
+    let limit = memory::OPERATOR_MIB;
+    let peak = operator.peak_mib();
+    println!(
+        "memory of the operator: {at_rest} MiB at rest, {peak} MiB with 6 of the heaviest policies; limit {limit}"
+    );
+    assert!(peak < limit, "{peak} MiB, and {limit} MiB are allowed");
 }

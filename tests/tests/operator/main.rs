@@ -9,3 +9,4 @@ mod isolation;
 mod lifecycle;
 mod own_plane;
 mod pods;
+mod restrictions;

@@ -1,7 +1,10 @@
 //! What needs a control plane of its own: rights and their use, the steady state, an outage of the API server, the
 //! lease.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use crds::policy::RoutingPolicyStatus;
 use kube::api::ListParams;
@@ -320,4 +323,44 @@ async fn of_two_replicas_one_works_and_the_other_takes_over() {
     first.start_again();
     first.wait_until("standing by").await;
     assert_eq!(metric(&second, "routing_operator_leader").await, 1);
+}
+
+#[tokio::test]
+async fn after_the_definition_was_deleted_the_operator_is_not_ready_and_goes_on_once_it_is_back() {
+    const CRD: &str = "routingpolicies.routing.hyperguild.io";
+    let plane = plane().await;
+    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
+    let operator = Operator::start(plane, "operator", &[]).await;
+    operator.wait_until("watching").await;
+    let policies = Policies::in_new_namespace(plane, "undefined").await;
+    policies.apply("edge", &spec(json!({})));
+    waiting::until("the last child", || policies.object("NetworkPolicy", "edge")).await;
+
+    for _ in 0..2 {
+        plane.kubectl(&["delete", "crd", CRD]).expect_worked();
+        operator.wait_until(CRD).await;
+        assert_eq!(operator.status("/readyz").await, Some(503));
+        plane.kubectl(&["apply", "-k", &deploy("../crds")]).expect_worked();
+        plane.serves(CRD).await;
+        operator.wait_until("watching").await;
+        assert_eq!(operator.status("/readyz").await, Some(200));
+        waiting::until_true("the policy to be taken", || async {
+            let policy = Policy::of("edge", &spec(json!({}))).to_string();
+            plane.kubectl_with(&["apply", "--namespace", "undefined", "--filename", "-"], &policy).worked
+        })
+        .await;
+        policies.wait_for_condition("edge", "Accepted", "True", "Accepted").await;
+        // The garbage collector removes the earlier policy's children only once it has discovered the kind again.
+        let uid = policies.get("edge").await.metadata.uid;
+        waiting::until_true_within(Duration::from_secs(180), "the last child, of this policy", || async {
+            let child = policies.object("NetworkPolicy", "edge").await.unwrap_or_default();
+            child["metadata"]["ownerReferences"][0]["uid"].as_str() == uid.as_deref()
+        })
+        .await;
+    }
+    let log = operator.log();
+    let about = log.lines().filter(|line| line.contains("not watching") && line.contains(CRD)).count();
+    assert_eq!(about, 2, "once for each time that it was missing: {log}");
+    assert!(log.lines().filter(|line| line.contains("404")).count() < 5, "{log}");
+    assert_eq!(log.matches("elected").count(), 1, "without a restart: {log}");
 }

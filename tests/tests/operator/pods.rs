@@ -95,7 +95,6 @@ async fn a_changed_reference_to_a_missing_secret_keeps_the_running_config() {
 
     let data = json!({"stringData": {"SECOND": "canary-second"}}).to_string();
     policies.kubectl(&["patch", "secret", "keys", "--patch", &data]);
-    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
     policies.wait_until_ready("edge").await;
     let (new, address) = kubelet.addresses().into_iter().next().expect("a pod");
     assert_ne!(new, old);
@@ -109,19 +108,26 @@ async fn a_missing_secret_is_named_by_the_pod_that_lacks_it_and_found_once_it_ex
     let tokens = json!([{"name": "alice", "secretRef": {"name": "routing-secrets", "key": "TOKEN"}}]);
     policies.apply("edge", &spec(json!({"access": {"tokens": tokens}})));
     let missing = policies.wait_for_condition("edge", "ResolvedRefs", "False", "SecretMissing").await;
-    assert!(missing.message.starts_with("Secret routing-secrets, key TOKEN: "), "{}", missing.message);
+    let expected =
+        "Secret routing-secrets, key TOKEN: the Secret does not exist, or does not have this key; create it (pod";
+    assert!(missing.message.starts_with(expected), "nothing about variables: {}", missing.message);
     let status = policies.get("edge").await.status.expect("a status");
     assert_eq!(condition(&status, "Programmed").map(|c| c.status.as_str()), Some("True"), "it runs the config");
     assert_eq!(condition(&status, "Ready").map(|c| c.reason.as_str()), Some("SecretMissing"));
     assert!(condition(&status, "Insecure").is_none(), "a token is required");
 
     policies.kubectl(&["create", "secret", "generic", "routing-secrets", "--from-literal=TOKEN=canary-token"]);
-    // The annotation spares its owner the wait for the kubelet's periodic refresh.
-    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
+    // The stand-in reads files only when a pod's annotations change: the pod is notified again and again meanwhile.
     policies.wait_until_ready("edge").await;
-    let (pod, address) = kubelet.addresses().into_iter().next().expect("a pod");
-    let annotations = policies.object("Pod", &pod).await.expect("the pod")["metadata"]["annotations"].clone();
-    assert_eq!(annotations["routing.hyperguild.io/requestedAt"], json!("now"));
+    // The annotation spares its owner the wait for the next time.
+    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
+    let notified = |pod: Value| pod["metadata"]["annotations"]["routing.hyperguild.io/requestedAt"] == json!("now");
+    waiting::until_true("the pod to have the policy's annotation", || async {
+        let pod = kubelet.addresses().into_keys().next().expect("a pod");
+        notified(policies.object("Pod", &pod).await.expect("the pod"))
+    })
+    .await;
+    let (_, address) = kubelet.addresses().into_iter().next().expect("a pod");
 
     // The same for a rotated one.
     policies.kubectl(&["delete", "secret", "routing-secrets"]);

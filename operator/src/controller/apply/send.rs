@@ -8,14 +8,15 @@ use kube::{
 };
 use serde_json::{Value, json};
 
+use super::reclaim;
 use crate::controller::{
     child::{ChildKey, ChildKind, Namespace},
     error::RequestError,
     labels::FIELD_MANAGER,
 };
 
-/// Applies a child. If someone renumbered a port by hand, the apply adds ours next to it with the same name, which is
-/// invalid: then our ports replace the whole list.
+/// Applies a child, and takes fields back first if the record of who set them was lost. If someone renumbered a port by
+/// hand, the apply adds ours next to it with the same name, which is invalid: then our ports replace the whole list.
 pub(super) async fn send(
     namespace: &Namespace,
     key: &ChildKey,
@@ -23,6 +24,13 @@ pub(super) async fn send(
     existing: Option<&DynamicObject>,
 ) -> kube::Result<DynamicObject> {
     let api = namespace.children(key.kind);
+    if let Some(object) = existing.filter(|object| reclaim::is_lost(body, object)) {
+        match reclaim::reclaim(&api, body, object).await {
+            // What is invalid is sorted out below.
+            Err(kube::Error::Api(status)) if is_invalid(&status) => {}
+            outcome => outcome?,
+        }
+    }
     let apply = PatchParams::apply(FIELD_MANAGER).force();
     let status = match api.patch(&key.name, &apply, &Patch::Apply(body)).await {
         Err(kube::Error::Api(status)) if is_invalid(&status) => status,
@@ -36,9 +44,8 @@ pub(super) async fn send(
     let replaced = api.patch(&key.name, &update, &Patch::Json::<()>(ports)).await;
     let replaced = replaced.map_err(|_| kube::Error::Api(status))?;
     // The update would stay a second owner of its fields forever: one that is no longer applied would not be removed.
-    let version = replaced.resource_version();
-    let managers = json!({"metadata": {"resourceVersion": version, "managedFields": without_updates(&replaced)}});
-    api.patch(&key.name, &update, &Patch::Merge(managers)).await?;
+    let managers = json!(without_updates(&replaced));
+    reclaim::set_managers(&api, &key.name, replaced.resource_version(), &managers).await?;
     api.patch(&key.name, &apply, &Patch::Apply(body)).await
 }
 

@@ -34,6 +34,9 @@ const WORKSPACES_FOLDER: &str = "/workspaces";
 const FILE_MODE: i32 = 0o444;
 /// UID and GID of the image's user.
 const USER: i64 = 65_532;
+/// The most memory of a pod whose policy does not say. Bodies of requests in flight take at most 64 MiB of it before they
+/// are parsed, and 200 calls a second with small ones need some 100 MiB in all.
+const MEMORY_LIMIT: &str = "512Mi";
 /// In addition to the longest call: 10 s in which new calls are still accepted, and time to deliver queued decisions.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -218,9 +221,14 @@ fn requirements(resources: Option<&Resources>) -> ResourceRequirements {
             ..ResourceRequirements::default()
         },
         None => {
-            let little = [("cpu", "50m"), ("memory", "64Mi")];
-            let requests = little.map(|(name, amount)| (name.to_string(), Quantity(amount.into())));
-            ResourceRequirements { requests: Some(requests.into()), ..ResourceRequirements::default() }
+            let amounts = |all: &[(&str, &str)]| -> Option<Amounts> {
+                Some(all.iter().map(|(name, amount)| ((*name).to_string(), Quantity((*amount).into()))).collect())
+            };
+            ResourceRequirements {
+                limits: amounts(&[("memory", MEMORY_LIMIT)]),
+                requests: amounts(&[("cpu", "50m"), ("memory", "64Mi")]),
+                ..ResourceRequirements::default()
+            }
         }
     }
 }

@@ -18,7 +18,7 @@ fn built(more: &str) -> BTreeMap<String, Value> {
 
 fn built_after(last_good: Option<String>, more: &str) -> BTreeMap<String, Value> {
     let policy = policy(more);
-    let valid = validate(&policy, &[], &Texts::new()).expect(more);
+    let valid = validate(&policy, &[], &Texts::new(), &[]).expect(more);
     let installation = Installation { image: "routing:1".into(), namespace: "operators".into() };
     let children = build(&policy, &valid, last_good, &installation).into_list();
     children.into_iter().map(|child| (child.key.to_string(), child.body)).collect()
@@ -135,7 +135,7 @@ fn the_network_policy_allows_the_ports_of_models_and_brain() {
     }
     let mut own_upstream = policy("");
     own_upstream.spec.models.claude.upstream = serde_saphyr::from_str("url: http://claude").expect("an upstream");
-    let valid = validate(&own_upstream, &[], &Texts::new()).expect("it is valid");
+    let valid = validate(&own_upstream, &[], &Texts::new(), &[]).expect("it is valid");
     let built_policy = network_policy::network_policy(&own_upstream, &[&valid.table], "operators");
     let children = [("NetworkPolicy edge".to_string(), serde_json::to_value(built_policy).expect("JSON"))].into();
     assert_eq!(called_ports(&children), [80, 4000], "a model's own upstream");
@@ -154,7 +154,7 @@ fn the_network_policy_allows_the_ports_of_models_and_brain() {
 /// Pods run it until they have the new one, and while they refuse the new one.
 #[test]
 fn the_ports_of_the_last_good_config_stay_open() {
-    let rendered = |more: &str| validate(&policy(more), &[], &Texts::new()).expect(more).rendered.text;
+    let rendered = |more: &str| validate(&policy(more), &[], &Texts::new(), &[]).expect(more).rendered.text;
     let (old, new) = ("brain: {url: \"http://brain:3300\"}", "brain: {url: \"http://brain:3301\"}");
     assert_eq!(called_ports(&built_after(Some(rendered(old)), new)), [3300, 3301, 4000]);
     assert_eq!(called_ports(&built_after(Some(rendered(new)), new)), [3301, 4000], "all pods run the new one");
@@ -180,7 +180,7 @@ fn pod_labels_and_spread_constraints_keep_the_selector_of_the_policys_pods() {
 fn the_last_good_config_is_the_one_that_all_pods_ran() {
     let hash = |text: &str| Document::parse(text).expect("a policy").hash;
     let text = |floor: &str| {
-        validate(&policy(&format!("thresholds: {{floor: \"{floor}\", ceil: \"0.1\"}}")), &[], &Texts::new())
+        validate(&policy(&format!("thresholds: {{floor: \"{floor}\", ceil: \"0.1\"}}")), &[], &Texts::new(), &[])
             .expect("valid")
             .rendered
             .text

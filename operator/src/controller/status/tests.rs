@@ -46,7 +46,7 @@ fn rolled_out(replicas: i32) -> Applied {
 }
 
 fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> RoutingPolicyStatus {
-    let valid = validate(policy, &[], &Texts::new());
+    let valid = validate(policy, &[], &Texts::new(), &[]);
     let observed = Observed {
         policy,
         valid: valid.as_ref(),
@@ -121,7 +121,7 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
     let mut policy = policy("");
     let first = status_of(&policy, &rolled_out(1), &[running("p1")]);
     policy.status = Some(first.clone());
-    let valid = validate(&policy, &[], &Texts::new());
+    let valid = validate(&policy, &[], &Texts::new(), &[]);
     let applied = rolled_out(1);
     let pods = [running("p1")];
     let later = "2026-05-05T05:05:05.123Z".parse().expect("a time");
@@ -159,7 +159,7 @@ fn skills_are_the_most_recent_of_pods_that_run_the_config_and_stay_until_they_ar
     let first = status_of(&policy, &rolled_out(1), &pods);
     assert_eq!(json!(first.skills), json!([{"name": "debug", "passRate": "0.82", "samples": 5, "route": "Split"}]));
     policy.status = Some(first.clone());
-    let valid = validate(&policy, &[], &Texts::new());
+    let valid = validate(&policy, &[], &Texts::new(), &[]);
     let applied = rolled_out(1);
     let newer = [pod("p1", Ok(report("new", 0.9, 1)))];
     let observed = Observed {
@@ -204,7 +204,7 @@ fn the_endpoint_is_a_node_that_runs_a_pod_and_changes_only_when_it_must() {
 #[test]
 fn fields_that_the_operator_does_not_know_are_reported_and_nothing_stalls() {
     let policy = policy("");
-    let mut valid = validate(&policy, &[], &Texts::new()).expect("valid");
+    let mut valid = validate(&policy, &[], &Texts::new(), &[]).expect("valid");
     valid.unknown_fields = vec!["spec.evidence.newer".into()];
     let observed = Observed {
         policy: &policy,
