@@ -42,6 +42,7 @@ pub struct Config {
     /// Whether any config has had all its secrets.
     was_whole: AtomicBool,
     tools_revision: watch::Sender<u64>,
+    generation: watch::Sender<u64>,
     reloading: Mutex<()>,
 }
 
@@ -87,6 +88,7 @@ impl Config {
             refused: ArcSwapOption::from(refused.map(Arc::new)),
             awaited: ArcSwap::default(),
             tools_revision: watch::channel(0).0,
+            generation: watch::channel(0).0,
             reloading: Mutex::new(()),
         })
     }
@@ -122,6 +124,12 @@ impl Config {
     pub fn tools_revision(&self) -> watch::Receiver<u64> {
         self.tools_revision.subscribe()
     }
+
+    /// Changes whenever another config, or another secret, takes effect.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
     }
@@ -196,6 +204,7 @@ impl Config {
         self.was_whole.fetch_or(active.secrets.missing().is_empty(), Ordering::Relaxed);
         let tools_changed = !active.table.offers_the_same_tools_as(&running.table);
         self.active.store(Arc::new(active));
+        self.generation.send_modify(|generation| *generation += 1);
         if tools_changed {
             self.tools_revision.send_modify(|revision| *revision += 1);
         }
