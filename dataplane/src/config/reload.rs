@@ -79,6 +79,7 @@ impl Config {
             },
         };
         report(&active);
+        report_missing(&active);
         Ok(Self {
             reader,
             secrets,
@@ -200,7 +201,10 @@ impl Config {
     }
 
     fn swap(&self, active: Active, running: &Active) {
-        report(&active);
+        if active.hash != running.hash || active.origin != running.origin {
+            report(&active);
+        }
+        report_secrets(&active, running);
         self.was_whole.fetch_or(active.secrets.missing().is_empty(), Ordering::Relaxed);
         let tools_changed = !active.table.offers_the_same_tools_as(&running.table);
         self.active.store(Arc::new(active));
@@ -252,9 +256,6 @@ fn refused_now(refusal: &PolicyRefusal) -> RefusedConfig {
 fn report(active: &Active) {
     let origin = active.origin.as_str();
     tracing::info!(hash = active.hash, origin, skills = active.table.skills.len(), "config loaded");
-    for missing in active.secrets.missing() {
-        tracing::warn!(%missing, "a secret is missing");
-    }
     if !active.unknown_fields.is_empty() {
         tracing::warn!(
             fields = active.unknown_fields.join(", "),
@@ -263,5 +264,20 @@ fn report(active: &Active) {
     }
     if active.table.access.tokens.is_empty() {
         tracing::warn!("anyone who reaches the endpoint can call it; set spec.access.tokens or ROUTING_MCP_TOKEN");
+    }
+}
+
+/// By name and key, never by value: a rotated secret leaves the config's hash as it is.
+fn report_secrets(active: &Active, running: &Active) {
+    let changed = active.secrets.changed_since(&running.secrets);
+    if !changed.is_empty() {
+        tracing::info!(secrets = changed.join(", "), "secrets changed");
+    }
+    report_missing(active);
+}
+
+fn report_missing(active: &Active) {
+    for missing in active.secrets.missing() {
+        tracing::warn!(%missing, "a secret is missing");
     }
 }
