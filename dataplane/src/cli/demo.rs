@@ -59,7 +59,7 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     let data_plane = serve::start(settings)?;
     let ports = listening.ports(&data_plane)?;
     greet(&Addresses {
-        mcp: format!("{}/mcp", reachable(listening.bind, listening.port(&data_plane))),
+        mcp: format!("{}{}", reachable(listening.bind, listening.port(&data_plane)), endpoint::PATH),
         admin: reachable(listening.admin_bind, listening.admin_port),
         brain: brain_address,
         brain_token: variables.get("BRAIN_TOKEN").is_some(),
