@@ -26,7 +26,7 @@ impl Loop {
         let measured = json!({"brain": {"url": brain.base_url()}, "evidence": {"ttl": ttl, "holdFor": "0s"}});
         let policy = Policy::at(&models.url()).local("local-model").claude("claude-model").spec(measured);
         let routing = Program::serve_policy(&policy).start().await;
-        Self { brain, routing, models: models }
+        Self { brain, routing, models }
     }
 
     /// Reports outcomes of `code_review` with the real MCP client, half of them in each protocol era.
