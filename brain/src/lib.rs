@@ -3,7 +3,7 @@
 //! ```text
 //! POST /mcp session_log ─▶ entry (limits) ─▶ store/writer (one commit for many) ─▶ entries + outcome_counts
 //! GET /pass-rate?skill=…&window=7d ─▶ store: pass / (pass + fail) in the window
-//! GET /sessions/{id} ─▶ store: the session's entries
+//! GET /sessions/{id} ─▶ store: the session's entries, its decisions and their outcomes
 //! ```
 
 #![forbid(unsafe_code)]

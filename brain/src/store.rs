@@ -2,19 +2,18 @@
 
 mod clock;
 mod open;
+mod session;
 mod writer;
 
 use std::{path::PathBuf, time::Duration};
 
 use serde::Serialize;
-use serde_json::Value;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{Row, SqlitePool};
 
+pub use self::session::{ENTRIES_MAX as SESSION_ENTRIES_MAX, StoredEntry};
 use self::{clock::TOLERANCE_MS, open::Database, writer::Writer};
 use crate::{entry::Entry, settings::DatabaseUrl};
 
-/// Most entries of one session that are returned: the latest.
-pub const SESSION_ENTRIES_MAX: i64 = 500;
 /// Widths of the counts, in milliseconds.
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 3_600_000;
@@ -76,33 +75,6 @@ pub struct PassRate {
     pub total: i64,
 }
 
-/// An entry as it is read back.
-#[derive(Debug, Serialize)]
-pub struct StoredEntry {
-    /// Id of the entry, a UUID v7: ids sort by time.
-    pub id: String,
-    /// When it was written, in milliseconds since 1970.
-    pub at: i64,
-    /// The caller's session, or empty.
-    pub session_id: String,
-    /// The skill that the entry is about.
-    pub skill: String,
-    /// For example `outcome` or `decide`.
-    pub phase: String,
-    /// `pass`, `fail` or `skip`.
-    pub final_status: String,
-    /// One line for a reader, or empty.
-    pub message: String,
-    /// How long it took, in milliseconds.
-    pub duration_ms: i64,
-    /// The project that it was about, or empty.
-    pub project_root: String,
-    /// The decision that the entry judges or records.
-    pub decision_id: Option<String>,
-    /// A decision record.
-    pub decision: Option<Value>,
-}
-
 /// The entries on disk. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -155,21 +127,13 @@ impl Store {
         Ok(PassRate { pass_rate: ratio(pass, fail), pass, fail, total })
     }
 
-    /// The latest `limit` entries of a session, oldest first.
+    /// The latest `limit` entries of a session, oldest first: its own, the decisions made in it, and their outcomes.
+    /// `_routing` has all decisions, `_none` what names no session.
     ///
     /// # Errors
     /// The database failed.
     pub async fn session(&self, session_id: &str, limit: i64) -> Result<Vec<StoredEntry>, StoreError> {
-        let rows = sqlx::query(
-            "SELECT id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision \
-             FROM entries WHERE session_id = $1 ORDER BY id DESC LIMIT $2",
-        )
-        .bind(session_id)
-        .bind(limit)
-        .fetch_all(&self.readers)
-        .await?;
-        let entries: Result<Vec<StoredEntry>, sqlx::Error> = rows.iter().rev().map(stored_entry).collect();
-        Ok(entries?)
+        Ok(session::read(&self.readers, session_id, limit).await?)
     }
 
     /// Writes the queued entries and closes the database.
@@ -192,23 +156,6 @@ fn floor_to(milliseconds: i64, width: i64) -> i64 {
 fn now_ms() -> i64 {
     let since_1970 = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_1970.as_millis()).unwrap_or(i64::MAX)
-}
-
-fn stored_entry(row: &SqliteRow) -> Result<StoredEntry, sqlx::Error> {
-    let decision: Option<String> = row.try_get("decision")?;
-    Ok(StoredEntry {
-        id: row.try_get("id")?,
-        at: row.try_get("at_ms")?,
-        session_id: row.try_get("session_id")?,
-        skill: row.try_get("skill")?,
-        phase: row.try_get("phase")?,
-        final_status: row.try_get("final_status")?,
-        message: row.try_get("message")?,
-        duration_ms: row.try_get("duration_ms")?,
-        project_root: row.try_get("project_root")?,
-        decision_id: row.try_get("decision_id")?,
-        decision: decision.and_then(|json| serde_json::from_str(&json).ok()),
-    })
 }
 
 #[cfg(test)]

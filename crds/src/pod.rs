@@ -86,6 +86,9 @@ pub struct PodStatus {
     /// Where the calls of each skill go.
     #[serde(deserialize_with = "lenient")]
     pub skills: Vec<SkillReport>,
+    /// Whether the models' endpoints can be reached.
+    #[serde(deserialize_with = "lenient")]
+    pub models: Vec<ModelReport>,
 }
 
 /// A config that a pod does not run.
@@ -143,6 +146,33 @@ pub struct SkillReport {
     /// How old the pass rate is, in milliseconds; none: it was never fetched.
     #[serde(deserialize_with = "lenient")]
     pub evidence_age_ms: Option<u64>,
+}
+
+/// Whether a model's endpoint can be reached.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ModelReport {
+    /// Which of the policy's models: `local` or `claude`.
+    #[serde(deserialize_with = "lenient")]
+    pub name: String,
+    /// The model's name in requests.
+    #[serde(deserialize_with = "lenient")]
+    pub model: String,
+    /// Host and port of its endpoint, for example `litellm:4000`.
+    #[serde(deserialize_with = "lenient")]
+    pub endpoint: String,
+    /// Whether the endpoint answered last, whatever it answered; none: it was not asked yet.
+    #[serde(deserialize_with = "lenient")]
+    pub reachable: Option<bool>,
+    /// Since when, in milliseconds since 1970.
+    #[serde(deserialize_with = "lenient")]
+    pub since_ms: Option<u64>,
+    /// HTTP status of the endpoint's last answer to `GET /v1/models`, unless that was the list of its models.
+    #[serde(deserialize_with = "lenient")]
+    pub models_status: Option<u16>,
+    /// Why calls of the model fail, or may fail, with the cure; empty: nothing is known to be wrong.
+    #[serde(deserialize_with = "lenient")]
+    pub problem: String,
 }
 
 /// A field that another version reports in another form counts as absent, so that the others are still read.

@@ -2,17 +2,30 @@
 
 use std::error::Error;
 
-/// A text with control and bidirectional characters escaped, at most `max` characters of it.
+/// A text with its hidden characters escaped, at most `max` characters of it.
 #[must_use]
 pub fn printable(text: &str, max: usize) -> String {
     text.chars().take(max).flat_map(escape).collect()
 }
 
-/// Escapes what would change how a line is shown: control and bidirectional characters.
+/// Escapes a hidden character.
 pub(crate) fn escape(c: char) -> Vec<char> {
-    let hidden =
-        c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if hidden { c.escape_unicode().collect() } else { vec![c] }
+    if is_hidden(c) { c.escape_unicode().collect() } else { vec![c] }
+}
+
+/// Whether a character is not seen itself, but may end a line or change how its line is shown or read: control
+/// characters with tab and line ends, the two other line ends of Unicode, and what Unicode calls default ignorable
+/// (`Default_Ignorable_Code_Point`: bidirectional controls, joiners, fillers, variation selectors, tags) with the marks
+/// of annotations. Other white space is not hidden.
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The URL without its user part and its query, which may be secrets. Works on text that is not a URL, too: everything
@@ -56,6 +69,28 @@ mod tests {
             ("http://me:se?cret@host", "http://…@host"),
         ] {
             assert_eq!(url(text), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_not_seen_is_hidden_and_what_is_seen_is_not() {
+        for (what, characters) in [
+            ("control characters", "\0\u{7}\t\n\u{b}\u{c}\r\u{1b}\u{7f}\u{80}\u{85}\u{9f}"),
+            ("line ends", "\u{2028}\u{2029}"),
+            ("bidirectional controls", "\u{61c}\u{200e}\u{200f}\u{202a}\u{202e}\u{2066}\u{2069}"),
+            ("without a width", "\u{ad}\u{34f}\u{180e}\u{200b}\u{200c}\u{200d}\u{2060}\u{2064}\u{206f}\u{feff}"),
+            ("fillers", "\u{115f}\u{1160}\u{17b4}\u{17b5}\u{3164}\u{ffa0}"),
+            ("variation selectors", "\u{180b}\u{fe00}\u{fe0f}\u{e0100}\u{e01ef}"),
+            ("tags", "\u{e0001}\u{e0041}\u{e007f}"),
+            ("annotations and formats", "\u{fff9}\u{fffb}\u{1bca0}\u{1d173}\u{1d17a}"),
+        ] {
+            for c in characters.chars() {
+                assert!(is_hidden(c), "{what}: {c:?}");
+                assert_eq!(printable(&format!("a{c}b"), 3), format!("a{}b", c.escape_unicode()), "{what}");
+            }
+        }
+        for c in " \u{a0}\u{3000}aZ0<\"\\äß漢字مرحبا한\u{301}😀\u{fffc}\u{fffd}\u{10ffff}".chars() {
+            assert!(!is_hidden(c), "{c:?}");
         }
     }
 

@@ -53,6 +53,21 @@ pub struct ModelTarget {
     pub timeout: Option<Duration>,
 }
 
+/// What [`ModelTarget::url`] ends in.
+pub(crate) const CHAT_COMPLETIONS: &str = "/chat/completions";
+
+impl ModelTarget {
+    /// The endpoint's `…/v1/models`, which lists its models.
+    #[must_use]
+    pub fn models_url(&self) -> Url {
+        let mut url = self.url.clone();
+        let path = url.path();
+        let prefix = path.strip_suffix(CHAT_COMPLETIONS).unwrap_or(path.trim_end_matches('/'));
+        url.set_path(&format!("{prefix}/models"));
+        url
+    }
+}
+
 /// The brain and how to reach it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BrainTarget {

@@ -1,7 +1,7 @@
 //! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs, and the skills' pass rates), `/readyz`
 //! (config loaded, all its secrets have existed once, new calls are accepted), `/livez` (process alive).
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -12,18 +12,22 @@ use axum::{
     routing::get,
 };
 use crds::{
-    pod::{LIVE_PATH, PodStatus, READY_PATH, STATUS_PATH, SkillReport},
+    pod::{LIVE_PATH, ModelReport, PodStatus, READY_PATH, STATUS_PATH, SkillReport},
     table::Skill,
 };
 use endpoint::host::{self, Hosts};
+use futures::future::{join, join_all};
 
 use crate::{
     config::Active,
     data_plane::DataPlane,
     decide::{Decided, Reason, decide_for_skill},
     evidence::SkillEvidence,
+    upstream::{ModelClient, Reachability, endpoint_of},
 };
 
+/// How long a status waits for the first probe of an endpoint: as long as for a pass rate.
+const PROBE_WAIT: Duration = Duration::from_secs(1);
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What `/` says.
@@ -44,6 +48,9 @@ pub fn app(data_plane: Arc<DataPlane>, hosts: Hosts) -> Router {
 }
 
 async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse {
+    for (name, model) in data_plane.config.active().models() {
+        data_plane.metrics.upstream_reachable(name, model.reachability().reachable);
+    }
     ([(header::CONTENT_TYPE, OPEN_METRICS)], data_plane.metrics.text())
 }
 
@@ -61,6 +68,8 @@ async fn ready(State(data_plane): State<Arc<DataPlane>>) -> (StatusCode, String)
 async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
     let active = data_plane.config.active();
     let skills = active.table.skills.values().map(|skill| skill_report(&active, skill));
+    let models = active.models().map(|(name, model)| model_report(name, model));
+    let (skills, models) = join(join_all(skills), join_all(models)).await;
     Json(PodStatus {
         version: crds::VERSION.into(),
         config_hash: active.hash.clone(),
@@ -71,8 +80,16 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
         unknown_fields: active.unknown_fields.clone(),
         open: active.table.access.tokens.is_empty(),
         draining: data_plane.shutdown.draining.is_cancelled(),
-        skills: futures::future::join_all(skills).await,
+        skills,
+        models,
     })
+}
+
+/// What is known about a model's endpoint; it is not asked for this.
+async fn model_report(name: &str, model: &ModelClient) -> ModelReport {
+    let Reachability { reachable, since_ms, models_status, problem } = model.known_reachability(PROBE_WAIT).await;
+    let (name, endpoint) = (name.into(), endpoint_of(&model.target().url));
+    ModelReport { name, model: model.target().model.clone(), endpoint, reachable, since_ms, models_status, problem }
 }
 
 /// What is known about a skill, fetched from the brain if necessary, and where its next call goes.

@@ -109,7 +109,7 @@ impl BrainClient {
     /// # Errors
     /// Anything but 200 with a rate that is null or a number from 0 to 1, within a second.
     pub async fn pass_rate(&self, skill: &str, window: &str) -> Result<Measured, BrainError> {
-        let request = self.client.get(self.url("pass-rate")).query(&[("skill", skill), ("window", window)]);
+        let request = self.client.get(self.url("/pass-rate")).query(&[("skill", skill), ("window", window)]);
         let body = self.json(request.timeout(PASS_RATE_TIMEOUT), ANSWER_MAX_BYTES).await?;
         measured(&body)
     }
@@ -182,7 +182,7 @@ impl BrainClient {
     /// The URL of a caller's session; none if it is not a caller's. Checked as it is sent: a URL drops tabs and line ends,
     /// and the segments `.` and `..`.
     fn session_url(&self, session_id: &str) -> Option<Url> {
-        let mut url = self.url("sessions");
+        let mut url = self.url("/sessions");
         let segments = url.path_segments()?.count();
         url.path_segments_mut().ok()?.push(session_id);
         let sent: Vec<&str> = url.path_segments()?.collect();
@@ -190,19 +190,17 @@ impl BrainClient {
         own.then_some(url)
     }
 
+    /// The URL of a path of the brain's, which begins with a slash.
     fn url(&self, path: &str) -> Url {
         let mut url = self.base.clone();
-        let base = self.base.path().trim_end_matches('/');
-        // The address that MCP clients have is understood, too.
-        let base = base.strip_suffix("/mcp").unwrap_or(base);
-        url.set_path(&format!("{base}/{path}"));
+        url.set_path(&format!("{}{path}", endpoint::base_path(self.base.path())));
         url
     }
 
     fn rpc(&self, method: &str, params: Value) -> RequestBuilder {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
         self.client
-            .post(self.url("mcp"))
+            .post(self.url(endpoint::PATH))
             .header(CONTENT_TYPE, "application/json")
             .header(ACCEPT, "application/json, text/event-stream")
             .timeout(self.log_timeout)
@@ -312,9 +310,12 @@ mod tests {
         for base in ["http://b", "http://b/", "http://b/mcp", "http://b/mcp/"] {
             let target = BrainTarget { url: base.parse().expect("a URL"), token: None };
             let brain = BrainClient::new(&target, None, Client::new());
-            let urls = ["mcp", "pass-rate"].map(|path| brain.url(path).to_string());
+            let urls = [endpoint::PATH, "/pass-rate"].map(|path| brain.url(path).to_string());
             assert_eq!(urls, ["http://b/mcp", "http://b/pass-rate"], "{base}");
         }
+        // Only once, as `routing mode` writes it.
+        let target = BrainTarget { url: "http://mcp/mcp/mcp".parse().expect("a URL"), token: None };
+        assert_eq!(BrainClient::new(&target, None, Client::new()).url(endpoint::PATH).as_str(), "http://mcp/mcp/mcp");
     }
 
     #[test]

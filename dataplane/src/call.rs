@@ -46,8 +46,8 @@ pub struct Call {
     pub arguments: Map<String, Value>,
     /// Name of the caller's token in the policy; none: the endpoint is open.
     pub caller: Option<String>,
-    /// From the caller's `X-Hyperguild-Mode` header.
-    pub mode: Mode,
+    /// From the caller's `X-Hyperguild-Mode` header; none: there was none. It only goes into the record.
+    pub mode: Option<Mode>,
     /// The current step in words, for progress notifications.
     pub activity: watch::Sender<String>,
 }

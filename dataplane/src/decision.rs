@@ -55,7 +55,8 @@ pub struct DecisionRecord {
     pub caller: Option<String>,
     /// The caller's own session id.
     pub session: Option<String>,
-    pub mode: &'static str,
+    /// The caller's mode, if it named one.
+    pub mode: Option<&'static str>,
     /// Hash of the config that decided.
     pub policy_hash: String,
     /// The rate that counted: none if `pass_rate` is based on too few samples.
@@ -119,7 +120,7 @@ pub(crate) mod tests {
             error: None,
             caller: None,
             session: Some("mine".into()),
-            mode: "client-local",
+            mode: None,
             policy_hash: String::new(),
             effective_rate: rate,
         }

@@ -67,7 +67,7 @@ impl Skills {
             skill: Arc::clone(&skill),
             arguments,
             caller: parts.and_then(|parts| parts.extensions.get::<Caller>()).map(|Caller(name)| name.to_string()),
-            mode: parts.map(|parts| Mode::of(&parts.headers)).unwrap_or_default(),
+            mode: parts.and_then(|parts| Mode::of(&parts.headers)),
             activity,
         };
         let listens = parts.is_none_or(|parts| parts.extensions.get::<PlainJsonOnly>().is_none());

@@ -5,6 +5,7 @@ mod file;
 
 use std::path::Path;
 
+use endpoint::PATH;
 use serde_json::{Value, json};
 use url::Url;
 
@@ -77,9 +78,7 @@ fn entries(servers: &Servers<'_>) -> Result<Vec<(String, Value)>, McpJsonError> 
     let routing = json!({"type": "http", "url": url, "description": description, "headers": headers});
     let mut entries = vec![("routing".to_string(), routing)];
     if let Some(brain) = brain_url {
-        let base = mcp_url("--brain-url", brain)?;
-        let url = format!("{}/mcp", base.trim_end_matches('/').trim_end_matches("/mcp"));
-        let mut entry = json!({"type": "http", "url": url, "description": BRAIN_DESCRIPTION});
+        let mut entry = json!({"type": "http", "url": brain_mcp_url(brain)?, "description": BRAIN_DESCRIPTION});
         if let Some(name) = brain_token_env {
             entry["headers"] = json!({"Authorization": bearer("--brain-token-env", name)?});
         }
@@ -112,7 +111,15 @@ fn mcp_url(flag: &str, text: &str) -> Result<String, McpJsonError> {
         return Ok(text.to_string());
     }
     let without_slash = text.trim_end_matches('/');
-    Ok(if parsed.path() == "/" { format!("{without_slash}/mcp") } else { without_slash.to_string() })
+    Ok(if parsed.path() == "/" { format!("{without_slash}{PATH}") } else { without_slash.to_string() })
+}
+
+/// The address of a brain's MCP endpoint, from the brain's with or without `/mcp`.
+fn brain_mcp_url(text: &str) -> Result<String, McpJsonError> {
+    let mut url =
+        Url::parse(&mcp_url("--brain-url", text)?).expect("it was parsed before, and only its end has changed");
+    url.set_path(&format!("{}{PATH}", endpoint::base_path(url.path())));
+    Ok(url.into())
 }
 
 /// The file's text; empty if there is none.

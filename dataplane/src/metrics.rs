@@ -44,6 +44,11 @@ struct CutLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ModelLabel {
+    model: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KindLabel {
     kind: &'static str,
 }
@@ -64,6 +69,7 @@ pub struct Metrics {
     reloads: Counters<KindLabel>,
     config_checks: Counters<KindLabel>,
     in_flight: Gauge,
+    upstream_reachable: Family<ModelLabel, Gauge>,
     log_lines_dropped: Counter,
 }
 
@@ -92,6 +98,10 @@ impl Default for Metrics {
             log_lines_dropped: new
                 .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
+            upstream_reachable: new.metric(
+                "upstream_reachable",
+                "Whether the endpoint of a model, local or claude, answered last; without a value it was not asked yet",
+            ),
             registry,
         }
     }
@@ -164,6 +174,15 @@ impl Metrics {
     /// The config's files were checked.
     pub fn config_check(&self, kind: &'static str) {
         self.config_checks.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// Whether the endpoint of a model, `local` or `claude`, can be reached; none: it is not known.
+    pub fn upstream_reachable(&self, model: &'static str, reachable: Option<bool>) {
+        let label = ModelLabel { model };
+        match reachable {
+            Some(reachable) => drop(self.upstream_reachable.get_or_create(&label).set(reachable.into())),
+            None => drop(self.upstream_reachable.remove(&label)),
+        }
     }
 
     /// The gauge of calls in flight.

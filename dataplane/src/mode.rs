@@ -21,9 +21,9 @@ impl Mode {
         }
     }
 
-    /// The mode in a request's headers, otherwise the default.
-    pub fn of(headers: &HeaderMap) -> Self {
-        headers.get(HEADER).and_then(|value| Self::named(value.as_bytes())).unwrap_or_default()
+    /// The mode that a request names; none: it has no such header, which means the default. So does an unknown value.
+    pub fn of(headers: &HeaderMap) -> Option<Self> {
+        headers.get(HEADER).map(|value| Self::named(value.as_bytes()).unwrap_or_default())
     }
 
     fn named(name: &[u8]) -> Option<Self> {
@@ -37,10 +37,11 @@ mod tests {
 
     #[test]
     fn contract_6_absent_and_unknown_modes_mean_client_local() {
-        assert_eq!(Mode::of(&HeaderMap::new()).as_str(), "client-local");
+        assert_eq!(Mode::of(&HeaderMap::new()), None);
+        assert_eq!(Mode::default().as_str(), "client-local");
         for value in ["client-local", "banana", ""] {
             let headers = HeaderMap::from_iter([(HEADER.parse().expect("a name"), value.parse().expect("a value"))]);
-            assert_eq!(Mode::of(&headers), Mode::ClientLocal, "{value}");
+            assert_eq!(Mode::of(&headers), Some(Mode::ClientLocal), "{value}");
         }
     }
 }

@@ -103,6 +103,23 @@ impl Secrets {
         self.missing.iter().filter(|secret| !known(secret)).cloned().collect()
     }
 
+    /// The secrets that have another value than in `before`, or have one in only one of them, as `NAME/KEY`. Those that
+    /// only one of them knows are left out: the policy changed.
+    pub fn changed_since(&self, before: &Self) -> Vec<String> {
+        let changed = self.known().filter(|reference| before.known().any(|known| known == *reference));
+        let changed = changed.filter(|reference| !self.agree_on(before, reference));
+        changed.map(|SecretKeyRef { name, key }| format!("{name}/{key}")).collect()
+    }
+
+    /// The secrets that the table refers to, sorted.
+    fn known(&self) -> impl Iterator<Item = SecretKeyRef> {
+        let missing = self
+            .missing
+            .iter()
+            .map(|MissingSecret { name, key, .. }| SecretKeyRef { name: name.clone(), key: key.clone() });
+        missing.chain(self.values.keys().cloned()).collect::<BTreeSet<_>>().into_iter()
+    }
+
     /// Whether both have the same values, and the same secrets are missing.
     pub fn same_as(&self, other: &Self) -> bool {
         self.missing == other.missing

@@ -5,10 +5,16 @@ pub mod answer;
 mod answers;
 pub mod error;
 mod finish;
+mod listing;
+mod probe;
+mod reach;
 mod thinking;
 mod unreachable;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use crds::table::ModelTarget;
 use reqwest::{
@@ -19,7 +25,14 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-pub use self::{answer::Answer, error::AttemptError, finish::FinishReason, unreachable::Unreachable};
+use self::reach::Reach;
+pub use self::{
+    answer::Answer,
+    error::{AttemptError, endpoint_of},
+    finish::FinishReason,
+    reach::Reachability,
+    unreachable::Unreachable,
+};
 use crate::http_client::{self, BodyError};
 
 /// Largest answer, in bytes.
@@ -40,6 +53,7 @@ pub struct ModelClient {
     target: ModelTarget,
     authorization: Option<HeaderValue>,
     client: Client,
+    reach: Arc<Reach>,
 }
 
 /// Why a model cannot be called.
@@ -55,16 +69,31 @@ pub enum ModelError {
 
 impl ModelClient {
     /// Prepares a model for calls. A key that an HTTP header cannot carry counts as none; `secrets` reports it.
-    /// Open connections of the client before are kept unless the authorities changed.
+    /// Open connections of the client before are kept unless the authorities changed, and what is known about the
+    /// endpoint unless its address or key changed; it is shared with the client of the other model, `beside`.
     ///
     /// # Errors
     /// The CA bundle is unusable.
-    pub fn after(before: Option<&Self>, target: ModelTarget, key: Option<&SecretString>) -> Result<Self, ModelError> {
+    pub fn after(
+        before: Option<&Self>,
+        beside: Option<&Self>,
+        target: ModelTarget,
+        key: Option<&SecretString>,
+    ) -> Result<Self, ModelError> {
         let client = match before.filter(|before| before.target.ca_bundle == target.ca_bundle) {
             Some(before) => before.client.clone(),
             None => client(target.ca_bundle.as_deref())?,
         };
-        Ok(Self { authorization: key.and_then(bearer), target, client })
+        let authorization = key.and_then(bearer);
+        let same = |known: &&Self| known.has_endpoint(&target, authorization.as_ref());
+        let reach = [beside, before].into_iter().flatten().find(same).map(|known| Arc::clone(&known.reach));
+        Ok(Self { authorization, target, client, reach: reach.unwrap_or_default() })
+    }
+
+    /// Whether it calls this endpoint with this key.
+    fn has_endpoint(&self, target: &ModelTarget, authorization: Option<&HeaderValue>) -> bool {
+        let own = (&self.target.url, &self.target.ca_bundle, self.authorization.as_ref());
+        own == (&target.url, &target.ca_bundle, authorization)
     }
 
     /// The model as the policy describes it.
@@ -78,10 +107,12 @@ impl ModelClient {
     /// There is no usable answer; the error never contains a text of the prompt or of the endpoint.
     pub async fn ask(&self, prompt: &Prompt, budget: Duration) -> Result<Answer, AttemptError> {
         let asked = Instant::now();
-        match tokio::time::timeout(budget, self.exchange(prompt)).await {
+        let result = match tokio::time::timeout(budget, self.exchange(prompt)).await {
             Ok(answer) => answer,
             Err(_) => Err(AttemptError::TimedOut { after: asked.elapsed() }),
-        }
+        };
+        self.reach.called(asked, &self.target.model, &result);
+        result
     }
 
     async fn exchange(&self, prompt: &Prompt) -> Result<Answer, AttemptError> {
@@ -206,14 +237,15 @@ mod tests {
             client.ask(&prompt, Duration::from_secs(60)).await.expect("an answer");
             callers.lock().expect("not poisoned").len()
         };
-        let first = ModelClient::after(None, target.clone(), None).expect("a client");
+        let first = ModelClient::after(None, None, target.clone(), None).expect("a client");
         assert_eq!(ask(&first).await, 1);
         let renamed = ModelTarget { model: "other".into(), ..target.clone() };
-        let second = ModelClient::after(Some(&first), renamed, Some(&"key".into())).expect("a client");
+        let second = ModelClient::after(Some(&first), None, renamed, Some(&"key".into())).expect("a client");
         assert_eq!(ask(&second).await, 1, "the connection is kept");
         assert!(second.authorization.is_some() && first.authorization.is_none());
         let ca_bundle = Some(include_str!("../../tests/tests/operator/home-ca.pem").into());
-        let third = ModelClient::after(Some(&second), ModelTarget { ca_bundle, ..target }, None).expect("a client");
+        let third =
+            ModelClient::after(Some(&second), None, ModelTarget { ca_bundle, ..target }, None).expect("a client");
         assert_eq!(ask(&third).await, 2, "other authorities, another connection");
     }
 
@@ -232,7 +264,7 @@ mod tests {
 
     async fn error_of(target: ModelTarget) -> AttemptError {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = ModelClient::after(None, target, None).expect("a client");
+        let client = ModelClient::after(None, None, target, None).expect("a client");
         let prompt = Prompt { system: "s".into(), user: "u".into() };
         client.ask(&prompt, Duration::from_secs(60)).await.expect_err("an error")
     }

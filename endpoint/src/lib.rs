@@ -55,6 +55,14 @@ pub const UNAUTHORIZED: i32 = -32_001;
 /// JSON-RPC code (in the range for servers): the server cannot take the request now.
 pub const UNAVAILABLE: i32 = -32_002;
 
+/// The path of a server's base URL, from the path of an address that may end in [`PATH`] and slashes: people give the
+/// address that their MCP clients have. One [`PATH`] counts: something in front of the server may map further ones.
+#[must_use]
+pub fn base_path(path: &str) -> &str {
+    let path = path.trim_end_matches('/');
+    path.strip_suffix(PATH).unwrap_or(path).trim_end_matches('/')
+}
+
 /// The endpoint as a router with the single path `/mcp`. Cancelling `hard_stop` ends the calls in flight, too. The
 /// bodies of all requests in flight share the budget.
 pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationToken, budget: BodyBudget) -> Router {
@@ -106,4 +114,27 @@ pub fn plain(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_path_of_the_endpoint_and_slashes_are_left_out_of_a_base() {
+        for (path, base) in [
+            ("", ""),
+            ("/", ""),
+            ("/mcp", ""),
+            ("/mcp//", ""),
+            ("//mcp", ""),
+            ("/base/", "/base"),
+            ("/base/mcp", "/base"),
+            ("/mcp/mcp", "/mcp"),
+            ("/mymcp", "/mymcp"),
+            ("/mcp/base", "/mcp/base"),
+        ] {
+            assert_eq!(base_path(path), base, "{path}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use crds::{
-    pod::{ADMIN_PORT, MissingSecret, PodStatus, STATUS_PATH},
+    pod::{ADMIN_PORT, MissingSecret, ModelReport, PodStatus, STATUS_PATH},
     shown::printable,
 };
 use reqwest::Client;
@@ -17,8 +17,12 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_MAX: usize = 256 * 1024;
 /// Most missing Secrets that are kept of an answer; a policy refers to fewer.
 const SECRETS_MAX: usize = 32;
+/// Most models that are kept of an answer; a policy has fewer.
+const MODELS_MAX: usize = 8;
 /// Longest text that is kept of an answer, in characters.
 const REASON_MAX: usize = 400;
+/// Longest problem of a model that is kept: it may name ten models.
+const PROBLEM_MAX: usize = 1_500;
 
 /// The HTTP client for pods: at most 3 s per request, no proxy, no redirects, no TLS.
 ///
@@ -67,6 +71,13 @@ fn shown(mut status: PodStatus) -> PodStatus {
         for text in [name, key, reason] {
             *text = printable(text, REASON_MAX);
         }
+    }
+    status.models.truncate(MODELS_MAX);
+    for ModelReport { name, model, endpoint, problem, .. } in &mut status.models {
+        for text in [name, model, endpoint] {
+            *text = printable(text, REASON_MAX);
+        }
+        *problem = printable(problem, PROBLEM_MAX);
     }
     status
 }

@@ -128,7 +128,7 @@ async fn a_brain_that_declares_it_gets_the_decision_record_too() {
     );
     assert_eq!(
         (&record["prompt_tokens"], &record["completion_tokens"], &record["mode"]),
-        (&json!(11), &json!(7), &json!("client-local"))
+        (&json!(11), &json!(7), &json!(null))
     );
 }
 

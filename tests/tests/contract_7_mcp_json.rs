@@ -107,3 +107,38 @@ fn the_help_names_mcp_json_and_says_what_mode_is() {
     assert!(help(&["mcp-json", "--help"]).contains("[default: http://127.0.0.1:3210/mcp]"));
     assert!(help(&["mode", "--help"]).contains("the project's first installation"));
 }
+
+/// A container is often given a single file of its host. A rename onto it fails with EBUSY.
+#[test]
+fn a_file_that_is_mounted_is_written_in_place() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    let folder = tempfile::tempdir().expect("a folder");
+    let (given, mounted) = (folder.path().join("given.json"), folder.path().join("there/.mcp.json"));
+    std::fs::create_dir(mounted.parent().expect("a folder")).expect("a folder");
+    std::fs::write(&given, r#"{"mcpServers": {"mine": {"command": "x"}}}"#).expect("written");
+    std::fs::set_permissions(&given, std::fs::Permissions::from_mode(0o640)).expect("a mode");
+    std::fs::write(&mounted, "what the mount hides").expect("written");
+    let before = std::fs::metadata(&given).expect("metadata");
+
+    let script = r#"mount --bind given.json there/.mcp.json; cd there; "$0" mode client-local; ls -A"#;
+    let output = std::process::Command::new("unshare")
+        // Without root it needs a user namespace; the mount is seen in the namespace only, and ends with it.
+        .args(if before.uid() == 0 { &["--mount"][..] } else { &["--map-root-user", "--mount"] })
+        .args(["sh", "-euc", script])
+        .arg(program::binary())
+        .current_dir(folder.path())
+        .output()
+        .expect("unshare runs; it is in the package util-linux");
+    let printed = String::from_utf8_lossy(&output.stderr);
+    let cure = "run it as root with CAP_SYS_ADMIN, or allow user namespaces (sysctl user.max_user_namespaces)";
+    assert!(!printed.contains("unshare") && !printed.contains("mount: "), "no mount, so {cure}: {printed}");
+    assert!(output.status.success(), "{printed}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), ".mcp.json: routing\n.mcp.json\n", "nothing is left beside it");
+
+    let document: Value = serde_json::from_str(&std::fs::read_to_string(&given).expect("text")).expect("JSON");
+    assert_eq!(document["mcpServers"]["mine"], json!({"command": "x"}));
+    assert_eq!(document["mcpServers"]["routing"]["type"], "http");
+    let after = std::fs::metadata(&given).expect("metadata");
+    assert_eq!((after.ino(), after.mode(), after.uid()), (before.ino(), before.mode(), before.uid()));
+    assert_eq!(std::fs::read_to_string(&mounted).expect("text"), "what the mount hides");
+}

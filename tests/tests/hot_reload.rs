@@ -142,6 +142,18 @@ async fn a_token_and_a_key_that_change_alone_take_effect() {
     let status = routing.status().await;
     assert_eq!((&status["missingSecrets"][0]["key"], &status["configHash"]), (&json!("OLD"), &hash));
     assert!(routing.metric(r#"routing_config_reloads_total{kind="secrets_applied"}"#).await >= 1.0);
+
+    let log = routing.log();
+    assert_eq!(log.matches("config loaded").count(), 1, "the config is the same: {log}");
+    let changes: Vec<Value> = log.lines().filter(|line| line.contains("secrets changed")).map(json_of).collect();
+    let named = changes.iter().flat_map(|line| line["secrets"].as_str().unwrap_or_default().split(", "));
+    let named: std::collections::BTreeSet<&str> = named.collect();
+    assert_eq!(named.into_iter().collect::<Vec<_>>(), ["s/KEY", "s/NEW", "s/OLD"], "{log}");
+    assert!(!log.contains("key-") && !log.contains("token-"), "names, never values: {log}");
+}
+
+fn json_of(line: &str) -> Value {
+    serde_json::from_str(line).expect("a line of JSON")
 }
 
 #[tokio::test]

@@ -184,3 +184,17 @@ fn contract_9_the_scripts_defaults_are_the_contracts() {
     let makefile = std::fs::read_to_string(tests::checkout().join("Makefile")).expect("text");
     assert!(makefile.contains("tests/smoke.sh $(ARGS)"), "make smoke runs it");
 }
+
+#[tokio::test]
+async fn its_list_of_models_is_read_and_a_misspelt_model_is_named() {
+    let stack = Stack::start("qwen53", "claude-sonnet-4-6").await;
+    let models = waiting::until("the list", || async {
+        let models = stack.routing.status().await["models"].clone();
+        (models[0]["problem"] != json!("")).then_some(models)
+    })
+    .await;
+    let problem = models[0]["problem"].as_str().unwrap_or_default();
+    let said = "does not list the model qwen53; correct its name, or add it there; it lists qwen35, ";
+    assert!(problem.starts_with(said), "{models}");
+    assert_eq!((&models[1]["problem"], &models[1]["reachable"]), (&json!(""), &json!(true)));
+}

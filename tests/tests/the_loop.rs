@@ -11,7 +11,7 @@ use tests::{
 struct Loop {
     brain: Running,
     routing: Running,
-    _models: Models,
+    models: Models,
 }
 
 impl Loop {
@@ -26,7 +26,7 @@ impl Loop {
         let measured = json!({"brain": {"url": brain.base_url()}, "evidence": {"ttl": ttl, "holdFor": "0s"}});
         let policy = Policy::at(&models.url()).local("local-model").claude("claude-model").spec(measured);
         let routing = Program::serve_policy(&policy).start().await;
-        Self { brain, routing, _models: models }
+        Self { brain, routing, models }
     }
 
     /// Reports outcomes of `code_review` with the real MCP client, half of them in each protocol era.
@@ -106,7 +106,7 @@ async fn reported_failures_flip_a_route_and_passes_bring_it_back() {
 }
 
 #[tokio::test]
-async fn in_the_band_both_models_are_used_and_the_same_content_always_goes_the_same_way() {
+async fn in_the_band_bothmodels_are_used_and_the_same_content_always_goes_the_same_way() {
     let it = Loop::with_ttl("1h").await;
     it.report_by_mcp("pass", 8).await;
     it.report_by_mcp("fail", 2).await;
@@ -166,6 +166,51 @@ async fn an_outcome_is_tied_to_its_decision_and_an_unreachable_brain_is_an_error
     assert!(!output.status.success() && printed.contains(&nobody) && printed.contains("not reported"), "{printed}");
     let output = program::run(&["outcome", "no skill!", "fail", "--brain-url", &url], &[], &folder);
     assert!(!output.status.success(), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_retrospective_reads_the_calls_of_its_session_and_how_they_turned_out() {
+    let it = Loop::start().await;
+    let ask = async |session: &str, problem: &str| {
+        let arguments = json!({"project_root": "/tmp", "problem": problem, "session_id": session});
+        it.routing.mcp().result("debug", arguments).await.decisions("id")[0].as_str().expect("an id").to_string()
+    };
+    let (mine, other) = (ask("s1", "mine").await, ask("s2", "another's").await);
+    let entries = async |session: &str| {
+        get_json(format!("{}/sessions/{session}", it.brain.base_url())).await["entries"]
+            .as_array()
+            .cloned()
+            .expect("a list")
+    };
+    waiting::until_true("the decisions in the brain", || async { entries("_routing").await.len() == 2 }).await;
+    // Neither report names a session; one names no decision either.
+    for (skill, outcome, decision) in
+        [("debug", "pass", Some(&mine)), ("debug", "fail", Some(&other)), ("trainer", "fail", None)]
+    {
+        let mut arguments = vec!["outcome", skill, outcome];
+        arguments.extend(decision.iter().flat_map(|id| ["--decision", id.as_str()]));
+        let output = program::run(&arguments, &[("BRAIN_URL", &it.brain.base_url())], it.brain.folder());
+        assert!(output.status.success(), "{output:?}");
+    }
+    let shown = |entries: &[Value]| {
+        let shown = |entry: &Value| [&entry["skill"], &entry["final_status"], &entry["decision_id"]].map(Value::clone);
+        entries.iter().map(shown).collect::<Vec<_>>()
+    };
+    let of = |id: &str, outcome: &str| {
+        [[json!("_routing"), json!("skip"), json!(id)], [json!("debug"), json!(outcome), json!(id)]]
+    };
+    assert_eq!(shown(&entries("s1").await), of(&mine, "pass"));
+    assert_eq!(shown(&entries("s2").await), of(&other, "fail"));
+    let without = shown(&entries("_none").await);
+    assert_eq!(without.len(), 3, "what names no session has a place, too: {without:?}");
+    assert_eq!(without[2], [json!("trainer"), json!("fail"), json!(null)]);
+
+    it.routing.mcp().result("retrospective", json!({"project_root": "/tmp", "session_id": "s1"})).await;
+    let prompt = it.models.received().last().expect("the call").message(1).to_string();
+    assert!(prompt.contains(r#"<session_log entries="2">"#), "{prompt}");
+    assert!(prompt.contains("debug: local — model=local-model, pass_rate=null"), "{prompt}");
+    assert!(prompt.contains(r#""skill": "debug", "phase": "outcome", "final_status": "pass""#), "{prompt}");
+    assert!(!prompt.contains(r#""final_status": "fail""#), "nothing of another session: {prompt}");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
-use super::{HOUR_MS, MINUTE_MS, StoreError, clock::Newest, floor_to, open::File};
+use super::{HOUR_MS, MINUTE_MS, StoreError, clock::Newest, floor_to, open::File, session};
 use crate::entry::{Entry, FinalStatus};
 
 /// Most entries that wait; a further caller waits until there is room.
@@ -125,14 +125,15 @@ async fn insert(
 ) -> Result<(), sqlx::Error> {
     let Entry { session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision } =
         entry;
-    let decision = decision.as_ref().and_then(|decision| serde_json::to_string(decision).ok());
+    let caller_session = decision.as_ref().and_then(session::of_caller);
+    let record = decision.as_ref().and_then(|decision| serde_json::to_string(decision).ok());
     sqlx::query(
-        "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision, caller_session) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(id)
     .bind(at_ms)
-    .bind(session_id)
+    .bind(session::stored_id(session_id))
     .bind(skill)
     .bind(phase)
     .bind(final_status.as_str())
@@ -140,7 +141,8 @@ async fn insert(
     .bind(duration_ms)
     .bind(project_root)
     .bind(decision_id)
-    .bind(decision)
+    .bind(record)
+    .bind(caller_session)
     .execute(&mut **transaction)
     .await
     .map(drop)

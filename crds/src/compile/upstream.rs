@@ -14,7 +14,7 @@ use crate::{
     },
     references::NO_CLUSTER,
     shown,
-    table::{BrainTarget, ModelTarget},
+    table::{BrainTarget, CHAT_COMPLETIONS, ModelTarget},
 };
 
 /// Largest `parameters`, in bytes of JSON.
@@ -144,9 +144,9 @@ pub fn is_model_name(name: &str) -> bool {
 /// `…/v1/chat/completions` below the base; of a base that ends in a part of this, nothing is doubled.
 fn chat_completions(mut base: Url) -> Url {
     let path = base.path().trim_end_matches('/');
-    let path = path.strip_suffix("/chat/completions").unwrap_or(path);
+    let path = path.strip_suffix(CHAT_COMPLETIONS).unwrap_or(path);
     let prefix = path.strip_suffix("/v1").unwrap_or(path).to_string();
-    base.set_path(&format!("{prefix}/v1/chat/completions"));
+    base.set_path(&format!("{prefix}/v1{CHAT_COMPLETIONS}"));
     base
 }
 

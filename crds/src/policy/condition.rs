@@ -14,6 +14,8 @@ pub const RESOLVED_REFS: &str = "ResolvedRefs";
 pub const PROGRAMMED: &str = "Programmed";
 /// All of the above, and the desired number of pods serves.
 pub const READY: &str = "Ready";
+/// The endpoints of the models answer the pods. For people and alerts only: nothing else depends on it.
+pub const UPSTREAM_REACHABLE: &str = "UpstreamReachable";
 /// Present only while true: a change is in progress.
 pub const RECONCILING: &str = "Reconciling";
 /// Present only while true: action is needed.

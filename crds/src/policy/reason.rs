@@ -58,6 +58,12 @@ pub enum Reason {
     ChildInvalid,
     /// `Insecure`: callers need no token.
     NoToken,
+    /// `UpstreamReachable`: the endpoints of all models answer.
+    UpstreamReachable,
+    /// A pod cannot reach the endpoint of a model.
+    UpstreamUnreachable,
+    /// No pod has reported yet whether the endpoints can be reached.
+    UpstreamNotProbed,
 }
 
 /// The two types of events in Kubernetes.
@@ -108,7 +114,10 @@ impl Reason {
             | Self::PodNotRunning
             | Self::PreviousPolicy
             | Self::ApiError
-            | Self::NoToken => false,
+            | Self::NoToken
+            | Self::UpstreamReachable
+            | Self::UpstreamUnreachable
+            | Self::UpstreamNotProbed => false,
         }
     }
 
@@ -124,7 +133,9 @@ impl Reason {
             | Self::NoPodAsked
             | Self::Progressing
             | Self::ConfigPending
-            | Self::PreviousPolicy => EventType::Normal,
+            | Self::PreviousPolicy
+            | Self::UpstreamReachable
+            | Self::UpstreamNotProbed => EventType::Normal,
             Self::Invalid
             | Self::TooLarge
             | Self::ConfigMapMissing
@@ -141,7 +152,8 @@ impl Reason {
             | Self::ApiError
             | Self::Forbidden
             | Self::ChildInvalid
-            | Self::NoToken => EventType::Warning,
+            | Self::NoToken
+            | Self::UpstreamUnreachable => EventType::Warning,
         }
     }
 }
@@ -155,7 +167,7 @@ mod tests {
         for reason in Reason::ALL {
             assert!(!reason.stalls() || reason.event_type() == EventType::Warning, "{reason:?}");
         }
-        assert_eq!(Reason::ALL.len(), 26);
+        assert_eq!(Reason::ALL.len(), 29);
     }
 
     #[test]

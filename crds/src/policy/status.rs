@@ -45,7 +45,8 @@ pub struct RoutingPolicyStatus {
 
     /// Accepted: the policy and its ConfigMaps are valid; while it is False, the pods keep the last accepted config.
     /// ResolvedRefs: everything the policy refers to exists. Programmed: every pod runs the policy's config. Ready: all
-    /// three, and the desired number of pods serves. Reconciling, Stalled (action is needed) and Insecure (callers need
+    /// three, and the desired number of pods serves. UpstreamReachable: the models' endpoints answer the pods; the others
+    /// do not depend on it. Reconciling, Stalled (action is needed) and Insecure (callers need
     /// no token) are present only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use crds::shown::is_hidden;
 use serde_json::Value;
 
 /// What a prompt shows of an entry: always these keys.
@@ -43,8 +44,7 @@ fn escaped(text: &str) -> String {
 
 /// What could end a line or a block, or change how a line is shown.
 fn is_unsafe(c: char) -> bool {
-    let hidden = matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-    c == '<' || c.is_control() || hidden || ('\u{e0000}'..='\u{e0fff}').contains(&c)
+    c == '<' || is_hidden(c)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use crate::{
     decide::{Decision, Reason},
     decision::DecisionRecord,
     evidence::SkillEvidence,
+    mode::Mode,
     upstream::{Answer, AttemptError, ModelClient, Prompt},
 };
 
@@ -63,7 +64,7 @@ impl<'a> Attempt<'a> {
             error: None,
             caller: call.caller.clone(),
             session: call.session().map(|session| printable(session, SESSION_MAX)),
-            mode: call.mode.as_str(),
+            mode: call.mode.map(Mode::as_str),
             policy_hash: call.active.hash.clone(),
             effective_rate: stage_call.effective_rate,
         };

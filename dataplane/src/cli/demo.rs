@@ -58,7 +58,7 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     let data_plane = serve::start(settings)?;
     let ports = listening.ports(&data_plane)?;
     let greeting = Greeting {
-        mcp: format!("{}/mcp", reachable(listening.bind, listening.port(&data_plane))),
+        mcp: format!("{}{}", reachable(listening.bind, listening.port(&data_plane)), endpoint::PATH),
         admin: reachable(listening.admin_bind, listening.admin_port),
         brain: brain_address,
         database: outcomes.database.shown(),

@@ -99,6 +99,7 @@ pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
     if follows_files {
         tokio::spawn(config::follow(Arc::clone(&config), shutdown.stopping.clone()));
     }
+    tokio::spawn(config::probe(Arc::clone(&config), shutdown.stopping.clone()));
     let decision_log = DecisionLog::start(Arc::clone(&metrics));
     let workspace = WorkspaceFiles::new(settings.workspace_roots);
     Ok(DataPlane::new(config, metrics, decision_log, workspace, shutdown))

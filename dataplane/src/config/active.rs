@@ -16,6 +16,10 @@ use crate::{
     upstream::ModelClient,
 };
 
+/// Names of the models below `spec.models`.
+const LOCAL: &str = "local";
+const CLAUDE: &str = "claude";
+
 /// Where the running policy came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyOrigin {
@@ -74,13 +78,13 @@ impl Active {
         shared: &Shared,
     ) -> Result<Self, PolicyRefusal> {
         let Candidate { table, hash, unknown_fields } = candidate;
-        let model = |name, target: &ModelTarget, before: Option<&ModelClient>| {
+        let model = |name, target: &ModelTarget, before: Option<&ModelClient>, beside| {
             let key = target.api_key.as_ref().and_then(|reference| secrets.get(reference));
             let refused = |error| PolicyRefusal::of("policy", format!("spec.models.{name}: {error}"));
-            ModelClient::after(before, target.clone(), key).map_err(refused)
+            ModelClient::after(before, beside, target.clone(), key).map_err(refused)
         };
-        let local = model("local", &table.local, previous.map(|previous| &previous.local))?;
-        let claude = model("claude", &table.claude, previous.map(|previous| &previous.claude))?;
+        let local = model(LOCAL, &table.local, previous.map(|previous| &previous.local), None)?;
+        let claude = model(CLAUDE, &table.claude, previous.map(|previous| &previous.claude), Some(&local))?;
         let brain = brain_of(&table, &secrets, previous, shared);
         let evidence = evidence_of(&table, brain.as_ref(), previous, shared);
         let tokens =
@@ -102,6 +106,11 @@ impl Active {
             unknown_fields,
             table,
         })
+    }
+
+    /// The models with their names in the policy.
+    pub fn models(&self) -> [(&'static str, &ModelClient); 2] {
+        [(LOCAL, &self.local), (CLAUDE, &self.claude)]
     }
 
     /// Where the skill's pass rate is; none: there is no brain, or the skill is pinned and needs none.

@@ -42,6 +42,7 @@ pub struct Config {
     /// Whether any config has had all its secrets.
     was_whole: AtomicBool,
     tools_revision: watch::Sender<u64>,
+    generation: watch::Sender<u64>,
     reloading: Mutex<()>,
 }
 
@@ -78,6 +79,7 @@ impl Config {
             },
         };
         report(&active);
+        report_missing(&active);
         Ok(Self {
             reader,
             secrets,
@@ -87,6 +89,7 @@ impl Config {
             refused: ArcSwapOption::from(refused.map(Arc::new)),
             awaited: ArcSwap::default(),
             tools_revision: watch::channel(0).0,
+            generation: watch::channel(0).0,
             reloading: Mutex::new(()),
         })
     }
@@ -122,6 +125,12 @@ impl Config {
     pub fn tools_revision(&self) -> watch::Receiver<u64> {
         self.tools_revision.subscribe()
     }
+
+    /// Changes whenever another config, or another secret, takes effect.
+    pub fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
     pub fn metrics(&self) -> &Metrics {
         &self.shared.metrics
     }
@@ -192,10 +201,14 @@ impl Config {
     }
 
     fn swap(&self, active: Active, running: &Active) {
-        report(&active);
+        if active.hash != running.hash || active.origin != running.origin {
+            report(&active);
+        }
+        report_secrets(&active, running);
         self.was_whole.fetch_or(active.secrets.missing().is_empty(), Ordering::Relaxed);
         let tools_changed = !active.table.offers_the_same_tools_as(&running.table);
         self.active.store(Arc::new(active));
+        self.generation.send_modify(|generation| *generation += 1);
         if tools_changed {
             self.tools_revision.send_modify(|revision| *revision += 1);
         }
@@ -243,9 +256,6 @@ fn refused_now(refusal: &PolicyRefusal) -> RefusedConfig {
 fn report(active: &Active) {
     let origin = active.origin.as_str();
     tracing::info!(hash = active.hash, origin, skills = active.table.skills.len(), "config loaded");
-    for missing in active.secrets.missing() {
-        tracing::warn!(%missing, "a secret is missing");
-    }
     if !active.unknown_fields.is_empty() {
         tracing::warn!(
             fields = active.unknown_fields.join(", "),
@@ -254,5 +264,20 @@ fn report(active: &Active) {
     }
     if active.table.access.tokens.is_empty() {
         tracing::warn!("anyone who reaches the endpoint can call it; set spec.access.tokens or ROUTING_MCP_TOKEN");
+    }
+}
+
+/// By name and key, never by value: a rotated secret leaves the config's hash as it is.
+fn report_secrets(active: &Active, running: &Active) {
+    let changed = active.secrets.changed_since(&running.secrets);
+    if !changed.is_empty() {
+        tracing::info!(secrets = changed.join(", "), "secrets changed");
+    }
+    report_missing(active);
+}
+
+fn report_missing(active: &Active) {
+    for missing in active.secrets.missing() {
+        tracing::warn!(%missing, "a secret is missing");
     }
 }

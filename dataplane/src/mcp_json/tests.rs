@@ -164,6 +164,17 @@ fn addresses_are_written_in_the_form_that_answers() {
         let document = written(None, &Servers { brain_url: Some(brain_url), ..PLAIN }).expect(brain_url);
         assert_eq!(document["mcpServers"]["brain"]["url"], "http://b:3300/mcp");
     }
+    for (brain_url, expected) in [
+        ("http://mcp", "http://mcp/mcp"),
+        ("http://mcp/mcp", "http://mcp/mcp"),
+        ("http://b/base/mcp", "http://b/base/mcp"),
+        ("http://b/base", "http://b/base/mcp"),
+        ("http://mcp/mcp/mcp", "http://mcp/mcp/mcp"),
+        ("http://b/?x=1", "http://b/mcp?x=1"),
+    ] {
+        let document = written(None, &Servers { brain_url: Some(brain_url), ..PLAIN }).expect(brain_url);
+        assert_eq!(document["mcpServers"]["brain"]["url"], expected, "one /mcp at its end counts");
+    }
     for url in ["h:3210", "ftp://h/mcp", "http://h/#mcp", ""] {
         let error = written(None, &Servers { url, ..PLAIN }).expect_err(url);
         assert!(error.contains("must be an http or https URL, for example http://127.0.0.1:3210/mcp"), "{error}");

@@ -114,7 +114,7 @@ impl AttemptError {
     /// The error of a request that got no answer, or only a part of one, from the endpoint at `url`.
     pub(super) fn from_transport(error: &reqwest::Error, url: &Url) -> Self {
         if error.is_connect() || error.is_builder() {
-            Self::Unreachable { endpoint: endpoint(url), cause: Unreachable::of(error) }
+            Self::Unreachable { endpoint: endpoint_of(url), cause: Unreachable::of(error) }
         } else {
             Self::Interrupted
         }
@@ -122,7 +122,7 @@ impl AttemptError {
 }
 
 /// Host and port of a URL: neither its path nor its user and query, which may be secrets.
-fn endpoint(url: &Url) -> String {
+pub fn endpoint_of(url: &Url) -> String {
     let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
     format!("{}{port}", url.host_str().unwrap_or_default())
 }

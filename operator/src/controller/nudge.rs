@@ -133,7 +133,7 @@ mod tests {
 
     fn pod(hash: &str) -> PodView {
         let status = PodStatus { config_hash: hash.into(), ..PodStatus::default() };
-        PodView { report: PodReport::Says(status), ..PodView::default() }
+        PodView { report: PodReport::Says(Box::new(status)), ..PodView::default() }
     }
 
     #[test]

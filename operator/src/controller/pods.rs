@@ -44,7 +44,7 @@ pub enum PodReport {
     /// It runs and did not answer: the reason.
     Unreachable(String),
     /// It answered with its `/status`.
-    Says(PodStatus),
+    Says(Box<PodStatus>),
 }
 
 impl PodView {
@@ -72,7 +72,8 @@ pub async fn query(client: &reqwest::Client, policy: &str, pods: Vec<Pod>) -> Ve
     let queried = pods.into_iter().filter(|pod| is_wanted(policy, pod)).map(|pod| async move {
         let mut view = view(&pod);
         if let Some(ip) = running_at(&pod) {
-            view.report = pod_status::get(client, ip).await.map_or_else(PodReport::Unreachable, PodReport::Says);
+            let status = pod_status::get(client, ip).await.map(Box::new);
+            view.report = status.map_or_else(PodReport::Unreachable, PodReport::Says);
         }
         view
     });

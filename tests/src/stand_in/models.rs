@@ -11,7 +11,7 @@ use axum::{
     extract::{DefaultBodyLimit, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
-    routing::post,
+    routing::{get, post},
 };
 use futures::stream;
 use serde_json::{Value, json};
@@ -63,6 +63,20 @@ pub struct Models {
 impl Models {
     /// Starts it on a free port.
     pub async fn start() -> Self {
+        Self::start_with(Router::new()).await
+    }
+
+    /// Starts it with an answer to `GET /v1/models`: its status, and the body.
+    ///
+    /// # Panics
+    /// If the status is none.
+    pub async fn start_listing(status: u16, body: Value) -> Self {
+        let status = StatusCode::from_u16(status).expect("a status");
+        let list = move || async move { (status, body.to_string()) };
+        Self::start_with(Router::new().route("/v1/models", get(list))).await
+    }
+
+    async fn start_with(more: Router) -> Self {
         let state = Shared::default();
         let routes = Router::new()
             .route("/v1/chat/completions", post(complete))
@@ -70,7 +84,7 @@ impl Models {
             // Prompts are as large as they are.
             .layer(DefaultBodyLimit::disable())
             .with_state(state.clone());
-        Self { server: Server::start(routes).await, state }
+        Self { server: Server::start(routes.merge(more)).await, state }
     }
 
     /// Its base URL, without a path.

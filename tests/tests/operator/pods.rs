@@ -8,8 +8,9 @@ use tests::{
     mcp::Mcp,
     operator::Operator,
     policies::{Policies, condition, spec},
+    ports,
     program::Program,
-    stand_in::kubelet::NO_SUCH_IMAGE,
+    stand_in::{kubelet::NO_SUCH_IMAGE, models::Models},
     waiting,
 };
 
@@ -194,6 +195,25 @@ async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_las
     kubelet.spoil_policy(None);
     // It is notified again and again until it runs the config.
     policies.wait_until_ready("edge").await;
+}
+
+#[tokio::test]
+async fn a_dead_upstream_is_told_by_a_condition_that_gates_nothing() {
+    let (policies, kubelet) = Policies::operated_with_pods("pods-upstream").await;
+    let models = Models::start_listing(200, json!({"data": [{"id": "c"}, {"id": "other"}]})).await;
+    let dead = format!("127.0.0.1:{}", ports::free());
+    policies.apply("edge", &spec(json!({"upstream": {"url": format!("http://{dead}")}})));
+    let down = policies.wait_for_condition("edge", "UpstreamReachable", "False", "UpstreamUnreachable").await;
+    let said = format!("models.local l at {dead} cannot be reached: the connection was refused; ");
+    assert!(down.message.contains(&said), "{}", down.message);
+    let ready = policies.wait_until_ready("edge").await;
+    assert!(["Accepted", "Programmed"].into_iter().all(|kind| ready.is_true(kind)), "{ready:?}");
+    assert!(condition(&ready, "Stalled").is_none(), "{ready:?}");
+
+    policies.apply("edge", &spec(json!({"upstream": {"url": models.url()}})));
+    let up = policies.wait_for_condition("edge", "UpstreamReachable", "True", "UpstreamReachable").await;
+    assert!(up.message.contains("does not list the model l;") && up.message.contains("it lists c, other"), "{up:?}");
+    drop(kubelet);
 }
 
 #[tokio::test]

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 
+use crds::shown::is_hidden;
+
 /// How the decision line starts.
 pub(super) const MARK: &str = "routing:";
 /// What quotes a line.
@@ -18,7 +20,7 @@ pub(super) fn quoted(answer: &str) -> Cow<'_, str> {
         if imitates(line) {
             text.push_str(QUOTE);
             text.extend(
-                line.trim_start_matches(|c| is_hidden(c) && !is_line_end(c)).chars().filter(|c| !is_control(*c)),
+                line.trim_start_matches(|c| is_blank(c) && !is_line_end(c)).chars().filter(|c| !is_removed(*c)),
             );
         } else {
             text.push_str(line);
@@ -38,20 +40,18 @@ fn is_line_end(c: char) -> bool {
 
 /// Whether a line starts with the mark, in any case and whatever is hidden in it.
 fn imitates(line: &str) -> bool {
-    let mut shown = line.chars().filter(|c| !is_hidden(*c)).flat_map(char::to_lowercase);
+    let mut shown = line.chars().filter(|c| !is_blank(*c)).flat_map(char::to_lowercase);
     MARK.chars().all(|c| shown.next() == Some(c))
 }
 
 /// White space, and characters that are not seen.
-fn is_hidden(c: char) -> bool {
-    c.is_whitespace() || is_control(c)
+fn is_blank(c: char) -> bool {
+    c.is_whitespace() || is_hidden(c)
 }
 
-fn is_control(c: char) -> bool {
-    let invisible = matches!(c,
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{e0000}'..='\u{e0fff}');
-    invisible || (c.is_control() && !is_line_end(c) && c != '\t')
+/// What is left out of a quoted line; its white space and its end stay.
+fn is_removed(c: char) -> bool {
+    is_hidden(c) && !c.is_whitespace()
 }
 
 #[cfg(test)]
@@ -73,6 +73,7 @@ mod tests {
             ("\u{202e}routing: x", "> routing: x"),
             ("rou\u{200b}ting: x", "> routing: x"),
             ("\u{feff}routing\u{2066}: x", "> routing: x"),
+            ("\u{3164}rou\u{1160}ting\u{e0100}: x", "> routing: x"),
         ] {
             assert_eq!(quoted(answer), shown, "{answer:?}");
         }

@@ -1,4 +1,7 @@
-//! The conditions: Accepted, ResolvedRefs, Programmed, Ready; and Reconciling, Stalled, Insecure while they are true.
+//! The conditions: Accepted, ResolvedRefs, Programmed, Ready, UpstreamReachable; and Reconciling, Stalled, Insecure while
+//! they are true.
+
+mod upstream;
 
 use std::collections::BTreeSet;
 
@@ -66,6 +69,7 @@ pub(super) fn conditions(observed: &Observed<'_>, counts: ReplicaCounts, rollout
         (condition::RESOLVED_REFS, Some(resolved)),
         (condition::PROGRAMMED, Some(programmed)),
         (condition::READY, Some(ready)),
+        (condition::UPSTREAM_REACHABLE, Some(upstream::reachable(observed))),
         (condition::RECONCILING, reconciling),
         (condition::STALLED, stalled),
         (condition::INSECURE, insecure(observed)),

@@ -61,7 +61,8 @@ fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> Rou
 
 /// Conditions as `Type=Status/Reason`, and Ready's message.
 fn said(status: &RoutingPolicyStatus) -> (String, String) {
-    let conditions = status.conditions.iter().filter(|c| c.type_ != condition::INSECURE);
+    let others = [condition::INSECURE, condition::UPSTREAM_REACHABLE];
+    let conditions = status.conditions.iter().filter(|c| !others.contains(&c.type_.as_str()));
     let all: Vec<String> = conditions.map(|c| format!("{}={}/{}", c.type_, c.status, c.reason)).collect();
     let ready = status.condition(condition::READY).map(|c| c.message.clone());
     (all.join(" "), ready.unwrap_or_default())
@@ -220,4 +221,52 @@ fn fields_that_the_operator_does_not_know_are_reported_and_nothing_stalls() {
     assert_eq!((accepted.status.as_str(), accepted.reason.as_str()), ("True", "Accepted"));
     assert!(accepted.message.ends_with("does not know these fields: spec.evidence.newer"), "{accepted:?}");
     assert!(said(&status).0.contains("Ready=True/Ready"), "{status:?}");
+}
+
+#[test]
+fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
+    let model = |name: &str, reachable: Value, problem: &str| json!({"name": name, "model": "m", "endpoint": "h:1", "reachable": reachable, "problem": problem});
+    let reports =
+        |name: &str, hash: &str, models: Vec<Value>| pod(name, Ok(json!({"configHash": hash, "models": models})));
+    let (well, down) = (|| model("local", json!(true), ""), || model("local", json!(false), "cannot be reached: no"));
+    let new = || model("local", json!(null), "");
+    let lacks = || model("local", json!(true), "does not list m");
+    let refused = json!({"name": "claude", "model": "m", "endpoint": "h:1", "reachable": true, "modelsStatus": 404});
+    let unknown = "no pod has reported yet whether it reaches the endpoints of the models";
+    let rows = [
+        (vec![], "Unknown/UpstreamNotProbed", unknown),
+        (vec![running("p1")], "Unknown/UpstreamNotProbed", unknown),
+        (
+            vec![reports("p1", "new", vec![well(), model("claude", json!(null), "")])],
+            "Unknown/UpstreamNotProbed",
+            unknown,
+        ),
+        (
+            vec![reports("p1", "old", vec![down()]), reports("p2", "new", vec![well(), refused])],
+            "True/UpstreamReachable",
+            "models.claude m at h:1 answers (404 to GET /v1/models); models.local m at h:1 answers",
+        ),
+        (
+            vec![reports("p1", "new", vec![well()]), reports("p2", "new", vec![down()])],
+            "False/UpstreamUnreachable",
+            "models.local m at h:1 cannot be reached: no (pod p2)",
+        ),
+        (
+            vec![reports("p1", "new", vec![well()]), reports("p2", "new", vec![lacks()])],
+            "True/UpstreamReachable",
+            "models.local m at h:1 does not list m (pod p2)",
+        ),
+        (
+            vec![reports("p1", "new", vec![new()]), reports("p2", "new", vec![well()])],
+            "True/UpstreamReachable",
+            "models.local m at h:1 answers",
+        ),
+    ];
+    for (pods, expected, message) in rows {
+        let status = status_of(&policy(""), &rolled_out(1), &pods);
+        let told = status.condition(condition::UPSTREAM_REACHABLE).expect("always present");
+        assert_eq!((format!("{}/{}", told.status, told.reason), told.message.as_str()), (expected.into(), message));
+        let runs = !pods.is_empty() && pods.iter().all(|pod| pod.runs(Some("new")));
+        assert_eq!(status.is_true(condition::READY), runs, "it depends on the config only: {status:?}");
+    }
 }

@@ -1,0 +1,58 @@
+//! Whether the pods reach the endpoints of the models, as they report it.
+
+use std::collections::BTreeMap;
+
+use crds::{pod::ModelReport, policy::Reason};
+
+use super::{Finding, Observed};
+
+/// A model's report with the name of the pod that gave it.
+type Report<'a> = (&'a ModelReport, &'a str);
+
+/// Nothing else depends on it: a data plane whose models are down is ready, as other pods of it would be no better.
+pub(super) fn reachable(observed: &Observed<'_>) -> Finding {
+    let worst = worst(observed);
+    let message = worst.values().map(line).collect::<Vec<_>>().join("; ");
+    if worst.values().any(|(report, _)| report.reachable == Some(false)) {
+        return Finding::fails(Reason::UpstreamUnreachable, message);
+    }
+    if worst.is_empty() || worst.values().any(|(report, _)| report.reachable.is_none()) {
+        let message = "no pod has reported yet whether it reaches the endpoints of the models";
+        return Finding::unknown(Reason::UpstreamNotProbed, message);
+    }
+    Finding::holds(Reason::UpstreamReachable, message)
+}
+
+/// The worst report about each model from the pods that run the target config; of equals that of the first pod.
+fn worst<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, Report<'a>> {
+    let mut worst: BTreeMap<&str, Report<'_>> = BTreeMap::new();
+    for pod in observed.pods.iter().filter(|pod| pod.runs(observed.target)) {
+        for report in pod.status().into_iter().flat_map(|status| &status.models) {
+            let known = worst.entry(&report.name).or_insert((report, &pod.name));
+            if rank(report) < rank(known.0) {
+                *known = (report, &pod.name);
+            }
+        }
+    }
+    worst
+}
+
+/// Not reachable, then with another problem, then well, then unknown: a pod that has just started knows nothing yet.
+fn rank(report: &ModelReport) -> u8 {
+    match (report.reachable, report.problem.is_empty()) {
+        (Some(false), _) => 0,
+        (Some(true), false) => 1,
+        (Some(true), true) => 2,
+        (None, _) => 3,
+    }
+}
+
+fn line((report, pod): &Report<'_>) -> String {
+    let ModelReport { name, model, endpoint, problem, models_status, .. } = report;
+    let said = match (problem.as_str(), models_status) {
+        ("", Some(status)) => format!("answers ({status} to GET /v1/models)"),
+        ("", None) => "answers".into(),
+        (problem, _) => format!("{problem} (pod {pod})"),
+    };
+    format!("models.{name} {model} at {endpoint} {said}")
+}
