@@ -148,7 +148,7 @@ mod tests {
             let (missing_secrets, awaited_secrets) = if missing { (some, none) } else { (none, some) };
             let status =
                 PodStatus { config_hash: hash.into(), missing_secrets, awaited_secrets, ..PodStatus::default() };
-            PodView { report: PodReport::Says(status), ..PodView::default() }
+            PodView { report: PodReport::Says(Box::new(status)), ..PodView::default() }
         };
         for pod in [lacking("new", true), lacking("old", false)] {
             assert_eq!(nudged_at(&pod), [0, 3, 9, 21, 45, 75, 105, 135, 165, 195]);
