@@ -10,6 +10,10 @@ const SHOWN_MAX: usize = 10;
 /// Longest name of a model in a message, in characters.
 const NAME_SHOWN: usize = 80;
 
+/// Shortest key that counts as a secret, in bytes: endpoints without keys are often given a word such as `ollama`, which
+/// may be a part of a model's name.
+const KEY_MIN: usize = 8;
+
 /// An answer to `GET /v1/models`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Listing {
@@ -19,6 +23,17 @@ pub(super) enum Listing {
     Unclear,
     /// A status other than 2xx.
     Status(u16),
+}
+
+impl Listing {
+    /// Nothing is said of a list with the key in it: an endpoint must not make us show the key.
+    pub(super) fn unless_it_repeats(self, key: Option<&str>) -> Self {
+        let key = key.filter(|key| key.len() >= KEY_MIN);
+        match (&self, key) {
+            (Self::Models(ids), Some(key)) if ids.iter().any(|id| id.contains(key)) => Self::Unclear,
+            _ => self,
+        }
+    }
 }
 
 /// Reads `{"data": [{"id": …}]}`.
@@ -101,6 +116,15 @@ mod tests {
             assert_eq!(listed(&body), expected, "{body}");
         }
         assert_eq!(parse(b"<html>"), Listing::Unclear);
+    }
+
+    #[test]
+    fn a_list_that_repeats_the_key_is_not_shown() {
+        let list = || Listing::Models(vec!["ollama/qwen".into(), "x sk-canary-key".into()]);
+        assert_eq!(list().unless_it_repeats(Some("sk-canary-key")), Listing::Unclear);
+        for other in [None, Some("sk-other-key"), Some("ollama"), Some("")] {
+            assert_eq!(list().unless_it_repeats(other), list(), "{other:?}");
+        }
     }
 
     #[test]

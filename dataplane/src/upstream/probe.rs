@@ -36,6 +36,10 @@ impl ModelClient {
         self.reach.of(&self.target.model, self.authorization.is_some())
     }
 
+    fn key(&self) -> Option<&str> {
+        self.authorization.as_ref()?.to_str().ok()?.strip_prefix("Bearer ")
+    }
+
     async fn list(&self) -> Result<Listing, AttemptError> {
         let url = self.target.models_url();
         let mut request = self.client.get(url.clone()).header(ACCEPT_ENCODING, "identity");
@@ -47,7 +51,7 @@ impl ModelClient {
             return Ok(Listing::Status(response.status().as_u16()));
         }
         match http_client::read_bounded(response, LIST_MAX_BYTES).await {
-            Ok(body) => Ok(listing::parse(&body)),
+            Ok(body) => Ok(listing::parse(&body).unless_it_repeats(self.key())),
             Err(BodyError::TooLarge) => Ok(Listing::Unclear),
             Err(BodyError::Transport(error)) => Err(AttemptError::from_transport(&error, &url)),
         }
