@@ -10,6 +10,7 @@ mod connection;
 mod connections;
 mod framing;
 mod limits;
+mod linger;
 mod listen;
 mod socket;
 

@@ -109,6 +109,20 @@ async fn a_broken_or_too_large_body_is_refused_as_such_and_a_large_one_before_it
 }
 
 #[tokio::test]
+async fn a_request_that_is_refused_unread_is_answered_also_while_it_is_being_sent() {
+    let routing = Program::serve().variable("ROUTING_MCP_TOKEN", "s3cret").start().await;
+    let brain = Program::brain().variable("BRAIN_TOKEN", "s3cret").start().await;
+    let large = || "x".repeat(5 << 20);
+    for url in [routing.mcp_url(), brain.mcp_url()] {
+        for _ in 0..10 {
+            let asked = |token: &'static str| Mcp::new(&url).token(token).post().body(large()).send();
+            assert_eq!(asked("wrong").await.expect("an answer").status(), 401);
+            assert_eq!(asked("s3cret").await.expect("an answer").status(), 413);
+        }
+    }
+}
+
+#[tokio::test]
 async fn brain_and_admin_port_answer_only_for_hosts_that_no_web_page_can_have() {
     let routing = Program::serve().variable("ROUTING_ADMIN_ALLOWED_HOSTS", "routing.example").start().await;
     let brain = Program::brain().variable("BRAIN_ALLOWED_HOSTS", "brain.example").start().await;

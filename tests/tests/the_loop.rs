@@ -106,7 +106,7 @@ async fn reported_failures_flip_a_route_and_passes_bring_it_back() {
 }
 
 #[tokio::test]
-async fn in_the_band_bothmodels_are_used_and_the_same_content_always_goes_the_same_way() {
+async fn in_the_band_both_models_are_used_and_the_same_content_always_goes_the_same_way() {
     let it = Loop::with_ttl("1h").await;
     it.report_by_mcp("pass", 8).await;
     it.report_by_mcp("fail", 2).await;

@@ -27,6 +27,7 @@ use super::{
     activity::{Activity, HEAD_TIMEOUT, InFlight},
     connections::Admitted,
     framing,
+    linger::lingering,
     socket::Observed,
 };
 
@@ -74,7 +75,7 @@ async fn answer(mut app: Router, activity: Arc<Activity>, request: Request<Incom
     if let Some(refused) = framing::refuse(&request, &head) {
         return Ok(refused);
     }
-    let mut request = request.map(Body::new);
+    let mut request = lingering(request.map(Body::new));
     request.extensions_mut().insert(activity);
     // A router is always ready.
     Ok(app.call(request).await?.map(|body| Body::new(Answer { body, _in_flight: in_flight })))
