@@ -2,15 +2,23 @@
 
 use std::sync::LazyLock;
 
-use crds::arguments::ArgumentSchema;
+use crds::{arguments::ArgumentSchema, shown::printable};
 use rmcp::model::JsonObject;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    record::Record,
+    verdict::{Source, Verdict},
+};
 
 /// Longest skill name, in characters.
 const SKILL_MAX: usize = 64;
 /// Longest session id, phase, decision id, in characters.
 const ID_MAX: usize = 256;
+/// Longest id that an error repeats, in characters.
+const ID_SHOWN: usize = 64;
 /// Longest message, in characters.
 const MESSAGE_MAX: usize = 4096;
 /// Longest project root, in characters.
@@ -30,17 +38,26 @@ pub enum FinalStatus {
     Fail,
     /// The entry says nothing about quality: does not count.
     Skip,
+    /// Takes back what the same source said about the decision.
+    Retract,
 }
 
 impl FinalStatus {
-    /// The text that is stored and sent: `pass`, `fail` or `skip`.
+    /// The text that is stored and sent: `pass`, `fail`, `skip` or `retract`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Fail => "fail",
             Self::Skip => "skip",
+            Self::Retract => "retract",
         }
+    }
+
+    /// What it says about the answer; none: a verdict is taken back.
+    #[must_use]
+    pub fn verdict(self) -> Option<Verdict> {
+        Verdict::parse(self.as_str())
     }
 }
 
@@ -67,6 +84,9 @@ pub struct Entry {
     /// Path of the project that the call was about; empty: none.
     #[serde(default)]
     pub project_root: String,
+    /// Who says so.
+    #[serde(default)]
+    pub source: Source,
     /// Id of the decision whose outcome the entry reports.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision_id: Option<String>,
@@ -95,7 +115,38 @@ impl Entry {
         if let Some(duration) = arguments.get_mut("duration_ms") {
             *duration = whole(duration);
         }
-        serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])
+        let entry: Self = serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])?;
+        entry.check().map_err(|error| vec![error])?;
+        Ok(entry)
+    }
+
+    /// What the schema cannot say.
+    fn check(&self) -> Result<(), String> {
+        let record = self.record()?;
+        let Some(id) = &self.decision_id else {
+            let retracts = self.final_status == FinalStatus::Retract;
+            return if retracts {
+                Err("argument decision_id: is needed to take a verdict back".into())
+            } else {
+                Ok(())
+            };
+        };
+        if Uuid::parse_str(id).is_err() {
+            return Err(format!(
+                "argument decision_id: {}: must be the id in the answer's routing line, for example {}",
+                printable(id, ID_SHOWN),
+                Uuid::nil()
+            ));
+        }
+        match record {
+            Some(record) if record.id != *id => Err("argument decision_id: is not decision.id".into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// The record, if there is one.
+    pub(crate) fn record(&self) -> Result<Option<Record>, String> {
+        self.decision.as_ref().map(Record::read).transpose()
     }
 
     /// The JSON Schema of `session_log`'s arguments.
@@ -112,8 +163,10 @@ impl Entry {
                 "skill": {"type": "string", "minLength": 1, "maxLength": SKILL_MAX, "pattern": "^[A-Za-z0-9_.-]*$",
                     "description": "The skill that this is about, for example code_review."},
                 "phase": text(ID_MAX, "outcome when you report how a skill's answer turned out."),
-                "final_status": {"type": "string", "enum": ["pass", "fail", "skip"],
-                    "description": "pass: the answer was right and useful. fail: it was not. skip: says nothing about quality."},
+                "final_status": {"type": "string", "enum": ["pass", "fail", "skip", "retract"],
+                    "description": "pass: the answer was right and useful. fail: it was not. skip: says nothing about quality. retract: takes back what was reported on this decision_id."},
+                "source": {"type": "string", "enum": Source::ALL.map(Source::as_str),
+                    "description": "Who says so: human if the user said it; default agent, which is you."},
                 "message": text(MESSAGE_MAX, "One line on what was right or wrong."),
                 "duration_ms": {"type": "integer", "minimum": 0, "maximum": DURATION_MAX_MS, "description": "How long it took, in milliseconds."},
                 "project_root": text(PATH_MAX, "The project that this is about."),
@@ -148,6 +201,14 @@ mod tests {
     }
 
     #[test]
+    fn a_verdict_is_taken_back_by_the_id_of_its_decision() {
+        let errors = read(json!({"skill": "debug", "final_status": "retract"})).expect_err("no id");
+        assert_eq!(errors, ["argument decision_id: is needed to take a verdict back"]);
+        let entry = json!({"skill": "debug", "final_status": "retract", "decision_id": Uuid::nil(), "source": "human"});
+        assert_eq!(read(entry).expect("an entry").source, Source::Human);
+    }
+
+    #[test]
     fn every_wrong_argument_is_named() {
         for (name, value) in [
             ("skill", json!("")),
@@ -161,6 +222,8 @@ mod tests {
             ("session_id", json!("x".repeat(257))),
             ("project_root", json!("x".repeat(1025))),
             ("decision_id", json!("x".repeat(257))),
+            ("decision_id", json!("nonsense")),
+            ("source", json!("me")),
             ("duration_ms", json!(-1)),
             ("duration_ms", json!(1.5)),
             ("decision", json!({"x": "y".repeat(16 * 1024)})),

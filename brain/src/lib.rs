@@ -1,8 +1,9 @@
 //! The brain: stores the outcomes of skill calls and provides pass rates.
 //!
 //! ```text
-//! POST /mcp session_log ─▶ entry (limits) ─▶ store/writer (one commit for many) ─▶ entries + outcome_counts
-//! GET /pass-rate?skill=…&window=7d ─▶ store: pass / (pass + fail) in the window
+//! POST /mcp session_log ─▶ entry (limits), record ─▶ store/writer (one commit for many) ─▶ entries, decisions, outcomes
+//!                                              which verdict counts: verdict  ─▶ counts ◀┘
+//! GET /pass-rate?skill=…&window=7d ─▶ store/evidence: pass / (pass + fail) in the window, per model and source
 //! GET /sessions/{id} ─▶ store: the session's entries, its decisions and their outcomes
 //! ```
 
@@ -11,5 +12,8 @@
 pub mod entry;
 pub mod http;
 mod mcp;
+mod outcome;
+mod record;
 pub mod settings;
 pub mod store;
+pub mod verdict;

@@ -6,15 +6,21 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, CustomRequest, CustomResult,
-        Implementation, ListToolsResult, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
+        Implementation, ListToolsResult, MetaObject, PaginatedRequestParams, ServerCapabilities, ServerConfig, Tool,
         ToolAnnotations,
     },
     service::RequestContext,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{entry::Entry, store::Store};
+use crate::{
+    entry::{Entry, FinalStatus},
+    outcome,
+    store::{Query, Store, StoreError},
+};
 
+/// Key of what was logged in a result's `_meta`.
+const LOGGED: &str = "routing.hyperguild.io/logged";
 const SESSION_LOG: &str = "session_log";
 const DESCRIPTION: &str = "Reports how a skill's answer turned out. Call it with phase \"outcome\" once you know: \
 final_status \"pass\" when the answer was right and useful, \"fail\" when it was not, with the decision_id from the answer's \
@@ -42,12 +48,37 @@ impl BrainTools {
                 return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
             }
         };
-        Ok(match self.store.append(entry).await {
-            Ok(id) => CallToolResult::structured(json!({"id": id})),
+        Ok(match self.log(entry).await {
+            Ok(result) => result,
             Err(error) => CallToolResult::error(vec![ContentBlock::text(format!("nothing was logged: {error}"))]),
         }
         .into())
     }
+
+    /// Writes an entry and says what changed. The text is all that most clients show.
+    async fn log(&self, entry: Entry) -> Result<CallToolResult, StoreError> {
+        if entry.decision.is_some() || entry.final_status == FinalStatus::Skip {
+            let id = self.store.append(entry).await?;
+            return Ok(answer(format!("logged: {id}"), json!({"id": id})));
+        }
+        let query = Query::of_all(&entry.skill);
+        let (before, logged) = (self.store.evidence(&query).await?, entry.clone());
+        let id = self.store.append(entry).await?;
+        let after = self.store.evidence(&query).await?;
+        let known = self.store.skills().await?;
+        let text = outcome::told(&logged, &before, &after, &known);
+        let change = json!({"id": id, "skill": logged.skill, "before": before.rate, "after": after.rate});
+        Ok(answer(text, change))
+    }
+}
+
+/// Structured content would hide the text in clients that show it instead.
+fn answer(text: String, meta: Value) -> CallToolResult {
+    let mut result = CallToolResult::success(vec![ContentBlock::text(text)]);
+    let mut object = MetaObject::new();
+    object.insert(LOGGED.to_string(), meta);
+    result.meta = Some(object);
+    result
 }
 
 fn session_log() -> Tool {

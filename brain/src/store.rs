@@ -1,33 +1,27 @@
 //! The entries on disk, in SQLite.
 
+mod apply;
 mod clock;
+mod counts;
+mod evidence;
+mod list;
 mod open;
+mod outcomes;
 mod session;
 mod writer;
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use serde::Serialize;
-use sqlx::{Row, SqlitePool};
+use crds::shown;
+use sqlx::SqlitePool;
 
-pub use self::session::{ENTRIES_MAX as SESSION_ENTRIES_MAX, StoredEntry};
-use self::{clock::TOLERANCE_MS, open::Database, writer::Writer};
+pub use self::{
+    evidence::{Evidence, ModelRate, Query, Rate},
+    list::{ENTRIES_MAX as LIST_MAX, StoredDecision, StoredOutcome},
+    session::{ENTRIES_MAX as SESSION_ENTRIES_MAX, StoredEntry},
+};
+use self::{open::Database, writer::Writer};
 use crate::{entry::Entry, settings::DatabaseUrl};
-
-/// Widths of the counts, in milliseconds.
-const MINUTE_MS: i64 = 60_000;
-const HOUR_MS: i64 = 3_600_000;
-
-/// Sums the counts of the full hours of a window, and of the minutes before the first full hour. $1 skill, $2 width of
-/// an hour, $3 first full hour, $4 width of a minute, $5 start of the window, $6 its end: what starts later is in the
-/// future.
-const PASS_RATE: &str = "SELECT CAST(COALESCE(SUM(pass), 0) AS BIGINT), CAST(COALESCE(SUM(fail), 0) AS BIGINT), \
-            CAST(COALESCE(SUM(total), 0) AS BIGINT) FROM ( \
-       SELECT pass, fail, total FROM outcome_counts WHERE skill = $1 AND width_ms = $2 AND start_ms >= $3 AND start_ms <= $6 \
-       UNION ALL \
-       SELECT pass, fail, total FROM outcome_counts \
-       WHERE skill = $1 AND width_ms = $4 AND start_ms >= $5 AND start_ms < $3 AND start_ms <= $6 \
-     ) AS counts";
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +39,12 @@ pub enum StoreError {
     /// A query failed.
     #[error("the database failed")]
     Database(#[from] sqlx::Error),
+    /// The entry says something that cannot be.
+    #[error("{reason}")]
+    Refused {
+        /// Which argument is wrong, and why.
+        reason: String,
+    },
     /// The batch that held the entry could not be committed.
     #[error("the entry could not be written: {0}")]
     NotWritten(String),
@@ -62,17 +62,15 @@ pub enum StoreError {
     Closed,
 }
 
-/// How often a skill's answers were right.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct PassRate {
-    /// pass / (pass + fail), from 0 to 1; none if both are 0.
-    pub pass_rate: Option<f64>,
-    /// Number of entries with `pass`.
-    pub pass: i64,
-    /// Number of entries with `fail`.
-    pub fail: i64,
-    /// Number of all entries of the skill, `skip` included.
-    pub total: i64,
+impl StoreError {
+    /// The failure of a batch as each of its entries has it.
+    fn of_an_entry(&self) -> Self {
+        match self {
+            Self::Replaced { path } => Self::Replaced { path: path.clone() },
+            Self::NotWritten(reason) => Self::NotWritten(reason.clone()),
+            other => Self::NotWritten(shown::chain(other)),
+        }
+    }
 }
 
 /// The entries on disk. Cheap to clone.
@@ -89,8 +87,7 @@ impl Store {
     /// [`StoreError::Open`] with the path and the reason.
     pub async fn open(DatabaseUrl(path): &DatabaseUrl) -> Result<Self, StoreError> {
         let Database { readers, writing, file } = open::open(path).await?;
-        let newest: Option<i64> =
-            sqlx::query_scalar("SELECT MAX(start_ms) FROM outcome_counts").fetch_one(&readers).await?;
+        let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await?;
         Ok(Self { readers, writer: Writer::start(writing, file, newest.unwrap_or_default(), now_ms()) })
     }
 
@@ -102,29 +99,48 @@ impl Store {
         self.writer.append(entry, now_ms()).await
     }
 
-    /// The pass rate of a skill over a window that ends now and starts at a full minute.
+    /// What is known about a skill's answers in a window that ends now and starts at a full minute.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn pass_rate(&self, skill: &str, window: Duration) -> Result<PassRate, StoreError> {
-        self.pass_rate_at(skill, window, now_ms()).await
+    pub async fn evidence(&self, query: &Query) -> Result<Evidence, StoreError> {
+        self.evidence_at(query, now_ms()).await
     }
 
-    async fn pass_rate_at(&self, skill: &str, window: Duration, now_ms: i64) -> Result<PassRate, StoreError> {
-        let window_ms = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        let from = floor_to(now_ms.saturating_sub(window_ms).max(0), MINUTE_MS);
-        let first_full_hour = floor_to(from + HOUR_MS - 1, HOUR_MS);
-        let row = sqlx::query(PASS_RATE)
-            .bind(skill)
-            .bind(HOUR_MS)
-            .bind(first_full_hour)
-            .bind(MINUTE_MS)
-            .bind(from)
-            .bind(now_ms.saturating_add(TOLERANCE_MS))
-            .fetch_one(&self.readers)
-            .await?;
-        let (pass, fail, total) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-        Ok(PassRate { pass_rate: ratio(pass, fail), pass, fail, total })
+    async fn evidence_at(&self, query: &Query, now_ms: i64) -> Result<Evidence, StoreError> {
+        Ok(evidence::read(&self.readers, query, now_ms).await?)
+    }
+
+    /// Begins the evidence of a skill anew, for one model or for all. Returns how many verdicts no longer count.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn reset(&self, skill: &str, model: Option<&str>) -> Result<u64, StoreError> {
+        self.writer.reset(skill.into(), model.map(str::to_string), now_ms()).await
+    }
+
+    /// The latest verdicts on a skill's answers, the newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn outcomes(&self, skill: &str, limit: i64) -> Result<Vec<StoredOutcome>, StoreError> {
+        Ok(list::outcomes(&self.readers, skill, limit).await?)
+    }
+
+    /// The records of a skill's latest decisions, the newest first, each with the verdicts that stand on it.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn decisions(&self, skill: &str, limit: i64) -> Result<Vec<StoredDecision>, StoreError> {
+        Ok(list::decisions(&self.readers, skill, limit).await?)
+    }
+
+    /// The names of the skills of which there is a decision or a verdict.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn skills(&self) -> Result<Vec<String>, StoreError> {
+        Ok(list::skills(&self.readers).await?)
     }
 
     /// The latest `limit` entries of a session, oldest first: its own, the decisions made in it, and their outcomes.
@@ -141,12 +157,6 @@ impl Store {
         self.writer.close().await;
         self.readers.close().await;
     }
-}
-
-// Counts are far below 2^53, so the quotient is the nearest double: the same that parsing "0.90" gives.
-#[allow(clippy::cast_precision_loss)]
-fn ratio(pass: i64, fail: i64) -> Option<f64> {
-    (pass + fail > 0).then(|| pass as f64 / (pass + fail) as f64)
 }
 
 fn floor_to(milliseconds: i64, width: i64) -> i64 {

@@ -21,7 +21,7 @@ pub mod dns_label;
 pub mod document;
 pub mod field_error;
 pub mod hash;
-mod nearest;
+pub mod nearest;
 pub mod period;
 pub mod pod;
 pub mod policy;

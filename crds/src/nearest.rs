@@ -6,7 +6,8 @@ fn tolerance(word: &str) -> usize {
 }
 
 /// The known name that is nearest to `word`, if one is near. Upper and lower case count as the same.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let distance = |name: &str| strsim::osa_distance(&word.to_lowercase(), &name.to_lowercase());
     let by_distance = known.into_iter().map(|name| (distance(name), name));
     by_distance.filter(|(distance, _)| *distance <= tolerance(word)).min_by_key(|(distance, _)| *distance).map(|n| n.1)

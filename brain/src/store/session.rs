@@ -5,6 +5,8 @@ use serde::Serialize;
 use serde_json::Value;
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
 
+use super::list;
+
 /// Most entries of one session that are returned: the latest.
 pub const ENTRIES_MAX: i64 = 500;
 /// Most decisions of a session whose outcomes are looked for: the latest.
@@ -12,8 +14,9 @@ const DECISIONS_MAX: i64 = 500;
 /// The id under which entries without a session are read. Ids of callers do not start with `_`.
 const NO_SESSION: &str = "_none";
 
-/// $1 session, $2 most entries, $3 most decisions.
-const SESSION: &str = "WITH made AS ( \
+/// Before the columns of a record and after them. $1 session, $2 most entries, $3 most decisions.
+const SESSION: [&str; 2] = [
+    "WITH made AS ( \
        SELECT decision_id FROM entries WHERE caller_session = $1 ORDER BY id DESC LIMIT $3 \
      ), shown AS ( \
        SELECT id FROM (SELECT id FROM entries WHERE session_id = $1 ORDER BY id DESC LIMIT $2) AS own \
@@ -23,8 +26,11 @@ const SESSION: &str = "WITH made AS ( \
        SELECT id FROM (SELECT id FROM entries WHERE decision_id IN (SELECT decision_id FROM made) \
                        ORDER BY id DESC LIMIT $2) AS outcomes \
      ) \
-     SELECT id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision \
-     FROM entries WHERE id IN (SELECT id FROM shown) ORDER BY id DESC LIMIT $2";
+     SELECT e.id, e.at_ms, e.session_id, e.skill, e.phase, e.final_status, e.message, e.duration_ms, e.project_root, \
+            e.decision_id, ",
+    " FROM entries e LEFT JOIN decisions d ON d.entry_id = e.id \
+     WHERE e.id IN (SELECT id FROM shown) ORDER BY e.id DESC LIMIT $2",
+];
 
 /// An entry as it is read back.
 #[derive(Debug, Serialize)]
@@ -55,8 +61,13 @@ pub struct StoredEntry {
 
 /// The latest `limit` entries, oldest first.
 pub(super) async fn read(readers: &SqlitePool, id: &str, limit: i64) -> Result<Vec<StoredEntry>, sqlx::Error> {
-    let rows = sqlx::query(SESSION).bind(stored_id(id)).bind(limit).bind(DECISIONS_MAX).fetch_all(readers).await?;
+    let query = sqlx::query(sqlx::AssertSqlSafe(query()));
+    let rows = query.bind(stored_id(id)).bind(limit).bind(DECISIONS_MAX).fetch_all(readers).await?;
     rows.iter().rev().map(stored_entry).collect()
+}
+
+fn query() -> String {
+    SESSION.join(&list::columns())
 }
 
 /// The session as it is stored: the empty text is read under [`NO_SESSION`].
@@ -64,13 +75,7 @@ pub(super) fn stored_id(id: &str) -> &str {
     if id == NO_SESSION { "" } else { id }
 }
 
-/// The session of the caller for whom a decision was made.
-pub(super) fn of_caller(decision: &serde_json::Map<String, Value>) -> Option<&str> {
-    decision.get("session").and_then(Value::as_str).filter(|session| !session.is_empty())
-}
-
 fn stored_entry(row: &SqliteRow) -> Result<StoredEntry, sqlx::Error> {
-    let decision: Option<String> = row.try_get("decision")?;
     Ok(StoredEntry {
         id: row.try_get("id")?,
         at: row.try_get("at_ms")?,
@@ -82,7 +87,7 @@ fn stored_entry(row: &SqliteRow) -> Result<StoredEntry, sqlx::Error> {
         duration_ms: row.try_get("duration_ms")?,
         project_root: row.try_get("project_root")?,
         decision_id: row.try_get("decision_id")?,
-        decision: decision.and_then(|json| serde_json::from_str(&json).ok()),
+        decision: list::record(row)?,
     })
 }
 
@@ -92,6 +97,7 @@ mod tests {
 
     use crate::{
         entry::Entry,
+        record::tests::record,
         settings::DatabaseUrl,
         store::{SESSION_ENTRIES_MAX, Store},
     };
@@ -103,6 +109,11 @@ mod tests {
         (Store::open(&DatabaseUrl(folder.path().join("brain.db"))).await.expect("opens"), folder)
     }
 
+    /// A UUID made of a name.
+    fn uuid(name: &str) -> String {
+        uuid::Uuid::from_u128(name.bytes().fold(0, |sum, byte| sum << 8 | u128::from(byte))).to_string()
+    }
+
     async fn log(store: &Store, arguments: Value) {
         let entry = Entry::from_arguments(arguments.as_object().cloned().unwrap_or_default()).expect("an entry");
         store.append(entry).await.expect("written");
@@ -110,15 +121,17 @@ mod tests {
 
     /// A decision as the data plane logs it.
     async fn decide(store: &Store, id: &str, session: Value) {
+        let mut record = record(&uuid(id), "debug", "local", "l");
+        record["session"] = session;
         log(store, json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip", "message": id,
-            "decision_id": id, "decision": {"id": id, "session": session}}))
+            "decision_id": uuid(id), "decision": record}))
         .await;
     }
 
     async fn outcome(store: &Store, session: &str, decision: Option<&str>, message: &str) {
         let mut entry = json!({"skill": "debug", "phase": "outcome", "final_status": "pass", "session_id": session, "message": message});
         if let Some(decision) = decision {
-            entry["decision_id"] = json!(decision);
+            entry["decision_id"] = json!(uuid(decision));
         }
         log(store, entry).await;
     }
@@ -152,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_is_read_by_indexes_only() {
         let (store, _folder) = store().await;
-        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {SESSION}")));
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", query())));
         let rows = plan.bind("s").bind(1_i64).bind(1_i64).fetch_all(&store.readers).await.expect("a plan");
         let steps: Vec<String> = rows.iter().map(|row| row.try_get("detail").expect("detail")).collect();
         assert!(steps.iter().all(|step| !step.starts_with("SCAN entries")), "{steps:#?}");

@@ -1,8 +1,16 @@
-use serde_json::json;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use sqlx::Row;
 
 use super::*;
-use crate::entry::FinalStatus;
+use crate::{entry::FinalStatus, verdict::Sources};
 
+mod migration;
+mod verdicts;
+
+const MINUTE_MS: i64 = 60_000;
+const HOUR_MS: i64 = 60 * MINUTE_MS;
 const DAY: Duration = Duration::from_secs(86_400);
 
 async fn store() -> (Store, tempfile::TempDir) {
@@ -16,6 +24,16 @@ fn entry(skill: &str, final_status: FinalStatus) -> Entry {
     Entry::from_arguments(arguments.as_object().cloned().unwrap_or_default()).expect("an entry")
 }
 
+fn over(skill: &str, window: Duration) -> Query {
+    Query { skill: skill.into(), window, local: None, sources: Sources::default(), at_least: 0 }
+}
+
+/// The rate of all answers, and the number of entries.
+async fn rate(store: &Store, skill: &str, window: Duration, now: i64) -> (i64, i64, i64) {
+    let evidence = store.evidence_at(&over(skill, window), now).await.expect("evidence");
+    (evidence.rate.pass, evidence.rate.fail, evidence.total)
+}
+
 async fn append_at(store: &Store, skill: &str, status: FinalStatus, at_ms: i64) {
     store.writer.append(entry(skill, status), at_ms).await.expect("written");
 }
@@ -23,15 +41,15 @@ async fn append_at(store: &Store, skill: &str, status: FinalStatus, at_ms: i64) 
 #[tokio::test]
 async fn the_rate_is_pass_of_pass_and_fail_and_total_counts_every_entry() {
     let (store, _folder) = store().await;
-    assert_eq!(store.pass_rate("debug", DAY).await.expect("a rate"), PassRate::default());
+    assert_eq!(store.evidence(&over("debug", DAY)).await.expect("evidence"), Evidence::default());
     for (status, times) in [(FinalStatus::Pass, 9), (FinalStatus::Fail, 1), (FinalStatus::Skip, 5)] {
         for _ in 0..times {
             store.append(entry("debug", status)).await.expect("written");
         }
     }
     store.append(entry("other", FinalStatus::Fail)).await.expect("written");
-    let rate = store.pass_rate("debug", DAY).await.expect("a rate");
-    assert_eq!(rate, PassRate { pass_rate: Some(0.9), pass: 9, fail: 1, total: 15 });
+    let evidence = store.evidence(&over("debug", DAY)).await.expect("evidence");
+    assert_eq!((evidence.rate, evidence.total), (Rate { pass_rate: Some(0.9), pass: 9, fail: 1 }, 15));
 }
 
 #[tokio::test]
@@ -43,12 +61,9 @@ async fn a_window_starts_at_a_full_minute_and_counts_everything_since() {
     for at in [start, start + 59_999, start + 50 * MINUTE_MS, now - HOUR_MS, now - 1, now] {
         append_at(&store, "debug", FinalStatus::Pass, at).await;
     }
-    let rate = store.pass_rate_at("debug", Duration::from_secs(7200), now).await.expect("a rate");
-    assert_eq!((rate.pass, rate.fail), (6, 0));
-    let longer = store.pass_rate_at("debug", Duration::from_secs(7260), now).await.expect("a rate");
-    assert_eq!((longer.pass, longer.fail), (6, 1));
-    let everything = store.pass_rate_at("debug", Duration::from_secs(99_999 * 86_400), now).await.expect("a rate");
-    assert_eq!((everything.pass, everything.fail), (6, 1));
+    assert_eq!(rate(&store, "debug", Duration::from_secs(7200), now).await, (6, 0, 6));
+    assert_eq!(rate(&store, "debug", Duration::from_secs(7260), now).await, (6, 1, 7));
+    assert_eq!(rate(&store, "debug", Duration::from_secs(99_999 * 86_400), now).await, (6, 1, 7));
 }
 
 #[tokio::test]
@@ -59,7 +74,7 @@ async fn entries_written_together_are_all_there_after_a_restart() {
     store.close().await;
     assert!(matches!(store.append(entry("debug", FinalStatus::Pass)).await, Err(StoreError::Closed)));
     let store = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens again");
-    assert_eq!(store.pass_rate("debug", DAY).await.expect("a rate").total, 500);
+    assert_eq!(store.evidence(&over("debug", DAY)).await.expect("evidence").total, 500);
     let read: Vec<String> =
         store.session("s", SESSION_ENTRIES_MAX).await.expect("entries").into_iter().map(|e| e.id).collect();
     assert_eq!(read.len(), ids.len());
@@ -68,16 +83,12 @@ async fn entries_written_together_are_all_there_after_a_restart() {
 #[tokio::test]
 async fn a_pass_rate_reads_only_the_counts_and_by_their_key() {
     let (store, _folder) = store().await;
-    let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {PASS_RATE}")));
-    let plan = plan.bind("debug").bind(HOUR_MS).bind(0_i64).bind(MINUTE_MS).bind(0_i64);
-    let rows = plan.fetch_all(&store.readers).await.expect("a plan");
+    let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", counts::SUMS)));
+    let rows = plan.bind("debug").fetch_all(&store.readers).await.expect("a plan");
     let steps: Vec<String> = rows.iter().map(|row| row.try_get("detail").expect("detail")).collect();
-    let searches = steps.iter().filter(|step| step.starts_with("SEARCH outcome_counts USING INDEX")).count();
-    assert_eq!(searches, 2, "{steps:#?}");
-    assert!(
-        steps.iter().all(|step| !step.contains("entries") && !step.starts_with("SCAN outcome_counts")),
-        "{steps:#?}"
-    );
+    let searches = steps.iter().filter(|step| step.starts_with("SEARCH counts USING INDEX")).count();
+    assert_eq!(searches, 3, "{steps:#?}");
+    assert!(steps.iter().all(|step| !step.contains("entries") && !step.starts_with("SCAN counts")), "{steps:#?}");
 }
 
 #[tokio::test]
@@ -112,11 +123,9 @@ async fn entries_of_a_clock_that_was_ahead_do_not_count_until_then() {
         append_at(&store, "debug", FinalStatus::Pass, now).await;
     }
     for window in [Duration::from_secs(600), DAY, 7 * DAY] {
-        let rate = store.pass_rate_at("debug", window, now).await.expect("a rate");
-        assert_eq!((rate.pass, rate.fail), (3, 0), "{window:?}");
+        assert_eq!(rate(&store, "debug", window, now).await, (3, 0, 3), "{window:?}");
     }
-    let later = store.pass_rate_at("debug", DAY, now + ahead).await.expect("a rate");
-    assert_eq!((later.pass, later.fail), (0, 3));
+    assert_eq!(rate(&store, "debug", DAY, now + ahead).await, (0, 3, 3));
 }
 
 #[tokio::test]

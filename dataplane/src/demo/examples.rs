@@ -3,6 +3,7 @@
 use brain::{
     entry::{Entry, FinalStatus},
     store::{Store, StoreError},
+    verdict::Source,
 };
 
 /// The session of every example, so that they can be told apart from real outcomes.
@@ -37,6 +38,7 @@ fn entry(skill: &str, final_status: FinalStatus) -> Entry {
         message: MESSAGE.into(),
         duration_ms: 0,
         project_root: String::new(),
+        source: Source::default(),
         decision_id: None,
         decision: None,
     }

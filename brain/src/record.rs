@@ -1,0 +1,207 @@
+//! The record of a decision, as the data plane sends it with `session_log`: read into columns, and shown again as it was.
+
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+/// The two models between which calls are routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arm {
+    /// The local model.
+    Local,
+    /// Claude.
+    Claude,
+}
+
+impl Arm {
+    /// As it is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Claude => "claude",
+        }
+    }
+
+    /// Every decision but `local` went to Claude: `claude`, `claude_fallback`, `claude_escalation`.
+    fn of(decision: &str) -> Self {
+        if decision == Self::Local.as_str() { Self::Local } else { Self::Claude }
+    }
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Text,
+    Integer,
+    Real,
+    Flag,
+}
+
+/// The fields that have columns of their own, named like them, in the order of a record. The others are kept together.
+pub(crate) const COLUMNS: [(&str, Kind); 24] = [
+    ("id", Kind::Text),
+    ("time_ms", Kind::Integer),
+    ("skill", Kind::Text),
+    ("stage", Kind::Integer),
+    ("hash", Kind::Text),
+    ("pass_rate", Kind::Real),
+    ("samples", Kind::Integer),
+    ("evidence_age_ms", Kind::Integer),
+    ("floor", Kind::Real),
+    ("ceil", Kind::Real),
+    ("reason", Kind::Text),
+    ("decision", Kind::Text),
+    ("model", Kind::Text),
+    ("answered_by", Kind::Text),
+    ("gateway_fallback", Kind::Flag),
+    ("prompt_tokens", Kind::Integer),
+    ("completion_tokens", Kind::Integer),
+    ("finish_reason", Kind::Text),
+    ("duration_ms", Kind::Integer),
+    ("error", Kind::Text),
+    ("caller", Kind::Text),
+    ("session", Kind::Text),
+    ("mode", Kind::Text),
+    ("policy_hash", Kind::Text),
+];
+
+/// A field of a record, as its column holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Field {
+    Text(Option<String>),
+    Integer(Option<i64>),
+    Real(Option<f64>),
+}
+
+/// A record that can be judged: it has an id, a skill and a model.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Record {
+    pub(crate) id: String,
+    pub(crate) skill: String,
+    pub(crate) model: String,
+    pub(crate) arm: Arm,
+    /// The values of [`COLUMNS`].
+    pub(crate) fields: Vec<Field>,
+    /// What has no column, or does not fit its column.
+    pub(crate) rest: Map<String, Value>,
+}
+
+impl Record {
+    /// Reads a record.
+    ///
+    /// # Errors
+    /// The field that is missing or wrong.
+    pub(crate) fn read(record: &Map<String, Value>) -> Result<Self, String> {
+        let text = |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let required =
+            |name: &str| text(name).ok_or_else(|| format!("argument decision.{name}: is missing or no text"));
+        let (id, skill) = (required("id")?, required("skill")?);
+        if Uuid::parse_str(id).is_err() {
+            return Err("argument decision.id: must be a UUID".into());
+        }
+        let mut rest: Map<String, Value> =
+            record.iter().filter(|(name, _)| !COLUMNS.iter().any(|(column, _)| column == name)).map(owned).collect();
+        let mut field = |(name, kind): (&str, Kind)| {
+            let value = record.get(name).unwrap_or(&Value::Null);
+            fit(kind, value).unwrap_or_else(|| {
+                rest.insert(name.into(), value.clone());
+                fit(kind, &Value::Null).unwrap_or(Field::Text(None))
+            })
+        };
+        let fields = COLUMNS.into_iter().map(&mut field).collect();
+        let arm = Arm::of(required("decision")?);
+        Ok(Self { id: id.into(), skill: skill.into(), model: required("model")?.into(), arm, fields, rest })
+    }
+
+    /// The text of a column, if it has one.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let column = COLUMNS.iter().position(|(column, _)| *column == name)?;
+        match &self.fields[column] {
+            Field::Text(text) => text.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+fn owned((name, value): (&String, &Value)) -> (String, Value) {
+    (name.clone(), value.clone())
+}
+
+/// The value as a column of this kind holds it; none: it does not fit.
+fn fit(kind: Kind, value: &Value) -> Option<Field> {
+    let empty = value.is_null();
+    Some(match kind {
+        Kind::Text if empty => Field::Text(None),
+        Kind::Text => Field::Text(Some(value.as_str()?.into())),
+        Kind::Real if empty => Field::Real(None),
+        Kind::Real => Field::Real(Some(value.as_f64()?)),
+        Kind::Integer | Kind::Flag if empty => Field::Integer(None),
+        Kind::Integer => Field::Integer(Some(value.as_i64()?)),
+        Kind::Flag => Field::Integer(Some(value.as_bool()?.into())),
+    })
+}
+
+/// The record as it was sent: its columns in order, and the rest.
+pub(crate) fn shown(fields: Vec<Field>, rest: Option<&str>) -> Value {
+    let value = |(name, kind), field| match (field, kind) {
+        (Field::Text(text), _) => (name, Value::from(text)),
+        (Field::Integer(number), Kind::Flag) => (name, Value::from(number.map(|number| number != 0))),
+        (Field::Integer(number), _) => (name, Value::from(number)),
+        (Field::Real(number), _) => (name, Value::from(number)),
+    };
+    let mut record: Map<String, Value> = COLUMNS
+        .into_iter()
+        .zip(fields)
+        .map(|(column, field)| value(column, field))
+        .map(|(n, v)| (n.into(), v))
+        .collect();
+    // Written by this program, so it is an object.
+    record.extend(rest.and_then(|rest| serde_json::from_str::<Map<String, Value>>(rest).ok()).unwrap_or_default());
+    Value::Object(record)
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A record as the data plane sends it.
+    pub(crate) fn record(id: &str, skill: &str, decision: &str, model: &str) -> Value {
+        json!({"id": id, "time_ms": 1, "skill": skill, "stage": 0, "hash": "00", "pass_rate": 0.94, "samples": 53,
+            "evidence_age_ms": null, "floor": 0.9, "ceil": 0.7, "reason": "at_or_above_floor", "decision": decision,
+            "model": model, "answered_by": null, "gateway_fallback": false, "prompt_tokens": 10, "completion_tokens": 20,
+            "finish_reason": "stop", "duration_ms": 7, "error": null, "caller": "me", "session": "s", "mode": null,
+            "policy_hash": "ab"})
+    }
+
+    fn read(record: &Value) -> Result<Record, String> {
+        Record::read(record.as_object().expect("an object"))
+    }
+
+    #[test]
+    fn a_record_is_shown_as_it_was_sent_with_what_this_version_does_not_know() {
+        let mut sent = record(&Uuid::now_v7().to_string(), "debug", "local", "qwen35");
+        sent["p_local"] = json!(0.5);
+        sent["samples"] = json!("many");
+        let read = read(&sent).expect("a record");
+        assert_eq!((read.arm, read.text("session"), read.text("error")), (Arm::Local, Some("s"), None));
+        let rest = serde_json::to_string(&read.rest).expect("JSON");
+        assert_eq!(shown(read.fields, Some(&rest)), sent);
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_judged_is_refused_by_its_field() {
+        for (name, value) in [
+            ("id", json!("nonsense")),
+            ("id", json!(1)),
+            ("skill", json!("")),
+            ("model", json!(null)),
+            ("decision", json!(2)),
+        ] {
+            let mut sent = record(&Uuid::now_v7().to_string(), "debug", "claude", "c");
+            sent[name] = value;
+            assert!(read(&sent).expect_err(name).starts_with(&format!("argument decision.{name}: ")));
+        }
+    }
+}

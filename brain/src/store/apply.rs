@@ -1,0 +1,127 @@
+//! Writes one entry with everything that follows from it, within the transaction of its batch.
+
+use sqlx::{Sqlite, Transaction};
+
+use super::{
+    StoreError,
+    clock::TOLERANCE_MS,
+    counts::{self, About, What},
+    outcomes::{self, Reported},
+    session,
+};
+use crate::{
+    entry::Entry,
+    record::{COLUMNS, Field, Record},
+};
+
+/// Milliseconds of a day, for messages.
+const DAY_MS: i64 = 24 * 3_600_000;
+
+/// Writes an entry.
+///
+/// # Errors
+/// [`StoreError::Refused`]: this entry is not written, and the transaction can go on.
+pub(super) async fn apply(
+    tx: &mut Transaction<'_, Sqlite>,
+    id: &str,
+    entry: &Entry,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    let record = entry.record().map_err(|reason| StoreError::Refused { reason })?;
+    not_in_the_future(entry, record.as_ref(), at_ms)?;
+    match &record {
+        Some(record) => decide(tx, id, record, at_ms).await?,
+        None => {
+            let Entry { skill, source, final_status, decision_id, .. } = entry;
+            let (verdict, decision_id) = (final_status.verdict(), decision_id.as_deref());
+            outcomes::report(tx, &Reported { id, at_ms, skill, source: *source, verdict, decision_id }).await?;
+        }
+    }
+    insert(tx, id, entry, record.as_ref(), at_ms).await?;
+    let about = About { skill: &entry.skill, arm: "", model: "" };
+    Ok(counts::add(tx, about, &What::Entry, at_ms, 1).await?)
+}
+
+/// The time is part of a decision's id, and of its record.
+fn not_in_the_future(entry: &Entry, record: Option<&Record>, now_ms: i64) -> Result<(), StoreError> {
+    let time_of = |id: &String| {
+        let (seconds, nanos) = uuid::Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();
+        i64::try_from(seconds.saturating_mul(1000).saturating_add(u64::from(nanos) / 1_000_000)).ok()
+    };
+    let recorded = record.and_then(|record| match &record.fields[1] {
+        Field::Integer(time) => *time,
+        _ => None,
+    });
+    for (argument, time) in
+        [("decision_id", entry.decision_id.as_ref().and_then(time_of)), ("decision.time_ms", recorded)]
+    {
+        let ahead = time.unwrap_or_default().saturating_sub(now_ms);
+        if ahead > TOLERANCE_MS {
+            let days = ahead / DAY_MS;
+            let reason = format!(
+                "argument {argument}: is {days} days and {} minutes in the future; correct the clock of one of the two machines",
+                ahead % DAY_MS / 60_000
+            );
+            return Err(StoreError::Refused { reason });
+        }
+    }
+    Ok(())
+}
+
+/// A decision that is known already stays as it is.
+async fn decide(
+    tx: &mut Transaction<'_, Sqlite>,
+    entry_id: &str,
+    record: &Record,
+    at_ms: i64,
+) -> Result<(), StoreError> {
+    let (arm, model) = (record.arm.as_str(), record.model.as_str());
+    let named = COLUMNS.map(|(name, _)| name).join(", ");
+    let values: Vec<String> = (1..=COLUMNS.len() + 4).map(|i| format!("${i}")).collect();
+    let insert = format!(
+        "INSERT INTO decisions (entry_id, at_ms, arm, rest, {named}) VALUES ({}) ON CONFLICT (id) DO NOTHING",
+        values.join(", ")
+    );
+    let rest = (!record.rest.is_empty()).then(|| serde_json::Value::Object(record.rest.clone()).to_string());
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(insert)).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
+    for field in &record.fields {
+        query = match field {
+            Field::Text(text) => query.bind(text.clone()),
+            Field::Integer(number) => query.bind(*number),
+            Field::Real(number) => query.bind(*number),
+        };
+    }
+    if query.execute(&mut **tx).await?.rows_affected() == 0 {
+        return Ok(());
+    }
+    counts::add(tx, About { skill: &record.skill, arm, model }, &What::Decision, at_ms, 1).await?;
+    outcomes::attribute(tx, &record.id, &record.skill, (arm, model), record.text("error").is_some()).await
+}
+
+async fn insert(
+    tx: &mut Transaction<'_, Sqlite>,
+    id: &str,
+    entry: &Entry,
+    record: Option<&Record>,
+    at_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let Entry { session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, .. } = entry;
+    sqlx::query(
+        "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, caller_session) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    )
+    .bind(id)
+    .bind(at_ms)
+    .bind(session::stored_id(session_id))
+    .bind(skill)
+    .bind(phase)
+    .bind(final_status.as_str())
+    .bind(message)
+    .bind(duration_ms)
+    .bind(project_root)
+    .bind(decision_id.as_deref().or(record.map(|record| record.id.as_str())))
+    .bind(record.and_then(|record| record.text("session")).filter(|session| !session.is_empty()))
+    .execute(&mut **tx)
+    .await
+    .map(drop)
+}

@@ -1,0 +1,223 @@
+//! What is known about a skill's answers: rates per model, by the verdicts of the sources that count.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::Serialize;
+use sqlx::SqlitePool;
+
+use super::counts::{self, Sum, What};
+use crate::{
+    record::Arm,
+    verdict::{Pattern, Source, Sources, Verdict},
+};
+
+/// Verdicts that are read at once to find the latest ones.
+const PAGE: i64 = 1_000;
+/// Most pages.
+const PAGES_MAX: i64 = 100;
+
+/// The verdicts on a skill's local answers, the latest first. $1 skill, $2 the model's name, $3 and $4 the page.
+const LATEST: &str = "SELECT unit, at_ms, source, verdict FROM outcomes \
+     WHERE skill = $1 AND state = 'stands' AND arm = 'local' AND (model = $2 OR model = '') \
+     ORDER BY at_ms DESC, id DESC LIMIT $3 OFFSET $4";
+
+/// What is asked.
+#[derive(Clone, Debug)]
+pub struct Query {
+    /// The skill.
+    pub skill: String,
+    /// How far back verdicts count.
+    pub window: Duration,
+    /// The name of the local model: only its answers count. None: all answers, whoever gave them.
+    pub local: Option<String>,
+    /// The sources that count.
+    pub sources: Sources,
+    /// If the window has fewer verdicts on the local model, the latest ones count, so many of them.
+    pub at_least: i64,
+}
+
+impl Query {
+    /// All answers of a skill in the last seven days.
+    #[must_use]
+    pub fn of_all(skill: &str) -> Self {
+        let window = Duration::from_secs(7 * 86_400);
+        Self { skill: skill.into(), window, local: None, sources: Sources::default(), at_least: 0 }
+    }
+}
+
+/// How often answers were right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Rate {
+    /// pass / (pass + fail), from 0 to 1; none if both are 0.
+    pub pass_rate: Option<f64>,
+    /// Number of answers that were right.
+    pub pass: i64,
+    /// Number of answers that were not.
+    pub fail: i64,
+}
+
+impl Rate {
+    fn add(&mut self, verdict: Verdict, number: i64) {
+        match verdict {
+            Verdict::Pass => self.pass += number,
+            Verdict::Fail => self.fail += number,
+            Verdict::Skip => {}
+        }
+        self.pass_rate = ratio(self.pass, self.fail);
+    }
+
+    /// As a sentence has it: `0.80 of 10`, or `not measured`.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        self.pass_rate.map_or_else(|| "not measured".into(), |rate| format!("{rate:.2} of {}", self.samples()))
+    }
+
+    /// The answers that count.
+    #[must_use]
+    pub fn samples(&self) -> i64 {
+        self.pass + self.fail
+    }
+}
+
+/// The rate of one model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ModelRate {
+    /// `local` or `claude`.
+    pub arm: String,
+    /// Its name; empty: verdicts that name no known decision, which count for the local model.
+    pub model: String,
+    /// How often it was right.
+    #[serde(flatten)]
+    pub rate: Rate,
+    /// Its calls in the window.
+    pub decisions: i64,
+}
+
+/// What is known.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Evidence {
+    /// Of the local model that was asked for, or of all answers.
+    pub rate: Rate,
+    /// Number of all entries of the skill.
+    pub total: i64,
+    /// Of each model.
+    pub models: Vec<ModelRate>,
+    /// Of how many answers each source decides.
+    pub sources: BTreeMap<&'static str, i64>,
+    /// Model calls for the skill.
+    pub decisions: i64,
+    /// When the evidence was begun anew, in milliseconds since 1970.
+    pub since: Option<i64>,
+    /// The age of the latest verdict, in milliseconds, if older ones than the window's count.
+    pub held_age_ms: Option<i64>,
+}
+
+impl Evidence {
+    /// The rate of Claude, by this name.
+    #[must_use]
+    pub fn claude(&self, name: &str) -> Rate {
+        let of_claude = |model: &&ModelRate| model.arm == Arm::Claude.as_str() && model.model == name;
+        self.models.iter().find(of_claude).map(|model| model.rate).unwrap_or_default()
+    }
+}
+
+pub(super) async fn read(readers: &SqlitePool, query: &Query, now_ms: i64) -> Result<Evidence, sqlx::Error> {
+    let window_ms = i64::try_from(query.window.as_millis()).unwrap_or(i64::MAX);
+    let sums = counts::sums(readers, &query.skill, window_ms, now_ms).await?;
+    let mut evidence = summed(&sums, query);
+    evidence.since = since(readers, query).await?;
+    if let Some(local) = query.local.as_ref().filter(|_| evidence.rate.samples() < query.at_least) {
+        let (rate, latest) = latest(readers, query, local, now_ms).await?;
+        if rate.samples() > evidence.rate.samples() {
+            evidence.held_age_ms = latest.map(|at_ms| (now_ms - at_ms).max(0));
+            evidence.rate = rate;
+        }
+    }
+    Ok(evidence)
+}
+
+/// Pure: what the sums of a window say.
+fn summed(sums: &[Sum], query: &Query) -> Evidence {
+    let mut evidence = Evidence::default();
+    let mut models: BTreeMap<(&str, &str), ModelRate> = BTreeMap::new();
+    for Sum { arm, model, what, number } in sums {
+        let of_model = || ModelRate { arm: arm.clone(), model: model.clone(), rate: Rate::default(), decisions: 0 };
+        match what {
+            What::Entry => evidence.total += number,
+            What::Decision => {
+                evidence.decisions += number;
+                models.entry((arm, model)).or_insert_with(of_model).decisions += number;
+            }
+            What::Verdicts(pattern) => {
+                let Some((source, verdict)) = pattern.counted(&query.sources) else { continue };
+                models.entry((arm, model)).or_insert_with(of_model).rate.add(verdict, *number);
+                if verdict != Verdict::Skip && *number != 0 {
+                    *evidence.sources.entry(source.as_str()).or_default() += number;
+                }
+                let is_local = arm == Arm::Local.as_str();
+                if query.local.as_ref().is_none_or(|local| is_local && (model == local || model.is_empty())) {
+                    evidence.rate.add(verdict, *number);
+                }
+            }
+        }
+    }
+    evidence.models = models.into_values().filter(|model| model.rate.samples() > 0 || model.decisions > 0).collect();
+    evidence.sources.retain(|_, number| *number != 0);
+    evidence
+}
+
+/// When the evidence of the skill, or of its local model, was begun anew.
+async fn since(readers: &SqlitePool, Query { skill, local, .. }: &Query) -> Result<Option<i64>, sqlx::Error> {
+    sqlx::query_scalar("SELECT MAX(at_ms) FROM resets WHERE skill = $1 AND (model = '' OR model = $2)")
+        .bind(skill)
+        .bind(local.as_deref().unwrap_or_default())
+        .fetch_one(readers)
+        .await
+}
+
+/// The rate of the latest `at_least` judged local answers, however old, and when the latest of them was judged.
+async fn latest(
+    readers: &SqlitePool,
+    query: &Query,
+    local: &str,
+    now_ms: i64,
+) -> Result<(Rate, Option<i64>), sqlx::Error> {
+    let mut units: Vec<(String, i64, Vec<(Source, Verdict)>)> = vec![];
+    for page in 0..PAGES_MAX {
+        let read = sqlx::query_as(LATEST).bind(&query.skill).bind(local).bind(PAGE).bind(page * PAGE);
+        let rows: Vec<(String, i64, String, String)> = read.fetch_all(readers).await?;
+        let last = i64::try_from(rows.len()).is_ok_and(|rows| rows < PAGE);
+        for (unit, at_ms, source, verdict) in rows {
+            let Some(verdict) = Source::parse(&source).zip(Verdict::parse(&verdict)) else { continue };
+            match units.iter_mut().rev().find(|(known, ..)| *known == unit) {
+                Some((.., verdicts)) => verdicts.push(verdict),
+                None => units.push((unit, at_ms, vec![verdict])),
+            }
+        }
+        let (rate, at) = counted(&units, query, now_ms);
+        if last || rate.samples() >= query.at_least {
+            return Ok((rate, at));
+        }
+    }
+    Ok(counted(&units, query, now_ms))
+}
+
+fn counted(units: &[(String, i64, Vec<(Source, Verdict)>)], query: &Query, now_ms: i64) -> (Rate, Option<i64>) {
+    let (mut rate, mut latest) = (Rate::default(), None);
+    for (_, at_ms, verdicts) in units.iter().filter(|(_, at_ms, _)| *at_ms <= now_ms + super::clock::TOLERANCE_MS) {
+        if rate.samples() >= query.at_least {
+            break;
+        }
+        if let Some((_, verdict)) = Pattern::of(verdicts.iter().copied()).counted(&query.sources) {
+            rate.add(verdict, 1);
+            latest = latest.or(Some(*at_ms).filter(|_| verdict != Verdict::Skip));
+        }
+    }
+    (rate, latest)
+}
+
+// Counts are far below 2^53, so the quotient is the nearest double: the same that parsing "0.90" gives.
+#[allow(clippy::cast_precision_loss)]
+fn ratio(pass: i64, fail: i64) -> Option<f64> {
+    (pass + fail > 0).then(|| pass as f64 / (pass + fail) as f64)
+}

@@ -1,0 +1,76 @@
+//! A database of an earlier version keeps every entry: outcomes of known decisions are attributed, others count as before.
+
+use sqlx::{Connection, SqliteConnection};
+use uuid::Uuid;
+
+use super::*;
+use crate::record::tests::record;
+
+/// The migrations before the tables of decisions and outcomes.
+const BEFORE: [&str; 2] =
+    [include_str!("../../../migrations/0001_entries.sql"), include_str!("../../../migrations/0002_sessions.sql")];
+
+#[tokio::test]
+async fn a_database_of_an_earlier_version_keeps_every_entry_and_attributes_what_it_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("brain.db");
+    let url = format!("sqlite://{}?mode=rwc", path.display());
+    let mut old = SqliteConnection::connect(&url).await.expect("connects");
+    let migrator = sqlx::migrate!();
+    let earlier: Vec<_> = migrator.iter().filter(|migration| migration.version <= 2).cloned().collect();
+    assert_eq!(earlier.iter().map(|migration| migration.sql.as_str()).collect::<Vec<_>>(), BEFORE);
+    sqlx::migrate::Migrator::with_migrations(earlier).run(&mut old).await.expect("the earlier schema");
+    let now = now_ms();
+    let (local, claude, failed) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7().to_string());
+    let decided = |id: Uuid, decision: &str, model: &str| record(&id.to_string(), "debug", decision, model);
+    let rows = [
+        ("_routing", "skip", Some(local.to_string()), Some(decided(local, "local", "qwen"))),
+        ("_routing", "skip", Some(claude.to_string()), Some(decided(claude, "claude", "c"))),
+        ("debug", "fail", Some(local.to_string()), None),
+        ("debug", "pass", Some(local.to_string()), None),
+        ("debug", "pass", Some(claude.to_string()), None),
+        ("other", "pass", Some(claude.to_string()), None),
+        ("debug", "pass", Some(failed), None),
+        ("debug", "fail", None, None),
+        ("debug", "skip", None, None),
+    ];
+    for (skill, status, decision_id, decision) in &rows {
+        let entry = "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision) \
+             VALUES ($1, $2, 's', $3, 'outcome', $4, 'm', 0, '', $5, $6)";
+        let entry = sqlx::query(entry).bind(Uuid::now_v7().to_string()).bind(now).bind(skill).bind(status);
+        entry.bind(decision_id).bind(decision.as_ref().map(Value::to_string)).execute(&mut old).await.expect("a row");
+        for width in [MINUTE_MS, HOUR_MS] {
+            let count = "INSERT INTO outcome_counts VALUES ($1, $2, $3, 0, 0, 1) \
+                 ON CONFLICT (skill, width_ms, start_ms) DO UPDATE SET total = total + 1";
+            sqlx::query(count)
+                .bind(skill)
+                .bind(width)
+                .bind(floor_to(now, width))
+                .execute(&mut old)
+                .await
+                .expect("a count");
+        }
+    }
+    old.close().await.expect("closed");
+
+    let store = Store::open(&DatabaseUrl(path)).await.expect("migrates");
+    let entries = store.session("s", SESSION_ENTRIES_MAX).await.expect("entries");
+    assert_eq!(entries.len(), rows.len(), "no entry is lost");
+    assert_eq!(entries[0].decision, rows[0].3, "a record is read as it was");
+    let query = Query { local: Some("qwen".into()), ..over("debug", DAY) };
+    let evidence = store.evidence(&query).await.expect("evidence");
+    assert_eq!(
+        (evidence.rate.pass, evidence.rate.fail, evidence.total),
+        (2, 1, 6),
+        "the decision's latest, and two that name none"
+    );
+    assert_eq!((evidence.claude("c").pass, evidence.claude("c").fail, evidence.decisions), (1, 0, 2));
+    assert_eq!(rate(&store, "other", DAY, now).await, (1, 0, 1), "of another skill than its decision: as before");
+    let id = local.to_string();
+    let again = json!({"skill": "debug", "final_status": "fail", "decision_id": id});
+    store
+        .append(Entry::from_arguments(again.as_object().cloned().unwrap_or_default()).expect("an entry"))
+        .await
+        .expect("written");
+    assert_eq!(store.evidence(&query).await.expect("evidence").rate.fail, 2, "replaced, not added");
+}
