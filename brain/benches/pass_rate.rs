@@ -6,7 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use brain::{settings::DatabaseUrl, store::Store};
+use brain::{
+    settings::DatabaseUrl,
+    store::{Query, Store},
+    verdict::Sources,
+};
 use sqlx::{Connection, SqliteConnection};
 
 const ENTRIES: i64 = 10_000_000;
@@ -36,10 +40,11 @@ async fn measure(entries: i64) -> Duration {
     let mut times = Vec::with_capacity(ASKED);
     for i in 0..ASKED {
         let skill = format!("skill_{}", i as i64 % SKILLS);
+        let query = Query { skill, window: WEEK, local: Some("m0".into()), sources: Sources::default(), at_least: 20 };
         let began = Instant::now();
-        let rate = store.pass_rate(&skill, WEEK).await.expect("a rate");
+        let evidence = store.evidence(&query).await.expect("evidence");
         times.push(began.elapsed());
-        assert!(rate.total > entries / SKILLS * 9 / 10, "{rate:?}");
+        assert!(evidence.total > entries / SKILLS * 9 / 10, "{evidence:?}");
     }
     times.sort();
     let (median, p99, maximum) = (times[ASKED / 2], times[ASKED * 99 / 100], times[ASKED - 1]);
@@ -68,11 +73,20 @@ async fn fill(path: &std::path::Path, entries: i64) {
                 CASE WHEN i % 10 = 0 THEN 'fail' ELSE 'pass' END, '', 0, '' FROM n"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut connection).await.expect("rows");
-    for width in [60_000, 3_600_000] {
+    // Half of the answers are local, of three models one after the other; each is judged by one of four patterns.
+    let outcomes = "INSERT INTO outcomes (id, unit, at_ms, skill, arm, model, source, verdict, state) \
+         SELECT id, id, at_ms, skill, CASE WHEN rowid % 2 = 0 THEN 'local' ELSE 'claude' END, 'm' || (rowid / 7 % 3), \
+                CASE WHEN rowid % 5 = 0 THEN 'human' ELSE 'agent' END, final_status, 'stands' FROM entries";
+    sqlx::raw_sql(outcomes).execute(&mut connection).await.expect("outcomes");
+    for width in [60_000, 3_600_000, 86_400_000] {
         let counts = format!(
-            "INSERT INTO outcome_counts (skill, width_ms, start_ms, pass, fail, total) \
-             SELECT skill, {width}, at_ms - at_ms % {width}, SUM(final_status = 'pass'), SUM(final_status = 'fail'), COUNT(*) \
-             FROM entries GROUP BY skill, at_ms - at_ms % {width}"
+            "INSERT INTO counts (skill, width_ms, start_ms, arm, model, what, number) \
+             SELECT skill, {width}, at_ms - at_ms % {width}, arm, model, \
+                    substr(source, 1, 1) || CASE verdict WHEN 'pass' THEN '+' ELSE '-' END, COUNT(*) \
+             FROM outcomes GROUP BY 1, 3, 4, 5, 6 \
+             UNION ALL SELECT skill, {width}, at_ms - at_ms % {width}, '', '', 'entry', COUNT(*) FROM entries GROUP BY 1, 3 \
+             UNION ALL SELECT skill, {width}, at_ms - at_ms % {width}, arm, model, 'decision', COUNT(*) \
+             FROM outcomes GROUP BY 1, 3, 4, 5"
         );
         sqlx::raw_sql(sqlx::AssertSqlSafe(counts)).execute(&mut connection).await.expect("counts");
     }
