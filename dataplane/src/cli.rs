@@ -168,12 +168,15 @@ enum ModeName {
 struct OutcomeArgs {
     /// Skill that answered, for example debug
     skill: String,
-    /// Whether its answer was right (pass) or not (fail)
+    /// Whether its answer was right (pass) or not (fail), or retract, which needs --decision
     #[arg(value_enum)]
     outcome: OutcomeName,
     /// Id of the decision: decision_id in the answer's decision line
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
+    /// Who says so: human, ci, review, agent, check, grader or implicit [default: the brain's, agent]
+    #[arg(long, value_name = "SOURCE")]
+    source: Option<String>,
     /// Id of the MCP client's session, as in the call's session_id; the outcome becomes one of its entries
     #[arg(long, value_name = "S")]
     session: Option<String>,
@@ -189,6 +192,8 @@ struct OutcomeArgs {
 enum OutcomeName {
     Pass,
     Fail,
+    /// Takes back what the same source reported on the decision
+    Retract,
 }
 
 #[derive(Args)]

@@ -28,7 +28,7 @@ async fn kill_9_during_writes_loses_no_acknowledged_entry() {
                     while !stop.load(Ordering::Relaxed) {
                         let Ok(response) = mcp.post().body(body.clone()).send().await else { break };
                         let Ok(message) = response.json::<Value>().await else { break };
-                        if let Some(id) = message["result"]["structuredContent"]["id"].as_str() {
+                        if let Some(id) = message["result"]["_meta"]["routing.hyperguild.io/logged"]["id"].as_str() {
                             acknowledged.lock().expect("no writer panics").push(id.to_string());
                         }
                     }
