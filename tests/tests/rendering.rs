@@ -179,6 +179,38 @@ async fn a_template_without_end_costs_its_own_call_and_others_are_answered_meanw
 }
 
 #[tokio::test]
+async fn a_reload_gives_a_skill_no_more_places_and_waiting_counts_as_time_of_the_call() {
+    let models = Models::start().await;
+    let timeouts = json!({"timeouts": {"total": "4s", "local": "2s"}});
+    let with = |claude: &str| {
+        Policy::at(&models.url()).claude(claude).spec(timeouts.clone()).spec(json!({"skills": skills()}))
+    };
+    let routing = Program::serve_policy(&with("c")).start().await;
+    let hash = routing.status().await["configHash"].clone();
+    let mcp = routing.mcp();
+    let call = |i: usize| {
+        let mcp = mcp.clone();
+        tokio::spawn(async move {
+            let began = std::time::Instant::now();
+            let result = mcp.result("memory", json!({"text": i})).await;
+            (result.text(0).to_string(), began.elapsed())
+        })
+    };
+    let mut hostile: Vec<_> = (0..6).map(call).collect();
+    std::fs::write(routing.folder().join("policy.yaml"), with("other").to_string()).expect("written");
+    tests::waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;
+    hostile.extend((6..12).map(call));
+    // Two places are left for it, however many the other skill would take.
+    assert_eq!(mcp.result("innocent", json!({})).await.text(0), "answer of l");
+    for call in hostile {
+        let (text, took) = call.await.expect("an answer");
+        let waited = text.contains("no time is left for it, because other prompts take long; call again in a moment");
+        assert!(waited != text.contains("fix its stages[0].user in the policy"), "{text}");
+        assert!(took < std::time::Duration::from_secs(30), "4 s, on a slow machine, and not once more: {took:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_largest_prompt_is_rendered() {
     let models = Models::start().await;
     let echo = json!([skill("echo", "{{ args.text }}")]);
