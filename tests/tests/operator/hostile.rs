@@ -2,6 +2,8 @@
 //! being reconciled. The heaviest ones that are allowed fit into its memory.
 
 use crds::{arguments::PATTERNS_MAX, policy::skill::SKILLS_MAX};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, api::PostParams};
 use serde_json::{Map, Value, json};
 use tests::{
     bombs,
@@ -45,7 +47,10 @@ fn references() -> Value {
 #[tokio::test]
 async fn a_large_text_that_is_referred_to_hundreds_of_times_costs_its_own_policy() {
     let policies = Policies::operated("hostile-texts").await;
-    policies.apply_document(config_map("large", json!({"k": "x".repeat(980_000)})));
+    // Too large for kubectl, which would keep it in an annotation, too.
+    let large: ConfigMap = serde_json::from_value(config_map("large", json!({"k": "x".repeat(980_000)}))).expect("one");
+    let config_maps: Api<ConfigMap> = Api::namespaced(policies.client.clone(), &policies.namespace);
+    config_maps.create(&PostParams::default(), &large).await.expect("created");
     for i in 0..3 {
         policies.apply(&format!("hostile-{i}"), &spec(references()));
     }
