@@ -53,7 +53,7 @@ pub fn resolve(
 pub fn bounded(text: String, left: &mut usize) -> Result<String, String> {
     let bytes = text.len();
     if bytes > TEXT_MAX {
-        return Err(format!("is {bytes} bytes; a text has at most {TEXT_MAX}"));
+        return Err(format!("is {bytes} bytes; a text has at most {TEXT_MAX}: shorten it"));
     }
     *left = left.checked_sub(bytes).ok_or_else(|| {
         format!("the texts of a policy's ConfigMaps have at most {TEXTS_MAX_BYTES} bytes together; shorten them")
@@ -202,7 +202,11 @@ dataPlane: {imagePullSecrets: [{name: f}]}
         );
         let alone = errors(TEXT_MAX + 1);
         assert_eq!(alone.len(), 40);
-        assert!(alone[0].to_string().ends_with("p/k: is 65537 bytes; a text has at most 65536"), "{}", alone[0]);
+        assert!(
+            alone[0].to_string().ends_with("p/k: is 65537 bytes; a text has at most 65536: shorten it"),
+            "{}",
+            alone[0]
+        );
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Call {
         let skill = &self.skill.name;
         let input =
             TemplateInput { args: &self.arguments, previous, files: &material.files, session: &material.session };
-        let rendered = self.data_plane.renderers.render(skill, spec.user.text(), &input, deadline).await;
+        let rendered = self.data_plane.renderers.render(skill, &spec.user, &input, deadline).await;
         let user = rendered.map_err(|source| {
             self.data_plane.metrics.prompt_failed(source.kind());
             self.data_plane.model_warnings.of_a_prompt(skill, stage, &source);

@@ -1,5 +1,6 @@
-//! Renders prompts, each in a process of its own: whatever a policy's author wrote and whatever a caller sent, a template
-//! that runs without end or fills its memory costs its own process, and the call gets an error that says so.
+//! Renders prompts. Templates that only put values into a text, as most do, are rendered on a thread apart. Any other is
+//! rendered in a process of its own: whatever its author wrote and whatever a caller sent, a template that runs without end
+//! or fills its memory costs its own process, and the call gets an error that says so.
 //!
 //! The process is this program again, without its variables, in a process group of its own. It gets the template and its
 //! values on standard input and limits itself (see `renderer`): whatever becomes of the data plane, it ends within seconds.
@@ -16,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::template::{OUTPUT_MAX_BYTES, TemplateError, TemplateInput};
+use crds::template::{self, OUTPUT_MAX_BYTES, Template, TemplateError, TemplateInput};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
@@ -91,6 +92,9 @@ impl RenderError {
 
 /// Renders a bounded number of prompts at a time.
 pub struct Renderers {
+    /// Of plain templates.
+    threads: Semaphore,
+    /// Of all others.
     places: Semaphore,
     /// Kept across reloads: a skill has no more places by being changed.
     of_skills: Mutex<BTreeMap<String, Arc<Semaphore>>>,
@@ -98,7 +102,7 @@ pub struct Renderers {
 
 impl Default for Renderers {
     fn default() -> Self {
-        Self { places: Semaphore::new(PLACES), of_skills: Mutex::default() }
+        Self { threads: Semaphore::new(PLACES), places: Semaphore::new(PLACES), of_skills: Mutex::default() }
     }
 }
 
@@ -110,12 +114,26 @@ impl Renderers {
     pub async fn render(
         &self,
         skill: &str,
-        template: &str,
+        template: &Template,
         input: &TemplateInput<'_>,
         deadline: Instant,
     ) -> Result<String, RenderError> {
-        let of_skill = self.places_of(skill);
         let deadline = tokio::time::Instant::from_std(deadline);
+        if template.is_plain() {
+            let _place = timeout_at(deadline, self.threads.acquire()).await.map_err(|_| RenderError::NoPlace)?;
+            return on_a_thread(template, input).await;
+        }
+        self.in_a_process(skill, template.text(), input, deadline).await
+    }
+
+    async fn in_a_process(
+        &self,
+        skill: &str,
+        template: &str,
+        input: &TemplateInput<'_>,
+        deadline: tokio::time::Instant,
+    ) -> Result<String, RenderError> {
+        let of_skill = self.places_of(skill);
         // Neither is ever closed, so waiting cannot fail.
         let place = async { (of_skill.acquire().await.ok(), self.places.acquire().await.ok()) };
         let _place = timeout_at(deadline, place).await.map_err(|_| RenderError::NoPlace)?;
@@ -131,7 +149,7 @@ impl Renderers {
     /// Why not.
     pub async fn check(&self) -> Result<(), RenderError> {
         let input = TemplateInput { args: &serde_json::Map::new(), previous: None, files: &[], session: &[] };
-        self.render("", "a trial", &input, Instant::now() + RENDER_MAX).await.map(drop)
+        self.in_a_process("", "a trial", &input, tokio::time::Instant::now() + RENDER_MAX).await.map(drop)
     }
 
     fn places_of(&self, skill: &str) -> Arc<Semaphore> {
@@ -143,6 +161,12 @@ impl Renderers {
         let new = || Arc::new(Semaphore::new(PLACES_OF_A_SKILL));
         Arc::clone(skills.entry(skill.to_string()).or_insert_with(new))
     }
+}
+
+async fn on_a_thread(template: &Template, input: &TemplateInput<'_>) -> Result<String, RenderError> {
+    let (text, input) = (template.text().to_string(), serde_json::to_value(input).map_err(io::Error::from)?);
+    let rendered = tokio::task::spawn_blocking(move || template::render(&text, &input)).await;
+    Ok(rendered.map_err(|_| RenderError::Panicked)??)
 }
 
 /// Ends the process, too, if it is dropped.

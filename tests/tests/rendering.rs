@@ -148,7 +148,7 @@ fn skills() -> Value {
             &growing("[]", "[a,a]", 60, "{{ a|length }}{% if a == [a] %}{% endif %}{{ a|string|length }}")
         ),
         skill("memory", &growing("'0123456789'", "[a,a]", 60, "{{ a|join('x') }}")),
-        skill("innocent", "{{ args|length }} arguments"),
+        skill("innocent", "{{ args|length ~ ' arguments' }}"),
     ])
 }
 
@@ -214,7 +214,7 @@ async fn a_reload_gives_a_skill_no_more_places_and_waiting_counts_as_time_of_the
 #[tokio::test]
 async fn the_largest_prompt_is_rendered() {
     let models = Models::start().await;
-    let echo = json!([skill("echo", "{{ args.text }}")]);
+    let echo = json!([skill("echo", "{{ args.text ~ '' }}")]);
     let routing = Program::serve_policy(&Policy::at(&models.url()).spec(json!({"skills": echo}))).start().await;
     let text = "ä".repeat(2_000_000);
     assert_eq!(routing.mcp().result("echo", json!({"text": text})).await.text(0), "answer of l");

@@ -110,6 +110,6 @@ pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
 /// Else only the callers would notice.
 async fn warn_unless_prompts_can_be_rendered(data_plane: Arc<DataPlane>) {
     if let Err(error) = data_plane.renderers.check().await {
-        tracing::error!(%error, "no prompt can be rendered, so calls fail");
+        tracing::error!(%error, "prompts of templates that do more than fill in values cannot be rendered");
     }
 }
