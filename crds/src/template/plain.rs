@@ -1,7 +1,7 @@
 //! Whether a template only puts its values into a text. Then its work is bounded by the template language's own limits:
 //! no expression makes a value that holds another twice, and nothing is compared or copied whose size is not counted.
 
-use minijinja::machinery::ast::{BinOpKind, CallArg, CompareOpKind, Expr, Filter, Spanned, Stmt};
+use minijinja::machinery::ast::{BinOpKind, CallArg, Expr, Filter, Spanned, Stmt};
 
 /// Filters whose result is not larger than what they get, and whose work is counted.
 const FILTERS: [&str; 18] = [
@@ -58,14 +58,8 @@ fn expression(expr: &Expr<'_>) -> bool {
         Expr::GetItem(item) => expression(&item.expr) && is_const(&item.subscript_expr),
         Expr::UnaryOp(operation) => expression(&operation.expr),
         Expr::BinOp(operation) => {
-            let chooses = matches!(operation.op, BinOpKind::ScAnd | BinOpKind::ScOr);
-            chooses && expression(&operation.left) && expression(&operation.right)
-        }
-        // Text is compared without being counted, unless it is as short as what is in the template.
-        Expr::Compare(compare) => {
-            let counted = |op: &CompareOpKind| matches!(op, CompareOpKind::In | CompareOpKind::NotIn);
-            let plain = compare.ops.iter().all(|with| counted(&with.op) || is_const(&with.expr));
-            plain && expression(&compare.expr) && compare.ops.iter().all(|with| expression(&with.expr))
+            let (left, right) = (&operation.left, &operation.right);
+            expression(left) && expression(right) && is_plain_operator(operation.op, is_const(left) || is_const(right))
         }
         Expr::IfExpr(choice) => {
             expression(&choice.test_expr) && expression(&choice.true_expr) && optional(choice.false_expr.as_ref())
@@ -75,7 +69,17 @@ fn expression(expr: &Expr<'_>) -> bool {
         Expr::List(list) => list.items.iter().all(is_const),
         Expr::Tuple(tuple) => tuple.items.iter().all(is_const),
         Expr::Map(map) => map.keys.iter().chain(&map.values).all(is_const),
-        Expr::Slice(_) | Expr::Call(_) => false,
+        Expr::Slice(_) | Expr::Call(_) | Expr::Compare(_) => false,
+    }
+}
+
+/// Texts are compared without being counted, unless one is as short as what is in the template.
+fn is_plain_operator(operator: BinOpKind, with_a_constant: bool) -> bool {
+    use BinOpKind::{Eq, Gt, Gte, In, Lt, Lte, Ne, ScAnd, ScOr};
+    match operator {
+        ScAnd | ScOr | In => true,
+        Eq | Ne | Lt | Lte | Gt | Gte => with_a_constant,
+        _ => false,
     }
 }
 
