@@ -4,30 +4,37 @@ use std::collections::BTreeSet;
 
 use crate::{
     FieldError, RoutingPolicySpec,
-    policy::{ConfigMapKeyRef, TextSource, Upstream},
+    document::MAX_BYTES,
+    policy::{ConfigMapKeyRef, TextSource, Upstream, upstream::TEXT_MAX},
 };
 
+/// Largest sum of the texts that a policy takes from ConfigMaps, in bytes: as much as it could hold itself. A text that
+/// is referred to several times counts each time.
+pub const TEXTS_MAX_BYTES: usize = MAX_BYTES;
+
 /// Why a reference has no text where nothing stands for ConfigMaps.
-pub const NO_CLUSTER: &str = "there is no cluster to read ConfigMaps from; put the ConfigMap into the policy's file, or \
-     use --configmaps DIR (DIR/<name>/<key>)";
+pub const NO_CLUSTER: &str = "there is no cluster to read ConfigMaps from; put the ConfigMap into the policy's file, with \
+     the policy's namespace, or use --configmaps DIR (DIR/<name>/<key>)";
 
 /// Replaces every ConfigMap reference by its text. The operator reads the texts from the cluster, a program on a laptop
 /// from a folder.
 ///
 /// # Errors
-/// One error per reference for which `lookup` has no text, with the path of the reference.
+/// One error per reference for which `lookup` has no text, or too long a one, with the path of the reference. A text is
+/// bounded before it is copied into the policy: one ConfigMap may be referred to several hundred times.
 pub fn resolve(
     spec: &mut RoutingPolicySpec,
     mut lookup: impl FnMut(&ConfigMapKeyRef) -> Result<String, String>,
 ) -> Result<(), Vec<FieldError>> {
     let mut errors = vec![];
+    let mut left = TEXTS_MAX_BYTES;
     for (path, source) in text_sources(spec) {
         let Some(reference) = &source.config_map_key_ref else { continue };
         if source.text.is_some() {
             // Both are set, and compilation reports that.
             continue;
         }
-        match lookup(reference) {
+        match lookup(reference).and_then(|text| bounded(text, &mut left)) {
             Ok(text) => *source = TextSource { text: Some(text), config_map_key_ref: None },
             Err(reason) => errors.push(FieldError::new(
                 format!("{path}.configMapKeyRef"),
@@ -37,6 +44,21 @@ pub fn resolve(
         }
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The text, unless it is too long, alone or with those before it; `left` is what they leave, in bytes.
+///
+/// # Errors
+/// How long it may be.
+pub fn bounded(text: String, left: &mut usize) -> Result<String, String> {
+    let bytes = text.len();
+    if bytes > TEXT_MAX {
+        return Err(format!("is {bytes} bytes; a text has at most {TEXT_MAX}: shorten it"));
+    }
+    *left = left.checked_sub(bytes).ok_or_else(|| {
+        format!("the texts of a policy's ConfigMaps have at most {TEXTS_MAX_BYTES} bytes together; shorten them")
+    })?;
+    Ok(text)
 }
 
 /// Every ConfigMap key that a policy refers to, without duplicates.
@@ -156,6 +178,34 @@ dataPlane: {imagePullSecrets: [{name: f}]}
                 "spec.access.tokens[0].secretRef.name: e",
                 "spec.dataPlane.imagePullSecrets[0].name: f",
             ]
+        );
+    }
+
+    #[test]
+    fn a_text_is_bounded_alone_and_with_all_others_before_it_is_copied() {
+        let stages = "{system: {configMapKeyRef: {name: p, key: k}}, user: u}, ".repeat(40);
+        let text = format!(
+            "upstream: {{url: \"http://a\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\nskills: [{{name: debug, stages: [{stages}]}}]"
+        );
+        let spec: RoutingPolicySpec = serde_saphyr::from_str(&text).expect("parses");
+        let errors = |bytes: usize| {
+            let mut spec = spec.clone();
+            resolve(&mut spec, |_| Ok("x".repeat(bytes))).err().unwrap_or_default()
+        };
+        assert_eq!(errors(TEXTS_MAX_BYTES / 40), []);
+        let together = errors(TEXT_MAX);
+        assert_eq!(together.len(), 40 - TEXTS_MAX_BYTES / TEXT_MAX);
+        assert!(
+            together[0].to_string().ends_with("have at most 1048576 bytes together; shorten them"),
+            "{}",
+            together[0]
+        );
+        let alone = errors(TEXT_MAX + 1);
+        assert_eq!(alone.len(), 40);
+        assert!(
+            alone[0].to_string().ends_with("p/k: is 65537 bytes; a text has at most 65536: shorten it"),
+            "{}",
+            alone[0]
         );
     }
 

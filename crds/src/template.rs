@@ -2,10 +2,12 @@
 //!
 //! Undefined variables are errors, nothing is escaped, and work and output are limited. A template is measured before it
 //! is parsed, so that it cannot overflow a stack. The limits do not hold everything that a template can do with its values
-//! (a list that holds the one before it twice is printed without end): the data plane renders in a process of its own.
+//! (a list that holds the one before it twice is printed without end): what is not plain, the data plane renders in a
+//! process of its own.
 
 mod measure;
 mod names;
+mod plain;
 
 use std::{borrow::Cow, collections::BTreeSet, io};
 
@@ -30,6 +32,7 @@ pub use measure::{BLOCKS_MAX, BRACKETS_MAX, OPERATORS_MAX, TEMPLATE_OPERATORS_MA
 pub struct Template {
     text: String,
     variables: BTreeSet<String>,
+    is_plain: bool,
 }
 
 /// The values of a template's variables.
@@ -112,7 +115,14 @@ impl Template {
         }
         let environment = environment(text).map_err(|e| vec![syntax(&e)])?;
         let compiled = environment.get_template(NAME).map_err(|e| vec![syntax(&e)])?;
-        Ok(Self { text: text.to_string(), variables: compiled.undeclared_variables(true).into_iter().collect() })
+        let variables = compiled.undeclared_variables(true).into_iter().collect();
+        Ok(Self { text: text.to_string(), variables, is_plain: plain::is_plain(&parsed) })
+    }
+
+    /// Whether it only puts its values into a text, so that rendering it takes little time and memory.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.is_plain
     }
 
     /// The text.
@@ -149,7 +159,7 @@ impl Template {
     }
 }
 
-/// Renders the text of a [`Template`] with these values. Where the author is not trusted, in a process of its own.
+/// Renders the text of a [`Template`] with these values. Unless it is plain, in a process of its own.
 ///
 /// # Errors
 /// The line and the kind of failure: an undefined value, too much work, or too long a prompt.

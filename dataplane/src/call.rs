@@ -13,6 +13,7 @@ use std::{sync::Arc, time::Instant};
 
 use crds::{
     policy::OnLocalError,
+    shown::is_hidden,
     table::{Skill, Stage},
     template::TemplateInput,
 };
@@ -36,6 +37,9 @@ use crate::{
     mode::Mode,
     upstream::{AttemptError, Prompt},
 };
+
+/// Longest session id, in characters: that of the brain's entries.
+const SESSION_MAX: usize = 256;
 
 /// A call of a skill, its arguments already checked.
 pub struct Call {
@@ -69,7 +73,7 @@ impl Call {
     }
 
     async fn run_stages(&self, decisions: &mut Vec<DecisionRecord>) -> Result<String, CallFailure> {
-        if self.session().is_some_and(|id| id.chars().any(char::is_control)) {
+        if self.session().is_some_and(|id| id.chars().any(is_hidden) || id.chars().count() > SESSION_MAX) {
             return Err(CallFailure::SessionId { skill: self.skill.name.clone() });
         }
         let deadline = Instant::now() + self.active.table.total_timeout;
@@ -98,10 +102,12 @@ impl Call {
         let skill = &self.skill.name;
         let input =
             TemplateInput { args: &self.arguments, previous, files: &material.files, session: &material.session };
-        let left = deadline.saturating_duration_since(Instant::now());
-        let (renderers, places) = (&self.data_plane.renderers, &self.active.rendering_places);
-        let rendered = renderers.render(places, skill, spec.user.text(), &input, left).await;
-        let user = rendered.map_err(|source| CallFailure::Prompt { skill: skill.clone(), stage, source })?;
+        let rendered = self.data_plane.renderers.render(skill, &spec.user, &input, deadline).await;
+        let user = rendered.map_err(|source| {
+            self.data_plane.metrics.prompt_failed(source.kind());
+            self.data_plane.model_warnings.of_a_prompt(skill, stage, &source);
+            CallFailure::Prompt { skill: skill.clone(), stage, source }
+        })?;
         Ok(Prompt { system: spec.system.clone(), user })
     }
 

@@ -5,6 +5,7 @@ mod file;
 
 use std::path::Path;
 
+use crds::shown::printable;
 use endpoint::PATH;
 use serde_json::{Value, json};
 use url::Url;
@@ -20,6 +21,8 @@ pub const MODE_URL: &str = "http://koala:30310/mcp";
 /// Description that `routing mode` writes. Fixed by the contract; "Mode 2" is a name from the first owner's
 /// installation.
 pub const MODE_DESCRIPTION: &str = "Mode 2 routing pod — routes skill calls to LiteLLM/local";
+/// Longest URL that an error repeats, in characters.
+const URL_SHOWN: usize = 200;
 const BRAIN_DESCRIPTION: &str = "Brain — report how skill calls turned out with session_log";
 /// Largest existing file that is updated, in bytes.
 const MAX_BYTES: u64 = 4 * 1024 * 1024;
@@ -52,11 +55,13 @@ pub enum McpJsonError {
     /// Writing failed.
     #[error("{path}: cannot be written: {reason}; nothing was changed")]
     Write { path: String, reason: std::io::Error },
+    /// Writing failed in the middle.
+    #[error("{path}: cannot be written: {reason}; nor could its old text be put back: {after}; restore it")]
+    Damaged { path: String, reason: std::io::Error, after: std::io::Error },
 }
 
 /// Writes the servers into the file and keeps its other servers and unknown keys as they are written, its mode, owner
-/// and links. Returns the names of the
-/// servers that were written.
+/// and links. Returns the names of the servers that were written.
 ///
 /// # Errors
 /// The file is not a JSON object, has a key twice, or cannot be written; it is then unchanged.
@@ -64,7 +69,13 @@ pub fn write(path: &Path, servers: &Servers<'_>) -> Result<Vec<String>, McpJsonE
     let entries = entries(servers)?;
     let names = entries.iter().map(|(name, _)| name.clone()).collect();
     let text = document::with_servers(&read(path)?, &entries).map_err(|reason| unusable(path, reason))?;
-    file::replace(path, &text).map_err(|reason| McpJsonError::Write { path: path.display().to_string(), reason })?;
+    file::replace(path, &text).map_err(|file::ReplaceError { reason, after }| {
+        let path = path.display().to_string();
+        match after {
+            Some(after) => McpJsonError::Damaged { path, reason, after },
+            None => McpJsonError::Write { path, reason },
+        }
+    })?;
     Ok(names)
 }
 
@@ -89,7 +100,8 @@ fn entries(servers: &Servers<'_>) -> Result<Vec<(String, Value)>, McpJsonError> 
 
 /// The header's value, which names the variable; the client replaces it by the token.
 fn bearer(flag: &str, name: &str) -> Result<Value, McpJsonError> {
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let letters = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_name = letters && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
     if !is_name {
         let message = format!("{flag}: must be the name of an environment variable, not the token itself");
         return Err(McpJsonError::Argument(message));
@@ -102,16 +114,23 @@ fn bearer(flag: &str, name: &str) -> Result<Value, McpJsonError> {
 fn mcp_url(flag: &str, text: &str) -> Result<String, McpJsonError> {
     let text = text.trim();
     let parsed = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let Some(parsed) = parsed.filter(|url| url.fragment().is_none()) else {
-        let shown = crds::shown::url(text);
-        let rule = format!("must be an http or https URL, for example {LOCAL_URL}");
-        return Err(McpJsonError::Argument(format!("{flag}: {shown}: {rule}")));
+    // A parser takes more than clients do: no slashes, line ends within.
+    let is_plain = |url: &Url| text.contains("://") && !text.contains(char::is_whitespace) && url.fragment().is_none();
+    let refused = |rule: String| {
+        let shown = printable(&crds::shown::url(text), URL_SHOWN);
+        McpJsonError::Argument(format!("{flag}: {shown}: {rule}"))
     };
+    let parsed = parsed.filter(is_plain);
+    let parsed = parsed.ok_or_else(|| refused(format!("must be an http or https URL, for example {LOCAL_URL}")))?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err(refused("must have no user or password, because others read the file; use --token-env".into()));
+    }
     if parsed.query().is_some() {
         return Ok(text.to_string());
     }
     let without_slash = text.trim_end_matches('/');
-    Ok(if parsed.path() == "/" { format!("{without_slash}{PATH}") } else { without_slash.to_string() })
+    let has_path = !parsed.path().trim_matches('/').is_empty();
+    Ok(if has_path { without_slash.to_string() } else { format!("{without_slash}{PATH}") })
 }
 
 /// The address of a brain's MCP endpoint, from the brain's with or without `/mcp`.

@@ -62,6 +62,7 @@ pub struct Metrics {
     decisions: Counters<DecisionLabels>,
     gateway_fallbacks: Counters<SkillLabel>,
     cut_answers: Counters<CutLabels>,
+    prompt_failures: Counters<KindLabel>,
     model_seconds: Family<ModelLabels, Histogram>,
     refused: Counters<KindLabel>,
     pass_rate_errors: Counters<KindLabel>,
@@ -87,6 +88,10 @@ impl Default for Metrics {
             decisions: new.metric("decisions", "Routing decisions, one per model call, by decision and reason"),
             gateway_fallbacks: new
                 .metric("gateway_fallbacks", "Model calls that the gateway itself sent to another model"),
+            prompt_failures: new.metric(
+                "prompt_failures",
+                "Prompts that could not be rendered, by kind: template, work, memory, panicked, timeout, no_place, ended, process",
+            ),
             cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
@@ -149,6 +154,11 @@ impl Metrics {
         let result = record.error.unwrap_or("answered");
         self.model_seconds.get_or_create(&ModelLabels { decision, result }).observe(seconds);
         self.decisions.get_or_create(&DecisionLabels { skill, decision, reason: record.reason.as_str() }).inc();
+    }
+
+    /// A prompt could not be rendered.
+    pub fn prompt_failed(&self, kind: &'static str) {
+        self.prompt_failures.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// A request was refused before MCP.

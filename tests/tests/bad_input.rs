@@ -66,6 +66,28 @@ fn check_refuses_a_hostile_policy_with_its_field_and_bound() {
     }
 }
 
+/// As many references as a policy may have, to one text that is too long.
+fn references() -> Value {
+    let stage = json!({"system": {"configMapKeyRef": {"name": "large", "key": "k"}}, "user": "u"});
+    let skill = |i: usize| json!({"name": format!("s{i}"), "description": "d", "inputSchema": {"type": "object"}, "stages": vec![stage.clone(); 8]});
+    json!({"skills": (0..64).map(skill).collect::<Vec<_>>()})
+}
+
+#[test]
+fn check_refuses_a_large_text_that_is_referred_to_hundreds_of_times() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("large")).expect("a folder");
+    for (bytes, refusal) in
+        [(1_000_000, "is 1000000 bytes; a text has at most 65536"), (65_536, "at most 1048576 bytes together")]
+    {
+        fs::write(folder.path().join("large/k"), "x".repeat(bytes)).expect("written");
+        let maps = folder.path().display().to_string();
+        // Within the memory of a pod: 512 copies of it would be half a gigabyte, several times.
+        let (valid, printed) = check(&Policy::at("http://a").spec(references()), &["--configmaps", &maps]);
+        assert!(!valid && printed.contains(refusal), "{printed:.600}");
+    }
+}
+
 #[test]
 fn check_takes_the_policy_from_among_other_documents_and_names_places_in_the_file() {
     let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: routing}\n---\n";

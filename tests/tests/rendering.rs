@@ -148,7 +148,7 @@ fn skills() -> Value {
             &growing("[]", "[a,a]", 60, "{{ a|length }}{% if a == [a] %}{% endif %}{{ a|string|length }}")
         ),
         skill("memory", &growing("'0123456789'", "[a,a]", 60, "{{ a|join('x') }}")),
-        skill("innocent", "{{ args|length }} arguments"),
+        skill("innocent", "{{ args|length ~ ' arguments' }}"),
     ])
 }
 
@@ -172,16 +172,49 @@ async fn a_template_without_end_costs_its_own_call_and_others_are_answered_meanw
     for result in hostile {
         let text = result.text(0);
         assert!(result.is_error() && text.contains("the prompt of stage 1 could not be rendered: it "), "{text}");
-        assert!(text.contains("make its values smaller; fix its stages[0].user in the policy"), "{text}");
+        // Its own limits end it, or, where this machine is busy, those of the call.
+        let own = text.ends_with("make its values smaller; fix its stages[0].user in the policy");
+        assert!(own || text.ends_with("the template takes long, or this machine is busy"), "{text}");
     }
     assert_eq!(models.received().len(), 10, "no model was asked for the others");
     assert!(routing.peak_mib() < memory::DATA_PLANE_MIB, "{} MiB", routing.peak_mib());
 }
 
 #[tokio::test]
+async fn a_reload_gives_a_skill_no_more_places_and_waiting_counts_as_time_of_the_call() {
+    let models = Models::start().await;
+    let timeouts = json!({"timeouts": {"total": "4s", "local": "2s"}});
+    let with = |claude: &str| {
+        Policy::at(&models.url()).claude(claude).spec(timeouts.clone()).spec(json!({"skills": skills()}))
+    };
+    let routing = Program::serve_policy(&with("c")).start().await;
+    let hash = routing.status().await["configHash"].clone();
+    let mcp = routing.mcp();
+    let call = |i: usize| {
+        let mcp = mcp.clone();
+        tokio::spawn(async move {
+            let began = std::time::Instant::now();
+            let result = mcp.result("memory", json!({"text": i})).await;
+            (result.text(0).to_string(), began.elapsed())
+        })
+    };
+    let mut hostile: Vec<_> = (0..6).map(call).collect();
+    std::fs::write(routing.folder().join("policy.yaml"), with("other").to_string()).expect("written");
+    tests::waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;
+    hostile.extend((6..12).map(call));
+    // Two places are left for it, however many the other skill would take.
+    assert_eq!(mcp.result("innocent", json!({})).await.text(0), "answer of l");
+    for call in hostile {
+        let (text, took) = call.await.expect("an answer");
+        assert!(text.contains("the prompt of stage 1 could not be rendered: "), "{text}");
+        assert!(took < std::time::Duration::from_secs(30), "4 s, on a slow machine, and not once more: {took:?}");
+    }
+}
+
+#[tokio::test]
 async fn the_largest_prompt_is_rendered() {
     let models = Models::start().await;
-    let echo = json!([skill("echo", "{{ args.text }}")]);
+    let echo = json!([skill("echo", "{{ args.text ~ '' }}")]);
     let routing = Program::serve_policy(&Policy::at(&models.url()).spec(json!({"skills": echo}))).start().await;
     let text = "ä".repeat(2_000_000);
     assert_eq!(routing.mcp().result("echo", json!({"text": text})).await.text(0), "answer of l");

@@ -1,6 +1,10 @@
 //! Which SQLite file the brain uses.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::Metadata,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
 
 use crds::variables::Reader;
 
@@ -48,7 +52,14 @@ pub enum Place {
 pub(super) fn from_variables(reader: &mut Reader<'_>) -> (DatabaseUrl, Place) {
     let set = reader.optional("BRAIN_DATABASE_URL", RULE, DatabaseUrl::parse);
     let data = data_folder(reader).map_or_else(|| DatabaseUrl(EARLIER.into()), |folder| DatabaseUrl(folder.join(FILE)));
-    chosen(set, data, Path::new(EARLIER).is_file())
+    let earlier = is_own_file(Path::new(EARLIER)) && !data.0.exists();
+    chosen(set, data, earlier)
+}
+
+/// Whether the user's own program may have created it: not one that came with a folder of somebody else.
+fn is_own_file(path: &Path) -> bool {
+    let is_own = |metadata: &Metadata| metadata.is_file() && metadata.uid() == rustix::process::geteuid().as_raw();
+    std::fs::metadata(path).is_ok_and(|metadata| is_own(&metadata))
 }
 
 fn chosen(set: Option<DatabaseUrl>, data: DatabaseUrl, earlier_exists: bool) -> (DatabaseUrl, Place) {

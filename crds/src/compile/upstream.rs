@@ -34,7 +34,7 @@ pub(super) fn target(
         format!("{path}.name"),
         name,
         is_model_name(name),
-        format!("must be 1 to {MODEL_NAME_MAX} characters without control characters"),
+        format!("must be 1 to {MODEL_NAME_MAX} characters, none of them hidden"),
     );
     check_parameters(&format!("{path}.parameters"), parameters, errors);
     let (upstream_path, upstream) = match upstream {
@@ -138,7 +138,7 @@ fn is_link_local(host: &Host<&str>) -> bool {
 /// Whether a text can be a model's name in a request.
 #[must_use]
 pub fn is_model_name(name: &str) -> bool {
-    (1..=MODEL_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(char::is_control)
+    (1..=MODEL_NAME_MAX).contains(&name.chars().count()) && !name.chars().any(crate::shown::is_hidden)
 }
 
 /// `…/v1/chat/completions` below the base; of a base that ends in a part of this, nothing is doubled.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crds::{policy::OnLocalError, shown::printable};
+use crds::policy::OnLocalError;
 use uuid::Uuid;
 
 use super::Call;
@@ -14,9 +14,6 @@ use crate::{
     mode::Mode,
     upstream::{Answer, AttemptError, ModelClient, Prompt},
 };
-
-/// Longest session id in a record, in characters.
-const SESSION_MAX: usize = 256;
 
 /// What both attempts of a stage share.
 pub(super) struct StageCall {
@@ -63,7 +60,7 @@ impl<'a> Attempt<'a> {
             duration_ms: 0,
             error: None,
             caller: call.caller.clone(),
-            session: call.session().map(|session| printable(session, SESSION_MAX)),
+            session: call.session().map(str::to_string),
             mode: call.mode.map(Mode::as_str),
             policy_hash: call.active.hash.clone(),
             effective_rate: stage_call.effective_rate,

@@ -1,5 +1,6 @@
 //! Why a call has no answer. Shown to the caller as a tool error; it never contains text of the prompt.
 
+use super::SESSION_MAX;
 use crate::{decide::Decision, rendering::RenderError, upstream::AttemptError};
 
 /// A call without an answer.
@@ -21,7 +22,7 @@ pub enum CallFailure {
         /// The policy forbids a fallback to Claude for this skill.
         kept_local: bool,
     },
-    /// The argument `session_id` has a tab, a line end or another control character.
+    /// The argument `session_id` has a tab, a line end or another hidden character, or is too long.
     SessionId { skill: String },
     /// The skill has no stage.
     NoStages,
@@ -31,11 +32,11 @@ impl std::fmt::Display for CallFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Prompt { skill, stage, source } => {
-                write!(
-                    f,
-                    "{skill}: the prompt of stage {} could not be rendered: {source}; fix its stages[{stage}].user in the policy",
-                    stage + 1
-                )
+                write!(f, "{skill}: the prompt of stage {} could not be rendered: {source}", stage + 1)?;
+                if source.is_of_the_template() {
+                    write!(f, "; fix its stages[{stage}].user in the policy")?;
+                }
+                Ok(())
             }
             Self::Models { skill, attempts, kept_local } => {
                 let attempt = |(decision, model, error): &(Decision, String, AttemptError)| {
@@ -50,7 +51,10 @@ impl std::fmt::Display for CallFailure {
                 })
             }
             Self::SessionId { skill } => {
-                write!(f, "{skill}: argument session_id: contains a control character; remove it")
+                write!(
+                    f,
+                    "{skill}: argument session_id: has a hidden character, or more than {SESSION_MAX} characters; use another id"
+                )
             }
             Self::NoStages => f.write_str("the skill has no stages"),
         }

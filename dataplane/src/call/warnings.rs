@@ -10,6 +10,7 @@ use std::{
 
 use crate::{
     decision::DecisionRecord,
+    rendering::RenderError,
     upstream::{Answer, AttemptError, FinishReason},
 };
 
@@ -60,6 +61,16 @@ impl ModelWarnings {
                     tracing::warn!(skill, decision, model, calls, cause = error.kind(), %error, "model calls failed");
                 }
             }
+        }
+    }
+
+    /// Warns of a prompt that could not be rendered, in the same way. A template's own error is the caller's to read.
+    pub(super) fn of_a_prompt(&self, skill: &str, stage: usize, error: &RenderError) {
+        if matches!(error, RenderError::Template(_)) {
+            return;
+        }
+        if let Some(calls) = self.due(skill, "prompt", error.kind(), Instant::now()) {
+            tracing::warn!(skill, stage, calls, cause = error.kind(), %error, "prompts could not be rendered");
         }
     }
 

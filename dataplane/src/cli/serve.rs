@@ -102,5 +102,14 @@ pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
     tokio::spawn(config::probe(Arc::clone(&config), shutdown.stopping.clone()));
     let decision_log = DecisionLog::start(Arc::clone(&metrics));
     let workspace = WorkspaceFiles::new(settings.workspace_roots);
-    Ok(DataPlane::new(config, metrics, decision_log, workspace, shutdown))
+    let data_plane = DataPlane::new(config, metrics, decision_log, workspace, shutdown);
+    tokio::spawn(warn_unless_prompts_can_be_rendered(Arc::clone(&data_plane)));
+    Ok(data_plane)
+}
+
+/// Else only the callers would notice.
+async fn warn_unless_prompts_can_be_rendered(data_plane: Arc<DataPlane>) {
+    if let Err(error) = data_plane.renderers.check().await {
+        tracing::error!(%error, "prompts of templates that do more than fill in values cannot be rendered");
+    }
 }

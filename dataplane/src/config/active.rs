@@ -12,8 +12,7 @@ use reqwest::Client;
 
 use super::{Candidate, PolicyRefusal};
 use crate::{
-    brain_client::BrainClient, evidence::EvidenceCache, metrics::Metrics, rendering::SkillPlaces, secrets::Secrets,
-    upstream::ModelClient,
+    brain_client::BrainClient, evidence::EvidenceCache, metrics::Metrics, secrets::Secrets, upstream::ModelClient,
 };
 
 /// Names of the models below `spec.models`.
@@ -58,8 +57,6 @@ pub struct Active {
     pub tokens: Vec<(String, TokenDigest)>,
     /// Values of the secrets that the policy refers to, and which are missing.
     pub secrets: Secrets,
-    /// How many prompts of each skill may be rendered at a time.
-    pub rendering_places: SkillPlaces,
     /// Paths of fields that this version does not know.
     pub unknown_fields: Vec<String>,
 }
@@ -92,20 +89,7 @@ impl Active {
                 secrets.get(reference).map(|token| (name.clone(), TokenDigest::of(token)))
             });
         let tokens = tokens.collect();
-        let rendering_places = SkillPlaces::new(table.skills.keys());
-        Ok(Self {
-            local,
-            claude,
-            brain,
-            evidence,
-            tokens,
-            hash,
-            origin,
-            secrets,
-            rendering_places,
-            unknown_fields,
-            table,
-        })
+        Ok(Self { local, claude, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
     }
 
     /// The models with their names in the policy.

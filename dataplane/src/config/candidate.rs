@@ -176,13 +176,23 @@ fn resolve(
     references::resolve(spec, |reference| match (beside.get(reference), &mut config_map) {
         (Some(text), _) => Ok(text.clone()),
         (None, Some(read)) => read(reference),
-        (None, None) => Err(references::NO_CLUSTER.into()),
+        (None, None) => Err(not_beside(reference, beside)),
     })?;
     if *spec == before {
         return Ok(hash.to_string());
     }
     let resolved = serde_json::to_value(&*spec).unwrap_or_default();
     Ok(config_hash(&serde_json::json!([hash, resolved])))
+}
+
+/// Why a ConfigMap that may be in the policy's file is not used.
+fn not_beside(reference: &ConfigMapKeyRef, beside: &BTreeMap<ConfigMapKeyRef, String>) -> String {
+    let same = beside.keys().filter(|other| other.name == reference.name);
+    let keys: Vec<&str> = same.map(|other| other.key.as_str()).take(10).collect();
+    if keys.is_empty() {
+        return references::NO_CLUSTER.into();
+    }
+    format!("the ConfigMap in the policy's file has no such key; it has: {}", keys.join(", "))
 }
 
 /// The CA bundles that hold no usable certificate; `crds` checks only that they are PEM.

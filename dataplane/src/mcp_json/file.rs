@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, Metadata},
-    io::{Error, ErrorKind, Result, Write},
+    io::{Error, ErrorKind, Result, Seek, Write},
     os::unix::fs::{MetadataExt, PermissionsExt},
     path::{Path, PathBuf},
 };
@@ -14,17 +14,34 @@ const NEW_MODE: u32 = 0o644;
 
 /// Replaces a file's text. A reader sees the old text or the new one, unless the file can be changed in place only: it
 /// has several names, its owner cannot be kept, its folder cannot be written, or it is mounted.
-pub(super) fn replace(path: &Path, text: &str) -> Result<()> {
+///
+/// # Errors
+/// The text is not replaced; only with `after`, it is damaged.
+pub(super) fn replace(path: &Path, text: &str) -> std::result::Result<(), ReplaceError> {
     let target = followed(path)?;
     match fs::metadata(&target) {
         Ok(before) if before.nlink() > 1 => in_place(&target, text),
         Ok(before) => match renamed(&target, text, Some(&before)) {
             // The old text would be gone, and the new one would not fit either.
-            Err(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Err(e),
+            Err(e) if matches!(e.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) => Err(e.into()),
             Err(_) => in_place(&target, text),
             Ok(()) => Ok(()),
         },
-        Err(_) => renamed(&target, text, None),
+        Err(_) => Ok(renamed(&target, text, None)?),
+    }
+}
+
+/// Why a text was not replaced.
+#[derive(Debug)]
+pub(super) struct ReplaceError {
+    pub(super) reason: Error,
+    /// Why the old text could not be put back.
+    pub(super) after: Option<Error>,
+}
+
+impl From<Error> for ReplaceError {
+    fn from(reason: Error) -> Self {
+        Self { reason, after: None }
     }
 }
 
@@ -66,18 +83,28 @@ fn keep(file: &File, before: &Metadata) -> Result<()> {
 }
 
 /// Writes over the text; if that fails, the old text is put back.
-fn in_place(target: &Path, text: &str) -> Result<()> {
+fn in_place(target: &Path, text: &str) -> std::result::Result<(), ReplaceError> {
     let before = fs::read(target)?;
-    let written = overwrite(target, text.as_bytes());
-    if written.is_err() {
-        // The first error is the one to report.
-        let _ = overwrite(target, &before);
-    }
-    written
+    let mut file = File::options().write(true).open(target)?;
+    let Err(reason) = overwrite(&mut file, text.as_bytes()) else { return Ok(()) };
+    Err(ReplaceError { reason, after: put_back(&mut file, &before).err() })
 }
 
-fn overwrite(target: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::options().write(true).truncate(true).open(target)?;
-    file.write_all(bytes)?;
+/// Puts back what was written over. The file is not shorter than before: it is cut only after everything is written.
+fn put_back(file: &mut File, before: &[u8]) -> Result<()> {
+    let written = usize::try_from(file.stream_position()?).unwrap_or(usize::MAX);
+    overwrite_start(file, &before[..written.min(before.len())])?;
+    file.set_len(before.len() as u64)?;
     file.sync_all()
+}
+
+fn overwrite(file: &mut File, bytes: &[u8]) -> Result<()> {
+    overwrite_start(file, bytes)?;
+    file.set_len(bytes.len() as u64)?;
+    file.sync_all()
+}
+
+fn overwrite_start(file: &mut File, bytes: &[u8]) -> Result<()> {
+    file.rewind()?;
+    file.write_all(bytes)
 }

@@ -5,8 +5,7 @@
 
 use std::{
     io::{self, Read, Write},
-    os::unix::process::ExitStatusExt,
-    process::{ExitCode, ExitStatus},
+    process::ExitCode,
 };
 
 use crds::template::{self, TemplateError, TemplateInput};
@@ -64,8 +63,10 @@ pub fn run() -> ExitCode {
 
 /// What is used from here on; the program itself takes some of it.
 fn limit() -> io::Result<()> {
-    for (resource, most) in [(Resource::Data, DATA_MAX_BYTES), (Resource::Cpu, CPU_MAX_S), (Resource::Core, 0)] {
-        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    // A second more, because the signal at the end of that is the one that others send, too.
+    let limits = [(Resource::Data, DATA_MAX_BYTES, 0), (Resource::Cpu, CPU_MAX_S, 1), (Resource::Core, 0, 0)];
+    for (resource, most, more) in limits {
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most + more) })?;
     }
     Ok(())
 }
@@ -89,7 +90,12 @@ pub(super) fn refusal(output: &[u8]) -> Option<RenderError> {
     Some(TemplateError::Render { line, reason: reason.into() }.into())
 }
 
-/// Whether the process was ended by its limit of processor time.
-pub(super) fn ran_out_of_time(status: ExitStatus) -> bool {
-    status.signal().is_some_and(|signal| [Signal::XCPU, Signal::KILL].iter().any(|s| s.as_raw() == signal))
+/// Whether this signal is that of the limit of processor time.
+pub(super) fn is_of_too_much_work(signal: i32) -> bool {
+    signal == Signal::XCPU.as_raw()
+}
+
+/// Whether this signal is that of an allocation that failed, or of a stack that is used up.
+pub(super) fn is_of_a_failed_allocation(signal: i32) -> bool {
+    [Signal::ABORT, Signal::SEGV, Signal::BUS].iter().any(|own| own.as_raw() == signal)
 }

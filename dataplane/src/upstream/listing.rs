@@ -1,6 +1,6 @@
 //! What an endpoint answers to `GET /v1/models`, and whether a model is among those that it lists. No I/O.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use crds::shown::printable;
 use serde_json::Value;
@@ -23,6 +23,8 @@ pub(super) enum Listing {
     Unclear,
     /// A status other than 2xx.
     Status(u16),
+    /// None in time, though the endpoint was reached; calls may do better.
+    Slow(Duration),
 }
 
 impl Listing {
@@ -61,7 +63,8 @@ pub(super) fn lacks(model: &str, ids: &[String]) -> Option<String> {
     let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     ids.sort_unstable();
     ids.dedup();
-    ids.sort_by_key(|id| Reverse(alike(id, model)));
+    let wanted = letters(model);
+    ids.sort_by_cached_key(|id| Reverse(alike(id, &wanted)));
     let shown: Vec<String> = ids.iter().take(SHOWN_MAX).map(|id| printable(id, NAME_SHOWN)).collect();
     let more = ids.len().saturating_sub(SHOWN_MAX);
     let listed = match (shown.as_slice(), more) {
@@ -79,9 +82,12 @@ fn names(id: &str, model: &str) -> bool {
 }
 
 /// How many letters two names have in common at their start.
-fn alike(id: &str, model: &str) -> usize {
-    let letters = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<_>>();
-    letters(id).iter().zip(letters(model)).take_while(|(a, b)| **a == *b).count()
+fn alike(id: &str, wanted: &[char]) -> usize {
+    id.chars().flat_map(char::to_lowercase).zip(wanted).take_while(|(a, b)| a == *b).count()
+}
+
+fn letters(text: &str) -> Vec<char> {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

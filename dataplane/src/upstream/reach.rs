@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -33,7 +33,7 @@ struct Known {
     /// When the last probe began.
     probed: Option<Instant>,
     /// The last answer to a probe.
-    listing: Option<Listing>,
+    listing: Option<Arc<Listing>>,
     /// Models that answered a call: what the listing says about them does not matter.
     served: BTreeSet<String>,
 }
@@ -79,10 +79,10 @@ impl Reach {
     pub(super) fn probed(&self, began: Instant, result: Result<Listing, AttemptError>) {
         let mut known = self.lock();
         match result {
-            Ok(listing) => {
-                known.listing = Some(listing);
-                known.answers();
-            }
+            Ok(listing) => known.lists(listing),
+            // Connecting takes less: the endpoint was reached, and calls of it may do better.
+            Err(AttemptError::TimedOut { after }) => known.lists(Listing::Slow(after)),
+            Err(AttemptError::Interrupted) => known.lists(Listing::Unclear),
             Err(error) => known.fails(began, &error),
         }
         self.asked.send_replace(known.reachable.is_some());
@@ -106,22 +106,21 @@ impl Reach {
 
     /// What is known, for a model that is called with or without a key.
     pub(super) fn of(&self, model: &str, with_key: bool) -> Reachability {
-        let known = self.lock();
-        let problem = match (&known.cause, &known.listing) {
-            (Some(cause), _) => Some(cause_text(cause)),
-            (None, Some(Listing::Status(status @ (401 | 403)))) => known.refused(*status, with_key),
-            (None, Some(Listing::Models(ids))) if !known.served.contains(model) => listing::lacks(model, ids),
-            _ => None,
+        let (mut known, listing, serves) = {
+            let known = self.lock();
+            let problem = known.cause.as_ref().map(cause_text).unwrap_or_default();
+            let (reachable, since_ms) = known.reachable.unzip();
+            let said = Reachability { reachable, since_ms, models_status: None, problem };
+            (said, known.listing.clone(), (known.served.contains(model), known.served.is_empty()))
         };
-        Reachability {
-            reachable: known.reachable.map(|(reachable, _)| reachable),
-            since_ms: known.reachable.map(|(_, since)| since),
-            models_status: match known.listing {
-                Some(Listing::Status(status)) => Some(status),
-                _ => None,
-            },
-            problem: problem.unwrap_or_default(),
+        if let Some(Listing::Status(status)) = listing.as_deref() {
+            known.models_status = Some(*status);
         }
+        if known.problem.is_empty() {
+            // Without the lock, which calls need: a list may be long.
+            known.problem = listing.and_then(|listing| problem(&listing, model, serves, with_key)).unwrap_or_default();
+        }
+        known
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
@@ -135,6 +134,11 @@ impl Known {
         self.answered = Some(Instant::now());
         self.cause = None;
         self.turn(true);
+    }
+
+    fn lists(&mut self, listing: Listing) {
+        self.listing = Some(Arc::new(listing));
+        self.answers();
     }
 
     /// A failure of what began before the last answer says nothing new.
@@ -159,16 +163,29 @@ impl Known {
             self.served.insert(model.to_string());
         }
     }
+}
 
-    /// Some endpoints take a key for calls that they refuse for the list; a call that was answered shows it.
-    fn refused(&self, status: u16, with_key: bool) -> Option<String> {
-        let text = if with_key {
-            "the key was refused; correct the Secret of its apiKeySecretRef, or LITELLM_API_KEY"
-        } else {
-            "it wants a key; give one as apiKeySecretRef, or LITELLM_API_KEY"
-        };
-        self.served.is_empty().then(|| format!("answered {status} to GET /v1/models: {text}"))
+/// What an answer to a probe says against a model, unless a call of it, or any call with this key, was answered.
+fn problem(listing: &Listing, model: &str, (served, none_served): (bool, bool), with_key: bool) -> Option<String> {
+    match listing {
+        Listing::Status(status @ (401 | 403)) if none_served => Some(refused(*status, with_key)),
+        Listing::Models(ids) if !served => listing::lacks(model, ids),
+        Listing::Slow(after) if none_served => Some(format!(
+            "does not answer GET /v1/models within {:.0} s; if calls are slow, too, look at its load and its log",
+            after.as_secs_f64()
+        )),
+        _ => None,
     }
+}
+
+/// Some endpoints take a key for calls that they refuse for the list; a call that was answered shows it.
+fn refused(status: u16, with_key: bool) -> String {
+    let text = if with_key {
+        "the key was refused; correct the Secret of its apiKeySecretRef, or LITELLM_API_KEY"
+    } else {
+        "it wants a key; give one as apiKeySecretRef, or LITELLM_API_KEY"
+    };
+    format!("answered {status} to GET /v1/models: {text}")
 }
 
 /// The cause of a failed connection in the words of a call's error, without the endpoint.

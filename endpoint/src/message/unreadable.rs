@@ -25,7 +25,8 @@ pub(super) fn count(message: &RawValue) -> Result<usize, Reason> {
     }
     let (path, reason) = find(message, "", DEPTH).unwrap_or_default();
     let code = if path.starts_with("params") { INVALID_PARAMS } else { INVALID_REQUEST };
-    Err((code, format!("{}: {reason}", printable(&path, SHOWN))))
+    let member = if path.is_empty() { "the message".to_string() } else { printable(&path, SHOWN) };
+    Err((code, format!("{member}: {reason}")))
 }
 
 /// An error without its position, which counts from the member.

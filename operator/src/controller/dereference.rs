@@ -93,20 +93,26 @@ async fn secrets(
         .await
 }
 
+/// Of each ConfigMap only the texts that are referred to are kept, and no more of them than a policy may have: what others
+/// put into ConfigMaps fills no memory.
 async fn texts(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Texts, RequestError> {
-    let references = references::config_map_keys(&policy.spec);
-    let names = references::config_map_names(&policy.spec);
-    let found: BTreeMap<String, Option<ConfigMap>> = stream::iter(names)
+    let references = &references::config_map_keys(&policy.spec);
+    let mut reads = stream::iter(references::config_map_names(&policy.spec))
         .map(|name| async move {
             let read = namespace.config_maps().get_opt(&name).await;
             let config_map = read.map_err(RequestError::new(format!("reading ConfigMap {name}")))?;
-            Ok::<_, RequestError>((name, config_map))
+            let these = references.iter().filter(|reference| reference.name == name);
+            let texts = these.map(|reference| (reference.clone(), text(reference, config_map.as_ref())));
+            Ok::<_, RequestError>(texts.collect::<Vec<_>>())
         })
-        .buffer_unordered(REQUESTS_AT_ONCE)
-        .try_collect()
-        .await?;
-    let text = |reference: &ConfigMapKeyRef| text(reference, found.get(&reference.name).and_then(Option::as_ref));
-    Ok(references.iter().map(|reference| (reference.clone(), text(reference))).collect())
+        .buffered(REQUESTS_AT_ONCE);
+    let (mut texts, mut left) = (Texts::new(), references::TEXTS_MAX_BYTES);
+    while let Some(read) = reads.try_next().await? {
+        for (reference, text) in read {
+            texts.insert(reference, text.and_then(|text| references::bounded(text, &mut left)));
+        }
+    }
+    Ok(texts)
 }
 
 fn text(reference: &ConfigMapKeyRef, config_map: Option<&ConfigMap>) -> Result<String, String> {

@@ -254,12 +254,13 @@ async fn an_entry_of_a_session_cannot_leave_its_line_or_its_block() {
 }
 
 #[tokio::test]
-async fn a_session_id_with_a_control_character_is_refused() {
+async fn a_session_id_with_a_hidden_character_is_refused() {
     let models = Models::start().await;
     let routing = routing(&models, "l", "c").await;
-    for id in ["\t_routing", "a\nb", "\u{1b}"] {
+    for id in ["\t_routing", "a\nb", "\u{1b}", "a\u{200b}b"] {
         let result = routing.mcp().result("retrospective", json!({"project_root": "/tmp", "session_id": id})).await;
-        let refusal = "retrospective: argument session_id: contains a control character; remove it";
+        let refusal =
+            "retrospective: argument session_id: has a hidden character, or more than 256 characters; use another id";
         assert_eq!((result.is_error(), result.text(0)), (true, refusal), "{id:?}");
     }
     assert!(models.asked().is_empty());

@@ -255,7 +255,9 @@ async fn a_prompt_that_changes_or_appears_later_is_noticed_and_one_that_is_too_l
     policies.apply_document(prompts(&"x".repeat(64 * 1024 + 1)));
     let refused = policies.wait_for_condition("edge", "Accepted", "False", "Invalid").await;
     assert!(
-        refused.message.starts_with("spec.skills[0].stages[0].system: 65537 bytes: must be at most 65536"),
+        refused.message.starts_with(
+            "spec.skills[0].stages[0].system.configMapKeyRef: prompts/p.md: is 65537 bytes; a text has at most 65536: shorten it"
+        ),
         "{}",
         refused.message
     );

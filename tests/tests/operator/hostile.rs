@@ -2,6 +2,8 @@
 //! being reconciled. The heaviest ones that are allowed fit into its memory.
 
 use crds::{arguments::PATTERNS_MAX, policy::skill::SKILLS_MAX};
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, api::PostParams};
 use serde_json::{Map, Value, json};
 use tests::{
     bombs,
@@ -9,7 +11,7 @@ use tests::{
     control_plane::ControlPlane,
     memory,
     operator::Operator,
-    policies::{Policies, spec},
+    policies::{Policies, config_map, spec},
 };
 
 #[tokio::test]
@@ -31,6 +33,37 @@ async fn a_hostile_policy_is_invalid_and_an_innocent_one_is_reconciled_meanwhile
         policies.object("Deployment", "innocent").await.is_some_and(|deployment| replicas(&deployment))
     })
     .await;
+    let peak = Operator::shared().await.peak_mib();
+    assert!(peak < memory::OPERATOR_MIB, "{peak} MiB");
+}
+
+/// As many skills with as many stages as allowed, all of which refer to one text.
+fn references() -> Value {
+    let stage = json!({"system": {"configMapKeyRef": {"name": "large", "key": "k"}}, "user": "u"});
+    let skill = |i: usize| json!({"name": format!("s{i}"), "description": "d", "inputSchema": {"type": "object"}, "stages": vec![stage.clone(); 8]});
+    json!({"skills": (0..SKILLS_MAX).map(skill).collect::<Vec<_>>()})
+}
+
+#[tokio::test]
+async fn a_large_text_that_is_referred_to_hundreds_of_times_costs_its_own_policy() {
+    let policies = Policies::operated("hostile-texts").await;
+    // Too large for kubectl, which would keep it in an annotation, too.
+    let large: ConfigMap = serde_json::from_value(config_map("large", json!({"k": "x".repeat(980_000)}))).expect("one");
+    let config_maps: Api<ConfigMap> = Api::namespaced(policies.client.clone(), &policies.namespace);
+    config_maps.create(&PostParams::default(), &large).await.expect("created");
+    for i in 0..3 {
+        policies.apply(&format!("hostile-{i}"), &spec(references()));
+    }
+    policies.apply("innocent", &spec(json!({"service": {"type": "ClusterIP"}})));
+    for i in 0..3 {
+        let condition = policies.wait_for_condition(&format!("hostile-{i}"), "Accepted", "False", "Invalid").await;
+        assert!(
+            condition.message.contains("large/k: is 980000 bytes; a text has at most 65536"),
+            "{}",
+            condition.message
+        );
+    }
+    policies.wait_for_condition("innocent", "Accepted", "True", "Accepted").await;
     let peak = Operator::shared().await.peak_mib();
     assert!(peak < memory::OPERATOR_MIB, "{peak} MiB");
 }

@@ -24,7 +24,7 @@ fn calls_and_probes_say_whether_an_endpoint_can_be_reached_and_since_when() {
     assert_eq!((reach.of("m", true).reachable, reach.of("m", true).problem), (Some(true), String::new()));
     let began = Instant::now();
     reach.called(began, "m", &answered());
-    reach.probed(began, Err(AttemptError::TimedOut { after: Duration::ZERO }));
+    reach.probed(began, Err(refused()));
     assert_eq!(reach.of("m", true).reachable, Some(true), "it answered while the probe waited");
     reach.called(Instant::now(), "m", &Err(refused()));
     assert_eq!(reach.of("m", true).reachable, Some(false));
@@ -60,4 +60,17 @@ fn a_model_that_is_not_listed_is_named_unless_it_answers_all_the_same() {
     let unknown = AttemptError::UnknownModel { model: "m".into() };
     reach.called(Instant::now(), "m", &Err(unknown));
     assert_ne!(reach.of("m", true).problem, "");
+}
+
+#[test]
+fn an_endpoint_that_is_slow_or_cuts_its_list_was_reached_all_the_same() {
+    let reach = Reach::default();
+    reach.probed(Instant::now(), Err(AttemptError::Interrupted));
+    assert_eq!((reach.of("m", true).reachable, reach.of("m", true).problem), (Some(true), String::new()));
+    reach.probed(Instant::now(), Err(AttemptError::TimedOut { after: Duration::from_secs(10) }));
+    let slow = reach.of("m", true);
+    assert_eq!(slow.reachable, Some(true));
+    assert!(slow.problem.starts_with("does not answer GET /v1/models within 10 s; "), "{slow:?}");
+    reach.called(Instant::now(), "m", &answered());
+    assert_eq!(reach.of("m", true).problem, "", "calls are answered");
 }
