@@ -59,7 +59,8 @@ async fn contract_6_a_bare_curl_logs_an_outcome_in_the_brain() {
         curl(&["-X", "POST", &brain.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
     assert!(
-        body["result"]["_meta"]["routing.hyperguild.io/logged"]["id"].is_string() && body["result"]["isError"] != json!(true),
+        body["result"]["_meta"]["routing.hyperguild.io/logged"]["id"].is_string()
+            && body["result"]["isError"] != json!(true),
         "{body}"
     );
     let (_, rate) = curl(&[&format!("{}/pass-rate?skill=debug&window=7d", brain.base_url())]).await;

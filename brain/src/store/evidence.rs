@@ -1,11 +1,17 @@
 //! What is known about a skill's answers: rates per model, by the verdicts of the sources that count.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use serde::Serialize;
 use sqlx::SqlitePool;
 
-use super::counts::{self, Sum, What};
+use super::{
+    clock::TOLERANCE_MS,
+    counts::{self, Sum, What},
+};
 use crate::{
     record::Arm,
     verdict::{Pattern, Source, Sources, Verdict},
@@ -182,16 +188,17 @@ async fn latest(
     local: &str,
     now_ms: i64,
 ) -> Result<(Rate, Option<i64>), sqlx::Error> {
-    let mut units: Vec<(String, i64, Vec<(Source, Verdict)>)> = vec![];
+    let (mut units, mut places): (Vec<Unit>, HashMap<String, usize>) = Default::default();
     for page in 0..PAGES_MAX {
         let read = sqlx::query_as(LATEST).bind(&query.skill).bind(local).bind(PAGE).bind(page * PAGE);
         let rows: Vec<(String, i64, String, String)> = read.fetch_all(readers).await?;
         let last = i64::try_from(rows.len()).is_ok_and(|rows| rows < PAGE);
         for (unit, at_ms, source, verdict) in rows {
             let Some(verdict) = Source::parse(&source).zip(Verdict::parse(&verdict)) else { continue };
-            match units.iter_mut().rev().find(|(known, ..)| *known == unit) {
-                Some((.., verdicts)) => verdicts.push(verdict),
-                None => units.push((unit, at_ms, vec![verdict])),
+            let place = *places.entry(unit).or_insert(units.len());
+            match units.get_mut(place) {
+                Some(known) => known.verdicts.push(verdict),
+                None => units.push(Unit { at_ms, verdicts: vec![verdict] }),
             }
         }
         let (rate, at) = counted(&units, query, now_ms);
@@ -202,9 +209,16 @@ async fn latest(
     Ok(counted(&units, query, now_ms))
 }
 
-fn counted(units: &[(String, i64, Vec<(Source, Verdict)>)], query: &Query, now_ms: i64) -> (Rate, Option<i64>) {
+/// A judged answer.
+struct Unit {
+    /// When its latest verdict was given.
+    at_ms: i64,
+    verdicts: Vec<(Source, Verdict)>,
+}
+
+fn counted(units: &[Unit], query: &Query, now_ms: i64) -> (Rate, Option<i64>) {
     let (mut rate, mut latest) = (Rate::default(), None);
-    for (_, at_ms, verdicts) in units.iter().filter(|(_, at_ms, _)| *at_ms <= now_ms + super::clock::TOLERANCE_MS) {
+    for Unit { at_ms, verdicts, .. } in units.iter().filter(|unit| unit.at_ms <= now_ms + TOLERANCE_MS) {
         if rate.samples() >= query.at_least {
             break;
         }
