@@ -61,6 +61,9 @@ pub struct Metrics {
     calls: Counters<CallLabels>,
     decisions: Counters<DecisionLabels>,
     gateway_fallbacks: Counters<SkillLabel>,
+    shadow_calls: Counters<CallLabels>,
+    held_decisions: Counters<SkillLabel>,
+    evidence_locked: Family<SkillLabel, Gauge>,
     cut_answers: Counters<CutLabels>,
     model_seconds: Family<ModelLabels, Histogram>,
     refused: Counters<KindLabel>,
@@ -87,6 +90,16 @@ impl Default for Metrics {
             decisions: new.metric("decisions", "Routing decisions, one per model call, by decision and reason"),
             gateway_fallbacks: new
                 .metric("gateway_fallbacks", "Model calls that the gateway itself sent to another model"),
+            shadow_calls: new.metric(
+                "shadow_calls",
+                "Calls of the local model in the background by result: answered, an error kind, dropped (too many at a time)",
+            ),
+            held_decisions: new
+                .metric("held_decisions", "Routing decisions by a pass rate whose outcomes are older than the window"),
+            evidence_locked: new.metric(
+                "evidence_locked",
+                "Whether a skill goes to Claude and gets no outcomes of the local model any more, by the last known pass rate",
+            ),
             cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
@@ -142,6 +155,9 @@ impl Metrics {
         if record.gateway_fallback == Some(true) {
             self.gateway_fallbacks.get_or_create(&SkillLabel { skill: skill.clone() }).inc();
         }
+        if record.basis.held {
+            self.held_decisions.get_or_create(&SkillLabel { skill: skill.clone() }).inc();
+        }
         if record.was_cut() {
             self.cut_answers.get_or_create(&CutLabels { skill: skill.clone(), decision }).inc();
         }
@@ -149,6 +165,19 @@ impl Metrics {
         let result = record.error.unwrap_or("answered");
         self.model_seconds.get_or_create(&ModelLabels { decision, result }).observe(seconds);
         self.decisions.get_or_create(&DecisionLabels { skill, decision, reason: record.reason.as_str() }).inc();
+    }
+
+    /// A call of the local model in the background ended, or was dropped.
+    pub fn shadow(&self, skill: &str, result: &'static str) {
+        self.shadow_calls.get_or_create(&CallLabels { skill: skill.into(), result }).inc();
+    }
+
+    /// Which skills are locked; others that were reported before are forgotten.
+    pub fn evidence_locked(&self, skills: impl Iterator<Item = (String, bool)>) {
+        self.evidence_locked.clear();
+        for (skill, locked) in skills {
+            self.evidence_locked.get_or_create(&SkillLabel { skill }).set(locked.into());
+        }
     }
 
     /// A request was refused before MCP.
