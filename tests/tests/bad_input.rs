@@ -85,10 +85,7 @@ fn check_names_what_is_wrong_with_the_evidence_in_one_sentence_each() {
             "7:22: spec.evidence.sources[0]: humans: must be one of human, ci, review, agent, check, grader, implicit; \
              did you mean human?",
         ),
-        (
-            "evidence: {sources: [ci, ci]}",
-            "7:26: spec.evidence.sources[1]: ci: is already listed above; remove one",
-        ),
+        ("evidence: {sources: [ci, ci]}", "7:26: spec.evidence.sources[1]: ci: is already listed above; remove one"),
     ] {
         let (valid, printed) = check(&written("http://litellm:4000", "l", more), &[]);
         assert!(!valid && printed.contains(&format!("policy.yaml:{expected}")), "{more}: {printed}");

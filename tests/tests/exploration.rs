@@ -48,16 +48,16 @@ async fn the_rate_of_the_local_model_is_asked_for_with_claudes_beside_it() {
     let (models, brain) = stand_ins(Brain::of_models(BAD, CLAUDE)).await;
     let routing = serve(&models, &brain, json!({"minSamples": 20, "sources": ["ci", "human"]})).await;
     let result = routing.mcp().debug("x").await;
-    assert_eq!(
-        brain.pass_rates_asked(),
-        ["skill=debug&window=7d&local=l&claude=c&sources=human%2Cci&at_least=20"]
-    );
+    assert_eq!(brain.pass_rates_asked(), ["skill=debug&window=7d&local=l&claude=c&sources=human%2Cci&at_least=20"]);
     assert_eq!((result.text(0), result.decisions("reason")), ("answer of c", vec![json!("below_ceil")]));
     assert!(result.text(1).starts_with("routing: debug: claude (c, local 0.10 of 41); decision_id"), "{result:?}");
     assert_eq!(result.decisions("evidenceOf"), [json!("l")]);
     assert_eq!((result.decisions("claudeSamples"), result.decisions("pLocal")), (vec![json!(22)], vec![json!(0.0)]));
     let record = waiting::until("the record", || async { entries(&brain, "decide").pop() }).await["decision"].clone();
-    assert_eq!((&record["evidence_of"], &record["claude_samples"], &record["samples"]), (&json!("l"), &json!(22), &json!(41)));
+    assert_eq!(
+        (&record["evidence_of"], &record["claude_samples"], &record["samples"]),
+        (&json!("l"), &json!(22), &json!(41))
+    );
     assert_eq!(record.get("held"), None, "only what applies");
 }
 
@@ -83,7 +83,10 @@ async fn a_brain_that_does_not_tell_models_apart_is_used_as_before() {
     let routing = Program::serve_policy(&policy(&models, &brain, json!({})).spec(relative)).start().await;
     let result = routing.mcp().debug("x").await;
     assert_eq!((result.text(0), result.decisions("reason")), ("answer of l", vec![json!("at_or_above_floor")]));
-    assert_eq!((result.decisions("evidenceOf"), result.decisions("claudePassRate")), (vec![json!(null)], vec![json!(null)]));
+    assert_eq!(
+        (result.decisions("evidenceOf"), result.decisions("claudePassRate")),
+        (vec![json!(null)], vec![json!(null)])
+    );
     brain.answer(PassRate::Status(500));
     assert_eq!(skill(&routing).await["locked"], false);
 }
@@ -96,7 +99,8 @@ async fn a_renamed_local_model_starts_unmeasured() {
     brain.answer(Brain::of_models((0, 0), CLAUDE));
     let renamed = policy(&models, &brain, json!({})).local("better").to_string();
     std::fs::write(routing.folder().join("policy.yaml"), renamed).expect("written");
-    waiting::until_true("the new model", || async { routing.mcp().debug("x").await.text(0) == "answer of better" }).await;
+    waiting::until_true("the new model", || async { routing.mcp().debug("x").await.text(0) == "answer of better" })
+        .await;
     assert!(brain.pass_rates_asked().last().expect("asked").contains("local=better"));
 }
 
@@ -121,13 +125,20 @@ async fn a_live_exploration_gets_the_local_answer_and_says_so() {
     let routing = serve(&models, &brain, exploring("Live", "1")).await;
     let result = routing.mcp().debug("x").await;
     assert_eq!(result.text(0), "answer of l");
-    assert_eq!((result.decisions("decision"), result.decisions("reason")), (vec![json!("local")], vec![json!("explored")]));
+    assert_eq!(
+        (result.decisions("decision"), result.decisions("reason")),
+        (vec![json!("local")], vec![json!("explored")])
+    );
     assert_eq!(result.decisions("pLocal"), [json!(1.0)]);
     assert!(result.text(1).contains("local (l, local 0.10 of 41, explored)"), "{result:?}");
     let explored = r#"routing_decisions_total{skill="debug",decision="local",reason="explored"}"#;
     assert_eq!(routing.metric(explored).await, 1.0);
     let skill = skill(&routing).await;
-    assert_eq!((&skill["route"], &skill["reason"]), (&json!("claude"), &json!("below_ceil")), "where the rate sends it");
+    assert_eq!(
+        (&skill["route"], &skill["reason"]),
+        (&json!("claude"), &json!("below_ceil")),
+        "where the rate sends it"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +159,10 @@ async fn a_shadow_call_is_recorded_and_never_shown() {
     let entry = waiting::until("the shadow's entry", || async { entries(&brain, "shadow").pop() }).await;
     assert_eq!((&entry["skill"], &entry["final_status"]), (&json!("debug"), &json!("skip")));
     let record = &entry["decision"];
-    assert_eq!((&record["shadow"], &record["decision"], &record["reason"]), (&json!(true), &json!("local"), &json!("explored")));
+    assert_eq!(
+        (&record["shadow"], &record["decision"], &record["reason"]),
+        (&json!(true), &json!("local"), &json!("explored"))
+    );
     assert_eq!((&record["model"], &record["completion_tokens"]), (&json!("l"), &json!(7)));
     assert_eq!(entry["decision_id"], record["id"]);
     assert_eq!(models.asked(), ["c", "l"], "after the answer");
@@ -173,8 +187,10 @@ async fn shadow_calls_have_their_own_places_and_delay_no_call() {
     }
     let dropped = r#"routing_shadow_calls_total{skill="debug",result="dropped"}"#;
     assert_eq!(routing.metric(dropped).await, 6.0, "four at a time");
-    waiting::until_true("four questions", || async { models.asked().iter().filter(|model| *model == "waits").count() == 4 })
-        .await;
+    waiting::until_true("four questions", || async {
+        models.asked().iter().filter(|model| *model == "waits").count() == 4
+    })
+    .await;
     waiting::until_true("their entries", || async {
         models.release();
         entries(&brain, "shadow").len() == 4
@@ -215,7 +231,10 @@ async fn held_evidence_decides_and_is_seen() {
     let routing = serve(&models, &brain, json!({})).await;
     let result = routing.mcp().debug("x").await;
     assert_eq!(result.text(0), "answer of c");
-    assert_eq!((result.decisions("held"), result.decisions("heldAgeMs")), (vec![json!(true)], vec![json!(700_000_000)]));
+    assert_eq!(
+        (result.decisions("held"), result.decisions("heldAgeMs")),
+        (vec![json!(true)], vec![json!(700_000_000)])
+    );
     assert!(result.text(1).contains("claude (c, local 0.10 of 41, held)"), "{result:?}");
     assert_eq!(routing.metric(r#"routing_held_decisions_total{skill="debug"}"#).await, 1.0);
     let skill = skill(&routing).await;
@@ -227,7 +246,10 @@ async fn a_skill_that_cannot_come_back_by_itself_is_shown_as_locked() {
     let (models, brain) = stand_ins(Brain::of_models(BAD, CLAUDE)).await;
     let routing = serve(&models, &brain, json!({"ttl": "100ms"})).await;
     let skill_now = skill(&routing).await;
-    assert_eq!((&skill_now["locked"], &skill_now["coverage"], &skill_now["decisions"]), (&json!(true), &json!(0.5), &json!(126)));
+    assert_eq!(
+        (&skill_now["locked"], &skill_now["coverage"], &skill_now["decisions"]),
+        (&json!(true), &json!(0.5), &json!(126))
+    );
     assert_eq!((&skill_now["evidenceOf"], &skill_now["claudeSamples"]), (&json!("l"), &json!(22)));
     let gauge = r#"routing_evidence_locked{skill="debug"}"#;
     assert_eq!(routing.metric(gauge).await, 1.0);
