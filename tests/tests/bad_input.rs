@@ -57,7 +57,7 @@ skills:
 #[test]
 fn check_names_what_is_wrong_with_the_evidence_in_one_sentence_each() {
     for (more, expected) in [
-        ("thresholds: {floor: \"0.9\"}", "7:13: spec.thresholds.ceil: is required"),
+        ("thresholds: {floor: \"0.9\"}", "7:3: spec.thresholds.ceil: is required"),
         (
             "thresholds: {floor: \"0.9\", ceil: \"0.7\", relativeTo: Claude}",
             "7:43: spec.thresholds.relativeTo: Claude: needs a brain, which knows Claude's rate; set spec.brain, or leave \
@@ -69,23 +69,23 @@ fn check_names_what_is_wrong_with_the_evidence_in_one_sentence_each() {
         ),
         (
             "evidence: {exploration: {mode: Live}}",
-            "7:26: spec.evidence.exploration.mode: Live: needs a brain, without which nothing is learned from it; set \
+            "7:28: spec.evidence.exploration.mode: Live: needs a brain, without which nothing is learned from it; set \
              spec.brain, or mode: Off",
         ),
         (
             "evidence: {exploration: {share: \"1.5\"}}",
-            "7:26: spec.evidence.exploration.share: 1.5: must be a decimal from 0 to 1 with at most four decimal places",
+            "7:28: spec.evidence.exploration.share: 1.5: must be a decimal from 0 to 1 with at most four decimal places",
         ),
         (
             "evidence: {sources: []}",
-            "7:12: spec.evidence.sources: []: must name at least one source; leave it out for all but implicit",
+            "7:14: spec.evidence.sources: []: must name at least one source; leave it out for all but implicit",
         ),
         (
             "evidence: {sources: [humans]}",
-            "7:22: spec.evidence.sources[0]: humans: must be one of human, ci, review, agent, check, grader, implicit; \
+            "7:24: spec.evidence.sources[0]: humans: must be one of human, ci, review, agent, check, grader, implicit; \
              did you mean human?",
         ),
-        ("evidence: {sources: [ci, ci]}", "7:26: spec.evidence.sources[1]: ci: is already listed above; remove one"),
+        ("evidence: {sources: [ci, ci]}", "7:28: spec.evidence.sources[1]: ci: is already listed above; remove one"),
     ] {
         let (valid, printed) = check(&written("http://litellm:4000", "l", more), &[]);
         assert!(!valid && printed.contains(&format!("policy.yaml:{expected}")), "{more}: {printed}");
