@@ -1,6 +1,10 @@
 //! The data plane's metrics. Labels come from enums and from the policy's skill names, never from a request.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -64,6 +68,8 @@ pub struct Metrics {
     shadow_calls: Counters<CallLabels>,
     held_decisions: Counters<SkillLabel>,
     evidence_locked: Family<SkillLabel, Gauge>,
+    /// The skills that `evidence_locked` has.
+    reported_locks: Mutex<BTreeSet<String>>,
     cut_answers: Counters<CutLabels>,
     model_seconds: Family<ModelLabels, Histogram>,
     refused: Counters<KindLabel>,
@@ -100,6 +106,7 @@ impl Default for Metrics {
                 "evidence_locked",
                 "Whether a skill goes to Claude and gets no outcomes of the local model any more, by the last known pass rate",
             ),
+            reported_locks: Mutex::default(),
             cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
@@ -172,11 +179,18 @@ impl Metrics {
         self.shadow_calls.get_or_create(&CallLabels { skill: skill.into(), result }).inc();
     }
 
-    /// Which skills are locked; others that were reported before are forgotten.
+    /// Which skills are locked; those that were reported before and are not any more are forgotten.
     pub fn evidence_locked(&self, skills: impl Iterator<Item = (String, bool)>) {
-        self.evidence_locked.clear();
+        // Every update of the set is complete, so a panic elsewhere leaves nothing half done.
+        let mut reported = self.reported_locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *reported);
         for (skill, locked) in skills {
-            self.evidence_locked.get_or_create(&SkillLabel { skill }).set(locked.into());
+            self.evidence_locked.get_or_create(&SkillLabel { skill: skill.clone() }).set(locked.into());
+            gone.remove(&skill);
+            reported.insert(skill);
+        }
+        for skill in gone {
+            self.evidence_locked.remove(&SkillLabel { skill });
         }
     }
 
