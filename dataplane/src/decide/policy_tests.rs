@@ -82,6 +82,16 @@ fn the_measured_shares_are_those_of_the_policy() {
 }
 
 #[test]
+fn exploration_reads_bits_1_to_16_of_the_hash_and_no_others() {
+    let first_step = ExplorationRules { mode: ExplorationMode::Live, share: 1.0 / 65_536.0, claude_share: 0.0 };
+    let explores = |hash| decide_for_skill(&rules(first_step), of_skill(0.1, None), hash).reason == Reason::Explored;
+    assert!(explores(0) && explores(1) && explores(u64::MAX << 17), "other bits");
+    for bit in 1..=16 {
+        assert!(!explores(1 << bit), "bit {bit}");
+    }
+}
+
+#[test]
 fn a_pinned_skill_never_explores() {
     let all = ExplorationRules { mode: ExplorationMode::Live, share: 1.0, claude_share: 1.0 };
     for (route, decision) in [(RouteMode::Local, Decision::Local), (RouteMode::Claude, Decision::Claude)] {
