@@ -83,7 +83,7 @@ const RELATIVE_NEEDS: &str = "relativeTo: Claude needs brain and evidence.of: Mo
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(EXPLORATION_NEEDS_A_BRAIN)
-    .message("needs brain: without one nothing is learned from it; set brain, or mode: Off")
+    .message("needs brain: without one nothing is learned from it; set brain, or leave exploration out")
     .field_path(".evidence.exploration.mode"))]
 #[x_kube(validation = Rule::new(RELATIVE_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".thresholds.relativeTo"))]
 #[x_kube(validation = Rule::new(RELATIVE_SKILL_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".skills"))]

@@ -203,7 +203,7 @@ pub fn decide_for_skill(rules: &SkillRules, measured: Measured, hash: u64) -> De
     let p_local = match (reason, decision) {
         (Reason::Split, _) => 0.5,
         (_, Decision::Local) => 1.0,
-        (_, Decision::Claude | Decision::ClaudeFallback) => 0.0,
+        _ => 0.0,
     };
     let by_rate = Decided { decision, reason, effective_rate, thresholds, p_local, shadowed: false };
     if reason == Reason::Pinned { by_rate } else { explore::applied(&rules.exploration, by_rate, hash) }

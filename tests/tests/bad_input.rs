@@ -70,7 +70,7 @@ fn check_names_what_is_wrong_with_the_evidence_in_one_sentence_each() {
         (
             "evidence: {exploration: {mode: Live}}",
             "7:28: spec.evidence.exploration.mode: Live: needs a brain, without which nothing is learned from it; set \
-             spec.brain, or mode: Off",
+             spec.brain, or leave it out",
         ),
         (
             "evidence: {exploration: {share: \"1.5\"}}",

@@ -108,7 +108,7 @@ pub(super) fn exploration(
         ExplorationMode::Live => "Live",
         ExplorationMode::Shadow => "Shadow",
     };
-    let message = "needs a brain, without which nothing is learned from it; set spec.brain, or mode: Off";
+    let message = "needs a brain, without which nothing is learned from it; set spec.brain, or leave it out";
     errors.check(format!("{path}.mode"), name, brain, message);
     Some(ExplorationRules { mode: *mode, share: share?, claude_share: claude_share? })
 }

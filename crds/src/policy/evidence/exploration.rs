@@ -11,7 +11,7 @@ use crate::decimal::Decimal;
 pub struct Exploration {
     /// Off: none. Live: `share` of the calls that the pass rate sends to Claude get the local model's answer. Shadow:
     /// for `share` of them the local model is asked, too, after the answer; what it says is recorded and never shown.
-    /// Default: Off.
+    /// Default: "Off", in quotes, because for kubectl a bare Off is false.
     pub mode: ExplorationMode,
     /// The part of the calls that the pass rate sends to Claude which explore the local model. A quoted decimal from 0
     /// to 1. Default: "0.05".
