@@ -5,21 +5,20 @@
 mod access;
 mod data_plane;
 mod errors;
+mod evidence;
 mod skill;
 mod upstream;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use self::errors::Errors;
 pub use self::upstream::{BaseUrlError, is_model_name, is_reference, parse_base_url};
+use self::{errors::Errors, evidence::Thresholds};
 use crate::{
     FieldErrors, RoutingPolicySpec,
     arguments::PATTERNS_MAX,
     builtin::{self, BuiltinPrompts},
-    policy::{
-        Evidence, SkillSpec, Thresholds, Timeouts, evidence::MIN_SAMPLES_MAX, limits::IN_FLIGHT_MAX, skill::SKILLS_MAX,
-    },
-    table::{EvidenceRules, RoutingTable, Skill, ThresholdValues},
+    policy::{SkillSpec, Timeouts, limits::IN_FLIGHT_MAX, skill::SKILLS_MAX},
+    table::{RoutingTable, Skill},
 };
 
 /// Compiles a policy whose ConfigMap references have been resolved.
@@ -54,9 +53,11 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
     let local = upstream::target("spec.models.local", &models.local, upstream, local_timeout, errors);
     let claude = upstream::target("spec.models.claude", &models.claude, upstream, None, errors);
     let brain = brain.as_ref().map(|brain| upstream::brain("spec.brain", brain, errors));
-    let thresholds = compile_thresholds("spec.thresholds", thresholds, errors);
-    let evidence = compile_evidence(evidence, errors);
-    let skills = compile_skills(skills.as_deref(), thresholds, prompts, errors);
+    let thresholds = Thresholds::compile(thresholds, evidence.of, brain.is_some(), errors);
+    let exploration =
+        evidence::exploration("spec.evidence.exploration", &evidence.exploration, brain.is_some(), errors);
+    let evidence = evidence::rules("spec.evidence", evidence, errors);
+    let skills = compile_skills(skills.as_deref(), &thresholds, prompts, errors);
     let access = access::rules("spec.access", access, errors);
     errors.check(
         "spec.limits.inFlight",
@@ -74,6 +75,7 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
             None => None,
         },
         evidence: evidence?,
+        exploration: exploration?,
         skills,
         access,
         total_timeout: total_timeout?,
@@ -96,46 +98,9 @@ fn compile_timeouts(timeouts: &Timeouts, errors: &mut Errors) -> Option<(Duratio
     Some((local, total))
 }
 
-fn compile_thresholds(path: &str, thresholds: &Thresholds, errors: &mut Errors) -> Option<ThresholdValues> {
-    let floor = errors.take(format!("{path}.floor"), thresholds.floor.text(), thresholds.floor.value());
-    let ceil = errors.take(format!("{path}.ceil"), thresholds.ceil.text(), thresholds.ceil.value());
-    let (floor, ceil) = (floor?, ceil?);
-    let values = ThresholdValues::new(floor, ceil);
-    errors.check(
-        format!("{path}.ceil"),
-        thresholds.ceil.text(),
-        values.is_some(),
-        format!(
-            "must not be above floor ({}): below ceil calls go to Claude, from floor up they stay local",
-            thresholds.floor.text()
-        ),
-    );
-    values
-}
-
-fn compile_evidence(evidence: &Evidence, errors: &mut Errors) -> Option<EvidenceRules> {
-    let Evidence { window, ttl, min_samples, hold_for } = evidence;
-    let window_length = errors.take("spec.evidence.window", window.text(), window.duration());
-    let ttl = errors.take("spec.evidence.ttl", ttl.text(), ttl.duration());
-    let hold_for = errors.take("spec.evidence.holdFor", hold_for.text(), hold_for.duration_or_zero());
-    errors.check(
-        "spec.evidence.minSamples",
-        min_samples,
-        (1..=MIN_SAMPLES_MAX).contains(min_samples),
-        format!("must be from 1 to {MIN_SAMPLES_MAX}"),
-    );
-    window_length?;
-    Some(EvidenceRules {
-        window: window.text().into(),
-        ttl: ttl?,
-        min_samples: u64::from(*min_samples),
-        hold_for: hold_for?,
-    })
-}
-
 fn compile_skills(
     given: Option<&[SkillSpec]>,
-    thresholds: Option<ThresholdValues>,
+    thresholds: &Thresholds,
     prompts: &BuiltinPrompts,
     errors: &mut Errors,
 ) -> BTreeMap<String, Arc<Skill>> {

@@ -146,6 +146,36 @@ pub struct SkillReport {
     /// How old the pass rate is, in milliseconds; none: it was never fetched.
     #[serde(deserialize_with = "lenient")]
     pub evidence_age_ms: Option<u64>,
+    /// The local model whose pass rate it is; none: it is that of the skill, whichever model answered.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub evidence_of: Option<String>,
+    /// Claude's own pass rate, if it is known.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub claude_pass_rate: Option<f64>,
+    /// Outcomes behind Claude's pass rate.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub claude_samples: Option<u64>,
+    /// Decisions of the skill in the window, if the brain says.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<u64>,
+    /// The part of these that has a verdict, from 0 to 1.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub coverage: Option<f64>,
+    /// Whether the pass rate rests on outcomes that are older than the window.
+    #[serde(deserialize_with = "lenient")]
+    pub held: bool,
+    /// Age of the newest of these, in milliseconds.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub held_age_ms: Option<u64>,
+    /// At or above this pass rate calls go to the local model; none: a pod of an earlier version.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub floor: Option<f64>,
+    /// Below this pass rate calls go to Claude; none: a pod of an earlier version.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub ceil: Option<f64>,
+    /// Whether the skill goes to Claude and gets no outcomes of the local model any more.
+    #[serde(deserialize_with = "lenient")]
+    pub locked: bool,
 }
 
 /// Whether a model's endpoint can be reached.

@@ -16,7 +16,9 @@ pub mod upstream;
 pub use access::{Access, AccessToken};
 pub use condition::ConditionStatus;
 pub use data_plane::{DataPlane, ImagePullPolicy, Resources, SecretName, Workspace};
-pub use evidence::{Brain, Evidence, Thresholds};
+pub use evidence::{
+    Brain, Evidence, EvidenceOf, Exploration, ExplorationMode, OnExpired, RelativeTo, Source, Thresholds,
+};
 pub use limits::{Limits, Timeouts};
 pub use models::{Model, Models};
 pub use quantity::Quantity;
@@ -28,6 +30,13 @@ pub use upstream::{ConfigMapKeyRef, SecretKeyRef, TextSource, Upstream};
 
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
+
+const EXPLORATION_NEEDS_A_BRAIN: &str = "has(self.brain) || self.evidence.exploration.mode == 'Off'";
+const RELATIVE_NEEDS_A_BRAIN: &str =
+    "self.thresholds.relativeTo == 'None' || (has(self.brain) && self.evidence.of == 'Model')";
+const RELATIVE_SKILL_NEEDS_A_BRAIN: &str = "!has(self.skills) || (has(self.brain) && self.evidence.of == 'Model') || \
+    self.skills.all(skill, !has(skill.thresholds) || skill.thresholds.relativeTo == 'None')";
+const RELATIVE_NEEDS: &str = "relativeTo: Claude needs brain and evidence.of: Model, which give Claude's own rate";
 
 /// The skills to serve, the two models that answer calls, and the pass rates that decide which model gets a call.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -73,6 +82,11 @@ use serde::{Deserialize, Serialize};
 )]
 #[cfg_attr(test, kube(cel))]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new(EXPLORATION_NEEDS_A_BRAIN)
+    .message("needs brain: without one nothing is learned from it; set brain, or leave exploration out")
+    .field_path(".evidence.exploration.mode"))]
+#[x_kube(validation = Rule::new(RELATIVE_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".thresholds.relativeTo"))]
+#[x_kube(validation = Rule::new(RELATIVE_SKILL_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".skills"))]
 pub struct RoutingPolicySpec {
     /// The OpenAI-compatible endpoint that serves both models, for example a LiteLLM proxy. A model can have its own.
     pub upstream: Upstream,
@@ -85,9 +99,9 @@ pub struct RoutingPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brain: Option<Brain>,
 
-    /// The pass rates that decide the route; a skill can set its own pair. A pass rate is passes / (passes + fails) of
-    /// the outcomes that callers reported in `evidence.window`, whichever model answered. A skill returns from Claude
-    /// once its answers pass there, or once its old outcomes have left the window. Default: floor "0.90", ceil "0.70".
+    /// The pass rates that decide the route; a skill can set its own. A pass rate is passes / (passes + fails) of the
+    /// outcomes in `evidence.window` of answers of the local model; see `evidence.of`. Default: floor "0.90", ceil
+    /// "0.70".
     #[serde(default)]
     pub thresholds: Thresholds,
 

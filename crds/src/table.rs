@@ -7,7 +7,9 @@ use url::Url;
 
 use crate::{
     arguments::ArgumentSchema,
-    policy::{DecisionLine, OnLocalError, RouteMode, SecretKeyRef},
+    policy::{
+        DecisionLine, EvidenceOf, ExplorationMode, OnExpired, OnLocalError, RelativeTo, RouteMode, SecretKeyRef, Source,
+    },
     template::Template,
 };
 
@@ -22,6 +24,8 @@ pub struct RoutingTable {
     pub brain: Option<BrainTarget>,
     /// How pass rates are queried, cached and held.
     pub evidence: EvidenceRules,
+    /// Which calls go against the pass rate.
+    pub exploration: ExplorationRules,
     /// The skills by name.
     pub skills: BTreeMap<String, Arc<Skill>>,
     /// Who may call: tokens, origins, hosts.
@@ -80,14 +84,36 @@ pub struct BrainTarget {
 /// How pass rates are queried, cached and held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EvidenceRules {
+    /// Whose outcomes count.
+    pub of: EvidenceOf,
+    /// Which verdicts count, with `of: Model`; at least one, strongest first.
+    pub sources: Vec<Source>,
     /// The period whose outcomes count, for example `7d`; passed to the brain as written.
     pub window: String,
     /// How long a pass rate is cached.
     pub ttl: Duration,
     /// With fewer samples than this a skill has no pass rate.
     pub min_samples: u64,
+    /// What counts once the window holds fewer, with `of: Model`.
+    pub on_expired: OnExpired,
     /// How long the last known pass rate is used while the brain cannot be reached.
     pub hold_for: Duration,
+}
+
+/// Which calls go against the pass rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ExplorationRules {
+    /// What becomes of those that explore the local model; `Off`: there are none, of either kind.
+    pub mode: ExplorationMode,
+    /// Part of the calls that the pass rate sends to Claude, from 0 to 1.
+    pub share: f64,
+    /// Part of the calls that would stay local, from 0 to 1.
+    pub claude_share: f64,
+}
+
+impl ExplorationRules {
+    /// No call goes against the pass rate.
+    pub const OFF: Self = Self { mode: ExplorationMode::Off, share: 0.0, claude_share: 0.0 };
 }
 
 /// Floor and ceil as numbers, `0 <= ceil <= floor <= 1`.
@@ -122,6 +148,8 @@ pub struct Skill {
     pub stages: Vec<Stage>,
     /// The skill's own thresholds, or else the policy's.
     pub thresholds: ThresholdValues,
+    /// What these are measured by.
+    pub relative_to: RelativeTo,
     /// By pass rate, or pinned to one model.
     pub route: RouteMode,
     /// What happens if the local model fails.

@@ -21,8 +21,8 @@ use futures::future::{join, join_all};
 use crate::{
     config::Active,
     data_plane::DataPlane,
-    decide::{Decided, Reason, decide_for_skill},
     evidence::SkillEvidence,
+    skill_report,
     upstream::{ModelClient, Reachability, endpoint_of},
 };
 
@@ -48,10 +48,20 @@ pub fn app(data_plane: Arc<DataPlane>, hosts: Hosts) -> Router {
 }
 
 async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse {
-    for (name, model) in data_plane.config.active().models() {
+    let active = data_plane.config.active();
+    for (name, model) in active.models() {
         data_plane.metrics.upstream_reachable(name, model.reachability().reachable);
     }
+    data_plane.metrics.evidence_locked(locked_skills(&active));
     ([(header::CONTENT_TYPE, OPEN_METRICS)], data_plane.metrics.text())
+}
+
+/// Whether each skill whose pass rate was read is locked; the brain is not asked for this.
+fn locked_skills(active: &Active) -> impl Iterator<Item = (String, bool)> {
+    active.table.skills.values().filter_map(|skill| {
+        let measured = active.evidence_of(skill)?.last_known(&skill.name)?;
+        Some((skill.name.clone(), skill_report::is_locked(&active.table, skill, measured)))
+    })
 }
 
 async fn ready(State(data_plane): State<Arc<DataPlane>>) -> (StatusCode, String) {
@@ -94,19 +104,9 @@ async fn model_report(name: &str, model: &ModelClient) -> ModelReport {
 
 /// What is known about a skill, fetched from the brain if necessary, and where its next call goes.
 async fn skill_report(active: &Active, skill: &Skill) -> SkillReport {
-    let SkillEvidence { measured, age } = match active.evidence_of(skill) {
+    let evidence = match active.evidence_of(skill) {
         Some(cache) => cache.for_status(&skill.name).await,
         None => SkillEvidence::default(),
     };
-    let min_samples = active.table.evidence.min_samples;
-    let Decided { decision, reason, effective_rate } =
-        decide_for_skill(skill.route, measured, min_samples, skill.thresholds, 0);
-    SkillReport {
-        name: skill.name.clone(),
-        pass_rate: effective_rate,
-        samples: measured.samples,
-        route: if reason == Reason::Split { "split" } else { decision.as_str() }.into(),
-        reason: reason.as_str().into(),
-        evidence_age_ms: age.and_then(|age| u64::try_from(age.as_millis()).ok()),
-    }
+    skill_report::of(&active.table, skill, evidence)
 }

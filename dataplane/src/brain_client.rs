@@ -1,6 +1,7 @@
 //! Requests to a brain: ours, or any other that follows `contract` parts 3 and 4.
 
 mod prompt_entry;
+mod rate_query;
 
 use std::{
     sync::Mutex,
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use self::prompt_entry::prompt_entry;
+pub use self::rate_query::RateQuery;
 use crate::{
     decide::Measured,
     http_client::{self, BodyError},
@@ -104,14 +106,15 @@ impl BrainClient {
         Self { log_timeout: PATIENT_LOG_TIMEOUT, ..self }
     }
 
-    /// The pass rate of a skill.
+    /// The pass rate of a skill. A brain that does not tell the models apart gives that of all its answers.
     ///
     /// # Errors
     /// Anything but 200 with a rate that is null or a number from 0 to 1, within a second.
-    pub async fn pass_rate(&self, skill: &str, window: &str) -> Result<Measured, BrainError> {
-        let request = self.client.get(self.url("/pass-rate")).query(&[("skill", skill), ("window", window)]);
+    pub async fn pass_rate(&self, skill: &str, query: &RateQuery) -> Result<Measured, BrainError> {
+        let request = self.client.get(self.url("/pass-rate")).query(&query.parameters(skill));
         let body = self.json(request.timeout(PASS_RATE_TIMEOUT), ANSWER_MAX_BYTES).await?;
-        measured(&body)
+        let measured = measured(&body)?;
+        Ok(Measured { arms: measured.arms.filter(|_| query.tells_models_apart()), ..measured })
     }
 
     /// Calls the tool `session_log`.
@@ -240,9 +243,8 @@ fn measured(body: &Value) -> Result<Measured, BrainError> {
         Some(rate) => Some(rate.as_f64().filter(|rate| is_share(*rate)).ok_or(malformed)?),
         None => return Err(malformed),
     };
-    let count = |name: &str| body.get(name).and_then(Value::as_u64);
-    let judged = count("pass").zip(count("fail")).map(|(pass, fail)| pass.saturating_add(fail));
-    Ok(Measured { pass_rate, samples: judged.or_else(|| count("total")) })
+    let samples = rate_query::judged(body).or_else(|| body.get("total").and_then(Value::as_u64));
+    Ok(Measured { pass_rate, samples, arms: rate_query::arms(body) })
 }
 
 /// Why an entry was refused: a JSON-RPC error, or a tool error.

@@ -7,6 +7,7 @@
 mod attempt;
 pub mod failure;
 mod material;
+mod shadow;
 mod warnings;
 
 use std::{sync::Arc, time::Instant};
@@ -21,17 +22,17 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
 
-pub use self::warnings::ModelWarnings;
 use self::{
     attempt::{Attempt, StageCall},
     failure::CallFailure,
     material::Material,
 };
+pub use self::{shadow::ShadowPlaces, warnings::ModelWarnings};
 use crate::{
     config::Active,
     data_plane::DataPlane,
     deadline,
-    decide::{Decided, Decision, Reason, decide_for_skill, request_hash},
+    decide::{Decision, Reason, SkillRules, decide_for_skill, request_hash},
     decision::DecisionRecord,
     evidence::SkillEvidence,
     mode::Mode,
@@ -125,16 +126,19 @@ impl Call {
             None => SkillEvidence::default(),
         };
         let hash = request_hash(&prompt.system, &prompt.user);
-        let min_samples = self.active.table.evidence.min_samples;
-        let decided = decide_for_skill(self.skill.route, evidence.measured, min_samples, self.skill.thresholds, hash);
-        let Decided { decision, reason, effective_rate } = decided;
-        let stage_call = StageCall { call_id, stage, hash, evidence, effective_rate, deadline };
-        let first = Attempt::new(self, &stage_call, decision, reason);
+        let rules = SkillRules::of(&self.active.table, &self.skill);
+        let decided = decide_for_skill(&rules, evidence.measured, hash);
+        let decision = decided.decision;
+        let stage_call = StageCall { call_id, stage, hash, evidence, decided, deadline };
+        let first = Attempt::new(self, &stage_call, decision, decided.reason);
         let (record, result) = first.run(prompt).await;
         let model = record.model.clone();
         decisions.push(record);
         match result {
-            Ok(text) => Ok(text),
+            Ok(text) => {
+                shadow::after(self, &stage_call, prompt);
+                Ok(text)
+            }
             Err(error) if decision == Decision::Local && self.skill.on_local_error == OnLocalError::Claude => {
                 self.fall_back(&stage_call, prompt, (model, error), decisions).await
             }

@@ -5,8 +5,13 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    call::ModelWarnings, config::Config, decision_log::DecisionLog, metrics::Metrics, rendering::Renderers,
-    shutdown::Shutdown, workspace::WorkspaceFiles,
+    call::{ModelWarnings, ShadowPlaces},
+    config::Config,
+    decision_log::DecisionLog,
+    metrics::Metrics,
+    rendering::Renderers,
+    shutdown::Shutdown,
+    workspace::WorkspaceFiles,
 };
 
 /// The running data plane.
@@ -18,6 +23,8 @@ pub struct DataPlane {
     pub decision_log: Arc<DecisionLog>,
     /// Warnings of model calls, at most one a minute for each kind.
     pub model_warnings: ModelWarnings,
+    /// How many calls of the local model run in the background.
+    pub shadows: ShadowPlaces,
     /// What renders prompts.
     pub renderers: Renderers,
     /// The folders below which callers' files may be read.
@@ -40,6 +47,7 @@ impl DataPlane {
             metrics,
             decision_log,
             model_warnings: ModelWarnings::default(),
+            shadows: ShadowPlaces::default(),
             renderers: Renderers::default(),
             workspace,
             shutdown,

@@ -1,6 +1,14 @@
 //! The routing decision (`contract`, part 2). No I/O: a function of the evidence, the thresholds and the request.
 
-use crds::{policy::RouteMode, table::ThresholdValues};
+mod explore;
+
+use std::time::Duration;
+
+use crds::{
+    RoutingTable,
+    policy::{RelativeTo, RouteMode},
+    table::{ExplorationRules, Skill, ThresholdValues},
+};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -43,6 +51,8 @@ pub enum Reason {
     Split,
     /// The skill's `route` is `local` or `claude`.
     Pinned,
+    /// Against the pass rate, so that the other model's rate stays known.
+    Explored,
     /// The local model failed.
     AfterLocalError,
 }
@@ -57,6 +67,7 @@ impl Reason {
             Self::BelowCeil => "below_ceil",
             Self::Split => "split",
             Self::Pinned => "pinned",
+            Self::Explored => "explored",
             Self::AfterLocalError => "after_local_error",
         }
     }
@@ -69,6 +80,46 @@ pub struct Measured {
     pub pass_rate: Option<f64>,
     /// Outcomes behind the rate; none: the brain does not report it.
     pub samples: Option<u64>,
+    /// What the brain tells of the two models apart; none: it does not, and the rate is that of the skill.
+    pub arms: Option<Arms>,
+}
+
+/// What is known when the models are told apart; the pass rate is then that of the local model.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Arms {
+    /// Claude's own rate.
+    pub claude: Rate,
+    /// The local model's rate rests on outcomes older than the window.
+    pub held: bool,
+    /// Age of the newest of these, if the brain reports it.
+    pub held_age: Option<Duration>,
+    /// Verdicts of both models that count, if the brain reports them.
+    pub verdicts: Option<u64>,
+    /// Decisions of the skill in the window, if the brain reports them.
+    pub decisions: Option<u64>,
+}
+
+/// A pass rate and what it rests on.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Rate {
+    /// From 0 to 1; none: not measured.
+    pub pass_rate: Option<f64>,
+    /// Outcomes behind it; none: the brain does not report it.
+    pub samples: Option<u64>,
+}
+
+impl Rate {
+    /// The rate if it counts: one that rests on fewer than `min_samples` outcomes does not.
+    pub fn counting(self, min_samples: u64) -> Option<f64> {
+        self.pass_rate.filter(|_| self.samples.is_none_or(|samples| samples >= min_samples))
+    }
+}
+
+impl Measured {
+    /// The rate that decides: the local model's, or the skill's.
+    pub fn rate(self) -> Rate {
+        Rate { pass_rate: self.pass_rate, samples: self.samples }
+    }
 }
 
 /// Decides by the pass rate alone: at or above floor local, below ceil Claude, between them the hash's lowest bit.
@@ -82,6 +133,45 @@ pub fn decide(pass_rate: Option<f64>, thresholds: ThresholdValues, hash: u64) ->
     }
 }
 
+/// How the calls of a skill are decided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SkillRules {
+    pub route: RouteMode,
+    /// With fewer outcomes than this a rate does not count.
+    pub min_samples: u64,
+    pub thresholds: ThresholdValues,
+    pub relative_to: RelativeTo,
+    pub exploration: ExplorationRules,
+}
+
+impl SkillRules {
+    /// The rules of a skill of this table.
+    pub fn of(table: &RoutingTable, skill: &Skill) -> Self {
+        Self {
+            route: skill.route,
+            min_samples: table.evidence.min_samples,
+            thresholds: skill.thresholds,
+            relative_to: skill.relative_to,
+            exploration: table.exploration,
+        }
+    }
+
+    /// The same without calls that go against the pass rate.
+    pub fn by_rate_alone(self) -> Self {
+        Self { exploration: ExplorationRules::OFF, ..self }
+    }
+
+    /// Floor and ceil as pass rates. Relative to Claude, its rate counts as 1 while it rests on too few outcomes.
+    fn effective_thresholds(&self, measured: Measured) -> ThresholdValues {
+        let ThresholdValues { floor, ceil } = self.thresholds;
+        let claude = measured.arms.and_then(|arms| arms.claude.counting(self.min_samples)).unwrap_or(1.0);
+        match self.relative_to {
+            RelativeTo::None => self.thresholds,
+            RelativeTo::Claude => ThresholdValues { floor: floor * claude, ceil: ceil * claude },
+        }
+    }
+}
+
 /// A decision with what it rests on.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Decided {
@@ -91,24 +181,32 @@ pub struct Decided {
     pub reason: Reason,
     /// The pass rate that counts: none if it is based on fewer than `evidence.minSamples` outcomes.
     pub effective_rate: Option<f64>,
+    /// The thresholds that applied, as pass rates.
+    pub thresholds: ThresholdValues,
+    /// The probability, over all requests, with which the local model is chosen given the evidence.
+    pub p_local: f64,
+    /// After a call to Claude the local model is asked in the background.
+    pub shadowed: bool,
 }
 
-/// Decides for a skill: a pinned route first, then too few samples count as no pass rate, then [`decide`].
-pub fn decide_for_skill(
-    route: RouteMode,
-    measured: Measured,
-    min_samples: u64,
-    thresholds: ThresholdValues,
-    hash: u64,
-) -> Decided {
-    let effective_rate = measured.pass_rate.filter(|_| measured.samples.is_none_or(|samples| samples >= min_samples));
-    let (decision, reason) = match (route, effective_rate) {
+/// Decides for a skill: a pinned route first, then too few samples count as no pass rate, then [`decide`], then whether
+/// the call goes against the rate.
+pub fn decide_for_skill(rules: &SkillRules, measured: Measured, hash: u64) -> Decided {
+    let effective_rate = measured.rate().counting(rules.min_samples);
+    let thresholds = rules.effective_thresholds(measured);
+    let (decision, reason) = match (rules.route, effective_rate) {
         (RouteMode::Local, _) => (Decision::Local, Reason::Pinned),
         (RouteMode::Claude, _) => (Decision::Claude, Reason::Pinned),
         (RouteMode::Auto, None) if measured.pass_rate.is_some() => (Decision::Local, Reason::TooFewSamples),
         (RouteMode::Auto, rate) => decide(rate, thresholds, hash),
     };
-    Decided { decision, reason, effective_rate }
+    let p_local = match (reason, decision) {
+        (Reason::Split, _) => 0.5,
+        (_, Decision::Local) => 1.0,
+        _ => 0.0,
+    };
+    let by_rate = Decided { decision, reason, effective_rate, thresholds, p_local, shadowed: false };
+    if reason == Reason::Pinned { by_rate } else { explore::applied(&rules.exploration, by_rate, hash) }
 }
 
 /// The first 8 bytes, big endian, of SHA-256(system ‖ 0x00 ‖ user); no normalisation of either text.
@@ -121,5 +219,7 @@ pub fn request_hash(system: &str, user: &str) -> u64 {
     u64::from_be_bytes(std::array::from_fn(|i| digest[i]))
 }
 
+#[cfg(test)]
+mod policy_tests;
 #[cfg(test)]
 mod tests;

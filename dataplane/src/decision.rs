@@ -1,10 +1,13 @@
 //! The record of one model call: what was decided, on which evidence, and how the call ended.
 
+mod basis;
+
 use std::time::Duration;
 
 use serde::Serialize;
 use uuid::Uuid;
 
+pub use self::basis::{Basis, milliseconds};
 use crate::{
     decide::{Decision, Reason},
     upstream::FinishReason,
@@ -59,6 +62,12 @@ pub struct DecisionRecord {
     pub mode: Option<&'static str>,
     /// Hash of the config that decided.
     pub policy_hash: String,
+    /// What the decision rests on besides.
+    #[serde(flatten)]
+    pub basis: Basis,
+    /// Asked in the background: the caller got another answer.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub shadow: bool,
     /// The rate that counted: none if `pass_rate` is based on too few samples.
     #[serde(skip)]
     pub effective_rate: Option<f64>,
@@ -68,6 +77,9 @@ impl DecisionRecord {
     /// The line that readers of the brain's entries parse (`contract`, part 4).
     pub fn message(&self) -> String {
         let Self { skill, decision, model, .. } = self;
+        if self.shadow {
+            return format!("{skill}: shadow — model={model}");
+        }
         let detail = match decision {
             Decision::ClaudeFallback => "after-local-error".to_string(),
             Decision::Local | Decision::Claude => {
@@ -88,7 +100,7 @@ impl DecisionRecord {
     }
 
     pub fn set_duration(&mut self, duration: Duration) {
-        self.duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        self.duration_ms = milliseconds(duration);
     }
 }
 
@@ -122,6 +134,8 @@ pub(crate) mod tests {
             session: Some("mine".into()),
             mode: None,
             policy_hash: String::new(),
+            basis: Basis::default(),
+            shadow: false,
             effective_rate: rate,
         }
     }

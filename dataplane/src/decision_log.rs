@@ -55,7 +55,11 @@ impl DecisionLog {
     /// Logs a decision of the call `call_id`: one log line always, and an entry in the brain if there is one.
     pub fn record(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, record: DecisionRecord) {
         log_line(&record);
-        self.metrics.decision(&record);
+        if record.shadow {
+            self.metrics.shadow(&record.skill, record.error.unwrap_or("answered"));
+        } else {
+            self.metrics.decision(&record);
+        }
         let Some(brain) = brain else { return };
         // The low bits of a UUIDv7 are random.
         let worker = usize::try_from(call_id.as_u128() % WORKERS as u128).unwrap_or_default();
@@ -95,8 +99,13 @@ async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, met
 }
 
 /// Sends the entry with its record to a brain that declares it. Other brains, and one that refuses it after all, get
-/// only the contract's entry.
+/// only the contract's entry, and of a shadow call nothing.
 async fn tell(brain: &BrainClient, record: &DecisionRecord) -> Result<(), BrainError> {
+    if record.shadow {
+        // It is no decision of a caller, so there is no entry of the contract's for it.
+        let known = brain.takes_decisions().await;
+        return if known { brain.session_log(&DecisionEntry::of_shadow(record)).await.map(drop) } else { Ok(()) };
+    }
     if brain.takes_decisions().await {
         match brain.session_log(&DecisionEntry::with_record(record)).await {
             Err(BrainError::Refused { .. }) => brain.takes_no_decisions(),
@@ -110,7 +119,7 @@ async fn tell(brain: &BrainClient, record: &DecisionRecord) -> Result<(), BrainE
 #[derive(Serialize)]
 struct DecisionEntry<'a> {
     session_id: &'static str,
-    skill: &'static str,
+    skill: &'a str,
     phase: &'static str,
     final_status: &'static str,
     message: String,
@@ -140,6 +149,11 @@ impl<'a> DecisionEntry<'a> {
     fn with_record(record: &'a DecisionRecord) -> Self {
         Self { decision_id: Some(record.id), decision: Some(record), ..Self::of(record) }
     }
+
+    /// `skip`, even if the model call failed: that is no outcome of the skill's.
+    fn of_shadow(record: &'a DecisionRecord) -> Self {
+        Self { skill: &record.skill, phase: "shadow", final_status: "skip", ..Self::with_record(record) }
+    }
 }
 
 fn log_line(record: &DecisionRecord) {
@@ -168,6 +182,15 @@ fn log_line(record: &DecisionRecord) {
         session = record.session,
         mode = record.mode,
         policy_hash = record.policy_hash,
+        evidence_of = record.basis.evidence_of,
+        effective_floor = record.basis.effective_floor,
+        effective_ceil = record.basis.effective_ceil,
+        claude_pass_rate = record.basis.claude_pass_rate,
+        claude_samples = record.basis.claude_samples,
+        held = record.basis.held.then_some(true),
+        held_age_ms = record.basis.held_age_ms,
+        p_local = record.basis.p_local,
+        shadow = record.shadow.then_some(true),
         "decided"
     );
 }
@@ -187,6 +210,20 @@ mod tests {
             json!(DecisionEntry::of(&record)),
             json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
                 "message": "debug: local — model=qwen35, pass_rate=0.94", "duration_ms": 12, "project_root": ""})
+        );
+    }
+
+    #[test]
+    fn a_shadow_call_is_an_entry_of_its_skill_that_says_nothing_about_quality() {
+        let record = DecisionRecord { shadow: true, error: Some("timeout"), ..record(Decision::Local, Some(0.1)) };
+        let entry = json!(DecisionEntry::of_shadow(&record));
+        assert_eq!(
+            (&entry["skill"], &entry["phase"], &entry["final_status"], &entry["message"]),
+            (&json!("debug"), &json!("shadow"), &json!("skip"), &json!("debug: shadow — model=qwen35"))
+        );
+        assert_eq!(
+            (&entry["decision_id"], &entry["decision"]["shadow"], &entry["decision"]["decision"]),
+            (&json!(record.id), &json!(true), &json!("local"))
         );
     }
 

@@ -14,7 +14,7 @@ use futures::{
 };
 
 use crate::{
-    brain_client::{BrainClient, BrainError},
+    brain_client::{BrainClient, BrainError, RateQuery},
     decide::Measured,
     metrics::Metrics,
 };
@@ -40,6 +40,7 @@ pub struct SkillEvidence {
 pub struct EvidenceCache {
     brain: Arc<BrainClient>,
     rules: EvidenceRules,
+    query: RateQuery,
     metrics: Arc<Metrics>,
     skills: Mutex<HashMap<String, Slot>>,
 }
@@ -64,9 +65,14 @@ enum Plan {
 }
 
 impl EvidenceCache {
-    /// An empty cache.
-    pub fn new(brain: Arc<BrainClient>, rules: EvidenceRules, metrics: Arc<Metrics>) -> Self {
-        Self { brain, rules, metrics, skills: Mutex::default() }
+    /// An empty cache, for rates that are asked for by `query`.
+    pub fn new(brain: Arc<BrainClient>, rules: EvidenceRules, query: RateQuery, metrics: Arc<Metrics>) -> Self {
+        Self { brain, rules, query, metrics, skills: Mutex::default() }
+    }
+
+    /// Whether it holds the rates that this query asks of this brain: not after the local model was renamed.
+    pub fn answers(&self, brain: &Arc<BrainClient>, rules: &EvidenceRules, query: &RateQuery) -> bool {
+        Arc::ptr_eq(&self.brain, brain) && self.rules == *rules && self.query == *query
     }
 
     /// What is known about a skill. Waits for the brain only if there is no cached value to use.
@@ -91,6 +97,11 @@ impl EvidenceCache {
         }
     }
 
+    /// What the brain said of a skill last, however long ago; the brain is not queried.
+    pub fn last_known(&self, skill: &str) -> Option<Measured> {
+        self.lock().get(skill).and_then(|slot| slot.known).map(|(measured, _)| measured)
+    }
+
     fn plan(self: &Arc<Self>, skill: &str, now: Instant) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
         let mut skills = self.lock();
         let slot = skills.entry(skill.to_string()).or_default();
@@ -107,7 +118,7 @@ impl EvidenceCache {
         let (cache, skill) = (Arc::clone(self), skill.to_string());
         // A task of its own: a caller that disconnects must not leave the others with a request that nobody polls.
         let request = tokio::spawn(async move {
-            let result = cache.brain.pass_rate(&skill, &cache.rules.window).await;
+            let result = cache.brain.pass_rate(&skill, &cache.query).await;
             cache.note(&skill, &result);
             result
         });
@@ -157,12 +168,22 @@ fn plan(age: Option<Duration>, failed: Option<Duration>, rules: &EvidenceRules) 
 
 #[cfg(test)]
 mod tests {
+    use crds::policy::{EvidenceOf, OnExpired};
+
     use super::*;
 
     #[test]
     fn only_a_cold_skill_waits() {
         let seconds = Duration::from_secs;
-        let rules = |hold_for| EvidenceRules { window: "7d".into(), ttl: seconds(60), min_samples: 1, hold_for };
+        let rules = |hold_for| EvidenceRules {
+            of: EvidenceOf::Skill,
+            sources: vec![],
+            window: "7d".into(),
+            ttl: seconds(60),
+            min_samples: 1,
+            on_expired: OnExpired::Forget,
+            hold_for,
+        };
         let holding = rules(seconds(3600));
         let (long_ago, just_now) = (Some(seconds(2)), Some(seconds(0)));
         for (age, failed, expected) in [

@@ -36,6 +36,7 @@ mod secrets;
 mod server;
 mod settings;
 mod shutdown;
+mod skill_report;
 mod telemetry;
 mod upstream;
 mod workspace;

@@ -1,6 +1,10 @@
 //! The data plane's metrics. Labels come from enums and from the policy's skill names, never from a request.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError, atomic::Ordering},
+    time::Duration,
+};
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -61,6 +65,11 @@ pub struct Metrics {
     calls: Counters<CallLabels>,
     decisions: Counters<DecisionLabels>,
     gateway_fallbacks: Counters<SkillLabel>,
+    shadow_calls: Counters<CallLabels>,
+    held_decisions: Counters<SkillLabel>,
+    evidence_locked: Family<SkillLabel, Gauge>,
+    /// The skills that `evidence_locked` has.
+    reported_locks: Mutex<BTreeSet<String>>,
     cut_answers: Counters<CutLabels>,
     prompt_failures: Counters<KindLabel>,
     model_seconds: Family<ModelLabels, Histogram>,
@@ -92,6 +101,17 @@ impl Default for Metrics {
                 "prompt_failures",
                 "Prompts that could not be rendered, by kind: template, work, memory, panicked, timeout, no_place, ended, process",
             ),
+            shadow_calls: new.metric(
+                "shadow_calls",
+                "Calls of the local model in the background by result: answered, an error kind, dropped (too many at a time)",
+            ),
+            held_decisions: new
+                .metric("held_decisions", "Routing decisions by a pass rate whose outcomes are older than the window"),
+            evidence_locked: new.metric(
+                "evidence_locked",
+                "Whether a skill goes to Claude and gets no outcomes of the local model any more, by the last known pass rate",
+            ),
+            reported_locks: Mutex::default(),
             cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
@@ -147,6 +167,9 @@ impl Metrics {
         if record.gateway_fallback == Some(true) {
             self.gateway_fallbacks.get_or_create(&SkillLabel { skill: skill.clone() }).inc();
         }
+        if record.basis.held {
+            self.held_decisions.get_or_create(&SkillLabel { skill: skill.clone() }).inc();
+        }
         if record.was_cut() {
             self.cut_answers.get_or_create(&CutLabels { skill: skill.clone(), decision }).inc();
         }
@@ -159,6 +182,26 @@ impl Metrics {
     /// A prompt could not be rendered.
     pub fn prompt_failed(&self, kind: &'static str) {
         self.prompt_failures.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// A call of the local model in the background ended, or was dropped.
+    pub fn shadow(&self, skill: &str, result: &'static str) {
+        self.shadow_calls.get_or_create(&CallLabels { skill: skill.into(), result }).inc();
+    }
+
+    /// Which skills are locked; those that were reported before and are not any more are forgotten.
+    pub fn evidence_locked(&self, skills: impl Iterator<Item = (String, bool)>) {
+        // Every update of the set is complete, so a panic elsewhere leaves nothing half done.
+        let mut reported = self.reported_locks.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gone = std::mem::take(&mut *reported);
+        for (skill, locked) in skills {
+            self.evidence_locked.get_or_create(&SkillLabel { skill: skill.clone() }).set(locked.into());
+            gone.remove(&skill);
+            reported.insert(skill);
+        }
+        for skill in gone {
+            self.evidence_locked.remove(&SkillLabel { skill });
+        }
     }
 
     /// A request was refused before MCP.

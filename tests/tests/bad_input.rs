@@ -55,6 +55,45 @@ skills:
 }
 
 #[test]
+fn check_names_what_is_wrong_with_the_evidence_in_one_sentence_each() {
+    for (more, expected) in [
+        ("thresholds: {floor: \"0.9\"}", "7:3: spec.thresholds.ceil: is required"),
+        (
+            "thresholds: {floor: \"0.9\", ceil: \"0.7\", relativeTo: Claude}",
+            "7:43: spec.thresholds.relativeTo: Claude: needs a brain, which knows Claude's rate; set spec.brain, or leave \
+             relativeTo out",
+        ),
+        (
+            "thresholds: {floor: \"0.9\", ceil: \"0.7\", relativeTo: claude}",
+            "7:43: spec.thresholds.relativeTo: claude: must be one of None, Claude; did you mean Claude?",
+        ),
+        (
+            "evidence: {exploration: {mode: Live}}",
+            "7:28: spec.evidence.exploration.mode: Live: needs a brain, without which nothing is learned from it; set \
+             spec.brain, or leave it out",
+        ),
+        (
+            "evidence: {exploration: {share: \"1.5\"}}",
+            "7:28: spec.evidence.exploration.share: 1.5: must be a decimal from 0 to 1 with at most four decimal places",
+        ),
+        (
+            "evidence: {sources: []}",
+            "7:14: spec.evidence.sources: []: must name at least one source; leave it out for all but implicit",
+        ),
+        (
+            "evidence: {sources: [humans]}",
+            "7:24: spec.evidence.sources[0]: humans: must be one of human, ci, review, agent, check, grader, implicit; \
+             did you mean human?",
+        ),
+        ("evidence: {sources: [ci, ci]}", "7:28: spec.evidence.sources[1]: ci: is already listed above; remove one"),
+    ] {
+        let (valid, printed) = check(&written("http://litellm:4000", "l", more), &[]);
+        assert!(!valid && printed.contains(&format!("policy.yaml:{expected}")), "{more}: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{more}: {printed}");
+    }
+}
+
+#[test]
 fn check_refuses_a_hostile_policy_with_its_field_and_bound() {
     for bomb in bombs::all() {
         let (valid, printed) = check(&Policy::at("http://a").spec(bomb.spec.clone()), &[]);

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{compile_thresholds, errors::Errors, upstream};
+use super::{errors::Errors, evidence::Thresholds, upstream};
 use crate::{
     FieldError,
     arguments::{self, ArgumentSchema},
@@ -11,7 +11,7 @@ use crate::{
         skill::{DESCRIPTION_MAX, NAME_MAX, STAGES_MAX},
         upstream::TEXT_MAX,
     },
-    table::{Skill, Stage, ThresholdValues},
+    table::{Skill, Stage},
     template::{Template, TemplateError},
 };
 
@@ -21,7 +21,7 @@ pub(super) fn compile(
     path: &str,
     given: &SkillSpec,
     spec: &SkillSpec,
-    thresholds: Option<ThresholdValues>,
+    thresholds: &Thresholds,
     patterns: &mut usize,
     errors: &mut Errors,
 ) -> Option<Skill> {
@@ -55,16 +55,18 @@ pub(super) fn compile(
     let declared = input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
     let stages = compile_stages(&format!("{path}.stages"), stages.as_deref()?, declared.as_ref(), errors);
     let thresholds = match own_thresholds {
-        Some(own) => compile_thresholds(&format!("{path}.thresholds"), own, errors),
-        None => thresholds,
+        Some(own) => thresholds.of_skill(&format!("{path}.thresholds"), own, errors),
+        None => thresholds.of_policy,
     };
+    let (thresholds, relative_to) = thresholds?;
     Some(Skill {
         name: name.clone(),
         description: description.clone()?,
         input_schema: Arc::new(input_schema.clone()?),
         arguments: arguments?,
         stages: stages?,
-        thresholds: thresholds?,
+        thresholds,
+        relative_to,
         route: *route,
         on_local_error: on_local_error.unwrap_or(default_on_local_error(*route)),
     })

@@ -1,5 +1,9 @@
 use super::*;
-use crate::{Document, policy::OnLocalError};
+use crate::{
+    Document,
+    policy::{EvidenceOf, ExplorationMode, OnExpired, OnLocalError, RelativeTo, Source},
+    table::{EvidenceRules, ExplorationRules, ThresholdValues},
+};
 
 const HEAD: &str = "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {name: p}\nspec:\n";
 const MINIMAL: &str =
@@ -23,8 +27,13 @@ fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
     assert_eq!((table.local.timeout, table.claude.timeout), (Some(Duration::from_secs(120)), None));
     assert_eq!(table.total_timeout, Duration::from_secs(280));
     assert_eq!(table.skills["debug"].thresholds, ThresholdValues { floor: 0.9, ceil: 0.7 });
-    let EvidenceRules { window, ttl, min_samples, hold_for } = table.evidence;
+    let EvidenceRules { of, sources, window, ttl, min_samples, on_expired, hold_for } = table.evidence;
     assert_eq!((window.as_str(), ttl.as_secs(), min_samples, hold_for.as_secs()), ("7d", 60, 1, 3600));
+    assert_eq!((of, on_expired), (EvidenceOf::Model, OnExpired::Hold));
+    let sources: Vec<&str> = sources.into_iter().map(Source::as_str).collect();
+    assert_eq!(sources, ["human", "ci", "review", "agent", "check", "grader"], "all but implicit");
+    assert_eq!(table.exploration, ExplorationRules::OFF);
+    assert_eq!(table.skills["debug"].relative_to, RelativeTo::None);
     assert!(table.brain.is_none());
 }
 
@@ -110,6 +119,71 @@ fn every_rule_of_the_policy_names_path_value_and_cure() {
         ),
         ("  access: {allowedHosts: [\"http://a\"]}".into(), "spec.access.allowedHosts[0]: http://a: must be a host"),
     ]);
+}
+
+const BRAIN: &str = "  brain: {url: http://b}\n";
+
+#[test]
+fn every_rule_of_the_evidence_names_path_value_and_cure() {
+    let relative = "thresholds: {floor: \"0.9\", ceil: \"0.7\", relativeTo: Claude}";
+    assert_refused(vec![
+        (
+            format!("  {relative}"),
+            "spec.thresholds.relativeTo: Claude: needs a brain, which knows Claude's rate; set spec.brain, or leave",
+        ),
+        (
+            format!("{BRAIN}  evidence: {{of: Skill}}\n  {relative}"),
+            "spec.thresholds.relativeTo: Claude: needs Claude's own rate; set spec.evidence.of: Model, or leave relativeTo",
+        ),
+        (
+            format!("  skills: [{{name: debug, {relative}}}]"),
+            "spec.skills[0].thresholds.relativeTo: Claude: needs a brain",
+        ),
+        (
+            "  evidence: {exploration: {mode: Live}}".into(),
+            "spec.evidence.exploration.mode: Live: needs a brain, without which nothing is learned from it; set spec.brain",
+        ),
+        (
+            format!("{BRAIN}  evidence: {{exploration: {{mode: Shadow, share: \"1.5\"}}}}"),
+            "spec.evidence.exploration.share: 1.5: must be a decimal from 0 to 1",
+        ),
+        (
+            format!("{BRAIN}  evidence: {{exploration: {{claudeShare: 0.1}}}}"),
+            "spec.evidence.exploration.claudeShare: 0.1: quote it: \"0.1\"",
+        ),
+        (
+            "  evidence: {sources: []}".into(),
+            "spec.evidence.sources: []: must name at least one source; leave it out for all but implicit",
+        ),
+        (
+            "  evidence: {sources: [ci, human, ci]}".into(),
+            "spec.evidence.sources[2]: ci: is already listed above; remove one",
+        ),
+    ]);
+}
+
+#[test]
+fn what_a_policy_says_of_evidence_reaches_the_table() {
+    let table = with(&format!(
+        "{BRAIN}  evidence: {{of: Skill, sources: [implicit, human], onExpired: Forget, exploration: {{mode: Live, share: \"0.1\", \
+         claudeShare: \"0.2\"}}}}"
+    ))
+    .expect("compiles");
+    assert_eq!((table.evidence.of, table.evidence.on_expired), (EvidenceOf::Skill, OnExpired::Forget));
+    assert_eq!(table.evidence.sources, [Source::Human, Source::Implicit], "strongest first");
+    let expected = ExplorationRules { mode: ExplorationMode::Live, share: 0.1, claude_share: 0.2 };
+    assert_eq!(table.exploration, expected);
+}
+
+#[test]
+fn a_skills_thresholds_replace_the_policys_as_a_whole() {
+    let table = with(&format!(
+        "{BRAIN}  thresholds: {{floor: \"0.9\", ceil: \"0.7\", relativeTo: Claude}}\n  skills: [{{name: debug}}, {{name: trainer, \
+         thresholds: {{floor: \"0.8\", ceil: \"0.6\"}}}}]"
+    ))
+    .expect("compiles");
+    assert_eq!(table.skills["debug"].relative_to, RelativeTo::Claude);
+    assert_eq!(table.skills["trainer"].relative_to, RelativeTo::None);
 }
 
 #[test]

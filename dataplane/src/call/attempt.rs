@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use crds::policy::OnLocalError;
+use crds::policy::{OnLocalError, RelativeTo};
 use uuid::Uuid;
 
 use super::Call;
 use crate::{
     clock, deadline,
-    decide::{Decision, Reason},
-    decision::DecisionRecord,
+    decide::{Decided, Decision, Reason},
+    decision::{Basis, DecisionRecord, milliseconds},
     evidence::SkillEvidence,
     mode::Mode,
     upstream::{Answer, AttemptError, ModelClient, Prompt},
@@ -21,8 +21,15 @@ pub(super) struct StageCall {
     pub(super) stage: usize,
     pub(super) hash: u64,
     pub(super) evidence: SkillEvidence,
-    pub(super) effective_rate: Option<f64>,
+    pub(super) decided: Decided,
     pub(super) deadline: Instant,
+}
+
+impl StageCall {
+    fn basis(&self, call: &Call) -> Basis {
+        let relative = call.skill.relative_to == RelativeTo::Claude;
+        Basis::of(&self.decided, self.evidence.measured, &call.active.local.target().model, relative)
+    }
 }
 
 pub(super) struct Attempt<'a> {
@@ -46,7 +53,7 @@ impl<'a> Attempt<'a> {
             hash: format!("{:016x}", stage_call.hash),
             pass_rate: stage_call.evidence.measured.pass_rate,
             samples: stage_call.evidence.measured.samples,
-            evidence_age_ms: stage_call.evidence.age.and_then(|age| u64::try_from(age.as_millis()).ok()),
+            evidence_age_ms: stage_call.evidence.age.map(milliseconds),
             floor: call.skill.thresholds.floor,
             ceil: call.skill.thresholds.ceil,
             reason,
@@ -63,9 +70,16 @@ impl<'a> Attempt<'a> {
             session: call.session().map(str::to_string),
             mode: call.mode.map(Mode::as_str),
             policy_hash: call.active.hash.clone(),
-            effective_rate: stage_call.effective_rate,
+            basis: stage_call.basis(call),
+            shadow: false,
+            effective_rate: stage_call.decided.effective_rate,
         };
         Self { call, stage_call, model, record }
+    }
+
+    /// The record alone, for a model call that is made elsewhere.
+    pub(super) fn into_record(self) -> DecisionRecord {
+        self.record
     }
 
     pub(super) async fn run(self, prompt: &Prompt) -> (DecisionRecord, Result<String, AttemptError>) {
@@ -110,16 +124,7 @@ impl PendingRecord<'_> {
     fn finish(mut self, result: &Result<Answer, AttemptError>) -> DecisionRecord {
         // Set on creation, and taken only here or in `drop`, which runs later.
         let mut record = self.record.take().expect("a pending record is finished once");
-        match result {
-            Ok(answer) => {
-                record.answered_by.clone_from(&answer.gateway.answered_by);
-                record.gateway_fallback = answer.gateway.fell_back;
-                record.prompt_tokens = answer.prompt_tokens;
-                record.completion_tokens = answer.completion_tokens;
-                record.finish_reason = answer.finish_reason;
-            }
-            Err(error) => record.error = Some(error.kind()),
-        }
+        note_end(&mut record, result);
         self.write(&mut record);
         self.call.data_plane.model_warnings.of(&record, result);
         record
@@ -129,6 +134,20 @@ impl PendingRecord<'_> {
         record.set_duration(self.began.elapsed());
         let brain = self.call.active.brain.as_ref();
         self.call.data_plane.decision_log.record(self.stage_call.call_id, brain, record.clone());
+    }
+}
+
+/// Notes in the record how its model call ended.
+pub(super) fn note_end(record: &mut DecisionRecord, result: &Result<Answer, AttemptError>) {
+    match result {
+        Ok(answer) => {
+            record.answered_by.clone_from(&answer.gateway.answered_by);
+            record.gateway_fallback = answer.gateway.fell_back;
+            record.prompt_tokens = answer.prompt_tokens;
+            record.completion_tokens = answer.completion_tokens;
+            record.finish_reason = answer.finish_reason;
+        }
+        Err(error) => record.error = Some(error.kind()),
     }
 }
 

@@ -12,7 +12,11 @@ use reqwest::Client;
 
 use super::{Candidate, PolicyRefusal};
 use crate::{
-    brain_client::BrainClient, evidence::EvidenceCache, metrics::Metrics, secrets::Secrets, upstream::ModelClient,
+    brain_client::{BrainClient, RateQuery},
+    evidence::EvidenceCache,
+    metrics::Metrics,
+    secrets::Secrets,
+    upstream::ModelClient,
 };
 
 /// Names of the models below `spec.models`.
@@ -51,7 +55,8 @@ pub struct Active {
     pub claude: ModelClient,
     /// None: the policy has no brain. Kept across reloads that change neither its address nor its token.
     pub brain: Option<Arc<BrainClient>>,
-    /// The brain's pass rates. Kept across reloads that change neither the brain nor `spec.evidence`.
+    /// The brain's pass rates. Kept across reloads that change nothing about how they are asked for: the brain, the
+    /// rules of `spec.evidence`, and the models' names where they are told apart.
     pub evidence: Option<Arc<EvidenceCache>>,
     /// Name and digest of each access token whose Secret exists.
     pub tokens: Vec<(String, TokenDigest)>,
@@ -140,13 +145,13 @@ fn evidence_of(
     shared: &Shared,
 ) -> Option<Arc<EvidenceCache>> {
     let brain = brain?;
-    let same_brain = |p: &&Active| p.brain.as_ref().is_some_and(|b| Arc::ptr_eq(b, brain));
-    let unchanged = previous.filter(same_brain).filter(|p| p.table.evidence == table.evidence);
-    match unchanged.and_then(|p| p.evidence.clone()) {
-        Some(evidence) => Some(evidence),
+    let query = RateQuery::of(table);
+    let unchanged = previous.and_then(|p| p.evidence.as_ref()).filter(|e| e.answers(brain, &table.evidence, &query));
+    match unchanged {
+        Some(evidence) => Some(Arc::clone(evidence)),
         None => {
             let (rules, metrics) = (table.evidence.clone(), Arc::clone(&shared.metrics));
-            Some(Arc::new(EvidenceCache::new(Arc::clone(brain), rules, metrics)))
+            Some(Arc::new(EvidenceCache::new(Arc::clone(brain), rules, query, metrics)))
         }
     }
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const DEFAULTS: ThresholdValues = ThresholdValues { floor: 0.9, ceil: 0.7 };
+pub(super) const DEFAULTS: ThresholdValues = ThresholdValues { floor: 0.9, ceil: 0.7 };
 
 fn route(rate: Option<f64>, hash: u64) -> Decision {
     decide(rate, DEFAULTS, hash).0
@@ -75,28 +75,43 @@ hash_vectors! {
     contract_2_hash_of_decomposed_unicode: "Pr\u{fc}fe", "nai\u{308}ve" => "c0ee131f101bd367", 1;
 }
 
+pub(super) fn rules(exploration: ExplorationRules) -> SkillRules {
+    SkillRules {
+        route: RouteMode::Auto,
+        min_samples: 1,
+        thresholds: DEFAULTS,
+        relative_to: RelativeTo::None,
+        exploration,
+    }
+}
+
+pub(super) fn of_skill(pass_rate: f64, samples: Option<u64>) -> Measured {
+    Measured { pass_rate: Some(pass_rate), samples, arms: None }
+}
+
 fn for_skill(route: RouteMode, measured: Measured, min_samples: u64) -> (Decision, Reason, Option<f64>) {
-    let decided = decide_for_skill(route, measured, min_samples, DEFAULTS, 0);
+    let rules = SkillRules { route, min_samples, ..rules(ExplorationRules::OFF) };
+    let decided = decide_for_skill(&rules, measured, 0);
     (decided.decision, decided.reason, decided.effective_rate)
 }
 
 #[test]
 fn a_pinned_route_ignores_the_rate() {
-    let terrible = Measured { pass_rate: Some(0.0), samples: Some(1000) };
-    let perfect = Measured { pass_rate: Some(1.0), samples: Some(1000) };
+    let terrible = of_skill(0.0, Some(1000));
+    let perfect = of_skill(1.0, Some(1000));
     assert_eq!(for_skill(RouteMode::Local, terrible, 1), (Decision::Local, Reason::Pinned, Some(0.0)));
     assert_eq!(for_skill(RouteMode::Claude, perfect, 1), (Decision::Claude, Reason::Pinned, Some(1.0)));
 }
 
 #[test]
 fn too_few_samples_count_as_no_pass_rate() {
-    let with = |samples| for_skill(RouteMode::Auto, Measured { pass_rate: Some(0.1), samples }, 20);
+    let with = |samples| for_skill(RouteMode::Auto, of_skill(0.1, samples), 20);
     assert_eq!(with(Some(19)), (Decision::Local, Reason::TooFewSamples, None));
     assert_eq!(with(Some(20)), (Decision::Claude, Reason::BelowCeil, Some(0.1)));
     assert_eq!(with(None), (Decision::Claude, Reason::BelowCeil, Some(0.1)), "a brain that does not report samples");
 }
 
-fn thresholds() -> impl Strategy<Value = ThresholdValues> {
+pub(super) fn thresholds() -> impl Strategy<Value = ThresholdValues> {
     (0.0..=1.0_f64, 0.0..=1.0_f64).prop_map(|(a, b)| ThresholdValues { floor: a.max(b), ceil: a.min(b) })
 }
 

@@ -7,7 +7,11 @@ use rmcp::model::{Annotations, CallToolResult, ContentBlock, MetaObject, Role, T
 use serde_json::{Value, json};
 
 use self::imitation::MARK;
-use crate::{call::failure::CallFailure, decide::Reason, decision::DecisionRecord};
+use crate::{
+    call::failure::CallFailure,
+    decide::Reason,
+    decision::{Basis, DecisionRecord},
+};
 
 /// Key of the decisions in a result's `_meta`.
 const DECISIONS: &str = "routing.hyperguild.io/decisions";
@@ -71,7 +75,7 @@ fn cut_note(decisions: &[DecisionRecord]) -> Option<String> {
 }
 
 fn summary(record: &DecisionRecord) -> Value {
-    json!({
+    let mut summary = json!({
         "id": record.id,
         "stage": record.stage,
         "decision": record.decision.as_str(),
@@ -82,7 +86,35 @@ fn summary(record: &DecisionRecord) -> Value {
         "error": record.error,
         "finishReason": record.finish_reason,
         "policyHash": record.policy_hash,
-    })
+    });
+    for (name, value) in basis(&record.basis).into_iter().filter(|(_, value)| !value.is_null()) {
+        summary[name] = value;
+    }
+    summary
+}
+
+/// What a decision rests on besides; null where it does not apply.
+fn basis(basis: &Basis) -> [(&'static str, Value); 8] {
+    let Basis {
+        evidence_of,
+        effective_floor,
+        effective_ceil,
+        claude_pass_rate,
+        claude_samples,
+        held,
+        held_age_ms,
+        p_local,
+    } = basis;
+    [
+        ("evidenceOf", json!(evidence_of)),
+        ("effectiveFloor", json!(effective_floor)),
+        ("effectiveCeil", json!(effective_ceil)),
+        ("claudePassRate", json!(claude_pass_rate)),
+        ("claudeSamples", json!(claude_samples)),
+        ("held", json!(held.then_some(true))),
+        ("heldAgeMs", json!(held_age_ms)),
+        ("pLocal", json!(p_local)),
+    ]
 }
 
 /// One line that a model can quote back when it reports the outcome. The outcome judges the skill's answer, so the
@@ -102,16 +134,47 @@ fn route(record: &DecisionRecord) -> String {
     let rate = match (record.reason, record.effective_rate) {
         (Reason::Pinned, _) => "pinned".into(),
         (_, None) => "not measured".into(),
-        (_, Some(rate)) => format!("pass rate {rate:.2}"),
+        (_, Some(rate)) => rate_shown(record, rate),
     };
     let failed = record.error.map(|kind| format!(", failed: {kind}")).unwrap_or_default();
     format!("{} ({model}, {rate}{failed})", record.decision.as_str())
+}
+
+/// Whose rate it is and of how many outcomes: the local model's, also when Claude answers, or the skill's.
+fn rate_shown(record: &DecisionRecord, rate: f64) -> String {
+    let whose = if record.basis.evidence_of.is_some() { "local" } else { "pass rate" };
+    let samples = record.samples.map(|samples| format!(" of {samples}")).unwrap_or_default();
+    let held = if record.basis.held { ", held" } else { "" };
+    let explored = if record.reason == Reason::Explored { ", explored" } else { "" };
+    format!("{whose} {rate:.2}{samples}{held}{explored}")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{decide::Decision, decision::tests::record, upstream::FinishReason};
+
+    #[test]
+    fn the_decision_line_says_whose_rate_it_shows_and_of_how_many() {
+        let line = |record| decision_line("debug", &[record]);
+        let starts = |record: DecisionRecord, expected: &str| {
+            let line = line(record);
+            assert!(line.starts_with(&format!("routing: debug: {expected}; decision_id")), "{line}");
+        };
+        let of_skill = DecisionRecord { samples: Some(53), ..record(Decision::Local, Some(0.94)) };
+        starts(of_skill.clone(), "local (qwen35, pass rate 0.94 of 53)");
+        starts(DecisionRecord { samples: None, ..of_skill.clone() }, "local (qwen35, pass rate 0.94)");
+        let basis = Basis { evidence_of: Some("qwen35".into()), ..Basis::default() };
+        let of_model = DecisionRecord {
+            samples: Some(41),
+            model: "claude".into(),
+            basis: basis.clone(),
+            ..record(Decision::Claude, Some(0.68))
+        };
+        starts(of_model.clone(), "claude (claude, local 0.68 of 41)");
+        let held = DecisionRecord { basis: Basis { held: true, ..basis }, reason: Reason::Explored, ..of_model };
+        starts(held, "claude (claude, local 0.68 of 41, held, explored)");
+    }
 
     fn texts(result: &CallToolResult) -> Vec<String> {
         result.content.iter().filter_map(|block| block.as_text()).map(|text| text.text.clone()).collect()

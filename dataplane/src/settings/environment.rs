@@ -6,7 +6,8 @@ use crds::{
     decimal::{Decimal, is_share},
     period::Period,
     policy::{
-        Access, AccessToken, Brain, DataPlane, Evidence, Model, Models, SecretKeyRef, Service, Thresholds, Upstream,
+        Access, AccessToken, Brain, DataPlane, Evidence, EvidenceOf, Model, Models, OnExpired, RelativeTo,
+        SecretKeyRef, Service, Thresholds, Upstream,
     },
     table::ThresholdValues,
     variables::{Reader, Variables},
@@ -116,7 +117,7 @@ fn thresholds(reader: &mut Reader<'_>) -> Thresholds {
         let rule = format!("must not be above HYPERGUILD_ROUTE_LOCAL_FLOOR ({floor})");
         reader.error("HYPERGUILD_ROUTE_LOCAL_CEIL", &ceil.to_string(), &rule);
     }
-    Thresholds { floor: Decimal::from_number(floor), ceil: Decimal::from_number(ceil) }
+    Thresholds { floor: Decimal::from_number(floor), ceil: Decimal::from_number(ceil), relative_to: RelativeTo::None }
 }
 
 fn evidence(reader: &mut Reader<'_>) -> Evidence {
@@ -124,8 +125,10 @@ fn evidence(reader: &mut Reader<'_>) -> Evidence {
     let within = |text: &str| text.parse::<u32>().ok().filter(|seconds| *seconds <= TTL_MAX);
     let seconds = reader.parsed("HYPERGUILD_PASS_RATE_TTL_SECONDS", defaults::TTL_SECONDS, rule, within);
     let seconds = if seconds == 0 { defaults::TTL_SECONDS } else { seconds };
-    // With the environment alone no old value is held (`contract`, part 3).
+    // With the environment alone the models are not told apart and no old value is held (`contract`, part 3).
     Evidence {
+        of: EvidenceOf::Skill,
+        on_expired: OnExpired::Forget,
         ttl: Period::from_text(&format!("{seconds}s")),
         hold_for: Period::from_text("0s"),
         ..Evidence::default()

@@ -79,6 +79,30 @@ impl Brain {
         PassRate::Body(format!(r#"{{"skill":"x","pass_rate":{rate},"total":53}}"#))
     }
 
+    /// An answer that tells the models apart: passes and fails of the local model, and of Claude.
+    #[must_use]
+    pub fn of_models(local: (u64, u64), claude: (u64, u64)) -> PassRate {
+        let rate = |(pass, fail): (u64, u64)| (pass + fail > 0).then(|| pass as f64 / (pass + fail) as f64);
+        let arm = |counts: (u64, u64)| json!({"pass_rate": rate(counts), "pass": counts.0, "fail": counts.1});
+        let verdicts = local.0 + local.1 + claude.0 + claude.1;
+        let body = json!({"skill": "x", "window": "7d", "pass_rate": rate(local), "pass": local.0, "fail": local.1,
+            "total": verdicts, "claude": arm(claude), "sources": {"human": verdicts}, "decisions": 2 * verdicts,
+            "since": null, "held": false, "held_age_ms": null});
+        PassRate::Body(body.to_string())
+    }
+
+    /// The same answer, from outcomes that are older than the window by their age in milliseconds.
+    ///
+    /// # Panics
+    /// If it is not an answer with a body.
+    #[must_use]
+    pub fn held(answer: PassRate, age_ms: u64) -> PassRate {
+        let PassRate::Body(body) = answer else { panic!("no body") };
+        let mut body: Value = serde_json::from_str(&body).expect("JSON");
+        (body["held"], body["held_age_ms"]) = (json!(true), json!(age_ms));
+        PassRate::Body(body.to_string())
+    }
+
     /// Its base URL, without a path.
     #[must_use]
     pub fn url(&self) -> String {

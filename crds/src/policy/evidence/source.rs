@@ -1,0 +1,54 @@
+//! Who says how an answer turned out.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use strum::{IntoStaticStr, VariantArray};
+
+/// Where a verdict comes from, strongest first: of several verdicts on one decision the strongest counts.
+#[derive(
+    Serialize,
+    Deserialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
+pub enum Source {
+    /// A person.
+    Human,
+    /// Tests, a build, a merge or a revert.
+    Ci,
+    /// A thread of a review that a change resolved.
+    Review,
+    /// The calling model.
+    Agent,
+    /// A machine check of the answer.
+    Check,
+    /// A model that judged the answer.
+    Grader,
+    /// The same question, asked again at once.
+    Implicit,
+}
+
+impl Source {
+    /// The name in policies, entries and queries.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// The sources that count unless a policy lists others: all that say it in so many words.
+#[must_use]
+pub fn counted_by_default() -> Vec<Source> {
+    Source::VARIANTS.iter().copied().filter(|source| *source != Source::Implicit).collect()
+}

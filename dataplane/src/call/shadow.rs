@@ -1,0 +1,85 @@
+//! Shadow calls: after an answer by Claude the local model is asked the same in the background. What it says is recorded
+//! and never shown. No caller waits for it, it has its own places and its own time, and it is no fallback.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::{
+    Call,
+    attempt::{Attempt, StageCall, note_end},
+};
+use crate::{
+    config::Active,
+    data_plane::DataPlane,
+    decide::{Decision, Reason},
+    decision::DecisionRecord,
+    upstream::Prompt,
+};
+
+/// Shadow calls at the same time, at most: each holds a prompt, and the local model has callers to answer.
+const AT_A_TIME: usize = 4;
+
+/// Places for shadow calls; none free: the next one is dropped and counted.
+pub struct ShadowPlaces(Arc<Semaphore>);
+
+impl Default for ShadowPlaces {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(AT_A_TIME)))
+    }
+}
+
+impl ShadowPlaces {
+    fn take(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0).try_acquire_owned().ok()
+    }
+}
+
+/// Starts the shadow call of a stage that was answered, if the decision asks for one.
+pub(super) fn after(call: &Call, stage_call: &StageCall, prompt: &Prompt) {
+    if !stage_call.decided.shadowed {
+        return;
+    }
+    let Some(place) = call.data_plane.shadows.take() else {
+        call.data_plane.metrics.shadow(&call.skill.name, "dropped");
+        return;
+    };
+    let record = Attempt::new(call, stage_call, Decision::Local, Reason::Explored).into_record();
+    let shadow = Shadow {
+        data_plane: Arc::clone(&call.data_plane),
+        active: Arc::clone(&call.active),
+        record: DecisionRecord { shadow: true, ..record },
+        prompt: prompt.clone(),
+    };
+    let call_id = stage_call.call_id;
+    tokio::spawn(async move {
+        shadow.run(call_id).await;
+        drop(place);
+    });
+}
+
+/// Everything a shadow call needs after its call has ended.
+struct Shadow {
+    data_plane: Arc<DataPlane>,
+    active: Arc<Active>,
+    record: DecisionRecord,
+    prompt: Prompt,
+}
+
+impl Shadow {
+    async fn run(mut self, call_id: uuid::Uuid) {
+        let began = Instant::now();
+        let result = self.active.local.ask(&self.prompt, self.time()).await;
+        note_end(&mut self.record, &result);
+        self.record.set_duration(began.elapsed());
+        self.data_plane.decision_log.record(call_id, self.active.brain.as_ref(), self.record);
+    }
+
+    /// The time of a local attempt, whatever is left of the call's own.
+    fn time(&self) -> Duration {
+        self.active.local.target().timeout.unwrap_or(self.active.table.total_timeout)
+    }
+}
