@@ -59,6 +59,7 @@ pub fn secret_names(spec: &RoutingPolicySpec) -> Vec<(String, &str)> {
         ("spec.upstream", Some(&spec.upstream)),
         ("spec.models.local.upstream", spec.models.local.upstream.as_ref()),
         ("spec.models.claude.upstream", spec.models.claude.upstream.as_ref()),
+        ("spec.models.grader.upstream", spec.models.grader.as_ref().and_then(|grader| grader.upstream.as_ref())),
     ];
     let keys = upstreams.into_iter().filter_map(|(path, upstream)| Some((path, api_key(upstream?)?)));
     let mut names: Vec<_> = keys.map(|(path, name)| (format!("{path}.apiKeySecretRef.name"), name)).collect();
@@ -81,6 +82,7 @@ fn text_sources(spec: &mut RoutingPolicySpec) -> Vec<(String, &mut TextSource)> 
         ("spec.upstream", Some(&mut spec.upstream)),
         ("spec.models.local.upstream", spec.models.local.upstream.as_mut()),
         ("spec.models.claude.upstream", spec.models.claude.upstream.as_mut()),
+        ("spec.models.grader.upstream", spec.models.grader.as_mut().and_then(|grader| grader.upstream.as_mut())),
     ];
     let mut sources: Vec<_> = upstreams
         .into_iter()
