@@ -135,13 +135,14 @@ skills:
         assert_eq!(names(&spec), Vec::<String>::new());
         // Every field of the definition that can name a Secret, by the names of such fields.
         let crd = serde_json::to_string(&crate::definition()).expect("JSON");
-        assert_eq!(crd.matches("ecretRef\":{").count() + crd.matches("PullSecrets\":{").count(), 6);
+        assert_eq!(crd.matches("ecretRef\":{").count() + crd.matches("PullSecrets\":{").count(), 7);
         let spec: RoutingPolicySpec = serde_saphyr::from_str(
             r#"
 upstream: {url: "http://a", apiKeySecretRef: {name: a, key: K}}
 models:
   local: {name: l, upstream: {url: "http://a", apiKeySecretRef: {name: b, key: K}}}
   claude: {name: c, upstream: {url: "http://a", apiKeySecretRef: {name: c, key: K}}}
+  grader: {name: g, upstream: {url: "http://a", apiKeySecretRef: {name: g, key: K}}}
 brain: {url: "http://b", tokenSecretRef: {name: d, key: K}}
 access: {tokens: [{name: ann, secretRef: {name: e, key: K}}]}
 dataPlane: {imagePullSecrets: [{name: f}]}
@@ -154,6 +155,7 @@ dataPlane: {imagePullSecrets: [{name: f}]}
                 "spec.upstream.apiKeySecretRef.name: a",
                 "spec.models.local.upstream.apiKeySecretRef.name: b",
                 "spec.models.claude.upstream.apiKeySecretRef.name: c",
+                "spec.models.grader.upstream.apiKeySecretRef.name: g",
                 "spec.brain.tokenSecretRef.name: d",
                 "spec.access.tokens[0].secretRef.name: e",
                 "spec.dataPlane.imagePullSecrets[0].name: f",

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::{
-    call::ModelWarnings, config::Config, decision_log::DecisionLog, metrics::Metrics, rendering::Renderers,
-    shutdown::Shutdown, workspace::WorkspaceFiles,
+    call::ModelWarnings, config::Config, decision_log::DecisionLog, grading::Gradings, metrics::Metrics,
+    rendering::Renderers, repeats::Repeats, shutdown::Shutdown, workspace::WorkspaceFiles,
 };
 
 /// The running data plane.
@@ -18,6 +18,10 @@ pub struct DataPlane {
     pub decision_log: Arc<DecisionLog>,
     /// Warnings of model calls, at most one a minute for each kind.
     pub model_warnings: ModelWarnings,
+    /// Answers that a model judges.
+    pub gradings: Gradings,
+    /// Calls of late, so that one that is made again is noticed.
+    pub repeats: Repeats,
     /// What renders prompts.
     pub renderers: Renderers,
     /// The folders below which callers' files may be read.
@@ -40,6 +44,8 @@ impl DataPlane {
             metrics,
             decision_log,
             model_warnings: ModelWarnings::default(),
+            gradings: Gradings::default(),
+            repeats: Repeats::default(),
             renderers: Renderers::default(),
             workspace,
             shutdown,

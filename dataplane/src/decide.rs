@@ -14,6 +14,8 @@ pub enum Decision {
     Claude,
     /// Claude, because the local model failed.
     ClaudeFallback,
+    /// Claude, because the answer of the local model failed the skill's check.
+    ClaudeEscalation,
 }
 
 impl Decision {
@@ -23,6 +25,7 @@ impl Decision {
             Self::Local => "local",
             Self::Claude => "claude",
             Self::ClaudeFallback => "claude_fallback",
+            Self::ClaudeEscalation => "claude_escalation",
         }
     }
 }
@@ -45,6 +48,8 @@ pub enum Reason {
     Pinned,
     /// The local model failed.
     AfterLocalError,
+    /// The answer of the local model failed the skill's check.
+    FailedCheck,
 }
 
 impl Reason {
@@ -58,6 +63,7 @@ impl Reason {
             Self::Split => "split",
             Self::Pinned => "pinned",
             Self::AfterLocalError => "after_local_error",
+            Self::FailedCheck => "failed_check",
         }
     }
 }

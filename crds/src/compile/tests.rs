@@ -34,14 +34,17 @@ fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
 
 #[test]
 fn a_check_and_a_grading_have_their_defaults() {
-    let table = with("  skills:\n  - {name: debug, check: {pattern: x}}\n  - {name: trainer, route: Local, onLocalError: Claude, \
-        check: {jsonSchema: {}, counts: Both}, onFailedCheck: Claude, grading: {share: \"0.05\", maxPerHour: 20, rubric: r}}");
+    let table = with(
+        "  skills:\n  - {name: debug, check: {pattern: x}}\n  - {name: trainer, route: Local, onLocalError: Claude, \
+        check: {jsonSchema: {}, counts: Both}, onFailedCheck: Claude, grading: {share: \"0.05\", maxPerHour: 20, rubric: r}}",
+    );
     let table = table.expect("compiles");
     let check = |skill: &str| table.skills[skill].check.as_ref().map(|check| (check.counts, check.on_failed));
     assert_eq!(check("debug"), Some((CheckCounts::Fail, OnFailedCheck::Keep)));
     assert_eq!(check("trainer"), Some((CheckCounts::Both, OnFailedCheck::Claude)));
     assert!(table.skills["debug"].grading.is_none() && table.grader.is_none());
-    let grading = GradingRules { share: 0.05, max_per_hour: 20, rubric: "r".into(), by: GradedBy::Claude, counts: false };
+    let grading =
+        GradingRules { share: 0.05, max_per_hour: 20, rubric: "r".into(), by: GradedBy::Claude, counts: false };
     assert_eq!(table.skills["trainer"].grading, Some(grading));
 }
 
@@ -53,9 +56,18 @@ fn every_rule_of_a_check_and_a_grading_names_path_value_and_cure() {
     };
     assert_refused(vec![
         (debug("check: {}"), "spec.skills[0].check: must have exactly one of jsonSchema and pattern"),
-        (debug("check: {pattern: x, jsonSchema: {}}"), "spec.skills[0].check: must have exactly one of jsonSchema and pat"),
-        (debug("check: {pattern: (}"), "spec.skills[0].check.pattern: has the pattern (, which is not a regular expression"),
-        (debug("check: {pattern: \"(a{99}){99}\"}"), "spec.skills[0].check.pattern: has the pattern (a{99}){99}, which is"),
+        (
+            debug("check: {pattern: x, jsonSchema: {}}"),
+            "spec.skills[0].check: must have exactly one of jsonSchema and pat",
+        ),
+        (
+            debug("check: {pattern: (}"),
+            "spec.skills[0].check.pattern: has the pattern (, which is not a regular expression",
+        ),
+        (
+            debug("check: {pattern: \"(a{99}){99}\"}"),
+            "spec.skills[0].check.pattern: has the pattern (a{99}){99}, which is",
+        ),
         (
             debug(&format!("check: {{pattern: {}}}", "x".repeat(1001))),
             "spec.skills[0].check.pattern: 1001 characters: must be 1 to 1000 characters",
@@ -93,8 +105,14 @@ fn every_rule_of_a_check_and_a_grading_names_path_value_and_cure() {
 #[test]
 fn checks_and_schemas_share_the_patterns_of_a_policy() {
     let skills = |count: usize| {
-        let names: Vec<String> = (0..count).map(|i| format!("{{name: s{i}, description: d, inputSchema: {{type: object, properties: \
-            {{a: {{pattern: x}}}}}}, stages: [{{system: {{text: s}}, user: u}}], check: {{pattern: y}}}}")).collect();
+        let names: Vec<String> = (0..count)
+            .map(|i| {
+                format!(
+                    "{{name: s{i}, description: d, inputSchema: {{type: object, properties: \
+            {{a: {{pattern: x}}}}}}, stages: [{{system: {{text: s}}, user: u}}], check: {{pattern: y}}}}"
+                )
+            })
+            .collect();
         format!("  skills: [{}]", names.join(", "))
     };
     assert!(with(&skills(16)).is_ok());

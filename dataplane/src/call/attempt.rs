@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use crds::{policy::OnLocalError, shown::printable};
 use uuid::Uuid;
 
-use super::Call;
+use super::{Call, check};
 use crate::{
     clock, deadline,
     decide::{Decision, Reason},
-    decision::DecisionRecord,
+    decision::{Checked, DecisionRecord},
     evidence::SkillEvidence,
     mode::Mode,
     upstream::{Answer, AttemptError, ModelClient, Prompt},
@@ -39,7 +39,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn new(call: &'a Call, stage_call: &'a StageCall, decision: Decision, reason: Reason) -> Self {
         let model = match decision {
             Decision::Local => &call.active.local,
-            Decision::Claude | Decision::ClaudeFallback => &call.active.claude,
+            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => &call.active.claude,
         };
         let record = DecisionRecord {
             id: Uuid::now_v7(),
@@ -66,6 +66,8 @@ impl<'a> Attempt<'a> {
             session: call.session().map(|session| printable(session, SESSION_MAX)),
             mode: call.mode.map(Mode::as_str),
             policy_hash: call.active.hash.clone(),
+            check: None,
+            client: call.client.clone(),
             effective_rate: stage_call.effective_rate,
         };
         Self { call, stage_call, model, record }
@@ -83,8 +85,12 @@ impl<'a> Attempt<'a> {
             record.model
         ));
         let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record) };
-        let result = model.ask(prompt, budget).await;
-        (pending.finish(&result), result.map(|answer| answer.text))
+        let result = model.ask_within(call.client.traceparent.as_deref(), prompt, budget).await;
+        let checked = match &result {
+            Ok(answer) => check::checked(&call.skill, stage_call.stage, answer).await,
+            Err(_) => None,
+        };
+        (pending.finish(&result, checked), result.map(|answer| answer.text))
     }
 
     /// The time for this attempt; a local one leaves time for a fallback to Claude.
@@ -93,10 +99,11 @@ impl<'a> Attempt<'a> {
         let own = self.model.target().timeout.unwrap_or(left);
         match self.record.decision {
             Decision::Local => {
-                let fallback = self.call.skill.on_local_error == OnLocalError::Claude;
+                let skill = &self.call.skill;
+                let fallback = skill.on_local_error == OnLocalError::Claude || check::escalates(skill);
                 deadline::local_share(left, own, self.call.active.table.total_timeout, fallback)
             }
-            Decision::Claude | Decision::ClaudeFallback => own.min(left),
+            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => own.min(left),
         }
     }
 }
@@ -110,7 +117,7 @@ struct PendingRecord<'a> {
 }
 
 impl PendingRecord<'_> {
-    fn finish(mut self, result: &Result<Answer, AttemptError>) -> DecisionRecord {
+    fn finish(mut self, result: &Result<Answer, AttemptError>, checked: Option<Checked>) -> DecisionRecord {
         // Set on creation, and taken only here or in `drop`, which runs later.
         let mut record = self.record.take().expect("a pending record is finished once");
         match result {
@@ -123,7 +130,9 @@ impl PendingRecord<'_> {
             }
             Err(error) => record.error = Some(error.kind()),
         }
+        record.check = checked;
         self.write(&mut record);
+        check::report(self.call, self.stage_call.call_id, &record);
         self.call.data_plane.model_warnings.of(&record, result);
         record
     }
