@@ -24,8 +24,9 @@ impl Asked {
     /// `session` is the caller's own session, if it names one; otherwise `caller`, the name of its token, counts, and
     /// callers of an open endpoint count as one.
     pub fn of(skill: &str, arguments: &Map<String, Value>, session: Option<&str>, caller: Option<&str>) -> Self {
-        // Keys of a map are sorted, so the order in which arguments were sent does not count.
-        let asked = serde_json::json!([skill, arguments, session, caller.filter(|_| session.is_none())]);
+        let mut asked = serde_json::json!([skill, arguments, session, caller.filter(|_| session.is_none())]);
+        // The order in which arguments are sent does not count.
+        asked.sort_all_objects();
         let digest: [u8; 32] = Sha256::digest(asked.to_string()).into();
         Self(std::array::from_fn(|i| digest[i]))
     }
