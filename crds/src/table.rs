@@ -135,6 +135,14 @@ pub struct Skill {
     pub grading: Option<GradingRules>,
 }
 
+impl Skill {
+    /// Whether what a model that judges says counts for the skill's pass rate: only if the policy says so.
+    #[must_use]
+    pub fn counts_gradings(&self) -> bool {
+        self.grading.as_ref().is_some_and(|grading| grading.counts)
+    }
+}
+
 /// A skill's check of its answers, and what follows from it.
 #[derive(Debug)]
 pub struct SkillCheck {

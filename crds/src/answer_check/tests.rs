@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use proptest::prelude::*;
 
 use super::*;
@@ -84,6 +86,22 @@ fn a_wrong_check_is_refused_with_the_reason() {
         let errors = refused.expect_err(reason);
         assert!(errors.len() == 1 && errors[0].starts_with(reason), "{errors:?}: {reason}");
     }
+}
+
+/// More than enough for a slow machine; a check without bounds takes hours.
+const SOON: Duration = Duration::from_secs(20);
+
+#[test]
+fn the_most_expensive_pattern_is_searched_in_the_longest_answer_soon() {
+    let start = Instant::now();
+    let longest = "x".repeat(ANSWER_MAX_BYTES);
+    for pattern in [r"(x?){§}y$", r"(x*){§}y", r"[\pL]{§}\d", r"(x|xx|.){§}z$", r"(.*x){§}y"] {
+        let largest = (0..16).rev().map(|power| pattern.replace('§', &(1_u32 << power).to_string()));
+        let mut checks = largest.filter_map(|pattern| AnswerCheck::by_pattern(&pattern, &mut 1).ok());
+        let check = checks.next().expect("a small one is allowed");
+        assert!(!check.holds_for(&longest), "{pattern}");
+    }
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
 }
 
 /// What the answers of models are made of, with what could break a reader of them.

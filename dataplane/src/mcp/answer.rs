@@ -202,7 +202,7 @@ mod tests {
     fn an_answer_that_fails_its_check_is_marked_and_one_that_claude_gave_instead_is_not() {
         let attempt = |decision, check, error| DecisionRecord { check, error, ..record(decision, Some(0.94)) };
         let failed = attempt(Decision::Local, Some(Checked::Failed), None);
-        let kept = answered("debug", "a".into(), &[failed.clone()], DecisionLine::Show);
+        let kept = answered("debug", "a".into(), std::slice::from_ref(&failed), DecisionLine::Show);
         let [_, note, line] = texts(&kept).try_into().expect("three blocks");
         assert!(note.starts_with("note: this answer fails the check"), "{note}");
         assert!(line.contains("local (qwen35, pass rate 0.94, failed its check); decision_id"), "{line}");
