@@ -29,7 +29,7 @@ use self::{
 };
 use crate::{
     client_context::ClientContext,
-    config::Active,
+    config::{Active, active::PolicyOrigin},
     data_plane::DataPlane,
     deadline,
     decide::{Decided, Decision, Reason, decide_for_skill, request_hash},
@@ -87,8 +87,12 @@ impl Call {
         Asked::of(&self.skill.name, &self.arguments, session, self.caller.as_deref())
     }
 
-    /// Who asks the same again at once was not served by the first answer.
+    /// Who asks the same again at once was not served by the first answer. From the environment alone nothing is reported
+    /// but what `contract` part 4 has.
     fn report_repeat(&self, asked: Asked) {
+        if self.active.origin == PolicyOrigin::Environment {
+            return;
+        }
         let Some(before) = self.data_plane.repeats.take(asked, Instant::now()) else { return };
         let verdict = Verdict::new(&self.skill.name, before.decision_id, Source::Implicit, Quality::Fail);
         self.data_plane.decision_log.verdict(before.call_id, self.active.brain.as_ref(), verdict);

@@ -204,6 +204,19 @@ async fn the_same_call_again_at_once_is_a_fail_of_the_first_and_another_session_
     assert!(!it.routing.log().contains(CANARY));
 }
 
+#[tokio::test]
+async fn contract_4_from_the_environment_alone_no_verdict_is_reported() {
+    let (models, brain) = (Models::start().await, Brain::that_takes_verdicts(Brain::rate("null")).await);
+    let routing =
+        Program::serve().variable("LITELLM_BASE_URL", &models.url()).variable("BRAIN_URL", &brain.url()).start().await;
+    for _ in 0..2 {
+        routing.mcp().debug("the same").await;
+    }
+    waiting::until_true("the entries", || async { brain.entries().len() == 2 }).await;
+    assert!(!routing.admin("/metrics").await.contains("routing_verdicts_total{"));
+    assert_eq!(brain.verdicts(), Vec::<Value>::new());
+}
+
 fn graded(by: &str, most: u32) -> Value {
     json!({"grading": {"share": "1", "maxPerHour": most, "rubric": "Names a city.", "by": by}})
 }

@@ -132,7 +132,8 @@ impl PendingRecord<'_> {
         }
         record.check = checked;
         self.write(&mut record);
-        check::report(self.call, self.stage_call.call_id, &record);
+        let Call { data_plane, active, skill, .. } = self.call;
+        check::report(&data_plane.decision_log, active, skill, self.stage_call.call_id, &record);
         self.call.data_plane.model_warnings.of(&record, result);
         record
     }

@@ -8,10 +8,11 @@ use crds::{
 };
 use uuid::Uuid;
 
-use super::Call;
 use crate::{
+    config::Active,
     decide::Decision,
     decision::{Checked, DecisionRecord},
+    decision_log::DecisionLog,
     upstream::{Answer, FinishReason},
     verdict::{Quality, Source, Verdict},
 };
@@ -51,8 +52,8 @@ pub(super) fn sends_on(skill: &Skill, record: &DecisionRecord) -> bool {
 
 /// Reports what the check says, if it counts. Claude's answers to what was too hard for the local model say nothing of
 /// how often Claude is right, so they are no verdicts.
-pub(super) fn report(call: &Call, call_id: Uuid, record: &DecisionRecord) {
-    let Some(check) = call.skill.check.as_ref().filter(|_| record.decision != Decision::ClaudeEscalation) else {
+pub(super) fn report(log: &DecisionLog, active: &Active, skill: &Skill, call_id: Uuid, record: &DecisionRecord) {
+    let Some(check) = skill.check.as_ref().filter(|_| record.decision != Decision::ClaudeEscalation) else {
         return;
     };
     let quality = match (record.check, check.counts) {
@@ -61,5 +62,5 @@ pub(super) fn report(call: &Call, call_id: Uuid, record: &DecisionRecord) {
         (Some(Checked::Passed), CheckCounts::Fail) | (None, _) => return,
     };
     let verdict = Verdict::new(&record.skill, record.id, Source::Check, quality);
-    call.data_plane.decision_log.verdict(call_id, call.active.brain.as_ref(), verdict);
+    log.verdict(call_id, active.brain.as_ref(), verdict);
 }
