@@ -74,7 +74,18 @@ fn with_prompts(mut skill: SkillSpec, prompts: &BuiltinPrompts) -> SkillSpec {
 #[must_use]
 pub fn complete(given: &SkillSpec, builtins: &[SkillSpec]) -> SkillSpec {
     let Some(builtin) = builtins.iter().find(|builtin| builtin.name == given.name) else { return given.clone() };
-    let SkillSpec { name, description, input_schema, stages, thresholds, route, on_local_error } = given.clone();
+    let SkillSpec {
+        name,
+        description,
+        input_schema,
+        stages,
+        thresholds,
+        route,
+        on_local_error,
+        check,
+        on_failed_check,
+        grading,
+    } = given.clone();
     SkillSpec {
         name,
         description: description.or_else(|| builtin.description.clone()),
@@ -83,6 +94,9 @@ pub fn complete(given: &SkillSpec, builtins: &[SkillSpec]) -> SkillSpec {
         thresholds: thresholds.or_else(|| builtin.thresholds.clone()),
         route,
         on_local_error: on_local_error.or(builtin.on_local_error),
+        check: check.or_else(|| builtin.check.clone()),
+        on_failed_check: on_failed_check.or(builtin.on_failed_check),
+        grading: grading.or_else(|| builtin.grading.clone()),
     }
 }
 

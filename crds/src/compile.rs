@@ -3,6 +3,7 @@
 //! Validation and compilation are one pass, so that no rule is checked in a second place.
 
 mod access;
+mod check;
 mod data_plane;
 mod errors;
 mod evidence;
@@ -52,6 +53,9 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
     let (local_timeout, total_timeout) = compile_timeouts(timeouts, errors).unzip();
     let local = upstream::target("spec.models.local", &models.local, upstream, local_timeout, errors);
     let claude = upstream::target("spec.models.claude", &models.claude, upstream, None, errors);
+    let grader =
+        models.grader.as_ref().map(|grader| upstream::target("spec.models.grader", grader, upstream, None, errors));
+    check::needs_grader("spec.models", models, skills.as_deref(), errors);
     let brain = brain.as_ref().map(|brain| upstream::brain("spec.brain", brain, errors));
     let thresholds = Thresholds::compile(thresholds, evidence.of, brain.is_some(), errors);
     let exploration =
@@ -70,6 +74,10 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
     Some(RoutingTable {
         local: local?,
         claude: claude?,
+        grader: match grader {
+            Some(target) => Some(target?),
+            None => None,
+        },
         brain: match brain {
             Some(target) => Some(target?),
             None => None,

@@ -10,6 +10,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod answer_check;
 pub mod apart;
 pub mod arguments;
 pub mod builtin;

@@ -1,6 +1,7 @@
 //! The resource as its users write it.
 
 pub mod access;
+pub mod check;
 pub mod condition;
 pub mod data_plane;
 pub mod evidence;
@@ -14,6 +15,7 @@ pub mod status;
 pub mod upstream;
 
 pub use access::{Access, AccessToken};
+pub use check::{Check, CheckCounts, GradedBy, Grading, OnFailedCheck};
 pub use condition::ConditionStatus;
 pub use data_plane::{DataPlane, ImagePullPolicy, Resources, SecretName, Workspace};
 pub use evidence::{
@@ -37,6 +39,12 @@ const RELATIVE_NEEDS_A_BRAIN: &str =
 const RELATIVE_SKILL_NEEDS_A_BRAIN: &str = "!has(self.skills) || (has(self.brain) && self.evidence.of == 'Model') || \
     self.skills.all(skill, !has(skill.thresholds) || skill.thresholds.relativeTo == 'None')";
 const RELATIVE_NEEDS: &str = "relativeTo: Claude needs brain and evidence.of: Model, which give Claude's own rate";
+/// Whoever is named as judge exists.
+const GRADER_RULE: &str = "has(self.models.grader) || !has(self.skills) || \
+    self.skills.all(skill, !has(skill.grading) || skill.grading.by != 'Grader')";
+/// Why a policy needs a grader.
+pub(crate) const NEEDS_GRADER: &str = "must have a grader, because a skill has grading.by: Grader; add models.grader, or \
+    remove by, and Claude judges";
 
 /// The skills to serve, the two models that answer calls, and the pass rates that decide which model gets a call.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -81,6 +89,7 @@ const RELATIVE_NEEDS: &str = "relativeTo: Claude needs brain and evidence.of: Mo
         NAME-nodeport or NAME-lb, as service.type requires."
 )]
 #[cfg_attr(test, kube(cel))]
+#[x_kube(validation = Rule::new(GRADER_RULE).message(NEEDS_GRADER).field_path(".models"))]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new(EXPLORATION_NEEDS_A_BRAIN)
     .message("needs brain: without one nothing is learned from it; set brain, or leave exploration out")
@@ -91,7 +100,7 @@ pub struct RoutingPolicySpec {
     /// The OpenAI-compatible endpoint that serves both models, for example a LiteLLM proxy. A model can have its own.
     pub upstream: Upstream,
 
-    /// The two models that a call can go to: a local one and Claude.
+    /// The two models that a call can go to, a local one and Claude, and one that judges answers.
     pub models: Models,
 
     /// The service, for example `routing brain`, that stores outcomes and decisions and provides pass rates. If absent,

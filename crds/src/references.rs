@@ -81,6 +81,7 @@ pub fn secret_names(spec: &RoutingPolicySpec) -> Vec<(String, &str)> {
         ("spec.upstream", Some(&spec.upstream)),
         ("spec.models.local.upstream", spec.models.local.upstream.as_ref()),
         ("spec.models.claude.upstream", spec.models.claude.upstream.as_ref()),
+        ("spec.models.grader.upstream", spec.models.grader.as_ref().and_then(|grader| grader.upstream.as_ref())),
     ];
     let keys = upstreams.into_iter().filter_map(|(path, upstream)| Some((path, api_key(upstream?)?)));
     let mut names: Vec<_> = keys.map(|(path, name)| (format!("{path}.apiKeySecretRef.name"), name)).collect();
@@ -103,6 +104,7 @@ fn text_sources(spec: &mut RoutingPolicySpec) -> Vec<(String, &mut TextSource)> 
         ("spec.upstream", Some(&mut spec.upstream)),
         ("spec.models.local.upstream", spec.models.local.upstream.as_mut()),
         ("spec.models.claude.upstream", spec.models.claude.upstream.as_mut()),
+        ("spec.models.grader.upstream", spec.models.grader.as_mut().and_then(|grader| grader.upstream.as_mut())),
     ];
     let mut sources: Vec<_> = upstreams
         .into_iter()
@@ -155,13 +157,14 @@ skills:
         assert_eq!(names(&spec), Vec::<String>::new());
         // Every field of the definition that can name a Secret, by the names of such fields.
         let crd = serde_json::to_string(&crate::definition()).expect("JSON");
-        assert_eq!(crd.matches("ecretRef\":{").count() + crd.matches("PullSecrets\":{").count(), 6);
+        assert_eq!(crd.matches("ecretRef\":{").count() + crd.matches("PullSecrets\":{").count(), 7);
         let spec: RoutingPolicySpec = serde_saphyr::from_str(
             r#"
 upstream: {url: "http://a", apiKeySecretRef: {name: a, key: K}}
 models:
   local: {name: l, upstream: {url: "http://a", apiKeySecretRef: {name: b, key: K}}}
   claude: {name: c, upstream: {url: "http://a", apiKeySecretRef: {name: c, key: K}}}
+  grader: {name: g, upstream: {url: "http://a", apiKeySecretRef: {name: g, key: K}}}
 brain: {url: "http://b", tokenSecretRef: {name: d, key: K}}
 access: {tokens: [{name: ann, secretRef: {name: e, key: K}}]}
 dataPlane: {imagePullSecrets: [{name: f}]}
@@ -174,6 +177,7 @@ dataPlane: {imagePullSecrets: [{name: f}]}
                 "spec.upstream.apiKeySecretRef.name: a",
                 "spec.models.local.upstream.apiKeySecretRef.name: b",
                 "spec.models.claude.upstream.apiKeySecretRef.name: c",
+                "spec.models.grader.upstream.apiKeySecretRef.name: g",
                 "spec.brain.tokenSecretRef.name: d",
                 "spec.access.tokens[0].secretRef.name: e",
                 "spec.dataPlane.imagePullSecrets[0].name: f",

@@ -6,9 +6,11 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use crate::{
+    answer_check::AnswerCheck,
     arguments::ArgumentSchema,
     policy::{
-        DecisionLine, EvidenceOf, ExplorationMode, OnExpired, OnLocalError, RelativeTo, RouteMode, SecretKeyRef, Source,
+        CheckCounts, DecisionLine, EvidenceOf, ExplorationMode, GradedBy, OnExpired, OnFailedCheck, OnLocalError,
+        RelativeTo, RouteMode, SecretKeyRef, Source,
     },
     template::Template,
 };
@@ -20,6 +22,8 @@ pub struct RoutingTable {
     pub local: ModelTarget,
     /// Claude and how to reach it.
     pub claude: ModelTarget,
+    /// The model that judges answers of skills with `grading.by: Grader`.
+    pub grader: Option<ModelTarget>,
     /// The brain and how to reach it; none: there are no pass rates.
     pub brain: Option<BrainTarget>,
     /// How pass rates are queried, cached and held.
@@ -154,6 +158,44 @@ pub struct Skill {
     pub route: RouteMode,
     /// What happens if the local model fails.
     pub on_local_error: OnLocalError,
+    /// The check of each answer; none: answers are not checked.
+    pub check: Option<SkillCheck>,
+    /// Which answers a model judges; none: no answer.
+    pub grading: Option<GradingRules>,
+}
+
+impl Skill {
+    /// Whether what a model that judges says counts for the skill's pass rate: only if the policy says so.
+    #[must_use]
+    pub fn counts_gradings(&self) -> bool {
+        self.grading.as_ref().is_some_and(|grading| grading.counts)
+    }
+}
+
+/// A skill's check of its answers, and what follows from it.
+#[derive(Debug)]
+pub struct SkillCheck {
+    /// The check itself.
+    pub check: AnswerCheck,
+    /// Which results are reported as outcomes.
+    pub counts: CheckCounts,
+    /// What happens if an answer of the local model fails it.
+    pub on_failed: OnFailedCheck,
+}
+
+/// Which answers of a skill a model judges, and how.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GradingRules {
+    /// Share of the answers, from 0 to 1.
+    pub share: f64,
+    /// Most judgements in an hour.
+    pub max_per_hour: usize,
+    /// What makes an answer good.
+    pub rubric: String,
+    /// The judging model.
+    pub by: GradedBy,
+    /// Whether the judgements count for the pass rate.
+    pub counts: bool,
 }
 
 /// One model call of a skill.
@@ -177,6 +219,13 @@ pub struct AccessRules {
 }
 
 impl RoutingTable {
+    /// The models with their names in the policy.
+    pub fn models(&self) -> impl Iterator<Item = (&'static str, &ModelTarget)> {
+        [("local", &self.local), ("claude", &self.claude)]
+            .into_iter()
+            .chain(self.grader.iter().map(|model| ("grader", model)))
+    }
+
     /// Whether both tables list the same tools for callers: names, descriptions and schemas.
     #[must_use]
     pub fn offers_the_same_tools_as(&self, other: &Self) -> bool {
@@ -188,7 +237,8 @@ impl RoutingTable {
 
     /// Every Secret key that the table refers to.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretKeyRef> {
-        let models = [&self.local, &self.claude].into_iter().filter_map(|target| target.api_key.as_ref());
+        let models =
+            [&self.local, &self.claude].into_iter().chain(&self.grader).filter_map(|target| target.api_key.as_ref());
         let brain = self.brain.iter().filter_map(|brain| brain.token.as_ref());
         models.chain(brain).chain(self.access.tokens.iter().map(|(_, secret)| secret))
     }

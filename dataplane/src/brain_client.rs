@@ -85,20 +85,23 @@ pub struct BrainClient {
     authorization: Option<HeaderValue>,
     client: Client,
     log_timeout: Duration,
-    takes_decisions: Mutex<Option<(Instant, bool)>>,
+    declared: Mutex<Option<(Instant, Declared)>>,
+}
+
+/// Which arguments a brain's `session_log` declares beyond those of `contract` part 4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Declared {
+    /// `decision` and `decision_id`.
+    decisions: bool,
+    /// `source`, with `decision_id`.
+    sources: bool,
 }
 
 impl BrainClient {
     /// A client of `target`. A token that an HTTP header cannot carry counts as none.
     pub fn new(target: &BrainTarget, token: Option<&SecretString>, client: Client) -> Self {
         let authorization = token.and_then(bearer);
-        Self {
-            base: target.url.clone(),
-            authorization,
-            client,
-            log_timeout: LOG_TIMEOUT,
-            takes_decisions: Mutex::default(),
-        }
+        Self { base: target.url.clone(), authorization, client, log_timeout: LOG_TIMEOUT, declared: Mutex::default() }
     }
 
     /// The same with more time, for a person who waits: giving up on a slow write would make them report it twice.
@@ -133,36 +136,38 @@ impl BrainClient {
     /// Whether the brain's `session_log` declares the arguments `decision` and `decision_id`; false if it does
     /// not answer.
     pub async fn takes_decisions(&self) -> bool {
+        self.declared().await.decisions
+    }
+
+    /// Whether the brain's `session_log` declares the arguments `source` and `decision_id`; false if it does not answer.
+    pub async fn takes_sources(&self) -> bool {
+        self.declared().await.sources
+    }
+
+    async fn declared(&self) -> Declared {
         if let Some(known) = self.known_schema() {
             return known;
         }
-        match self.json(self.rpc("tools/list", json!({})), ANSWER_MAX_BYTES).await {
-            Ok(body) => {
-                let declares = declares_decision(&body);
-                self.note_schema(declares, SCHEMA_TTL);
-                declares
-            }
-            Err(_) => {
-                self.note_schema(false, SCHEMA_RETRY);
-                false
-            }
-        }
+        let body = self.json(self.rpc("tools/list", json!({})), ANSWER_MAX_BYTES).await;
+        let (declared, ttl) = body.map_or((Declared::default(), SCHEMA_RETRY), |body| (declared(&body), SCHEMA_TTL));
+        self.note_schema(declared, ttl);
+        declared
     }
 
-    fn known_schema(&self) -> Option<bool> {
-        let known = self.takes_decisions.lock().ok()?;
-        known.filter(|(until, _)| Instant::now() < *until).map(|(_, declares)| declares)
+    fn known_schema(&self) -> Option<Declared> {
+        let known = self.declared.lock().ok()?;
+        known.filter(|(until, _)| Instant::now() < *until).map(|(_, declared)| declared)
     }
 
     /// Notes that the brain refused an entry with a record after all: for a while it gets only the
     /// contract's arguments.
     pub fn takes_no_decisions(&self) {
-        self.note_schema(false, SCHEMA_TTL);
+        self.note_schema(Declared { decisions: false, ..self.known_schema().unwrap_or_default() }, SCHEMA_TTL);
     }
 
-    fn note_schema(&self, declares: bool, for_the_next: Duration) {
-        if let Ok(mut known) = self.takes_decisions.lock() {
-            *known = Some((Instant::now() + for_the_next, declares));
+    fn note_schema(&self, declared: Declared, for_the_next: Duration) {
+        if let Ok(mut known) = self.declared.lock() {
+            *known = Some((Instant::now() + for_the_next, declared));
         }
     }
 
@@ -255,13 +260,14 @@ fn refusal(body: &Value) -> Option<&str> {
     rpc_error.or(tool_error).map(|reason| reason.and_then(Value::as_str).unwrap_or("no reason given"))
 }
 
-fn declares_decision(body: &Value) -> bool {
+fn declared(body: &Value) -> Declared {
     let tools = body.pointer("/result/tools").and_then(Value::as_array).into_iter().flatten();
     let session_log = tools.into_iter().find(|tool| tool.get("name").and_then(Value::as_str) == Some("session_log"));
-    session_log.is_some_and(|tool| {
-        let declares = |argument: &str| tool.pointer(&format!("/inputSchema/properties/{argument}")).is_some();
-        declares("decision") && declares("decision_id")
-    })
+    let declares = |argument: &str| {
+        session_log.is_some_and(|tool| tool.pointer(&format!("/inputSchema/properties/{argument}")).is_some())
+    };
+    let names_decisions = declares("decision_id");
+    Declared { decisions: names_decisions && declares("decision"), sources: names_decisions && declares("source") }
 }
 
 #[cfg(test)]
@@ -328,11 +334,17 @@ mod tests {
     }
 
     #[test]
-    fn a_brain_that_declares_decision_is_recognised() {
+    fn what_a_brain_declares_is_recognised() {
         let list = |properties: Value| json!({"result": {"tools": [{"name": "session_log", "inputSchema": {"properties": properties}}]}});
-        assert!(declares_decision(&list(json!({"decision": {}, "decision_id": {}}))));
-        assert!(!declares_decision(&list(json!({"message": {}}))));
-        assert!(!declares_decision(&list(json!({"decision": {}}))));
-        assert!(!declares_decision(&json!({"error": {}})));
+        for (properties, decisions, sources) in [
+            (json!({"decision": {}, "decision_id": {}}), true, false),
+            (json!({"decision": {}, "decision_id": {}, "source": {}}), true, true),
+            (json!({"decision_id": {}, "source": {}}), false, true),
+            (json!({"message": {}}), false, false),
+            (json!({"decision": {}, "source": {}}), false, false),
+        ] {
+            assert_eq!(declared(&list(properties.clone())), Declared { decisions, sources }, "{properties}");
+        }
+        assert_eq!(declared(&json!({"error": {}})), Declared::default());
     }
 }

@@ -1,10 +1,11 @@
 //! One call of a skill: its stages one after the other, each routed on its own.
 //!
 //! ```text
-//! arguments ─▶ prompt ─▶ evidence ─▶ decide ─▶ model ─▶ (local error ─▶ Claude) ─▶ next stage ─▶ answer
+//! arguments ─▶ prompt ─▶ evidence ─▶ decide ─▶ model ─▶ (local error, failed check ─▶ Claude) ─▶ next stage ─▶ answer
 //! ```
 
 mod attempt;
+mod check;
 pub mod failure;
 mod material;
 mod shadow;
@@ -29,14 +30,18 @@ use self::{
 };
 pub use self::{shadow::ShadowPlaces, warnings::ModelWarnings};
 use crate::{
-    config::Active,
+    client_context::ClientContext,
+    config::{Active, active::PolicyOrigin},
     data_plane::DataPlane,
     deadline,
     decide::{Decision, Reason, SkillRules, decide_for_skill, request_hash},
-    decision::DecisionRecord,
+    decision::{DecisionRecord, answering},
     evidence::SkillEvidence,
+    grading::{self, Graded},
     mode::Mode,
+    repeats::{Answered, Asked},
     upstream::{AttemptError, Prompt},
+    verdict::{Quality, Source, Verdict},
 };
 
 /// Longest session id, in characters: that of the brain's entries.
@@ -53,6 +58,8 @@ pub struct Call {
     pub caller: Option<String>,
     /// From the caller's `X-Hyperguild-Mode` header; none: there was none. It only goes into the record.
     pub mode: Option<Mode>,
+    /// What the client says of itself and of its call.
+    pub client: ClientContext,
     /// The current step in words, for progress notifications.
     pub activity: watch::Sender<String>,
 }
@@ -68,17 +75,39 @@ pub struct CallOutcome {
 impl Call {
     /// Runs the call to its end, within the policy's total time-out.
     pub async fn run(self) -> CallOutcome {
+        let (call_id, asked) = (Uuid::now_v7(), self.asked());
+        self.report_repeat(asked);
         let mut decisions = vec![];
-        let answer = self.run_stages(&mut decisions).await;
+        let answer = self.run_stages(call_id, &mut decisions).await;
+        let last = answering(&decisions, self.skill.stages.len().saturating_sub(1)).filter(|_| answer.is_ok());
+        if let Some(last) = last {
+            let answered = Answered { call_id, decision_id: last.id };
+            self.data_plane.repeats.note(asked, answered, Instant::now());
+        }
         CallOutcome { answer, decisions }
     }
 
-    async fn run_stages(&self, decisions: &mut Vec<DecisionRecord>) -> Result<String, CallFailure> {
+    fn asked(&self) -> Asked {
+        let session = self.session().or(self.client.session.as_deref());
+        Asked::of(&self.skill.name, &self.arguments, session, self.caller.as_deref())
+    }
+
+    /// Who asks the same again at once was not served by the first answer. From the environment alone nothing is reported
+    /// but what `contract` part 4 has.
+    fn report_repeat(&self, asked: Asked) {
+        if self.active.origin == PolicyOrigin::Environment {
+            return;
+        }
+        let Some(before) = self.data_plane.repeats.take(asked, Instant::now()) else { return };
+        let verdict = Verdict::new(&self.skill.name, before.decision_id, Source::Implicit, Quality::Fail);
+        self.data_plane.decision_log.verdict(before.call_id, self.active.brain.as_ref(), verdict);
+    }
+
+    async fn run_stages(&self, call_id: Uuid, decisions: &mut Vec<DecisionRecord>) -> Result<String, CallFailure> {
         if self.session().is_some_and(|id| id.chars().any(is_hidden) || id.chars().count() > SESSION_MAX) {
             return Err(CallFailure::SessionId { skill: self.skill.name.clone() });
         }
         let deadline = Instant::now() + self.active.table.total_timeout;
-        let call_id = Uuid::now_v7();
         let material = Material::gather(self).await;
         let mut previous: Option<String> = None;
         let stages = &self.skill.stages;
@@ -137,6 +166,8 @@ impl Call {
         match result {
             Ok(text) => {
                 shadow::after(self, &stage_call, prompt);
+                let text = self.unless_failed_check(&stage_call, prompt, text, decisions).await;
+                self.sample(&stage_call, prompt, &text, decisions);
                 Ok(text)
             }
             Err(error) if decision == Decision::Local && self.skill.on_local_error == OnLocalError::Claude => {
@@ -153,6 +184,36 @@ impl Call {
         }
     }
 
+    /// The answer of the local model, or that of Claude if the skill's check sends it there. If Claude has none, or no
+    /// time is left for it, the local one is kept.
+    async fn unless_failed_check(
+        &self,
+        stage_call: &StageCall,
+        prompt: &Prompt,
+        answer: String,
+        decisions: &mut Vec<DecisionRecord>,
+    ) -> String {
+        let sent_on = decisions.last().is_some_and(|record| check::sends_on(&self.skill, record));
+        if !sent_on || stage_call.deadline <= Instant::now() {
+            return answer;
+        }
+        let (record, result) =
+            Attempt::new(self, stage_call, Decision::ClaudeEscalation, Reason::FailedCheck).run(prompt).await;
+        decisions.push(record);
+        result.unwrap_or(answer)
+    }
+
+    /// Has the answer of the last stage judged, if it is one of the sample. A failed check has judged it already.
+    fn sample(&self, stage_call: &StageCall, prompt: &Prompt, answer: &str, decisions: &[DecisionRecord]) {
+        let is_last = stage_call.stage + 1 == self.skill.stages.len();
+        let Some(record) = answering(decisions, stage_call.stage).filter(|record| is_last && !record.failed_check())
+        else {
+            return;
+        };
+        let graded = Graded { call_id: stage_call.call_id, hash: stage_call.hash, prompt, answer, record };
+        grading::sample(&self.data_plane, &self.active, &self.skill, &graded);
+    }
+
     async fn fall_back(
         &self,
         stage_call: &StageCall,
@@ -164,6 +225,9 @@ impl Call {
             Attempt::new(self, stage_call, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
         let claude_model = record.model.clone();
         decisions.push(record);
+        if let Ok(answer) = &result {
+            self.sample(stage_call, prompt, answer, decisions);
+        }
         result.map_err(|error| CallFailure::Models {
             skill: self.skill.name.clone(),
             attempts: vec![

@@ -8,8 +8,10 @@ use crate::{
     call::{ModelWarnings, ShadowPlaces},
     config::Config,
     decision_log::DecisionLog,
+    grading::Gradings,
     metrics::Metrics,
     rendering::Renderers,
+    repeats::Repeats,
     shutdown::Shutdown,
     workspace::WorkspaceFiles,
 };
@@ -25,6 +27,10 @@ pub struct DataPlane {
     pub model_warnings: ModelWarnings,
     /// How many calls of the local model run in the background.
     pub shadows: ShadowPlaces,
+    /// Answers that a model judges.
+    pub gradings: Gradings,
+    /// Calls of late, so that one that is made again is noticed.
+    pub repeats: Repeats,
     /// What renders prompts.
     pub renderers: Renderers,
     /// The folders below which callers' files may be read.
@@ -48,6 +54,8 @@ impl DataPlane {
             decision_log,
             model_warnings: ModelWarnings::default(),
             shadows: ShadowPlaces::default(),
+            gradings: Gradings::default(),
+            repeats: Repeats::default(),
             renderers: Renderers::default(),
             workspace,
             shutdown,

@@ -22,6 +22,8 @@ pub enum Decision {
     Claude,
     /// Claude, because the local model failed.
     ClaudeFallback,
+    /// Claude, because the answer of the local model failed the skill's check.
+    ClaudeEscalation,
 }
 
 impl Decision {
@@ -31,6 +33,7 @@ impl Decision {
             Self::Local => "local",
             Self::Claude => "claude",
             Self::ClaudeFallback => "claude_fallback",
+            Self::ClaudeEscalation => "claude_escalation",
         }
     }
 }
@@ -55,6 +58,8 @@ pub enum Reason {
     Explored,
     /// The local model failed.
     AfterLocalError,
+    /// The answer of the local model failed the skill's check.
+    FailedCheck,
 }
 
 impl Reason {
@@ -69,6 +74,7 @@ impl Reason {
             Self::Pinned => "pinned",
             Self::Explored => "explored",
             Self::AfterLocalError => "after_local_error",
+            Self::FailedCheck => "failed_check",
         }
     }
 }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 pub use self::basis::{Basis, milliseconds};
 use crate::{
+    client_context::ClientContext,
     decide::{Decision, Reason},
     upstream::FinishReason,
 };
@@ -68,9 +69,40 @@ pub struct DecisionRecord {
     /// Asked in the background: the caller got another answer.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub shadow: bool,
+    /// What the skill's check says of the answer; none: it was not checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<Checked>,
+    /// What the client says of itself.
+    #[serde(flatten)]
+    pub client: ClientContext,
     /// The rate that counted: none if `pass_rate` is based on too few samples.
     #[serde(skip)]
     pub effective_rate: Option<f64>,
+}
+
+/// What a check says of an answer.
+#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[serde(rename_all = "snake_case")]
+pub enum Checked {
+    /// It holds.
+    Passed,
+    /// It does not, or the answer was cut.
+    Failed,
+}
+
+impl Checked {
+    /// The name in logs, metrics and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// The attempt whose answer a stage has: the last one that answered.
+pub fn answering(decisions: &[DecisionRecord], stage: usize) -> Option<&DecisionRecord> {
+    decisions.iter().rev().find(|record| record.stage == stage && record.error.is_none())
 }
 
 impl DecisionRecord {
@@ -82,6 +114,7 @@ impl DecisionRecord {
         }
         let detail = match decision {
             Decision::ClaudeFallback => "after-local-error".to_string(),
+            Decision::ClaudeEscalation => "after-failed-check".to_string(),
             Decision::Local | Decision::Claude => {
                 format!("pass_rate={}", self.effective_rate.map_or("null".into(), |rate| format!("{rate:.2}")))
             }
@@ -97,6 +130,11 @@ impl DecisionRecord {
     /// Whether the model answered, but its answer was cut at the token limit.
     pub fn was_cut(&self) -> bool {
         self.finish_reason == Some(FinishReason::Length)
+    }
+
+    /// Whether the model answered, but its answer failed the skill's check.
+    pub fn failed_check(&self) -> bool {
+        self.check == Some(Checked::Failed)
     }
 
     pub fn set_duration(&mut self, duration: Duration) {
@@ -136,6 +174,8 @@ pub(crate) mod tests {
             policy_hash: String::new(),
             basis: Basis::default(),
             shadow: false,
+            check: None,
+            client: ClientContext::default(),
             effective_rate: rate,
         }
     }
@@ -153,6 +193,38 @@ pub(crate) mod tests {
             record(Decision::ClaudeFallback, Some(0.9)).message(),
             "debug: claude_fallback — model=qwen35, after-local-error"
         );
+    }
+
+    #[test]
+    fn the_message_of_an_escalation_is_like_the_others() {
+        assert_eq!(
+            record(Decision::ClaudeEscalation, Some(0.9)).message(),
+            "debug: claude_escalation — model=qwen35, after-failed-check"
+        );
+    }
+
+    #[test]
+    fn the_answer_of_a_stage_is_that_of_its_last_attempt_that_answered() {
+        let attempt = |stage, decision, error| DecisionRecord { stage, error, ..record(decision, None) };
+        let decisions = [
+            attempt(0, Decision::Local, Some("timeout")),
+            attempt(0, Decision::ClaudeFallback, None),
+            attempt(1, Decision::Local, None),
+            attempt(1, Decision::ClaudeEscalation, Some("timeout")),
+        ];
+        let answered = |stage| answering(&decisions, stage).map(|record| record.decision);
+        assert_eq!([0, 1, 2].map(answered), [Some(Decision::ClaudeFallback), Some(Decision::Local), None]);
+    }
+
+    #[test]
+    fn what_is_not_known_is_not_part_of_a_record() {
+        let known = serde_json::json!(record(Decision::Local, None));
+        let new =
+            ["check", "client_call_id", "client_session", "client_name", "client_version", "traceparent", "client"];
+        assert!(new.iter().all(|field| known.get(field).is_none()), "{known}");
+        let checked =
+            serde_json::json!(DecisionRecord { check: Some(Checked::Failed), ..record(Decision::Local, None) });
+        assert_eq!(checked["check"], "failed");
     }
 
     #[test]

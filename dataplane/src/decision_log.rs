@@ -14,9 +14,10 @@ use uuid::Uuid;
 
 use crate::{
     brain_client::{BrainClient, BrainError},
-    decision::DecisionRecord,
+    decision::{Checked, DecisionRecord},
     metrics::Metrics,
     upstream::FinishReason,
+    verdict::Verdict,
 };
 
 /// Number of workers; all entries of a call go to the same one, so they are sent in order.
@@ -28,7 +29,13 @@ const ROUTING: &str = "_routing";
 
 struct Item {
     brain: Arc<BrainClient>,
-    record: Box<DecisionRecord>,
+    report: Report,
+}
+
+/// What is reported to the brain.
+enum Report {
+    Decision(Box<DecisionRecord>),
+    Verdict(Verdict),
 }
 
 /// The queues of decisions that wait for the brain, and their workers.
@@ -60,15 +67,26 @@ impl DecisionLog {
         } else {
             self.metrics.decision(&record);
         }
+        self.send(call_id, brain, Report::Decision(Box::new(record)));
+    }
+
+    /// Reports a verdict on a decision of the call `call_id`, after that decision.
+    pub fn verdict(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, verdict: Verdict) {
+        self.metrics.verdict(&verdict);
+        self.send(call_id, brain, Report::Verdict(verdict));
+    }
+
+    fn send(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, report: Report) {
         let Some(brain) = brain else { return };
         // The low bits of a UUIDv7 are random.
         let worker = usize::try_from(call_id.as_u128() % WORKERS as u128).unwrap_or_default();
-        let item = Item { brain: Arc::clone(brain), record: Box::new(record) };
+        let is_verdict = matches!(report, Report::Verdict(_));
+        let item = Item { brain: Arc::clone(brain), report };
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let queued = locked(&self.queues).get(worker).is_some_and(|queue| queue.try_send(item).is_ok());
         if !queued {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            self.metrics.decision_log_dropped("queue_full");
+            dropped(&self.metrics, is_verdict, "queue_full");
         }
     }
 
@@ -89,12 +107,32 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, metrics: Arc<Metrics>) {
-    while let Some(Item { brain, record }) = queue.recv().await {
-        if let Err(error) = tell(&brain, &record).await {
-            metrics.decision_log_dropped(error.kind());
-            tracing::warn!(id = %record.id, %error, "the brain did not accept a decision");
+    while let Some(Item { brain, report }) = queue.recv().await {
+        match report {
+            Report::Decision(record) => {
+                if let Err(error) = tell(&brain, &record).await {
+                    metrics.decision_log_dropped(error.kind());
+                    tracing::warn!(id = %record.id, %error, "the brain did not accept a decision");
+                }
+            }
+            Report::Verdict(verdict) => tell_verdict(&brain, &verdict, &metrics).await,
         }
         waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn dropped(metrics: &Metrics, is_verdict: bool, kind: &'static str) {
+    if is_verdict { metrics.verdict_dropped(kind) } else { metrics.decision_log_dropped(kind) }
+}
+
+/// Sends a verdict to a brain that takes its source into account; for others it would be as good as a person's.
+async fn tell_verdict(brain: &BrainClient, verdict: &Verdict, metrics: &Metrics) {
+    if !brain.takes_sources().await {
+        return metrics.verdict_dropped("not_supported");
+    }
+    if let Err(error) = brain.session_log(verdict).await {
+        metrics.verdict_dropped(error.kind());
+        tracing::warn!(id = %verdict.decision_id, source = verdict.source.as_str(), %error, "the brain did not accept a verdict");
     }
 }
 
@@ -181,6 +219,12 @@ fn log_line(record: &DecisionRecord) {
         caller = record.caller,
         session = record.session,
         mode = record.mode,
+        check = record.check.map(Checked::as_str),
+        client_call_id = record.client.call_id,
+        client_session = record.client.session,
+        client_name = record.client.name,
+        client_version = record.client.version,
+        traceparent = record.client.traceparent,
         policy_hash = record.policy_hash,
         evidence_of = record.basis.evidence_of,
         effective_floor = record.basis.effective_floor,

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use self::access::Caller;
 use crate::{
     call::{Call, CallOutcome},
+    client_context::ClientContext,
     config::Active,
     data_plane::DataPlane,
     mode::Mode,
@@ -68,6 +69,7 @@ impl Skills {
             arguments,
             caller: parts.and_then(|parts| parts.extensions.get::<Caller>()).map(|Caller(name)| name.to_string()),
             mode: parts.and_then(|parts| Mode::of(&parts.headers)),
+            client: ClientContext::of(&context.meta),
             activity,
         };
         let listens = parts.is_none_or(|parts| parts.extensions.get::<PlainJsonOnly>().is_none());

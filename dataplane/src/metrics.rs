@@ -12,7 +12,7 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
-use crate::{decision::DecisionRecord, telemetry};
+use crate::{decision::DecisionRecord, telemetry, verdict::Verdict};
 
 /// Upper bounds of the histogram of model call times, in seconds: up to the longest time that clients wait.
 const CALL_SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 280.0];
@@ -48,6 +48,20 @@ struct CutLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CheckLabels {
+    skill: String,
+    decision: &'static str,
+    result: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct VerdictLabels {
+    skill: String,
+    source: &'static str,
+    verdict: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ModelLabel {
     model: &'static str,
 }
@@ -72,6 +86,10 @@ pub struct Metrics {
     reported_locks: Mutex<BTreeSet<String>>,
     cut_answers: Counters<CutLabels>,
     prompt_failures: Counters<KindLabel>,
+    checks: Counters<CheckLabels>,
+    verdicts: Counters<VerdictLabels>,
+    verdicts_dropped: Counters<KindLabel>,
+    gradings: Counters<CallLabels>,
     model_seconds: Family<ModelLabels, Histogram>,
     refused: Counters<KindLabel>,
     pass_rate_errors: Counters<KindLabel>,
@@ -113,6 +131,15 @@ impl Default for Metrics {
             ),
             reported_locks: Mutex::default(),
             cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
+            checks: new.metric("checks", "Checks of answers by decision and result: passed, failed"),
+            verdicts: new.metric("verdicts", "Verdicts that came in by themselves, by source: check, grader, implicit"),
+            verdicts_dropped: new
+                .metric("verdicts_dropped", "Verdicts dropped before they reached the brain, by kind of error"),
+            gradings: new.metric(
+                "gradings",
+                "Answers of the sample by result: pass, fail, unsure, unreadable, failed (not judged); too_large, busy, \
+                 over_budget (not sent)",
+            ),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
             pass_rate_errors: new.metric("pass_rate_errors", "Failed requests for pass rates, by kind of error"),
@@ -125,7 +152,7 @@ impl Default for Metrics {
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
             upstream_reachable: new.metric(
                 "upstream_reachable",
-                "Whether the endpoint of a model, local or claude, answered last; without a value it was not asked yet",
+                "Whether the endpoint of a model (local, claude, grader) answered last; without a value it was not asked yet",
             ),
             registry,
         }
@@ -173,6 +200,10 @@ impl Metrics {
         if record.was_cut() {
             self.cut_answers.get_or_create(&CutLabels { skill: skill.clone(), decision }).inc();
         }
+        if let Some(check) = record.check {
+            let labels = CheckLabels { skill: skill.clone(), decision, result: check.as_str() };
+            self.checks.get_or_create(&labels).inc();
+        }
         let seconds = Duration::from_millis(record.duration_ms).as_secs_f64();
         let result = record.error.unwrap_or("answered");
         self.model_seconds.get_or_create(&ModelLabels { decision, result }).observe(seconds);
@@ -219,6 +250,22 @@ impl Metrics {
         self.decision_log_dropped.get_or_create(&KindLabel { kind }).inc();
     }
 
+    /// A verdict came in by itself.
+    pub fn verdict(&self, Verdict { skill, source, quality, .. }: &Verdict) {
+        let labels = VerdictLabels { skill: skill.clone(), source: source.as_str(), verdict: quality.as_str() };
+        self.verdicts.get_or_create(&labels).inc();
+    }
+
+    /// A verdict was not delivered to the brain.
+    pub fn verdict_dropped(&self, kind: &'static str) {
+        self.verdicts_dropped.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// An answer of the sample was judged, or was not.
+    pub fn grading(&self, skill: &str, result: &'static str) {
+        self.gradings.get_or_create(&CallLabels { skill: skill.into(), result }).inc();
+    }
+
     /// A config change was applied or refused.
     pub fn reload(&self, kind: &'static str) {
         self.reloads.get_or_create(&KindLabel { kind }).inc();
@@ -229,7 +276,7 @@ impl Metrics {
         self.config_checks.get_or_create(&KindLabel { kind }).inc();
     }
 
-    /// Whether the endpoint of a model, `local` or `claude`, can be reached; none: it is not known.
+    /// Whether the endpoint of a model, for example `local`, can be reached; none: it is not known.
     pub fn upstream_reachable(&self, model: &'static str, reachable: Option<bool>) {
         let label = ModelLabel { model };
         match reachable {

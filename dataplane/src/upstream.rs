@@ -35,6 +35,8 @@ pub use self::{
 };
 use crate::http_client::{self, BodyError};
 
+/// The header of W3C Trace Context.
+const TRACEPARENT: &str = "traceparent";
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -106,8 +108,21 @@ impl ModelClient {
     /// # Errors
     /// There is no usable answer; the error never contains a text of the prompt or of the endpoint.
     pub async fn ask(&self, prompt: &Prompt, budget: Duration) -> Result<Answer, AttemptError> {
+        self.ask_within(None, prompt, budget).await
+    }
+
+    /// As [`Self::ask`], within a trace: a valid `traceparent` of W3C Trace Context, which the endpoint gets as a header.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn ask_within(
+        &self,
+        traceparent: Option<&str>,
+        prompt: &Prompt,
+        budget: Duration,
+    ) -> Result<Answer, AttemptError> {
         let asked = Instant::now();
-        let result = match tokio::time::timeout(budget, self.exchange(prompt)).await {
+        let result = match tokio::time::timeout(budget, self.exchange(traceparent, prompt)).await {
             Ok(answer) => answer,
             Err(_) => Err(AttemptError::TimedOut { after: asked.elapsed() }),
         };
@@ -115,11 +130,14 @@ impl ModelClient {
         result
     }
 
-    async fn exchange(&self, prompt: &Prompt) -> Result<Answer, AttemptError> {
+    async fn exchange(&self, traceparent: Option<&str>, prompt: &Prompt) -> Result<Answer, AttemptError> {
         let url = &self.target.url;
         let mut request = self.client.post(url.clone()).json(&ChatRequest::new(&self.target, prompt));
         // Without this header an endpoint may choose any encoding (RFC 9110, 12.5.3).
         request = request.header(ACCEPT_ENCODING, "identity");
+        if let Some(traceparent) = traceparent {
+            request = request.header(TRACEPARENT, traceparent);
+        }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
         }

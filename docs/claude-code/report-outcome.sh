@@ -55,7 +55,9 @@ def decision_of(response):
     """The decision that the server names: in _meta, or in the line after the answer. The answer itself may imitate both."""
     if isinstance(response, dict):
         decisions = (response.get("_meta") or {}).get("routing.hyperguild.io/decisions")
-        last = str(decisions[-1].get("id")) if decisions else ""
+        # An attempt that failed has no answer, even if it was the last one.
+        answered = [decision for decision in decisions or [] if not decision.get("error")] or decisions
+        last = str(answered[-1].get("id")) if answered else ""
         return last if re.fullmatch(UUID, last) else decision_of(response.get("content"))
     line = ""
     if isinstance(response, list) and len(response) > 1:

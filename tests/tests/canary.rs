@@ -16,7 +16,12 @@ const PROMPT: &str = "CANARY-prompt-d3c7";
 const ECHO: &str = "CANARY-ECHO";
 
 fn with_secrets(models: &Models, brain: &Running, local: &str, claude: &str) -> Policy {
+    let judged = json!({"share": "1", "maxPerHour": 1000, "rubric": "r", "by": "Grader"});
+    let debug = json!({"name": "debug", "grading": judged, "onFailedCheck": "Claude",
+        "check": {"pattern": "answer", "counts": "Both"}});
     Policy::at(&models.url()).local(local).claude(claude).spec(json!({
+        "models": {"grader": {"name": "status-500"}},
+        "skills": [debug, {"name": "code_review"}],
         "upstream": {"apiKeySecretRef": {"name": "s", "key": "KEY"}},
         "brain": {"url": brain.base_url(), "tokenSecretRef": {"name": "s", "key": "BRAIN"}},
         "access": {"tokens": [{"name": "me", "secretRef": {"name": "s", "key": "TOKEN"}}]},

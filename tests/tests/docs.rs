@@ -106,7 +106,10 @@ async fn the_claude_code_hook_believes_the_server_and_never_an_answer() {
     let text = |text: String| json!({"type": "text", "text": text});
     let forged = line("f");
     let meta = json!({"routing.hyperguild.io/decisions": [{"id": id("2")}, {"id": id("1")}]});
+    let failed_after =
+        json!({"routing.hyperguild.io/decisions": [{"id": id("1")}, {"id": id("2"), "error": "timeout"}]});
     for (response, believed) in [
+        (json!({"content": [text(forged.clone())], "_meta": failed_after}), true),
         (json!([text(format!("answer\n{forged}")), text(line("1"))]), true),
         (json!({"content": [text(forged.clone())], "_meta": meta}), true),
         (json!(format!("answer\n> {forged}\n{}", line("1"))), true),

@@ -1,4 +1,4 @@
-//! What a skill's `inputSchema` may be: an object that the model APIs of clients take, complete in itself.
+//! What a schema may be: complete in itself; and a skill's `inputSchema`: an object that the model APIs of clients take.
 
 use std::collections::BTreeSet;
 
@@ -23,15 +23,11 @@ const NOT_AT_THE_TOP: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords that can allow arguments that `properties` does not list.
 const OPENERS: [&str; 3] = ["$ref", "patternProperties", "if"];
 
-/// Everything wrong with the schema's form, one sentence each.
+/// Everything wrong with the form of an `inputSchema`, one sentence each.
 pub(super) fn errors(schema: &Map<String, Value>) -> Vec<String> {
     let mut errors = vec![];
     if schema.get("type") != Some(&Value::from("object")) {
         errors.push("must have type: object, because MCP arguments are an object".to_string());
-    }
-    let bytes = serde_json::to_string(schema).map_or(usize::MAX, |json| json.len());
-    if bytes > SCHEMA_MAX_BYTES {
-        errors.push(format!("is {bytes} bytes of JSON; at most {SCHEMA_MAX_BYTES} are allowed"));
     }
     for keyword in NOT_AT_THE_TOP.into_iter().filter(|keyword| schema.contains_key(*keyword)) {
         errors.push(format!(
@@ -46,6 +42,17 @@ pub(super) fn errors(schema: &Map<String, Value>) -> Vec<String> {
             0-9, '_', '.' and '-'"
         )
     }));
+    errors.extend(errors_of_any(schema));
+    errors
+}
+
+/// Everything wrong with the form of a schema, whatever it is about, one sentence each.
+pub(super) fn errors_of_any(schema: &Map<String, Value>) -> Vec<String> {
+    let mut errors = vec![];
+    let bytes = serde_json::to_string(schema).map_or(usize::MAX, |json| json.len());
+    if bytes > SCHEMA_MAX_BYTES {
+        errors.push(format!("is {bytes} bytes of JSON; at most {SCHEMA_MAX_BYTES} are allowed"));
+    }
     if schema.values().any(|value| is_deeper_than(value, JSON_DEPTH_MAX - 1)) {
         errors.push(format!("is nested deeper than {JSON_DEPTH_MAX} levels; flatten it, or use $ref"));
         return errors;

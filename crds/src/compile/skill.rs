@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{errors::Errors, evidence::Thresholds, upstream};
+use super::{check, errors::Errors, evidence::Thresholds, upstream};
 use crate::{
     FieldError,
     arguments::{self, ArgumentSchema},
@@ -25,7 +25,19 @@ pub(super) fn compile(
     patterns: &mut usize,
     errors: &mut Errors,
 ) -> Option<Skill> {
-    let SkillSpec { name, description, input_schema, stages, thresholds: own_thresholds, route, on_local_error } = spec;
+    let SkillSpec {
+        name,
+        description,
+        input_schema,
+        stages,
+        thresholds: own_thresholds,
+        route,
+        on_local_error,
+        check: _,
+        on_failed_check: _,
+        grading: _,
+    } = spec;
+    let on_local_error = on_local_error.unwrap_or(default_on_local_error(*route));
     errors.check(
         format!("{path}.name"),
         name,
@@ -50,6 +62,9 @@ pub(super) fn compile(
             })
             .ok()
     });
+    let stays_local = *route == RouteMode::Local && on_local_error == OnLocalError::Fail;
+    let check = check::compile(path, spec, stays_local, patterns, errors);
+    let grading = check::grading(path, spec, stays_local, errors);
     // Built-in stages guard what they read, so they work with any schema; a user's stages must fit the skill's schema.
     let own_stages = given.stages.is_some() && arguments.is_some();
     let declared = input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
@@ -68,7 +83,9 @@ pub(super) fn compile(
         thresholds,
         relative_to,
         route: *route,
-        on_local_error: on_local_error.unwrap_or(default_on_local_error(*route)),
+        on_local_error,
+        check: check?,
+        grading: grading?,
     })
 }
 

@@ -5,7 +5,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{TextSource, Thresholds, upstream::TEXT_MAX};
+use super::{Check, Grading, OnFailedCheck, TextSource, Thresholds, upstream::TEXT_MAX};
 
 /// Most skills of a policy.
 pub const SKILLS_MAX: usize = 64;
@@ -19,12 +19,30 @@ pub const STAGES_MAX: usize = 8;
 /// The names are those of the skills in `crate::builtin`; a test compares the two.
 pub(crate) const COMPLETE_RULE: &str = "self.name in ['code_review', 'debug', 'retrospective', 'trainer'] || \
     (has(self.description) && has(self.inputSchema) && has(self.stages))";
+/// With `route: Local` nothing goes to Claude, unless `onLocalError` says so.
+pub(crate) const ESCALATION_RULE: &str = "!has(self.onFailedCheck) || self.onFailedCheck != 'Claude' || \
+    self.route != 'Local' || (has(self.onLocalError) && self.onLocalError == 'Claude')";
+/// Why a skill that keeps everything local cannot ask Claude.
+pub(crate) const STAYS_LOCAL: &str = "must not be Claude where nothing of the skill may be sent there; remove it, or set \
+    onLocalError: Claude";
+/// Why a setting about failed checks needs a check.
+pub(crate) const NEEDS_CHECK: &str = "needs a check; add one, or remove it";
+/// As above, for what is judged by Claude.
+pub(crate) const GRADED_AWAY_RULE: &str = "!has(self.grading) || self.grading.by != 'Claude' || \
+    self.route != 'Local' || (has(self.onLocalError) && self.onLocalError == 'Claude')";
+/// Why Claude cannot judge the answers of a skill that keeps everything local.
+pub(crate) const GRADED_AWAY: &str = "must not be by Claude where nothing of the skill may be sent there; set by: Grader, \
+    or onLocalError: Claude";
 
 /// One skill, served as an MCP tool. For a built-in one, set only the fields that you change; any other needs
 /// description, inputSchema and stages.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[x_kube(validation = Rule::new(COMPLETE_RULE)
     .message("a skill that is not built in needs description, inputSchema and stages"))]
+#[x_kube(validation = Rule::new("!has(self.onFailedCheck) || has(self.check)")
+    .message(NEEDS_CHECK).field_path(".onFailedCheck"))]
+#[x_kube(validation = Rule::new(ESCALATION_RULE).message(STAYS_LOCAL).field_path(".onFailedCheck"))]
+#[x_kube(validation = Rule::new(GRADED_AWAY_RULE).message(GRADED_AWAY).field_path(".grading"))]
 #[serde(rename_all = "camelCase")]
 pub struct SkillSpec {
     /// Tool name: up to 48 characters a-z, 0-9, _ and -, starting with a letter.
@@ -59,6 +77,21 @@ pub struct SkillSpec {
     /// Fail with `route: Local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_local_error: Option<OnLocalError>,
+
+    /// A check of each answer, without a model: a JSON Schema or a pattern. A failed one is reported to the brain as a
+    /// fail, with the source `check`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Check>,
+
+    /// What follows if an answer of the local model fails the check. Claude: Claude is asked as well, and its answer is
+    /// given. Keep: the answer is given as it is, with a note. If absent: Keep.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_failed_check: Option<OnFailedCheck>,
+
+    /// Samples of the answers that a model judges in the background. Prompt and answer are sent to that model. If
+    /// absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grading: Option<Grading>,
 }
 
 /// One model call of a skill.

@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 use crds::policy::{OnLocalError, RelativeTo};
 use uuid::Uuid;
 
-use super::Call;
+use super::{Call, check};
 use crate::{
     clock, deadline,
     decide::{Decided, Decision, Reason},
-    decision::{Basis, DecisionRecord, milliseconds},
+    decision::{Basis, Checked, DecisionRecord, milliseconds},
     evidence::SkillEvidence,
     mode::Mode,
     upstream::{Answer, AttemptError, ModelClient, Prompt},
@@ -43,7 +43,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn new(call: &'a Call, stage_call: &'a StageCall, decision: Decision, reason: Reason) -> Self {
         let model = match decision {
             Decision::Local => &call.active.local,
-            Decision::Claude | Decision::ClaudeFallback => &call.active.claude,
+            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => &call.active.claude,
         };
         let record = DecisionRecord {
             id: Uuid::now_v7(),
@@ -72,6 +72,8 @@ impl<'a> Attempt<'a> {
             policy_hash: call.active.hash.clone(),
             basis: stage_call.basis(call),
             shadow: false,
+            check: None,
+            client: call.client.clone(),
             effective_rate: stage_call.decided.effective_rate,
         };
         Self { call, stage_call, model, record }
@@ -94,8 +96,12 @@ impl<'a> Attempt<'a> {
             record.model
         ));
         let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record) };
-        let result = model.ask(prompt, budget).await;
-        (pending.finish(&result), result.map(|answer| answer.text))
+        let result = model.ask_within(call.client.traceparent.as_deref(), prompt, budget).await;
+        let checked = match &result {
+            Ok(answer) => check::checked(&call.skill, stage_call.stage, answer).await,
+            Err(_) => None,
+        };
+        (pending.finish(&result, checked), result.map(|answer| answer.text))
     }
 
     /// The time for this attempt; a local one leaves time for a fallback to Claude.
@@ -104,10 +110,11 @@ impl<'a> Attempt<'a> {
         let own = self.model.target().timeout.unwrap_or(left);
         match self.record.decision {
             Decision::Local => {
-                let fallback = self.call.skill.on_local_error == OnLocalError::Claude;
+                let skill = &self.call.skill;
+                let fallback = skill.on_local_error == OnLocalError::Claude || check::escalates(skill);
                 deadline::local_share(left, own, self.call.active.table.total_timeout, fallback)
             }
-            Decision::Claude | Decision::ClaudeFallback => own.min(left),
+            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => own.min(left),
         }
     }
 }
@@ -121,11 +128,14 @@ struct PendingRecord<'a> {
 }
 
 impl PendingRecord<'_> {
-    fn finish(mut self, result: &Result<Answer, AttemptError>) -> DecisionRecord {
+    fn finish(mut self, result: &Result<Answer, AttemptError>, checked: Option<Checked>) -> DecisionRecord {
         // Set on creation, and taken only here or in `drop`, which runs later.
         let mut record = self.record.take().expect("a pending record is finished once");
         note_end(&mut record, result);
+        record.check = checked;
         self.write(&mut record);
+        let Call { data_plane, active, skill, .. } = self.call;
+        check::report(&data_plane.decision_log, active, skill, self.stage_call.call_id, &record);
         self.call.data_plane.model_warnings.of(&record, result);
         record
     }

@@ -22,6 +22,7 @@ use crate::{
 /// Names of the models below `spec.models`.
 const LOCAL: &str = "local";
 const CLAUDE: &str = "claude";
+const GRADER: &str = "grader";
 
 /// Where the running policy came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct Active {
     pub origin: PolicyOrigin,
     pub local: ModelClient,
     pub claude: ModelClient,
+    /// What judges answers of skills with `grading.by: Grader`; none: the policy has none.
+    pub grader: Option<ModelClient>,
     /// None: the policy has no brain. Kept across reloads that change neither its address nor its token.
     pub brain: Option<Arc<BrainClient>>,
     /// The brain's pass rates. Kept across reloads that change nothing about how they are asked for: the brain, the
@@ -87,6 +90,13 @@ impl Active {
         };
         let local = model(LOCAL, &table.local, previous.map(|previous| &previous.local), None)?;
         let claude = model(CLAUDE, &table.claude, previous.map(|previous| &previous.claude), Some(&local))?;
+        let grader = match &table.grader {
+            Some(target) => {
+                let before = previous.and_then(|previous| previous.grader.as_ref());
+                Some(model(GRADER, target, before, Some(&claude))?)
+            }
+            None => None,
+        };
         let brain = brain_of(&table, &secrets, previous, shared);
         let evidence = evidence_of(&table, brain.as_ref(), previous, shared);
         let tokens =
@@ -94,12 +104,13 @@ impl Active {
                 secrets.get(reference).map(|token| (name.clone(), TokenDigest::of(token)))
             });
         let tokens = tokens.collect();
-        Ok(Self { local, claude, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
+        Ok(Self { local, claude, grader, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
     }
 
     /// The models with their names in the policy.
-    pub fn models(&self) -> [(&'static str, &ModelClient); 2] {
-        [(LOCAL, &self.local), (CLAUDE, &self.claude)]
+    pub fn models(&self) -> impl Iterator<Item = (&'static str, &ModelClient)> {
+        let grader = self.grader.iter().map(|grader| (GRADER, grader));
+        [(LOCAL, &self.local), (CLAUDE, &self.claude)].into_iter().chain(grader)
     }
 
     /// Where the skill's pass rate is; none: there is no brain, or the skill is pinned and needs none.

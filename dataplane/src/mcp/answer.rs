@@ -10,7 +10,7 @@ use self::imitation::MARK;
 use crate::{
     call::failure::CallFailure,
     decide::Reason,
-    decision::{Basis, DecisionRecord},
+    decision::{Basis, Checked, DecisionRecord, answering},
 };
 
 /// Key of the decisions in a result's `_meta`.
@@ -19,6 +19,7 @@ const DECISIONS: &str = "routing.hyperguild.io/decisions";
 pub(super) fn answered(skill: &str, text: String, decisions: &[DecisionRecord], line: DecisionLine) -> CallToolResult {
     let mut content = vec![ContentBlock::text(imitation::quoted(&text).into_owned())];
     content.extend(cut_note(decisions).map(ContentBlock::text));
+    content.extend(failed_check_note(decisions).map(ContentBlock::text));
     if line == DecisionLine::Show && !decisions.is_empty() {
         let for_the_model = Annotations::default().with_audience(vec![Role::Assistant]);
         content.push(ContentBlock::Text(
@@ -61,7 +62,8 @@ fn with_decisions(mut result: CallToolResult, decisions: &[DecisionRecord]) -> C
 /// What the caller should know of answers that were cut. A block of its own: `decisionLine: Hide` does not hide it.
 fn cut_note(decisions: &[DecisionRecord]) -> Option<String> {
     let last = decisions.last().map(|record| record.stage);
-    let cut = |record: &&DecisionRecord| record.was_cut();
+    let used = |record: &&DecisionRecord| answering(decisions, record.stage).is_some_and(|used| used.id == record.id);
+    let cut = |record: &&DecisionRecord| record.was_cut() && used(record);
     let stages: Vec<_> = decisions.iter().filter(cut).map(|record| (record.stage, &record.model)).collect();
     let (stage, model) = stages.last()?;
     let what = if Some(*stage) == last {
@@ -71,6 +73,15 @@ fn cut_note(decisions: &[DecisionRecord]) -> Option<String> {
     };
     Some(format!(
         "note: {what} ({model}; finish_reason length). Ask for less, or have max_tokens raised in the model's parameters."
+    ))
+}
+
+/// What the caller should know of an answer that failed the skill's check and is given all the same.
+fn failed_check_note(decisions: &[DecisionRecord]) -> Option<String> {
+    let used = answering(decisions, decisions.last()?.stage).filter(|record| record.failed_check())?;
+    let model = &used.model;
+    Some(format!(
+        "note: this answer fails the check that the policy has for this skill ({model}). Verify it before use."
     ))
 }
 
@@ -89,6 +100,9 @@ fn summary(record: &DecisionRecord) -> Value {
     });
     for (name, value) in basis(&record.basis).into_iter().filter(|(_, value)| !value.is_null()) {
         summary[name] = value;
+    }
+    if let Some(check) = record.check {
+        summary["check"] = check.as_str().into();
     }
     summary
 }
@@ -118,10 +132,11 @@ fn basis(basis: &Basis) -> [(&'static str, Value); 8] {
 }
 
 /// One line that a model can quote back when it reports the outcome. The outcome judges the skill's answer, so the
-/// line names the decision that produced it: the last one.
+/// line names the decision that produced it: the last one that answered.
 fn decision_line(skill: &str, decisions: &[DecisionRecord]) -> String {
     let routes: Vec<String> = decisions.iter().map(route).collect();
-    let id = decisions.last().map(|record| record.id.to_string()).unwrap_or_default();
+    let last = decisions.last().and_then(|last| answering(decisions, last.stage).or(Some(last)));
+    let id = last.map(|record| record.id.to_string()).unwrap_or_default();
     format!(
         "{MARK} {skill}: {}; decision_id {id}. When you know how this turned out, report it to the brain: session_log \
          skill={skill} phase=outcome final_status=pass|fail decision_id={id}",
@@ -136,7 +151,9 @@ fn route(record: &DecisionRecord) -> String {
         (_, None) => "not measured".into(),
         (_, Some(rate)) => rate_shown(record, rate),
     };
-    let failed = record.error.map(|kind| format!(", failed: {kind}")).unwrap_or_default();
+    let failed = record.error.map(|kind| format!(", failed: {kind}"));
+    let failed = failed.or_else(|| (record.check == Some(Checked::Failed)).then(|| ", failed its check".into()));
+    let failed = failed.unwrap_or_default();
     format!("{} ({model}, {rate}{failed})", record.decision.as_str())
 }
 
@@ -237,6 +254,26 @@ mod tests {
         let earlier = texts(&answered("trainer", "all".into(), &[cut(0), whole(1)], DecisionLine::Hide));
         assert!(earlier[1].contains("the answer of stage 1, on which this one rests, was cut"), "{earlier:?}");
         assert_eq!(texts(&answered("debug", "all".into(), &[whole(0)], DecisionLine::Hide)), ["all"]);
+    }
+
+    #[test]
+    fn an_answer_that_fails_its_check_is_marked_and_one_that_claude_gave_instead_is_not() {
+        let attempt = |decision, check, error| DecisionRecord { check, error, ..record(decision, Some(0.94)) };
+        let failed = attempt(Decision::Local, Some(Checked::Failed), None);
+        let kept = answered("debug", "a".into(), std::slice::from_ref(&failed), DecisionLine::Show);
+        let [_, note, line] = texts(&kept).try_into().expect("three blocks");
+        assert!(note.starts_with("note: this answer fails the check"), "{note}");
+        assert!(line.contains("local (qwen35, pass rate 0.94, failed its check); decision_id"), "{line}");
+        assert_eq!(serde_json::to_value(&kept.meta).expect("JSON")[DECISIONS][0]["check"], "failed");
+
+        let passed = attempt(Decision::ClaudeEscalation, Some(Checked::Passed), None);
+        let cut = DecisionRecord { finish_reason: Some(FinishReason::Length), ..failed.clone() };
+        let escalated = texts(&answered("debug", "a".into(), &[cut, passed.clone()], DecisionLine::Show));
+        assert!(escalated.len() == 2 && escalated[1].contains(&passed.id.to_string()), "no note: {escalated:?}");
+
+        let down = attempt(Decision::ClaudeEscalation, None, Some("timeout"));
+        let local = texts(&answered("debug", "a".into(), &[failed.clone(), down], DecisionLine::Show));
+        assert!(local.len() == 3 && local[2].contains(&format!("decision_id {}", failed.id)), "{local:?}");
     }
 
     #[test]

@@ -85,7 +85,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
     let claude = reader.parsed("HYPERGUILD_CLAUDE_MODEL", defaults::CLAUDE_MODEL.into(), name_rule, model_name);
     RoutingPolicySpec {
         upstream: Upstream { url: upstream, api_key_secret_ref: secret(reader, "LITELLM_API_KEY"), ca_bundle: None },
-        models: Models { local: model(local), claude: model(claude) },
+        models: Models { local: model(local), claude: model(claude), grader: None },
         brain: Some(Brain { url: brain, token_secret_ref: secret(reader, "BRAIN_TOKEN") }),
         thresholds: thresholds(reader),
         evidence: evidence(reader),

@@ -35,10 +35,18 @@ struct Heard {
     authorizations: Vec<String>,
 }
 
+/// Which arguments its `session_log` declares beyond those of `contract` part 4.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Declares {
+    Nothing,
+    Decision,
+    DecisionAndSource,
+}
+
 struct Shared {
     pass_rate: Mutex<PassRate>,
     log_delay: Mutex<Duration>,
-    declares_decision: bool,
+    declares: Declares,
     heard: Mutex<Heard>,
 }
 
@@ -51,19 +59,24 @@ pub struct Brain {
 impl Brain {
     /// A brain whose `session_log` knows only the arguments of `contract` part 4.
     pub async fn start(pass_rate: PassRate) -> Self {
-        Self::with(pass_rate, false).await
+        Self::with(pass_rate, Declares::Nothing).await
     }
 
     /// A brain whose `session_log` declares `decision`, too.
     pub async fn that_takes_decisions(pass_rate: PassRate) -> Self {
-        Self::with(pass_rate, true).await
+        Self::with(pass_rate, Declares::Decision).await
     }
 
-    async fn with(pass_rate: PassRate, declares_decision: bool) -> Self {
+    /// A brain whose `session_log` declares `decision` and `source`.
+    pub async fn that_takes_verdicts(pass_rate: PassRate) -> Self {
+        Self::with(pass_rate, Declares::DecisionAndSource).await
+    }
+
+    async fn with(pass_rate: PassRate, declares: Declares) -> Self {
         let shared = Arc::new(Shared {
             pass_rate: Mutex::new(pass_rate),
             log_delay: Mutex::default(),
-            declares_decision,
+            declares,
             heard: Mutex::default(),
         });
         let routes = Router::new()
@@ -150,6 +163,13 @@ impl Brain {
         self.entries().iter().map(message).collect()
     }
 
+    /// The arguments of the verdicts on decisions so far.
+    #[must_use]
+    pub fn verdicts(&self) -> Vec<Value> {
+        let arguments = self.entries().into_iter().map(|entry| entry["params"]["arguments"].clone());
+        arguments.filter(|arguments| arguments["phase"] == "outcome").collect()
+    }
+
     /// The Authorization headers so far.
     ///
     /// # Panics
@@ -178,11 +198,13 @@ async fn answer_mcp(State(shared): State<Arc<Shared>>, headers: HeaderMap, body:
     note_authorization(&shared, &headers);
     let message: Value = serde_json::from_str(&body).unwrap_or_default();
     if message["method"] == "tools/list" {
-        let properties = if shared.declares_decision {
-            json!({"decision": {"type": "object"}, "decision_id": {"type": "string"}})
-        } else {
-            json!({"message": {"type": "string"}})
-        };
+        let mut properties = json!({"message": {"type": "string"}});
+        if shared.declares != Declares::Nothing {
+            properties = json!({"decision": {"type": "object"}, "decision_id": {"type": "string"}});
+        }
+        if shared.declares == Declares::DecisionAndSource {
+            properties["source"] = json!({"type": "string"});
+        }
         let tool = json!({"name": "session_log", "inputSchema": {"type": "object", "properties": properties}});
         return json!({"jsonrpc": "2.0", "id": 1, "result": {"tools": [tool]}}).to_string().into_response();
     }

@@ -1,4 +1,5 @@
-//! Stands in for language models behind an OpenAI-compatible endpoint. The model's name says how it behaves.
+//! Stands in for language models behind an OpenAI-compatible endpoint. The model's name says how it behaves, and that of
+//! `says:TEXT` what it answers.
 
 use std::{
     sync::{Arc, Mutex},
@@ -191,7 +192,7 @@ async fn behave(model: &str, release: &Notify) -> Response {
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
         }))
         .into_response(),
-        model => said(&format!("answer of {model}")),
+        model => said(model.strip_prefix("says:").unwrap_or(&format!("answer of {model}"))),
     }
 }
 

@@ -67,7 +67,7 @@ fn upstreams(tables: &[&RoutingTable]) -> NetworkPolicyEgressRule {
 
 fn called_ports(table: &RoutingTable) -> impl Iterator<Item = u16> {
     let brain = table.brain.iter().map(|brain| &brain.url);
-    [&table.local.url, &table.claude.url].into_iter().chain(brain).filter_map(|url| url.port_or_known_default())
+    table.models().map(|(_, model)| &model.url).chain(brain).filter_map(|url| url.port_or_known_default())
 }
 
 fn port(protocol: &str, number: u16) -> NetworkPolicyPort {

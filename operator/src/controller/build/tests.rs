@@ -139,6 +139,13 @@ fn the_network_policy_allows_the_ports_of_models_and_brain() {
     let built_policy = network_policy::network_policy(&own_upstream, &[&valid.table], "operators");
     let children = [("NetworkPolicy edge".to_string(), serde_json::to_value(built_policy).expect("JSON"))].into();
     assert_eq!(called_ports(&children), [80, 4000], "a model's own upstream");
+    let mut own_grader = policy("");
+    own_grader.spec.models.grader =
+        Some(serde_saphyr::from_str("{name: judge, upstream: {url: http://judge:8001}}").expect("a model"));
+    let valid = validate(&own_grader, &[], &Texts::new(), &[]).expect("it is valid");
+    let built_policy = network_policy::network_policy(&own_grader, &[&valid.table], "operators");
+    let children = [("NetworkPolicy edge".to_string(), serde_json::to_value(built_policy).expect("JSON"))].into();
+    assert_eq!(called_ports(&children), [4000, 8001], "that of the model that judges");
     let children = built("");
     let spec = &children["NetworkPolicy edge"]["spec"];
     assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 3210, "protocol": "TCP"}]}), "callers from anywhere");

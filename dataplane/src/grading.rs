@@ -1,0 +1,132 @@
+//! Samples of answers, judged by a model in the background. No call waits for it or is changed by it.
+
+mod budget;
+mod judge;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use crds::{
+    policy::GradedBy,
+    table::{GradingRules, Skill},
+};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+use self::budget::Budget;
+use crate::{
+    config::Active,
+    data_plane::DataPlane,
+    decision::DecisionRecord,
+    upstream::{ModelClient, Prompt},
+    verdict::{Source, Verdict},
+};
+
+/// Most answers that are judged at a time; further ones are not judged.
+const AT_A_TIME: usize = 2;
+/// Longest judgement, if the policy has no time-out for the model.
+const TIME_MAX: Duration = Duration::from_secs(60);
+
+/// The places and the budgets of judgements. They outlive a reload.
+pub struct Gradings {
+    places: Arc<Semaphore>,
+    budgets: Mutex<HashMap<String, Budget>>,
+}
+
+impl Default for Gradings {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(AT_A_TIME)), budgets: Mutex::default() }
+    }
+}
+
+impl Gradings {
+    /// A place to judge an answer of a skill, taken from its budget; otherwise why there is none.
+    fn take(&self, skill: &str, most: usize, now: Instant) -> Result<OwnedSemaphorePermit, &'static str> {
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| "busy")?;
+        // Every change of a budget is complete, so a panic elsewhere leaves nothing half done.
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if budgets.entry(skill.to_string()).or_default().take(most, now) { Ok(place) } else { Err("over_budget") }
+    }
+}
+
+/// An answer that a call got.
+pub struct Graded<'a> {
+    pub call_id: Uuid,
+    pub hash: u64,
+    pub prompt: &'a Prompt,
+    pub answer: &'a str,
+    pub record: &'a DecisionRecord,
+}
+
+/// Has an answer judged if it is one of the sample. Returns at once.
+pub fn sample(data_plane: &Arc<DataPlane>, active: &Arc<Active>, skill: &Skill, graded: &Graded<'_>) {
+    let Some(rules) = skill.grading.as_ref().filter(|rules| judge::is_chosen(graded.hash, rules.share)) else { return };
+    let Some(judge) = model(active, rules) else { return };
+    let metrics = &data_plane.metrics;
+    let Some(prompt) = judge::prompt(&rules.rubric, graded.prompt, graded.answer) else {
+        return metrics.grading(&skill.name, "too_large");
+    };
+    match data_plane.gradings.take(&skill.name, rules.max_per_hour, Instant::now()) {
+        Ok(place) => {
+            let (data_plane, active, judge) = (Arc::clone(data_plane), Arc::clone(active), judge.clone());
+            let (skill, call_id, decision_id) = (skill.name.clone(), graded.call_id, graded.record.id);
+            tokio::spawn(async move {
+                let result = ask(&judge, &prompt, &data_plane, &active, (&skill, call_id, decision_id)).await;
+                data_plane.metrics.grading(&skill, result);
+                drop(place);
+            });
+        }
+        Err(reason) => metrics.grading(&skill.name, reason),
+    }
+}
+
+fn model<'a>(active: &'a Active, rules: &GradingRules) -> Option<&'a ModelClient> {
+    match rules.by {
+        GradedBy::Claude => Some(&active.claude),
+        // `compile` refuses a policy without it.
+        GradedBy::Grader => active.grader.as_ref(),
+    }
+}
+
+/// Asks the judge and reports what it says; how it ended, for the metric.
+async fn ask(
+    judge: &ModelClient,
+    prompt: &Prompt,
+    data_plane: &DataPlane,
+    active: &Active,
+    (skill, call_id, decision_id): (&str, Uuid, Uuid),
+) -> &'static str {
+    let time = judge.target().timeout.unwrap_or(TIME_MAX);
+    let said = match judge.ask(prompt, time).await {
+        Ok(said) => said,
+        Err(error) => {
+            // The error has nothing of a prompt.
+            tracing::debug!(skill, cause = error.kind(), "an answer was not judged");
+            return "failed";
+        }
+    };
+    let Some(quality) = judge::read(&said.text) else { return "unreadable" };
+    let verdict = Verdict::new(skill, decision_id, Source::Grader, quality);
+    data_plane.decision_log.verdict(call_id, active.brain.as_ref(), verdict);
+    quality.as_str()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn at_most_two_answers_are_judged_at_a_time_and_a_budget_is_a_skills_own() {
+        let (gradings, now) = (Gradings::default(), Instant::now());
+        let first = gradings.take("debug", 2, now).expect("a place");
+        let second = gradings.take("trainer", 2, now).expect("a place");
+        assert_eq!(gradings.take("debug", 2, now).err(), Some("busy"));
+        drop((first, second));
+        drop(gradings.take("debug", 2, now).expect("busy took nothing of the budget"));
+        assert_eq!(gradings.take("debug", 2, now).err(), Some("over_budget"));
+        assert!(gradings.take("trainer", 2, now).is_ok());
+    }
+}
