@@ -1,7 +1,7 @@
 //! What a pass rate is asked for, and what a brain that tells the models apart answers in addition to `contract`
 //! part 3. No I/O.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use crds::{
     RoutingTable,
@@ -16,6 +16,9 @@ use crate::decide::{Arms, Rate};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateQuery {
     window: String,
+    sources: Vec<Source>,
+    /// Skills whose answers are graded, and whether that counts.
+    graded: BTreeMap<String, bool>,
     /// None: `evidence.of: Skill`.
     arms: Option<ArmsQuery>,
 }
@@ -24,7 +27,6 @@ pub struct RateQuery {
 struct ArmsQuery {
     local: String,
     claude: String,
-    sources: String,
     at_least: Option<u64>,
 }
 
@@ -32,14 +34,18 @@ impl RateQuery {
     /// What this table asks for.
     pub fn of(table: &RoutingTable) -> Self {
         let rules = &table.evidence;
-        let sources: Vec<&str> = rules.sources.iter().map(|source: &Source| source.as_str()).collect();
+        let graded = table.skills.values().filter(|skill| skill.grading.is_some());
         let arms = || ArmsQuery {
             local: table.local.model.clone(),
             claude: table.claude.model.clone(),
-            sources: sources.join(","),
             at_least: (rules.on_expired == OnExpired::Hold).then_some(rules.min_samples),
         };
-        Self { window: rules.window.clone(), arms: (rules.of == EvidenceOf::Model).then(arms) }
+        Self {
+            window: rules.window.clone(),
+            sources: rules.sources.clone(),
+            graded: graded.map(|skill| (skill.name.clone(), skill.counts_gradings())).collect(),
+            arms: (rules.of == EvidenceOf::Model).then(arms),
+        }
     }
 
     /// Whether the rate of the local model is asked for, and Claude's beside it.
@@ -50,11 +56,23 @@ impl RateQuery {
     /// The query's parameters for a skill.
     pub(super) fn parameters(&self, skill: &str) -> Vec<(&'static str, String)> {
         let mut parameters = vec![("skill", skill.to_string()), ("window", self.window.clone())];
-        if let Some(ArmsQuery { local, claude, sources, at_least }) = &self.arms {
-            parameters.extend([("local", local.clone()), ("claude", claude.clone()), ("sources", sources.clone())]);
+        if let Some(ArmsQuery { local, claude, at_least }) = &self.arms {
+            parameters.extend([("local", local.clone()), ("claude", claude.clone())]);
             parameters.extend(at_least.map(|samples| ("at_least", samples.to_string())));
         }
+        // Without either, this is the contract's query.
+        if self.arms.is_some() || self.graded.contains_key(skill) {
+            parameters.push(("sources", self.sources_of(skill)));
+        }
         parameters
+    }
+
+    /// The sources that count for a skill: gradings only where the policy says so, or where nothing else is listed.
+    fn sources_of(&self, skill: &str) -> String {
+        let grades_count = self.graded.get(skill).copied().unwrap_or(true);
+        let counts = |source: &&Source| grades_count || **source != Source::Grader;
+        let names: Vec<&str> = self.sources.iter().filter(counts).map(|source| source.as_str()).collect();
+        if names.is_empty() { Source::Grader.as_str().into() } else { names.join(",") }
     }
 }
 
@@ -104,6 +122,22 @@ mod tests {
         let unmeasured = json!({"pass_rate": null, "claude": {"pass_rate": null, "pass": 0, "fail": 0}});
         let claude = Rate { pass_rate: None, samples: Some(0) };
         assert_eq!(arms(&unmeasured), Some(Arms { claude, ..Arms::default() }));
+    }
+
+    #[test]
+    fn gradings_count_for_the_skills_that_say_so() {
+        let query = |sources: &[Source], graded: &[(&str, bool)]| RateQuery {
+            window: "7d".into(),
+            sources: sources.into(),
+            graded: graded.iter().map(|(skill, counts)| ((*skill).to_string(), *counts)).collect(),
+            arms: None,
+        };
+        let all = query(&[Source::Human, Source::Grader], &[("graded", false), ("counted", true)]);
+        for (skill, sources) in [("graded", "human"), ("counted", "human,grader")] {
+            assert_eq!(all.parameters(skill)[2], ("sources", sources.to_string()), "{skill}");
+        }
+        assert_eq!(all.parameters("other").len(), 2, "the contract's query");
+        assert_eq!(query(&[Source::Grader], &[("graded", false)]).parameters("graded")[2].1, "grader");
     }
 
     #[test]

@@ -11,14 +11,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::{
     Call,
     attempt::{Attempt, StageCall, note_end},
+    check,
 };
 use crate::{
     config::Active,
     data_plane::DataPlane,
     decide::{Decision, Reason},
     decision::DecisionRecord,
+    grading::{self, Graded},
     upstream::Prompt,
 };
+use crds::table::Skill;
 
 /// Shadow calls at the same time, at most: each holds a prompt, and the local model has callers to answer.
 const AT_A_TIME: usize = 4;
@@ -53,6 +56,8 @@ pub(super) fn after(call: &Call, stage_call: &StageCall, prompt: &Prompt) {
         active: Arc::clone(&call.active),
         record: DecisionRecord { shadow: true, ..record },
         prompt: prompt.clone(),
+        skill: Arc::clone(&call.skill),
+        hash: stage_call.hash,
     };
     let call_id = stage_call.call_id;
     tokio::spawn(async move {
@@ -67,6 +72,8 @@ struct Shadow {
     active: Arc<Active>,
     record: DecisionRecord,
     prompt: Prompt,
+    skill: Arc<Skill>,
+    hash: u64,
 }
 
 impl Shadow {
@@ -75,7 +82,19 @@ impl Shadow {
         let result = self.active.local.ask(&self.prompt, self.time()).await;
         note_end(&mut self.record, &result);
         self.record.set_duration(began.elapsed());
-        self.data_plane.decision_log.record(call_id, self.active.brain.as_ref(), self.record);
+        if let Ok(answer) = &result {
+            self.record.check = check::checked(&self.skill, self.record.stage, answer).await;
+        }
+        let Self { data_plane, active, record, prompt, skill, hash } = self;
+        data_plane.decision_log.record(call_id, active.brain.as_ref(), record.clone());
+        check::report(&data_plane.decision_log, &active, &skill, call_id, &record);
+        if let Ok(answer) = &result
+            && record.stage + 1 == skill.stages.len()
+            && !record.failed_check()
+        {
+            let graded = Graded { call_id, hash, prompt: &prompt, answer: &answer.text, record: &record };
+            grading::sample(&data_plane, &active, &skill, &graded);
+        }
     }
 
     /// The time of a local attempt, whatever is left of the call's own.
