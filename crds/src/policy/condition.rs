@@ -22,6 +22,8 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 /// Present only while true: callers need no token.
 pub const INSECURE: &str = "Insecure";
+/// Present only while true: skills below ceil get no outcome of the local model any more.
+pub const EVIDENCE_LOCKED: &str = "EvidenceLocked";
 
 /// Whether the statement of a condition is true.
 #[derive(IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq)]

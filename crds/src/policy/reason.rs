@@ -64,6 +64,10 @@ pub enum Reason {
     UpstreamUnreachable,
     /// No pod has reported yet whether the endpoints can be reached.
     UpstreamNotProbed,
+    /// `EvidenceLocked`: skills below ceil get no outcome of the local model any more.
+    NoLocalOutcomes,
+    /// Of an event only: the calls of a skill go elsewhere.
+    RouteChanged,
 }
 
 /// The two types of events in Kubernetes.
@@ -117,7 +121,9 @@ impl Reason {
             | Self::NoToken
             | Self::UpstreamReachable
             | Self::UpstreamUnreachable
-            | Self::UpstreamNotProbed => false,
+            | Self::UpstreamNotProbed
+            | Self::NoLocalOutcomes
+            | Self::RouteChanged => false,
         }
     }
 
@@ -135,7 +141,8 @@ impl Reason {
             | Self::ConfigPending
             | Self::PreviousPolicy
             | Self::UpstreamReachable
-            | Self::UpstreamNotProbed => EventType::Normal,
+            | Self::UpstreamNotProbed
+            | Self::RouteChanged => EventType::Normal,
             Self::Invalid
             | Self::TooLarge
             | Self::ConfigMapMissing
@@ -153,7 +160,8 @@ impl Reason {
             | Self::Forbidden
             | Self::ChildInvalid
             | Self::NoToken
-            | Self::UpstreamUnreachable => EventType::Warning,
+            | Self::UpstreamUnreachable
+            | Self::NoLocalOutcomes => EventType::Warning,
         }
     }
 }
@@ -167,7 +175,7 @@ mod tests {
         for reason in Reason::ALL {
             assert!(!reason.stalls() || reason.event_type() == EventType::Warning, "{reason:?}");
         }
-        assert_eq!(Reason::ALL.len(), 29);
+        assert_eq!(Reason::ALL.len(), 31);
     }
 
     #[test]

@@ -4,11 +4,19 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use strum::IntoStaticStr;
 
 use super::{
     skill::{NAME_MAX, SKILLS_MAX},
     upstream::URL_MAX,
 };
+
+/// Longest rate, in characters.
+const RATE_MAX: usize = 6;
+/// Longest reason of a skill's route, in characters.
+pub const REASON_MAX: usize = 64;
+/// Longest message about a skill's route, in characters.
+pub const MESSAGE_MAX: usize = 256;
 
 /// What the operator reports: whether every pod runs the latest spec, and where calls go.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, Default, PartialEq)]
@@ -37,7 +45,8 @@ pub struct RoutingPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<ReplicaCounts>,
 
-    /// Where the calls of each skill go, as reported by the pods. Updated at most once a minute.
+    /// Where the calls of each skill go, as reported by the pods. Updated at most once a minute, or when a
+    /// route changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = SKILLS_MAX))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
@@ -46,8 +55,8 @@ pub struct RoutingPolicyStatus {
     /// Accepted: the policy and its ConfigMaps are valid; while it is False, the pods keep the last accepted config.
     /// ResolvedRefs: everything the policy refers to exists. Programmed: every pod runs the policy's config. Ready: all
     /// three, and the desired number of pods serves. UpstreamReachable: the models' endpoints answer the pods; the others
-    /// do not depend on it. Reconciling, Stalled (action is needed) and Insecure (callers need
-    /// no token) are present only while true.
+    /// do not depend on it. Reconciling, Stalled (action is needed), Insecure (callers need no token) and EvidenceLocked
+    /// (skills stay with Claude until someone acts) are present only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
@@ -100,18 +109,57 @@ pub struct SkillStatus {
     pub name: String,
     /// The skill's pass rate with two decimals, for example 0.94. Absent while the skill is not measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 6))]
+    #[schemars(length(max = RATE_MAX))]
     pub pass_rate: Option<String>,
+    /// Where the true pass rate is with 95 % confidence, given the number of outcomes. Absent without pass rate or samples.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<RateInterval>,
     /// Number of outcomes that the pass rate is computed from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "int64"))]
     pub samples: Option<u64>,
+    /// The share of the skill's decisions that have a verdict, with two decimals. Absent if the brain does not report it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = RATE_MAX))]
+    pub coverage: Option<String>,
+    /// Claude's own pass rate for the skill, with two decimals. Absent while it is not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = RATE_MAX))]
+    pub claude_pass_rate: Option<String>,
+    /// Number of outcomes that Claude's pass rate is computed from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "int64"))]
+    pub claude_samples: Option<u64>,
     /// Local or Claude: the model that gets the skill's calls. Split: each gets half, by a hash of the prompt.
     pub route: RouteStatus,
+    /// Why, as in the reason of a decision, for example below_ceil.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = REASON_MAX))]
+    pub reason: Option<String>,
+    /// Why, for people, for example "0.68 of 41 is below 0.70".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = MESSAGE_MAX))]
+    pub message: Option<String>,
+    /// True while calls go to Claude and no outcome of the local model can come in any more; see the condition
+    /// EvidenceLocked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub locked: bool,
+}
+
+/// The interval of a pass rate.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct RateInterval {
+    /// Its lower end, with two decimals.
+    #[schemars(length(max = RATE_MAX))]
+    pub low: String,
+    /// Its upper end, with two decimals.
+    #[schemars(length(max = RATE_MAX))]
+    pub high: String,
 }
 
 /// Where the calls of a skill go.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteStatus {
     /// To the local model.
     Local,
@@ -119,4 +167,12 @@ pub enum RouteStatus {
     Claude,
     /// Half to each model, by a hash of the prompt.
     Split,
+}
+
+impl RouteStatus {
+    /// As written in a status.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }

@@ -1,34 +1,65 @@
-//! Events: one when `Ready` changes its status or reason, and one when the policy becomes `Insecure`.
+//! Events: one when `Ready` changes its status or reason, one when the policy becomes `Insecure` or `EvidenceLocked`, and
+//! one for each skill whose route changes.
 
-use crds::policy::{Reason, RoutingPolicyStatus, condition, reason};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use crds::policy::{Reason, RoutingPolicyStatus, SkillStatus, condition, reason};
+use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
 use kube::runtime::events::{Event, EventType};
 
 /// Longest note, in bytes (Kubernetes' limit is 1,024).
 const NOTE_MAX: usize = 1_000;
-/// The `action` of every event: what the operator was doing.
+/// The `action` of most events: what the operator was doing.
 const ACTION: &str = "Reconcile";
 
-/// What changed between two statuses, as events.
+/// What changed between two statuses of a policy, as events.
 #[must_use]
-pub fn transitions(previous: &RoutingPolicyStatus, status: &RoutingPolicyStatus) -> Vec<Event> {
+pub fn transitions(of: &ObjectReference, previous: &RoutingPolicyStatus, status: &RoutingPolicyStatus) -> Vec<Event> {
     let changed = |kind: &str| {
         let new = status.condition(kind)?;
         let same = previous.condition(kind).is_some_and(|old| old.status == new.status && old.reason == new.reason);
-        (!same).then(|| event(new))
+        (!same).then(|| of_condition(new))
     };
-    [condition::READY, condition::INSECURE].into_iter().filter_map(changed).collect()
+    let conditions = [condition::READY, condition::INSECURE, condition::EVIDENCE_LOCKED].into_iter().filter_map(changed);
+    conditions.chain(rerouted(of, previous, status)).collect()
 }
 
-fn event(new: &Condition) -> Event {
-    let mut note = new.message.clone();
+fn of_condition(new: &Condition) -> Event {
+    event(new.reason.parse().ok(), &new.reason, new.message.clone())
+}
+
+/// A skill that was not in the status before has no event: nothing changed for its callers.
+fn rerouted(
+    of: &ObjectReference,
+    previous: &RoutingPolicyStatus,
+    status: &RoutingPolicyStatus,
+) -> impl Iterator<Item = Event> {
+    status.skills.iter().filter_map(move |new| {
+        let old = previous.skills.iter().find(|old| old.name == new.name)?;
+        (old.route != new.route).then(|| route_changed(of, old, new))
+    })
+}
+
+/// Events of the same action that regard and relate to the same things become one, with the note of the first; so these
+/// have the two routes in the action, and relate to the skill.
+fn route_changed(of: &ObjectReference, old: &SkillStatus, new: &SkillStatus) -> Event {
+    let (from, to) = (old.route.as_str(), new.route.as_str());
+    let why = new.message.as_ref().map_or(String::new(), |why| format!(": {why}"));
+    let reason = Reason::RouteChanged;
+    let related = ObjectReference { field_path: Some(format!("status.skills[{}]", new.name)), ..of.clone() };
+    Event {
+        action: format!("Route{from}To{to}"),
+        secondary: Some(related),
+        ..event(Some(reason), reason.as_str(), format!("{}: {from} → {to}{why}", new.name))
+    }
+}
+
+fn event(known: Option<Reason>, reason: &str, mut note: String) -> Event {
     note.truncate(note.floor_char_boundary(NOTE_MAX));
     Event {
-        type_: match new.reason.parse().map(Reason::event_type) {
-            Ok(reason::EventType::Normal) => EventType::Normal,
-            Ok(reason::EventType::Warning) | Err(_) => EventType::Warning,
+        type_: match known.map(Reason::event_type) {
+            Some(reason::EventType::Normal) => EventType::Normal,
+            Some(reason::EventType::Warning) | None => EventType::Warning,
         },
-        reason: new.reason.clone(),
+        reason: reason.into(),
         note: Some(note),
         action: ACTION.into(),
         secondary: None,
@@ -48,7 +79,7 @@ mod tests {
     }
 
     fn published(previous: &RoutingPolicyStatus, status: &RoutingPolicyStatus) -> Vec<(EventType, String)> {
-        transitions(previous, status).into_iter().map(|event| (event.type_, event.reason)).collect()
+        transitions(&ObjectReference::default(), previous, status).into_iter().map(|event| (event.type_, event.reason)).collect()
     }
 
     #[test]
@@ -60,5 +91,52 @@ mod tests {
         let refused = status(&[("Ready", "False", "Invalid"), ("Insecure", "True", "NoToken")]);
         let both = [(EventType::Warning, "Invalid".to_string()), (EventType::Warning, "NoToken".to_string())];
         assert_eq!(published(&ready, &refused), both);
+    }
+
+    /// A status with skills as `(name, route, message)`.
+    fn of_skills(skills: &[(&str, &str, Option<&str>)]) -> RoutingPolicyStatus {
+        let skill = |(name, route, message): &(&str, &str, Option<&str>)| json!({"name": name, "route": route, "message": message});
+        let all: Vec<_> = skills.iter().map(skill).collect();
+        serde_json::from_value(json!({"skills": all})).expect("a status")
+    }
+
+    #[test]
+    fn a_changed_route_is_published_with_its_reason_and_a_first_one_is_not() {
+        let local = of_skills(&[("debug", "Local", Some("0.95 of 20 is at or above 0.90"))]);
+        let claude = of_skills(&[("debug", "Claude", Some("0.68 of 41 is below 0.70"))]);
+        let other_rate = of_skills(&[("debug", "Local", Some("0.96 of 21 is at or above 0.90"))]);
+        let of_an_older_pod = of_skills(&[("debug", "Split", None)]);
+        let with_another = of_skills(&[("debug", "Local", None), ("trainer", "Claude", None)]);
+        let none = RoutingPolicyStatus::default();
+        for (previous, status, expected) in [
+            (&none, &claude, vec![]),
+            (&local, &local, vec![]),
+            (&local, &other_rate, vec![]),
+            (&local, &none, vec![]),
+            (&local, &with_another, vec![]),
+            (&local, &claude, vec!["debug: Local → Claude: 0.68 of 41 is below 0.70"]),
+            (&claude, &local, vec!["debug: Claude → Local: 0.95 of 20 is at or above 0.90"]),
+            (&claude, &of_an_older_pod, vec!["debug: Claude → Split"]),
+        ] {
+            let events = transitions(&ObjectReference::default(), previous, status);
+            let notes: Vec<_> = events.iter().filter_map(|event| event.note.as_deref()).collect();
+            assert_eq!(notes, expected);
+            assert!(events.iter().all(|event| event.reason == "RouteChanged" && event.type_ == EventType::Normal));
+        }
+    }
+
+    #[test]
+    fn route_changes_of_two_skills_and_in_two_directions_stay_apart() {
+        let before = of_skills(&[("debug", "Local", None), ("trainer", "Local", None)]);
+        let after = of_skills(&[("debug", "Claude", None), ("trainer", "Claude", None)]);
+        let of = ObjectReference { name: Some("edge".into()), ..ObjectReference::default() };
+        let events = [transitions(&of, &before, &after), transitions(&of, &after, &before)].concat();
+        let key = |event: &Event| {
+            let related = event.secondary.clone().unwrap_or_default();
+            assert_eq!(related.name.as_deref(), Some("edge"));
+            (event.action.clone(), related.field_path)
+        };
+        let keys: std::collections::BTreeSet<_> = events.iter().map(key).collect();
+        assert_eq!(keys.len(), 4, "{events:?}");
     }
 }

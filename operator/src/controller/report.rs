@@ -75,8 +75,9 @@ async fn publish(
     previous: &RoutingPolicyStatus,
     status: &RoutingPolicyStatus,
 ) {
-    for event in events::transitions(previous, status) {
-        if let Err(error) = recorder.publish(&event, &policy.object_ref(&())).await {
+    let of = policy.object_ref(&());
+    for event in events::transitions(&of, previous, status) {
+        if let Err(error) = recorder.publish(&event, &of).await {
             tracing::warn!(name = %policy.name_any(), reason = %event.reason, %error, "cannot publish an event");
         }
     }

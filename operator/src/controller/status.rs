@@ -28,7 +28,7 @@ pub struct Observed<'a> {
     pub target: Option<&'a str>,
     /// The pods that are not terminating.
     pub pods: &'a [PodView],
-    /// Whether pass rates may be written again.
+    /// Whether pass rates may be written again; a changed route is written in any case.
     pub skills_are_due: bool,
     /// Transition time of conditions whose status changes.
     pub now: Timestamp,
@@ -40,14 +40,15 @@ pub fn status(observed: &Observed<'_>) -> RoutingPolicyStatus {
     let policy = observed.policy;
     let replicas = replicas::counts(observed);
     let rollout = replicas::rollout(observed);
+    let skills = skills::skills(observed);
     RoutingPolicyStatus {
         observed_generation: policy.metadata.generation,
         config_hash: observed.target.map(Into::into),
         endpoint: Some(endpoint::endpoint(observed)),
         selector: Some(labels::selector_text(&policy.name_any())),
         replicas: Some(replicas),
-        skills: skills::skills(observed),
-        conditions: conditions::conditions(observed, replicas, &rollout),
+        conditions: conditions::conditions(observed, replicas, &rollout, &skills),
+        skills,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
+use crds::policy::{RouteStatus, RoutingPolicyStatus, SkillStatus};
 use serde_json::{Value, json};
 use tests::{
     get_json,
@@ -10,7 +11,7 @@ use tests::{
     policies::{Policies, condition, spec},
     ports,
     program::Program,
-    stand_in::{kubelet::NO_SUCH_IMAGE, models::Models},
+    stand_in::{brain::Brain, kubelet::NO_SUCH_IMAGE, models::Models},
     waiting,
 };
 
@@ -55,16 +56,79 @@ async fn the_status_shows_where_the_calls_of_a_skill_go() {
     let status = policies.wait_for("edge", "the skills", |status| status.skills.len() == 4).await;
     let skills = serde_json::to_value(&status.skills).expect("JSON");
     let expected = json!([
-        {"name": "code_review", "passRate": "0.95", "samples": 21, "route": "Local"},
-        {"name": "debug", "passRate": "0.40", "samples": 5, "route": "Claude"},
-        {"name": "retrospective", "samples": 0, "route": "Local"},
-        {"name": "trainer", "passRate": "0.80", "samples": 5, "route": "Split"},
+        {"name": "code_review", "passRate": "0.95", "interval": {"low": "0.77", "high": "0.99"}, "samples": 21,
+            "claudeSamples": 0, "route": "Local", "reason": "at_or_above_floor",
+            "message": "0.95 of 21 is at or above 0.90"},
+        {"name": "debug", "passRate": "0.40", "interval": {"low": "0.12", "high": "0.77"}, "samples": 5,
+            "claudeSamples": 0, "route": "Claude", "reason": "below_ceil", "message": "0.40 of 5 is below 0.70",
+            "locked": true},
+        {"name": "retrospective", "samples": 0, "claudeSamples": 0, "route": "Local", "reason": "no_pass_rate",
+            "message": "no outcomes are known"},
+        {"name": "trainer", "passRate": "0.80", "interval": {"low": "0.38", "high": "0.96"}, "samples": 5,
+            "claudeSamples": 0, "route": "Split", "reason": "split",
+            "message": "0.80 of 5 is below 0.90, but not below 0.70"},
     ]);
     assert_eq!(skills, expected);
     let described = policies.kubectl(&["describe", "rp", "edge"]);
-    for line in ["Pass Rate:  0.40", "Route:      Claude", "Message:               1 of 1 pods run config"] {
-        assert!(described.contains(line), "{line}\n{described}");
+    // In one form, whatever the columns are aligned to.
+    let described: Vec<String> = described.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for line in ["Pass Rate: 0.40", "Route: Claude", "Message: 0.40 of 5 is below 0.70", "Type: EvidenceLocked"] {
+        assert!(described.iter().any(|described| described == line), "{line}\n{described:#?}");
     }
+    drop(kubelet);
+}
+
+/// The messages of the namespace's events with this reason, oldest first.
+fn events(policies: &Policies, reason: &str) -> Vec<String> {
+    let selected = format!("--field-selector=reason={reason}");
+    let listed = policies.kubectl(&["get", "events", "--sort-by=metadata.creationTimestamp", &selected, "-o", "json"]);
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    let messages = listed["items"].as_array().into_iter().flatten().filter_map(|event| event["message"].as_str());
+    messages.map(Into::into).collect()
+}
+
+#[tokio::test]
+async fn a_skill_whose_route_changes_is_told_by_events_and_one_that_is_locked_by_a_condition() {
+    let (policies, kubelet) = Policies::operated_with_pods("pods-routes").await;
+    let (good, bad, claude) = ((39, 2), (28, 13), (20, 2));
+    let brain = Brain::start(Brain::of_models(good, claude)).await;
+    let skills = json!([{"name": "debug"}, {"name": "trainer", "route": "Local"}]);
+    let exploring = |exploration: Value| {
+        let evidence = json!({"ttl": "1s", "exploration": exploration});
+        spec(json!({"brain": {"url": brain.url()}, "evidence": evidence, "skills": skills}))
+    };
+    let routed = |route: RouteStatus| {
+        let is_debug = move |skill: &SkillStatus| skill.name == "debug" && skill.route == route;
+        move |status: &RoutingPolicyStatus| status.skills.iter().any(is_debug)
+    };
+    let locked = |status: &RoutingPolicyStatus| condition(status, "EvidenceLocked").cloned();
+    policies.apply("edge", &exploring(json!({"mode": "Off"})));
+    let first = policies.wait_for("edge", "calls stay local", routed(RouteStatus::Local)).await;
+    assert_eq!((locked(&first), events(&policies, "RouteChanged")), (None, vec![]), "a first route is no change");
+
+    brain.answer(Brain::of_models(bad, claude));
+    let worse = policies.wait_for("edge", "calls go to Claude", routed(RouteStatus::Claude)).await;
+    let debug = serde_json::to_value(worse.skills.iter().find(|skill| skill.name == "debug")).expect("JSON");
+    let expected = json!({"name": "debug", "passRate": "0.68", "interval": {"low": "0.53", "high": "0.80"},
+        "samples": 41, "coverage": "0.50", "claudePassRate": "0.91", "claudeSamples": 22, "route": "Claude",
+        "reason": "below_ceil", "message": "0.68 of 41 is below 0.70", "locked": true});
+    assert_eq!(debug, expected);
+    let message = locked(&worse).expect("shown with the route").message;
+    assert!(message.contains("comes in any more: debug; to change that, set spec.evidence.exploration"), "{message}");
+    assert!(worse.is_true("Ready"), "nothing else depends on it");
+
+    policies.apply("edge", &exploring(json!({"mode": "Shadow", "share": "0.1"})));
+    policies.wait_for("edge", "the lock to go", |status| status.is_true("Ready") && locked(status).is_none()).await;
+    brain.answer(Brain::of_models(good, claude));
+    policies.wait_for("edge", "calls come back", routed(RouteStatus::Local)).await;
+    let changes = [
+        "debug: Local → Claude: 0.68 of 41 is below 0.70",
+        "debug: Claude → Local: 0.95 of 41 is at or above 0.90",
+    ];
+    // Events are published after the status.
+    waiting::until_true("the events", || async { events(&policies, "RouteChanged").len() >= changes.len() }).await;
+    assert_eq!(events(&policies, "RouteChanged"), changes);
+    assert_eq!(events(&policies, "NoLocalOutcomes"), [message]);
     drop(kubelet);
 }
 

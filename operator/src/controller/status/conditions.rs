@@ -1,13 +1,14 @@
-//! The conditions: Accepted, ResolvedRefs, Programmed, Ready, UpstreamReachable; and Reconciling, Stalled, Insecure while
-//! they are true.
+//! The conditions: Accepted, ResolvedRefs, Programmed, Ready, UpstreamReachable; and Reconciling, Stalled, Insecure,
+//! EvidenceLocked while they are true.
 
+mod locked;
 mod upstream;
 
 use std::collections::BTreeSet;
 
 use crds::{
     pod::MissingSecret,
-    policy::{ConditionStatus, Reason, ReplicaCounts, condition},
+    policy::{ConditionStatus, Reason, ReplicaCounts, SkillStatus, condition},
     shown::printable,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
@@ -54,7 +55,12 @@ impl Finding {
     }
 }
 
-pub(super) fn conditions(observed: &Observed<'_>, counts: ReplicaCounts, rollout: &Rollout) -> Vec<Condition> {
+pub(super) fn conditions(
+    observed: &Observed<'_>,
+    counts: ReplicaCounts,
+    rollout: &Rollout,
+    skills: &[SkillStatus],
+) -> Vec<Condition> {
     let accepted = accepted(observed);
     let resolved = resolved_refs(observed);
     let programmed = programmed(observed, counts, rollout);
@@ -73,6 +79,7 @@ pub(super) fn conditions(observed: &Observed<'_>, counts: ReplicaCounts, rollout
         (condition::RECONCILING, reconciling),
         (condition::STALLED, stalled),
         (condition::INSECURE, insecure(observed)),
+        (condition::EVIDENCE_LOCKED, locked::locked(skills)),
     ];
     all.into_iter().filter_map(|(kind, finding)| Some(dated(kind, finding?, observed))).collect()
 }

@@ -1,12 +1,15 @@
-//! Where the calls of each skill go, as the pods report it.
+//! Where the calls of each skill go and why, as the pods report it.
+
+mod why;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
     decimal::is_share,
+    interval::wilson,
     pod::SkillReport,
     policy::{
-        RouteStatus, SkillStatus,
+        RateInterval, RouteStatus, SkillStatus,
         skill::{NAME_MAX, SKILLS_MAX},
     },
 };
@@ -17,14 +20,18 @@ use crate::controller::dereference::PODS_MAX;
 /// Most reports that are read from all pods together: 64 skills from each of 200 pods.
 const REPORTS_MAX: usize = PODS_MAX as usize * SKILLS_MAX;
 
-/// The skills, sorted by name. Between updates the status keeps the last ones, unless the set of skills changed.
+/// The skills, sorted by name. Between updates the status keeps the last ones, unless the set of skills, or what becomes
+/// of their calls, changed.
 pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
     let last = observed.policy.status.as_ref().map(|status| status.skills.clone()).unwrap_or_default();
     let reported: Vec<SkillStatus> = newest(observed).into_values().filter_map(shown).collect();
-    let names =
-        |skills: &[SkillStatus]| -> BTreeSet<String> { skills.iter().map(|skill| skill.name.clone()).collect() };
-    let stands = names(&last) == names(&reported) && !observed.skills_are_due;
+    let stands = courses(&last) == courses(&reported) && !observed.skills_are_due;
     if reported.is_empty() || stands { last } else { reported }
+}
+
+/// What becomes of each skill's calls, without the rates.
+fn courses(skills: &[SkillStatus]) -> BTreeSet<(&str, &str, bool)> {
+    skills.iter().map(|skill| (skill.name.as_str(), skill.route.as_str(), skill.locked)).collect()
 }
 
 /// The most recent report about each skill from the pods that run the target config.
@@ -55,8 +62,33 @@ fn shown(report: &SkillReport) -> Option<SkillStatus> {
     };
     Some(SkillStatus {
         name: report.name.clone(),
-        pass_rate: report.pass_rate.filter(|rate| is_share(*rate)).map(|rate| format!("{rate:.2}")),
-        samples: report.samples.map(|samples| samples.min(i64::MAX as u64)),
+        pass_rate: report.pass_rate.and_then(two_decimals),
+        interval: interval(report),
+        samples: report.samples.map(bounded),
+        coverage: report.coverage.and_then(two_decimals),
+        claude_pass_rate: report.claude_pass_rate.and_then(two_decimals),
+        claude_samples: report.claude_samples.map(bounded),
         route,
+        reason: why::reason(report),
+        message: why::message(report),
+        locked: report.locked,
     })
+}
+
+/// A rate or a share; none: it is not one.
+fn two_decimals(share: f64) -> Option<String> {
+    is_share(share).then(|| format!("{share:.2}"))
+}
+
+/// A number that the API server accepts.
+fn bounded(samples: u64) -> u64 {
+    samples.min(i64::MAX as u64)
+}
+
+/// A pod reports the rate and of how many it is; their product is the number of passes.
+fn interval(report: &SkillReport) -> Option<RateInterval> {
+    let (rate, samples) = (report.pass_rate.filter(|rate| is_share(*rate))?, report.samples?);
+    let passes = ((rate * samples as f64).round() as u64).min(samples);
+    let (low, high) = wilson(passes, samples)?;
+    Some(RateInterval { low: two_decimals(low)?, high: two_decimals(high)? })
 }

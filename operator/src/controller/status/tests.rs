@@ -158,7 +158,10 @@ fn skills_are_the_most_recent_of_pods_that_run_the_config_and_stay_until_they_ar
     ];
     let mut policy = policy("");
     let first = status_of(&policy, &rolled_out(1), &pods);
-    assert_eq!(json!(first.skills), json!([{"name": "debug", "passRate": "0.82", "samples": 5, "route": "Split"}]));
+    let interval = json!({"low": "0.38", "high": "0.96"});
+    let expected =
+        json!([{"name": "debug", "passRate": "0.82", "interval": interval, "samples": 5, "route": "Split"}]);
+    assert_eq!(json!(first.skills), expected, "an older pod's report: what it lacks is absent");
     policy.status = Some(first.clone());
     let valid = validate(&policy, &[], &Texts::new(), &[]);
     let applied = rolled_out(1);
@@ -180,6 +183,79 @@ fn skills_are_the_most_recent_of_pods_that_run_the_config_and_stay_until_they_ar
         json!([{"name": "trainer", "route": "Local"}]),
         "other skills are shown at once, unknown routes not at all"
     );
+}
+
+/// A pod that reports this skill, besides its name and its age.
+fn reporting(mut skill: Value) -> [PodView; 1] {
+    (skill["name"], skill["evidenceAgeMs"]) = (json!("debug"), json!(1));
+    [pod("p1", Ok(json!({"configHash": "new", "skills": [skill]})))]
+}
+
+/// The status after the previous one, while rates are not to be written again.
+fn next(previous: &RoutingPolicyStatus, pods: &[PodView]) -> RoutingPolicyStatus {
+    let policy = RoutingPolicy { status: Some(previous.clone()), ..policy("") };
+    let valid = validate(&policy, &[], &Texts::new(), &[]);
+    let now = NOW.parse().expect("a time");
+    let (valid, applied) = (valid.as_ref(), &rolled_out(1));
+    let target = Some("new");
+    status(&Observed { policy: &policy, valid, applied, target, pods, skills_are_due: false, now })
+}
+
+#[test]
+fn a_skill_is_shown_with_what_its_route_rests_on() {
+    let full = json!({"route": "claude", "reason": "below_ceil", "passRate": 0.683, "samples": 41, "coverage": 0.3417,
+        "claudePassRate": 0.909, "claudeSamples": 22, "floor": 0.9, "ceil": 0.7, "locked": true, "newer": [1]});
+    let expected = json!({"name": "debug", "passRate": "0.68", "interval": {"low": "0.53", "high": "0.80"},
+        "samples": 41, "coverage": "0.34", "claudePassRate": "0.91", "claudeSamples": 22, "route": "Claude",
+        "reason": "below_ceil", "message": "0.68 of 41 is below 0.70", "locked": true});
+    let hostile = json!({"route": "local", "reason": "no\nname", "passRate": 2, "samples": u64::MAX, "coverage": -1,
+        "claudePassRate": 1.5, "claudeSamples": u64::MAX});
+    let (most, older) = (i64::MAX, json!({"route": "split", "passRate": 0.8}));
+    for (report, expected) in [
+        (full, expected),
+        (older, json!({"name": "debug", "passRate": "0.80", "route": "Split"})),
+        (
+            json!({"route": "local", "reason": "no_pass_rate", "samples": 0}),
+            json!({"name": "debug", "samples": 0, "route": "Local", "reason": "no_pass_rate",
+                "message": "no outcomes are known"}),
+        ),
+        (hostile, json!({"name": "debug", "samples": most, "claudeSamples": most, "route": "Local"})),
+    ] {
+        let status = status_of(&policy(""), &rolled_out(1), &reporting(report.clone()));
+        assert_eq!(json!(status.skills), json!([expected]), "{report}");
+    }
+}
+
+#[test]
+fn a_changed_route_is_shown_at_once_and_a_changed_rate_when_it_is_due() {
+    let report = |route: &str, rate: f64| reporting(json!({"route": route, "passRate": rate}));
+    let first = status_of(&policy(""), &rolled_out(1), &report("local", 0.95));
+    assert_eq!(next(&first, &report("local", 0.96)), first);
+    let changed = next(&first, &report("claude", 0.5));
+    assert_eq!(json!(changed.skills), json!([{"name": "debug", "passRate": "0.50", "route": "Claude"}]));
+    assert_eq!(next(&changed, &[]).skills, changed.skills, "no pod reports: as the pods said last");
+}
+
+#[test]
+fn skills_that_stay_with_claude_until_someone_acts_are_named_with_the_cure() {
+    let report = |locked: Value| reporting(json!({"route": "claude", "passRate": 0.1, "locked": locked}));
+    let told = |status: &RoutingPolicyStatus| {
+        let condition = status.condition(condition::EVIDENCE_LOCKED)?;
+        Some((condition.status.clone(), condition.reason.clone(), condition.message.clone()))
+    };
+    let message = "below ceil, and no outcome of the local model comes in any more: debug; to change that, set \
+        spec.evidence.exploration to mode Live or Shadow, or begin their evidence anew with \
+        `routing evidence reset SKILL`";
+    let locked = Some(("True".to_string(), "NoLocalOutcomes".to_string(), message.to_string()));
+    let free = status_of(&policy(""), &rolled_out(1), &report(json!(false)));
+    for unlocked in [json!(false), json!(null), json!("yes")] {
+        assert_eq!(told(&status_of(&policy(""), &rolled_out(1), &report(unlocked))), None, "absent while not true");
+    }
+    let now_locked = next(&free, &report(json!(true)));
+    assert_eq!(told(&now_locked), locked, "at once");
+    assert!(now_locked.is_true(condition::READY), "nothing else depends on it");
+    assert_eq!(told(&next(&now_locked, &[])), locked, "while pods are replaced, it stands");
+    assert_eq!(told(&next(&now_locked, &report(json!(false)))), None);
 }
 
 #[test]
