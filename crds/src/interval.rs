@@ -34,7 +34,11 @@ mod tests {
             (u64::MAX, u64::MAX, Some((1.0, 1.0))),
         ] {
             let four = |x: f64| (x * 1e4).round() / 1e4;
-            assert_eq!(wilson(passes, samples).map(|(low, high)| (four(low), four(high))), expected, "{passes}/{samples}");
+            assert_eq!(
+                wilson(passes, samples).map(|(low, high)| (four(low), four(high))),
+                expected,
+                "{passes}/{samples}"
+            );
         }
     }
 }

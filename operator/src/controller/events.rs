@@ -18,7 +18,8 @@ pub fn transitions(of: &ObjectReference, previous: &RoutingPolicyStatus, status:
         let same = previous.condition(kind).is_some_and(|old| old.status == new.status && old.reason == new.reason);
         (!same).then(|| of_condition(new))
     };
-    let conditions = [condition::READY, condition::INSECURE, condition::EVIDENCE_LOCKED].into_iter().filter_map(changed);
+    let conditions =
+        [condition::READY, condition::INSECURE, condition::EVIDENCE_LOCKED].into_iter().filter_map(changed);
     conditions.chain(rerouted(of, previous, status)).collect()
 }
 
@@ -79,7 +80,10 @@ mod tests {
     }
 
     fn published(previous: &RoutingPolicyStatus, status: &RoutingPolicyStatus) -> Vec<(EventType, String)> {
-        transitions(&ObjectReference::default(), previous, status).into_iter().map(|event| (event.type_, event.reason)).collect()
+        transitions(&ObjectReference::default(), previous, status)
+            .into_iter()
+            .map(|event| (event.type_, event.reason))
+            .collect()
     }
 
     #[test]
@@ -130,13 +134,14 @@ mod tests {
         let before = of_skills(&[("debug", "Local", None), ("trainer", "Local", None)]);
         let after = of_skills(&[("debug", "Claude", None), ("trainer", "Claude", None)]);
         let of = ObjectReference { name: Some("edge".into()), ..ObjectReference::default() };
-        let events = [transitions(&of, &before, &after), transitions(&of, &after, &before)].concat();
+        let mut events = transitions(&of, &before, &after);
+        events.extend(transitions(&of, &after, &before));
         let key = |event: &Event| {
             let related = event.secondary.clone().unwrap_or_default();
             assert_eq!(related.name.as_deref(), Some("edge"));
             (event.action.clone(), related.field_path)
         };
         let keys: std::collections::BTreeSet<_> = events.iter().map(key).collect();
-        assert_eq!(keys.len(), 4, "{events:?}");
+        assert_eq!(keys.len(), 4, "{keys:?}");
     }
 }

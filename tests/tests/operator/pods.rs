@@ -71,7 +71,8 @@ async fn the_status_shows_where_the_calls_of_a_skill_go() {
     assert_eq!(skills, expected);
     let described = policies.kubectl(&["describe", "rp", "edge"]);
     // In one form, whatever the columns are aligned to.
-    let described: Vec<String> = described.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let described: Vec<String> =
+        described.lines().map(|l| l.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     for line in ["Pass Rate: 0.40", "Route: Claude", "Message: 0.40 of 5 is below 0.70", "Type: EvidenceLocked"] {
         assert!(described.iter().any(|described| described == line), "{line}\n{described:#?}");
     }
@@ -121,10 +122,8 @@ async fn a_skill_whose_route_changes_is_told_by_events_and_one_that_is_locked_by
     policies.wait_for("edge", "the lock to go", |status| status.is_true("Ready") && locked(status).is_none()).await;
     brain.answer(Brain::of_models(good, claude));
     policies.wait_for("edge", "calls come back", routed(RouteStatus::Local)).await;
-    let changes = [
-        "debug: Local → Claude: 0.68 of 41 is below 0.70",
-        "debug: Claude → Local: 0.95 of 41 is at or above 0.90",
-    ];
+    let changes =
+        ["debug: Local → Claude: 0.68 of 41 is below 0.70", "debug: Claude → Local: 0.95 of 41 is at or above 0.90"];
     // Events are published after the status.
     waiting::until_true("the events", || async { events(&policies, "RouteChanged").len() >= changes.len() }).await;
     assert_eq!(events(&policies, "RouteChanged"), changes);

@@ -70,9 +70,7 @@ mod tests {
 
     #[test]
     fn each_reason_is_a_sentence_with_the_numbers_that_it_rests_on() {
-        let report = |reason: &str, rate: f64| {
-            json!({"reason": reason, "passRate": rate, "samples": 41, "floor": 0.9, "ceil": 0.7})
-        };
+        let report = |reason: &str, rate: f64| json!({"reason": reason, "passRate": rate, "samples": 41, "floor": 0.9, "ceil": 0.7});
         for (report, message) in [
             (report("below_ceil", 0.683), "0.68 of 41 is below 0.70"),
             (report("below_ceil", 0.699), "0.699 of 41 is below 0.700"),
