@@ -1,11 +1,14 @@
 //! The commands of the `routing` binary.
 
+mod aligned;
 mod brain;
+mod brain_at;
 mod check;
 mod demo;
 mod mcp_json;
 mod outcome;
 mod serve;
+mod status;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -87,6 +90,8 @@ enum Command {
     Mode(ModeArgs),
     /// Reports to the brain whether an answer passed or failed; pass rates are computed from that
     Outcome(OutcomeArgs),
+    /// Shows where the calls of each skill go and why, and whether the models answer
+    Status(status::StatusArgs),
     /// Runs a data plane and a brain in this process, with stand-in models unless LITELLM_BASE_URL is set
     Demo(DemoArgs),
     /// Renders one prompt, for `routing serve`
@@ -264,6 +269,7 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
         Command::McpJson(args) => mcp_json::run(&args),
         Command::Mode(args) => mcp_json::run_mode(&args),
         Command::Outcome(args) => outcome::run(&args, &variables).await,
+        Command::Status(args) => status::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
         Command::RenderPrompt => Ok(renderer::run()),
     }
@@ -277,9 +283,12 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         }
         Command::Brain => ::brain::settings::from_environment(variables).err().unwrap_or_default(),
         Command::Demo(_) => demo::bad_variables(variables),
-        Command::Check(_) | Command::McpJson(_) | Command::Mode(_) | Command::Outcome(_) | Command::RenderPrompt => {
-            vec![]
-        }
+        Command::Check(_)
+        | Command::McpJson(_)
+        | Command::Mode(_)
+        | Command::Outcome(_)
+        | Command::Status(_)
+        | Command::RenderPrompt => vec![],
     };
     SettingsError::all([lines, others])
 }

@@ -2,20 +2,15 @@
 
 use std::process::ExitCode;
 
-use crds::{
-    shown::{self, printable},
-    table::BrainTarget,
-    variables::Variables,
-};
+use crds::{shown::printable, variables::Variables};
 use serde::Serialize;
 use serde_json::{Value, json};
-use url::Url;
 
-use super::{CliError, OutcomeArgs, OutcomeName, Output};
-use crate::{
-    brain_client::{BrainClient, BrainError},
-    settings::environment::DEFAULT_BRAIN_URL,
+use super::{
+    CliError, OutcomeArgs, OutcomeName, Output,
+    brain_at::{self, BrainAt},
 };
+use crate::settings::environment::DEFAULT_BRAIN_URL;
 
 /// Where an answer of the brain says what it has logged.
 const LOGGED: &str = "/result/_meta/routing.hyperguild.io~1logged";
@@ -39,12 +34,8 @@ struct OutcomeEntry<'a> {
 
 pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let OutcomeArgs { skill, outcome, decision, session, source, brain_url, output } = args;
-    let brain_url = brain_url.as_deref().or_else(|| variables.get("BRAIN_URL")).unwrap_or(DEFAULT_BRAIN_URL);
-    let address = shown::url(brain_url);
-    let url = Url::parse(brain_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let url = url.ok_or_else(|| CliError::Message(format!("--brain-url: {address}: must be an http or https URL")))?;
-    let token = variables.get("BRAIN_TOKEN").map(|token| token.trim().into());
-    let brain = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), super::http_client()?).patient();
+    let brain_url = brain_at::given(brain_url.as_deref(), variables).unwrap_or(DEFAULT_BRAIN_URL);
+    let brain = BrainAt::new(brain_url, variables)?;
     let final_status = match outcome {
         OutcomeName::Pass => "pass",
         OutcomeName::Fail => "fail",
@@ -58,12 +49,11 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
         decision_id: decision.as_deref(),
         source: source.as_deref(),
     };
-    let answer = brain.session_log(&entry).await.map_err(|error| {
-        if let BrainError::Refused { reason } = error {
-            return CliError::Message(format!("the outcome was not reported: the brain at {address} refused it: {reason}"));
-        }
-        CliError::Message(format!("the outcome was not reported: the brain at {address} {error}; check that it is running, and check --brain-url and BRAIN_TOKEN"))
-    })?;
+    let answer = brain
+        .client
+        .session_log(&entry)
+        .await
+        .map_err(|error| CliError::Message(format!("the outcome was not reported: {}", brain.why(&error))))?;
     let logged = answer.pointer(LOGGED).cloned().unwrap_or_default();
     match output {
         Output::Text => println!("{}{}", reported(skill, final_status), told(&answer)),

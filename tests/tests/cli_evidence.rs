@@ -1,0 +1,131 @@
+//! The commands that show and change evidence, with the real programs and a real Git repository.
+
+use serde_json::{Value, json};
+use tests::{
+    Policy, get_json, ports,
+    program::{self, Program, Running},
+    stand_in::models::Models,
+    waiting,
+};
+
+struct It {
+    brain: Running,
+    routing: Running,
+    _models: Models,
+}
+
+/// What a command printed, and whether it succeeded.
+struct Printed {
+    ok: bool,
+    out: String,
+    error: String,
+}
+
+impl Printed {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("JSON: {} {}", self.out, self.error))
+    }
+
+    fn has(&self, parts: &[&str]) -> bool {
+        parts.iter().all(|part| self.out.contains(part) || self.error.contains(part))
+    }
+}
+
+fn printed(arguments: &[&str], variables: &[(&str, &str)], folder: &std::path::Path) -> Printed {
+    let output = program::run(arguments, variables, folder);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Printed { ok: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+}
+
+impl It {
+    async fn start() -> Self {
+        Self::with(Program::brain()).await
+    }
+
+    async fn with(brain: Program) -> Self {
+        let models = Models::start().await;
+        let brain = brain.start().await;
+        let measured = json!({"brain": {"url": brain.base_url()}, "evidence": {"ttl": "50ms"}});
+        let policy = Policy::at(&models.url()).local("local-model").claude("claude-model").spec(measured);
+        let routing = Program::serve_policy(&policy).start().await;
+        Self { brain, routing, _models: models }
+    }
+
+    fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.routing.ports.admin)
+    }
+
+    /// Runs a command with the brain in `BRAIN_URL`, in its folder.
+    fn run(&self, arguments: &[&str]) -> Printed {
+        printed(arguments, &[("BRAIN_URL", &self.brain.base_url())], self.brain.folder())
+    }
+
+    /// The id of the decision on a call of `debug`, once the brain has it.
+    async fn decision(&self, problem: &str) -> String {
+        let result = self.routing.mcp().debug(problem).await;
+        let id = result.decisions("id")[0].as_str().expect("an id").to_string();
+        let url = format!("{}/decisions?skill=debug&limit=500", self.brain.base_url());
+        waiting::until_true("the decision in the brain", || async { get_json(&url).await.to_string().contains(&id) })
+            .await;
+        id
+    }
+}
+
+#[tokio::test]
+async fn status_shows_on_one_screen_where_calls_go_why_and_the_last_decisions_with_their_verdicts() {
+    let it = It::start().await;
+    let mut ids = vec![];
+    for problem in ["a", "b", "c"] {
+        ids.push(it.decision(problem).await);
+    }
+    for id in &ids[..2] {
+        assert!(it.run(&["outcome", "debug", "fail", "--decision", id, "--source", "human"]).ok);
+    }
+    let url = it.admin_url();
+    waiting::until_true("the rate", || async { it.routing.status().await.to_string().contains("below_ceil") }).await;
+    let text = it.run(&["status", "--url", &url]);
+    assert!(text.ok, "{}", text.error);
+    let lines = [
+        "local-model",
+        "claude-model",
+        "0.00 is below 0.70",
+        "0.00 [0.00–0.66] of 2",
+        "67 % of 3",
+        "LOCKED",
+        "human: fail",
+        "no verdict",
+        &ids[2],
+    ];
+    assert!(text.has(&lines), "{}", text.out);
+    let json = it.run(&["status", "--url", &format!("{url}/"), "--output", "json"]).json();
+    let debug =
+        json["skills"].as_array().expect("skills").iter().find(|skill| skill["name"] == "debug").expect("debug");
+    assert_eq!((&debug["route"], &debug["samples"], &debug["locked"]), (&json!("claude"), &json!(2), &json!(true)));
+    assert!(debug["interval"]["high"].as_f64().is_some_and(|high| (0.65..0.67).contains(&high)), "{debug}");
+    assert_eq!(json["decisions"].as_array().map(Vec::len), Some(3));
+    assert_eq!(json["decisions"][0]["decision"]["id"], json!(ids[2]), "the latest first");
+}
+
+#[tokio::test]
+async fn status_names_who_does_not_answer_and_the_cure() {
+    let it = It::with(Program::brain().variable("BRAIN_TOKEN", "brain-token")).await;
+    let folder = it.brain.folder();
+    let nobody = format!("http://127.0.0.1:{}", ports::free());
+    let (admin, brain, mcp) = (it.admin_url(), it.brain.base_url(), it.routing.base_url());
+    for (arguments, variables, parts) in [
+        (vec!["--url", &*nobody], vec![], vec!["nothing answers at", &*nobody, "routing serve", "--url"]),
+        (vec!["--url", &brain], vec![], vec!["is not the admin port of a data plane", &brain, "ROUTING_ADMIN_PORT"]),
+        (vec!["--url", &mcp], vec![], vec!["is not the admin port of a data plane", &mcp]),
+        (vec!["--url", "localhost"], vec![], vec!["--url: localhost: must be an http or https URL"]),
+        (vec!["--url", &admin, "--brain-url", &brain], vec![], vec!["BRAIN_TOKEN is not set", "Skills"]),
+        (vec!["--url", &admin, "--brain-url", &brain], vec![("BRAIN_TOKEN", "x")], vec!["does not accept the token"]),
+        (vec!["--url", &admin, "--brain-url", &nobody], vec![], vec!["unreachable", "Skills"]),
+    ] {
+        let arguments = [vec!["status"], arguments].concat();
+        let found = printed(&arguments, &variables, folder);
+        assert!(!found.ok && found.has(&parts), "{arguments:?}: {} {}", found.out, found.error);
+        assert!(found.error.lines().count() <= 1, "{}", found.error);
+    }
+    let arguments = ["status", "--url", &admin, "--brain-url", &brain];
+    assert!(printed(&arguments, &[("BRAIN_TOKEN", "brain-token")], folder).has(&["none yet"]));
+}
