@@ -5,6 +5,7 @@ mod brain;
 mod brain_at;
 mod check;
 mod demo;
+mod evidence;
 mod mcp_json;
 mod outcome;
 mod serve;
@@ -90,6 +91,8 @@ enum Command {
     Mode(ModeArgs),
     /// Reports to the brain whether an answer passed or failed; pass rates are computed from that
     Outcome(OutcomeArgs),
+    /// Shows the evidence that the brain has of skills, or begins that of a skill anew
+    Evidence(evidence::EvidenceArgs),
     /// Shows where the calls of each skill go and why, and whether the models answer
     Status(status::StatusArgs),
     /// Runs a data plane and a brain in this process, with stand-in models unless LITELLM_BASE_URL is set
@@ -269,6 +272,7 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
         Command::McpJson(args) => mcp_json::run(&args),
         Command::Mode(args) => mcp_json::run_mode(&args),
         Command::Outcome(args) => outcome::run(&args, &variables).await,
+        Command::Evidence(args) => evidence::run(&args, &variables).await,
         Command::Status(args) => status::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
         Command::RenderPrompt => Ok(renderer::run()),
@@ -287,6 +291,7 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         | Command::McpJson(_)
         | Command::Mode(_)
         | Command::Outcome(_)
+        | Command::Evidence(_)
         | Command::Status(_)
         | Command::RenderPrompt => vec![],
     };

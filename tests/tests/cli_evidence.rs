@@ -129,3 +129,41 @@ async fn status_names_who_does_not_answer_and_the_cure() {
     let arguments = ["status", "--url", &admin, "--brain-url", &brain];
     assert!(printed(&arguments, &[("BRAIN_TOKEN", "brain-token")], folder).has(&["none yet"]));
 }
+
+#[tokio::test]
+async fn evidence_is_shown_per_model_and_begun_anew_and_misspelt_names_reset_nothing() {
+    let it = It::start().await;
+    let empty = it.run(&["evidence", "show"]);
+    assert!(empty.ok && empty.out == "no evidence yet\n", "{} {}", empty.out, empty.error);
+    let id = it.decision("a").await;
+    assert!(it.run(&["outcome", "debug", "fail", "--decision", &id]).ok);
+    let shown = it.run(&["evidence", "show", "debug"]);
+    assert!(
+        shown.has(&["debug: 1 model calls, verdicts by agent 1", "local-model", "0.00 [0.00–0.79] of 1"]),
+        "{}",
+        shown.out
+    );
+    let json = it.run(&["evidence", "show", "--output", "json"]).json();
+    let model = &json["skills"][0]["models"][0];
+    assert_eq!((&model["model"], &model["fail"], &model["decisions"]), (&json!("local-model"), &json!(1), &json!(1)));
+    for (arguments, parts) in [
+        (vec!["show", "debugg"], vec!["no evidence of a skill debugg; did you mean debug?"]),
+        (vec!["reset", "debugg"], vec!["nothing was reset", "debugg", "did you mean debug?"]),
+        (vec!["reset", "debug", "--model", "local-modle"], vec!["--model", "local-modle", "did you mean local-model?"]),
+        (vec!["show", "--brain-url", "http://127.0.0.1:1"], vec!["the brain at http://127.0.0.1:1 is unreachable"]),
+        (
+            vec!["show", "--brain-url", &*it.routing.base_url()],
+            vec!["keeps no evidence per model (404)", "--brain-url"],
+        ),
+    ] {
+        let found = it.run(&[vec!["evidence"], arguments.clone()].concat());
+        assert!(!found.ok && found.has(&parts) && found.error.lines().count() == 1, "{arguments:?}: {}", found.error);
+    }
+    assert!(it.run(&["evidence", "show"]).has(&["of 1"]), "nothing was reset so far");
+    let reset = it.run(&["evidence", "reset", "debug", "--model", "local-model"]);
+    assert!(reset.has(&["reset: debug of local-model; 1 outcomes count no more"]), "{} {}", reset.out, reset.error);
+    let again = it.run(&["evidence", "reset", "debug", "--output", "json"]).json();
+    assert_eq!(again, json!({"skill": "debug", "model": null, "ended": 0}));
+    let shown = it.run(&["evidence", "show", "debug"]);
+    assert!(shown.has(&["not measured", "begun anew"]), "{}", shown.out);
+}
