@@ -175,10 +175,11 @@ enum ModeName {
 #[derive(Args)]
 struct OutcomeArgs {
     /// Skill that answered, for example debug
-    skill: String,
+    #[arg(required_unless_present_any = ["commits", "reverts"])]
+    skill: Option<String>,
     /// Whether its answer was right (pass) or not (fail), or retract, which needs --decision
-    #[arg(value_enum)]
-    outcome: OutcomeName,
+    #[arg(value_enum, required_unless_present_any = ["commits", "reverts"])]
+    outcome: Option<OutcomeName>,
     /// Id of the decision: decision_id in the answer's decision line
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
@@ -188,12 +189,33 @@ struct OutcomeArgs {
     /// Id of the MCP client's session, as in the call's session_id; the outcome becomes one of its entries
     #[arg(long, value_name = "S")]
     session: Option<String>,
+    /// The brain knows nothing of the skill yet; without this an unknown name is taken for a misspelt one
+    #[arg(long)]
+    new_skill: bool,
+    /// Reports, as source ci, on all decisions that commits of the range name in trailers `Routing-Decision: ID`
+    #[arg(long, value_name = "RANGE", requires = "ci", conflicts_with_all = ONE_OUTCOME)]
+    commits: Option<String>,
+    /// With --commits: whether the tests of these commits passed
+    #[arg(long, value_enum, requires = "commits")]
+    ci: Option<CiResult>,
+    /// Reports fail, as source ci, on the decisions that commits name which were reverted in the range
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ONE_OUTCOME, conflicts_with = "commits")]
+    reverts: Option<String>,
     /// Address of the brain; BRAIN_TOKEN holds its token [env: BRAIN_URL] [default: the first installation's]
     #[arg(long, value_name = "URL")]
     brain_url: Option<String>,
     /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+}
+
+/// The arguments that tell of one outcome: commits tell of many.
+const ONE_OUTCOME: [&str; 6] = ["skill", "outcome", "decision", "source", "session", "new_skill"];
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CiResult {
+    Pass,
+    Fail,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
