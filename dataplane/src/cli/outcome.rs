@@ -68,7 +68,8 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
 
 /// Reports one outcome.
 async fn one(brain: &BrainAt, skill: &str, outcome: OutcomeName, args: &OutcomeArgs) -> Result<ExitCode, CliError> {
-    if !args.new_skill {
+    // A decision names its skill itself: the brain refuses another one, also if it learns of the decision later.
+    if !args.new_skill && args.decision.is_none() {
         refuse_unknown(brain, skill).await?;
     }
     let OutcomeArgs { decision, session, source, output, .. } = args;
