@@ -191,7 +191,7 @@ mod tests {
             claude_pass_rate: Some(0.91),
             claude_samples: Some(22),
             decisions: Some(120),
-            coverage: Some(0.525),
+            coverage: Some(0.53),
             floor: Some(0.9),
             ceil: Some(0.7),
             locked: true,
