@@ -22,6 +22,7 @@ pub mod dns_label;
 pub mod document;
 pub mod field_error;
 pub mod hash;
+pub mod interval;
 pub mod nearest;
 pub mod period;
 pub mod pod;
