@@ -6,7 +6,7 @@ use crds::policy::{EvidenceOf, OnExpired};
 
 use crate::{
     arms::Arm,
-    core::{Arms, Measured, Rate},
+    rule::{Arms, Measured, Rate},
 };
 
 /// Verdicts that a rate rests on at most: the latest ones.

@@ -4,10 +4,10 @@ use brain::verdict::Source;
 
 use crate::{
     arms::{Arm, CHECK_ERRS, GRADER_ERRS},
-    core::{Decision, Measured, Reason, decide_for_skill},
     data::Skill,
     evidence::{Answered, Evidence},
     random::Random,
+    rule::{Decision, Measured, Reason, decide_for_skill},
     settings::{CALLS, Setting},
     totals::{Event, Totals},
 };
@@ -24,6 +24,8 @@ pub struct Call {
     reported: bool,
     /// What a reporter says of a right and of a wrong answer.
     said: [bool; 2],
+    /// Chooses the answers that are graded.
+    sampled: f64,
     grader: f64,
     check: f64,
 }
@@ -33,8 +35,8 @@ impl Call {
         self.reported.then_some((Source::Agent, self.said[usize::from(!right)]))
     }
 
-    fn grades(&self, right: bool) -> (Source, bool) {
-        (Source::Grader, right == (self.grader >= GRADER_ERRS))
+    fn grades(&self, arm: &Arm, right: bool) -> Option<(Source, bool)> {
+        (self.sampled < arm.grading).then_some((Source::Grader, right == (self.grader >= GRADER_ERRS)))
     }
 
     fn checks(&self, right: bool) -> (Source, bool) {
@@ -48,7 +50,7 @@ pub fn calls(setting: &Setting<'_>, skill: &Skill, random: &mut Random) -> Vec<C
     let (rate, later) = (skill.rate(|row| row.local), skill.rate(|row| row.later));
     let call = |number| {
         let row = skill.rows[random.index(skill.rows.len())];
-        let (hash, drawn) = (random.next(), random.part());
+        let (hash, drawn) = (random.draw(), random.part());
         let (probability, true_rate) = match number {
             number if setting.outage.contains(&number) => (0.0, 0.0),
             number if number >= setting.later_from => (row.later, later),
@@ -64,6 +66,7 @@ pub fn calls(setting: &Setting<'_>, skill: &Skill, random: &mut Random) -> Vec<C
             claude_right: drawn < row.claude,
             reported: random.part() < setting.reported,
             said: [right_is_passed != flipped, flipped],
+            sampled: random.part(),
             grader: random.part(),
             check: random.part(),
         }
@@ -90,7 +93,9 @@ pub fn route(arm: &Arm, setting: &Setting<'_>, calls: &[Call], totals: &mut Tota
             ..Event::default()
         };
         if decided.shadowed {
-            evidence.take(call.number, Answered::Local, [call.grades(call.local_right)]);
+            let graded = call.grades(arm, call.local_right);
+            event.graded += u64::from(graded.is_some());
+            evidence.take(call.number, Answered::Local, graded);
         }
         answer(arm, call, &mut evidence, &mut event);
         event.right = if event.claude { call.claude_right } else { call.local_right };
@@ -100,16 +105,19 @@ pub fn route(arm: &Arm, setting: &Setting<'_>, calls: &[Call], totals: &mut Tota
 
 /// Takes the verdicts on the answer; after a failed check Claude answers.
 fn answer(arm: &Arm, call: &Call, evidence: &mut Evidence, event: &mut Event) {
-    if !event.claude {
-        let checked = arm.check.then(|| call.checks(call.local_right));
-        event.escalated = checked.is_some_and(|(_, holds)| !holds);
-        let reported = call.reports(call.local_right).filter(|_| !event.escalated);
-        evidence.take(call.number, Answered::Local, checked.into_iter().chain(reported));
-        event.claude = event.escalated;
+    let local = (!event.claude && arm.check).then(|| call.checks(call.local_right));
+    event.escalated = local.is_some_and(|(_, holds)| !holds);
+    if event.escalated {
+        evidence.take(call.number, Answered::Local, local);
+        event.claude = true;
     }
-    if event.claude {
-        // The product does not count the check of an answer to what was too hard for the local model.
-        let checked = (arm.check && !event.escalated).then(|| call.checks(call.claude_right));
-        evidence.take(call.number, Answered::Claude, checked.into_iter().chain(call.reports(call.claude_right)));
-    }
+    let (answered, right) = match event.claude {
+        true => (Answered::Claude, call.claude_right),
+        false => (Answered::Local, call.local_right),
+    };
+    // The product counts no check of an answer to what was too hard for the local model.
+    let checked = (arm.check && !event.escalated).then(|| call.checks(right));
+    let graded = call.grades(arm, right);
+    event.graded += u64::from(graded.is_some());
+    evidence.take(call.number, answered, checked.into_iter().chain(graded).chain(call.reports(right)));
 }

@@ -2,8 +2,8 @@
 
 use crate::{
     arms::PLAIN,
-    core::{Decision, Measured, decide_for_skill},
     data::Skill,
+    rule::{Decision, Measured, decide_for_skill},
 };
 
 const SKILLS: usize = 58;

@@ -16,7 +16,7 @@ mod totals;
 
 use std::path::PathBuf;
 
-use dataplane::decide as core;
+use dataplane::decide as rule;
 
 fn main() {
     let Some(folder) = std::env::var_os("REPLAY").filter(|folder| !folder.is_empty()).map(PathBuf::from) else {

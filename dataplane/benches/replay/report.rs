@@ -13,6 +13,8 @@ use crate::{
 
 /// Each replay is run with so many seeds.
 pub const SEEDS: u64 = 20;
+/// Their first: the recommended profile was chosen with those before it.
+pub const FIRST_SEED: u64 = 20;
 /// How near to the ideal Claude's share is to come, in points.
 const NEAR: f64 = 10.0;
 /// Within so many calls per skill after the outage.
@@ -45,7 +47,7 @@ pub fn faults(recorded: &Recorded) {
         "  lift: points above a coin that sends the same share of the calls to Claude, with its deviation over the seeds"
     );
     println!(
-        "  explored: answered by the local model against the rate; graded: asked in the background, each with a grading"
+        "  explored: answered by the local model against the rate; shadow: asked in the background; graded: judged answers"
     );
     println!(
         "  settled: calls per skill after the outage until Claude's share stays within {NEAR} points of the ideal"
@@ -69,29 +71,40 @@ fn run(arm: &Arm, setting: &Setting<'_>) -> Run {
         }
         totals
     };
-    Run { seeds: (0..SEEDS).map(of_seed).collect() }
+    Run { seeds: (FIRST_SEED..FIRST_SEED + SEEDS).map(of_seed).collect() }
 }
 
 fn print(setting: &Setting<'_>, runs: &[(Arm, Run)]) {
     println!("\n{} ({} skills), in percent of the calls", setting.name, setting.skills.len());
     println!(
-        "  {:<52} {:>6} {:>6} {:>11} {:>10} {:>13} {:>8} {:>6} {:>9} {:>7}",
-        "", "Claude", "right", "tail Claude", "tail right", "lift", "explored", "graded", "escalated", "settled"
+        "  {:<52} {:>6} {:>6} {:>11} {:>10} {:>13} {:>8} {:>6} {:>6} {:>9} {:>7}",
+        "",
+        "Claude",
+        "right",
+        "tail Claude",
+        "tail right",
+        "lift",
+        "explored",
+        "shadow",
+        "graded",
+        "escalated",
+        "settled"
     );
     let ideal = of(runs, &IDEAL).sum();
     for (arm, run) in runs {
         let totals = run.sum();
         let (tail_claude, tail_right) = totals.tail();
         println!(
-            "  {:<52} {:>6.1} {:>6.1} {tail_claude:>11.1} {tail_right:>10.1} {:>13} {:>8.2} {:>6.2} {:>9.1} {:>7}",
+            "  {:<52} {:>6.1} {:>6.1} {tail_claude:>11.1} {tail_right:>10.1} {:>13} {:>8.1} {:>6.1} {:>6.1} {:>9.1} {:>7}",
             arm.name,
             totals.claude(),
             totals.right(),
             format!("{:+.2} ± {:.2}", totals.lift(), run.deviation()),
             totals.explored(),
             totals.shadowed(),
+            totals.graded(),
             totals.escalated(),
-            settled(setting, &totals, &ideal),
+            if arm.check { "-".into() } else { settled(setting, &totals, &ideal) },
         );
     }
 }

@@ -46,7 +46,7 @@ impl<'a> Setting<'a> {
 
     pub fn all(recorded: &'a Recorded) -> Vec<Self> {
         let steady = || Self::steady(&recorded.math);
-        let later = |name, skills| Self { name, later_from: FAULT, ..Self::steady(skills) };
+        let later = |name, skills: &'a [Skill]| Self { name, later_from: FAULT, ..Self::steady(skills) };
         vec![
             steady(),
             Self { name: "outage, calls 301 to 500", outage: OUTAGE, ..steady() },

@@ -5,7 +5,7 @@ use crate::{
     data::Skill,
     faults::{calls, route},
     random::Random,
-    report::SEEDS,
+    report::{FIRST_SEED, SEEDS},
     settings::Setting,
     totals::Totals,
 };
@@ -31,7 +31,7 @@ fn is_as_good(skill: &Skill) -> bool {
 /// Routes all skills. In each of them verdicts are scaled so that Claude reaches [`CLAUDE`].
 pub fn run(arm: &Arm, skills: &[Skill]) -> Tails {
     let mut tails = Tails { as_good: Totals::default(), worse: Totals::default() };
-    for seed in 0..SEEDS {
+    for seed in FIRST_SEED..FIRST_SEED + SEEDS {
         for (i, skill) in skills.iter().enumerate() {
             let claude = skill.rate(|row| row.claude);
             let setting = Setting { lenience: (CLAUDE / claude).min(1.0), ..Setting::steady(skills) };

@@ -15,8 +15,10 @@ pub struct Event {
     pub right: bool,
     /// Went against the rate.
     pub explored: bool,
-    /// The local model was asked in the background, and its answer graded.
+    /// The local model was asked in the background.
     pub shadowed: bool,
+    /// Answers that were graded.
+    pub graded: u64,
     /// Claude answered after a failed check.
     pub escalated: bool,
 }
@@ -32,6 +34,7 @@ pub struct Totals {
     tail: [u64; 3],
     explored: u64,
     shadowed: u64,
+    graded: u64,
     escalated: u64,
     blocks: [u64; BLOCKS],
 }
@@ -43,6 +46,7 @@ impl Totals {
         self.right += u64::from(event.right);
         self.explored += u64::from(event.explored && !event.claude);
         self.shadowed += u64::from(event.shadowed);
+        self.graded += event.graded;
         self.escalated += u64::from(event.escalated);
         self.blocks[event.call / BLOCK] += u64::from(event.claude);
         for (sum, right) in self.alone.iter_mut().zip(alone) {
@@ -62,6 +66,7 @@ impl Totals {
             (&mut self.right, other.right),
             (&mut self.explored, other.explored),
             (&mut self.shadowed, other.shadowed),
+            (&mut self.graded, other.graded),
             (&mut self.escalated, other.escalated),
         ];
         let arrays = (self.alone.iter_mut().zip(&other.alone)).chain(self.tail.iter_mut().zip(&other.tail));
@@ -89,9 +94,14 @@ impl Totals {
         self.percent(self.explored)
     }
 
-    /// Calls of the local model in the background, each with a grading, in percent of all calls.
+    /// Calls of the local model in the background, in percent of all calls.
     pub fn shadowed(&self) -> f64 {
         self.percent(self.shadowed)
+    }
+
+    /// Gradings, in percent of all calls.
+    pub fn graded(&self) -> f64 {
+        self.percent(self.graded)
     }
 
     /// Calls that Claude answered after a failed check, in percent.
