@@ -142,11 +142,15 @@ pub fn decide(pass_rate: Option<f64>, thresholds: ThresholdValues, hash: u64) ->
 /// How the calls of a skill are decided.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SkillRules {
+    /// By the pass rate, or always to one of the models.
     pub route: RouteMode,
     /// With fewer outcomes than this a rate does not count.
     pub min_samples: u64,
+    /// Floor and ceil, as `relative_to` has them.
     pub thresholds: ThresholdValues,
+    /// Whether they are pass rates, or shares of Claude's own rate.
     pub relative_to: RelativeTo,
+    /// Which calls go against the pass rate.
     pub exploration: ExplorationRules,
 }
 
