@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use crds::{nearest::nearest, shown::printable, variables::Variables};
+use crds::{nearest::meant, shown::printable, variables::Variables};
 use serde_json::json;
 
 use super::{
@@ -130,10 +130,6 @@ fn unknown_model(skill: &str, model: &str, known: &[KnownSkill]) -> Option<Strin
         let (shown, meant) = (printable(model, SHOWN), meant(model, names.iter().copied()));
         format!("nothing was reset: --model: no outcome of a model {shown} counts for {skill}{meant}; in the last 7 days there were {all}")
     })
-}
-
-fn meant<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(word, known).map(|name| format!("; did you mean {}?", printable(name, SHOWN))).unwrap_or_default()
 }
 
 fn text(skills: &[KnownSkill], now_ms: u64) -> String {

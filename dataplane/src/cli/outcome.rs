@@ -15,14 +15,12 @@ use super::{
     brain_at::{self, BrainAt},
     evidence::unknown,
 };
-use crate::settings::environment::DEFAULT_BRAIN_URL;
+use crate::{settings::environment::DEFAULT_BRAIN_URL, verdict::OUTCOME};
 
 /// Where an answer of the brain says what it has logged.
 const LOGGED: &str = "/result/_meta/routing.hyperguild.io~1logged";
 const PASS: &str = "pass";
 const FAIL: &str = "fail";
-/// The phase of all outcomes.
-const PHASE: &str = "outcome";
 /// The status that takes a verdict back.
 const RETRACT: &str = "retract";
 /// Longest text of the brain that is printed, in characters.
@@ -80,7 +78,7 @@ async fn one(brain: &BrainAt, skill: &str, outcome: OutcomeName, args: &OutcomeA
     };
     let entry = OutcomeEntry {
         skill,
-        phase: PHASE,
+        phase: OUTCOME,
         final_status,
         session_id: session.as_deref().unwrap_or_default(),
         decision_id: decision.as_deref(),

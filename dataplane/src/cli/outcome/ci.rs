@@ -5,7 +5,7 @@ use std::{
     process::ExitCode,
 };
 
-use crds::shown::printable;
+use crds::{policy::Source, shown::printable};
 use serde::Serialize;
 use serde_json::json;
 
@@ -13,10 +13,9 @@ use super::{OutcomeEntry, commits::Commit};
 use crate::{
     brain_client::{BrainError, DECISIONS_MAX},
     cli::{CliError, Output, aligned::aligned, brain_at::BrainAt},
+    verdict::OUTCOME,
 };
 
-/// Who says so.
-const SOURCE: &str = "ci";
 /// Longest id that is shown, in characters.
 const SHOWN: usize = 64;
 
@@ -52,7 +51,7 @@ pub(super) async fn report(
         Output::Text => print!("{}", text(&reports, commits.len(), final_status, read)),
         Output::Json => println!(
             "{}",
-            json!({"final_status": final_status, "source": SOURCE, "commits": commits.len(), "decisions": reports})
+            json!({"final_status": final_status, "source": Source::Ci, "commits": commits.len(), "decisions": reports})
         ),
     }
     let all = reports.iter().all(|report| report.problem.is_none());
@@ -96,11 +95,11 @@ async fn one(brain: &BrainAt, skill: Option<&str>, decision: &str, final_status:
     };
     let entry = OutcomeEntry {
         skill,
-        phase: super::PHASE,
+        phase: OUTCOME,
         final_status,
         session_id: "",
         decision_id: Some(decision),
-        source: Some(SOURCE),
+        source: Some(Source::Ci.as_str()),
     };
     brain.client.session_log(&entry).await.err().map(|error| brain.why(&error))
 }
@@ -118,7 +117,8 @@ fn text(reports: &[Reported<'_>], commits: usize, final_status: &str, read: &str
     let rows: Vec<Vec<String>> = reports.iter().map(row).collect();
     let done = reports.iter().filter(|report| report.problem.is_none()).count();
     format!(
-        "reported: {final_status} by {SOURCE} on {done} of {} decisions in {commits} {read}\n{}",
+        "reported: {final_status} by {} on {done} of {} decisions in {commits} {read}\n{}",
+        Source::Ci.as_str(),
         reports.len(),
         aligned(&rows)
     )
