@@ -65,7 +65,8 @@ impl BrainTools {
         let (before, logged) = (self.store.evidence(&query).await?, entry.clone());
         let id = self.store.append(entry).await?;
         let after = self.store.evidence(&query).await?;
-        let known = self.store.skills().await?;
+        // All names are looked up only to find the one that was probably meant.
+        let known = if outcome::is_unknown(&before) { self.store.skills().await? } else { vec![] };
         let text = outcome::told(&logged, &before, &after, &known);
         let change = json!({"id": id, "skill": logged.skill, "before": before.rate, "after": after.rate});
         Ok(answer(text, change))

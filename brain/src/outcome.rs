@@ -7,7 +7,8 @@ use crate::{
     store::{Evidence, ModelRate},
 };
 
-/// What was logged, and the rates that it changed. `known` are the skills of which there is evidence.
+/// What was logged, and the rates that it changed. `known` are the skills of which there is
+/// evidence; they are needed only where [`is_unknown`].
 pub(crate) fn told(entry: &Entry, before: &Evidence, after: &Evidence, known: &[String]) -> String {
     let Entry { skill, source, final_status, .. } = entry;
     let what = match final_status {
@@ -15,10 +16,15 @@ pub(crate) fn told(entry: &Entry, before: &Evidence, after: &Evidence, known: &[
         status => format!("reported: {}", status.as_str()),
     };
     let mut text = format!("{what} ({}) for {skill}. {}", source.as_str(), changes(skill, before, after));
-    if before.decisions == 0 && before.rate.samples() == 0 {
+    if is_unknown(before) {
         text += &unknown(skill, known);
     }
     text
+}
+
+/// Whether nothing was known of a skill.
+pub(crate) fn is_unknown(before: &Evidence) -> bool {
+    before.decisions == 0 && before.rate.samples() == 0
 }
 
 fn changes(skill: &str, before: &Evidence, after: &Evidence) -> String {

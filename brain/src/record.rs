@@ -115,11 +115,22 @@ impl Record {
 
     /// The text of a column, if it has one.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        let column = COLUMNS.iter().position(|(column, _)| *column == name)?;
-        match &self.fields[column] {
+        match self.field(name)? {
             Field::Text(text) => text.as_deref(),
             _ => None,
         }
+    }
+
+    /// The whole number of a column, if it has one.
+    pub(crate) fn integer(&self, name: &str) -> Option<i64> {
+        match self.field(name)? {
+            Field::Integer(number) => *number,
+            _ => None,
+        }
+    }
+
+    fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.get(COLUMNS.iter().position(|(column, _)| *column == name)?)
     }
 }
 

@@ -2,68 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
+pub use crds::policy::Source;
+use crds::policy::evidence::source::counted_by_default;
 use serde::{Deserialize, Serialize};
-
-/// Who says how an answer turned out, the strongest first: of several verdicts on one decision that of the strongest
-/// source counts.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-#[serde(rename_all = "lowercase")]
-pub enum Source {
-    /// A person.
-    Human,
-    /// Tests, a build, a merge or a revert.
-    Ci,
-    /// A review thread that a change resolved.
-    Review,
-    /// The model that asked.
-    #[default]
-    Agent,
-    /// A check of the answer by a program.
-    Check,
-    /// A model that graded it.
-    Grader,
-    /// The same question, asked again at once.
-    Implicit,
-}
-
-impl Source {
-    /// All of them, the strongest first.
-    pub const ALL: [Self; 7] =
-        [Self::Human, Self::Ci, Self::Review, Self::Agent, Self::Check, Self::Grader, Self::Implicit];
-
-    /// As it is stored, sent and shown.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Human => "human",
-            Self::Ci => "ci",
-            Self::Review => "review",
-            Self::Agent => "agent",
-            Self::Check => "check",
-            Self::Grader => "grader",
-            Self::Implicit => "implicit",
-        }
-    }
-
-    /// Reads a name.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.as_str() == text)
-    }
-
-    /// Its letter in a [`Pattern`].
-    fn letter(self) -> char {
-        match self {
-            Self::Human => 'h',
-            Self::Ci => 'c',
-            Self::Review => 'r',
-            Self::Agent => 'a',
-            Self::Check => 'k',
-            Self::Grader => 'g',
-            Self::Implicit => 'i',
-        }
-    }
-}
 
 /// What a source says about an answer.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,9 +51,9 @@ impl Verdict {
 pub struct Sources(Vec<Source>);
 
 impl Default for Sources {
-    /// All but `implicit`, which is often wrong.
+    /// As those of a policy that lists none.
     fn default() -> Self {
-        Self(Source::ALL.into_iter().filter(|source| *source != Source::Implicit).collect())
+        Self(counted_by_default())
     }
 }
 
@@ -135,7 +76,7 @@ impl Pattern {
     /// Of these verdicts.
     pub fn of(verdicts: impl IntoIterator<Item = (Source, Verdict)>) -> Self {
         let ordered: BTreeMap<Source, Verdict> = verdicts.into_iter().collect();
-        Self(ordered.into_iter().flat_map(|(source, verdict)| [source.letter(), verdict.sign()]).collect())
+        Self(ordered.into_iter().flat_map(|(source, verdict)| [letter(source), verdict.sign()]).collect())
     }
 
     /// Reads a stored one.
@@ -149,10 +90,23 @@ impl Pattern {
     pub fn counted(&self, Sources(sources): &Sources) -> Option<(Source, Verdict)> {
         let verdicts: Vec<char> = self.0.chars().collect();
         let of = |source: Source| {
-            let sign = verdicts.chunks_exact(2).find(|pair| pair[0] == source.letter())?[1];
+            let sign = verdicts.chunks_exact(2).find(|pair| pair[0] == letter(source))?[1];
             Verdict::ALL.into_iter().find(|verdict| verdict.sign() == sign).map(|verdict| (source, verdict))
         };
         Source::ALL.into_iter().filter(|source| sources.contains(source)).find_map(of)
+    }
+}
+
+/// The letter of a source in a pattern.
+fn letter(source: Source) -> char {
+    match source {
+        Source::Human => 'h',
+        Source::Ci => 'c',
+        Source::Review => 'r',
+        Source::Agent => 'a',
+        Source::Check => 'k',
+        Source::Grader => 'g',
+        Source::Implicit => 'i',
     }
 }
 

@@ -1,20 +1,33 @@
-//! How far a pass rate can be trusted: the interval that it lies in, given how often it was measured.
+//! How far a pass rate can be trusted: its 95 % interval by Wilson's method, which also holds for few samples and for
+//! rates near 0 and 1.
 
-/// The normal quantile of a 95 % interval.
-const Z: f64 = 1.96;
+use serde::Serialize;
 
-/// Wilson's 95 % interval of the true pass rate after `passes` of `samples`: both ends from 0 to 1, the lower first. None
-/// without samples, and if there are more passes than samples.
+use crate::decimal::is_share;
+
+/// The 97.5 % quantile of the normal distribution: two sides of 2.5 % leave 95 %.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// Where the true rate is with a probability of 95 %. Both from 0 to 1.
+#[derive(Serialize, Clone, Copy, Debug, PartialEq)]
+pub struct Interval {
+    /// The lower end.
+    pub low: f64,
+    /// The upper end.
+    pub high: f64,
+}
+
+/// The interval of a rate (from 0 to 1) of so many samples; none without samples or of what is no rate.
 #[must_use]
-pub fn wilson(passes: u64, samples: u64) -> Option<(f64, f64)> {
-    if samples == 0 || passes > samples {
+pub fn wilson(rate: f64, samples: u64) -> Option<Interval> {
+    if samples == 0 || !is_share(rate) {
         return None;
     }
-    let (n, z2) = (samples as f64, Z * Z);
-    let rate = passes as f64 / n;
-    let centre = (rate + z2 / (2.0 * n)) / (1.0 + z2 / n);
-    let half = Z / (1.0 + z2 / n) * (rate * (1.0 - rate) / n + z2 / (4.0 * n * n)).sqrt();
-    Some(((centre - half).clamp(0.0, 1.0), (centre + half).clamp(0.0, 1.0)))
+    let number = samples as f64;
+    let scale = 1.0 + Z * Z / number;
+    let middle = rate + Z * Z / (2.0 * number);
+    let half = Z * (rate * (1.0 - rate) / number + Z * Z / (4.0 * number * number)).sqrt();
+    Some(Interval { low: ((middle - half) / scale).max(0.0), high: ((middle + half) / scale).min(1.0) })
 }
 
 #[cfg(test)]
@@ -22,23 +35,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_interval_is_wilsons() {
-        for (passes, samples, expected) in [
-            (0, 0, None),
-            (2, 1, None),
-            (0, 1, Some((0.0, 0.7935))),
-            (1, 1, Some((0.2065, 1.0))),
-            (28, 41, Some((0.5302, 0.8044))),
-            (81, 263, Some((0.2553, 0.3662))),
-            (0, u64::MAX, Some((0.0, 0.0))),
-            (u64::MAX, u64::MAX, Some((1.0, 1.0))),
+    fn the_interval_is_wilsons_for_few_samples_and_at_both_ends() {
+        for (pass, samples, low, high) in [
+            (0, 10, 0.0, 0.2775),
+            (10, 10, 0.7225, 1.0),
+            (5, 10, 0.2366, 0.7634),
+            (28, 41, 0.5302, 0.8044),
+            (1, 1, 0.2065, 1.0),
+            (900, 1000, 0.8798, 0.9171),
         ] {
-            let four = |x: f64| (x * 1e4).round() / 1e4;
-            assert_eq!(
-                wilson(passes, samples).map(|(low, high)| (four(low), four(high))),
-                expected,
-                "{passes}/{samples}"
-            );
+            let interval = wilson(f64::from(pass) / samples as f64, samples).expect("an interval");
+            let near = |found: f64, expected: f64| (found - expected).abs() < 0.000_05;
+            assert!(near(interval.low, low) && near(interval.high, high), "{pass} of {samples}: {interval:?}");
         }
+        assert_eq!([wilson(0.5, 0), wilson(1.5, 9), wilson(-0.1, 9), wilson(f64::NAN, 9)], [None; 4]);
     }
 }

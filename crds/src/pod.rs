@@ -176,6 +176,9 @@ pub struct SkillReport {
     /// Whether the skill goes to Claude and gets no outcomes of the local model any more.
     #[serde(deserialize_with = "lenient")]
     pub locked: bool,
+    /// Whether some calls go to the model that the rate does not choose, so that it is measured, too.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
+    pub exploring: bool,
 }
 
 /// Whether a model's endpoint can be reached.

@@ -165,6 +165,12 @@ pub struct Skill {
 }
 
 impl Skill {
+    /// Whether a stage, counted from 0, is the last one, whose answer the caller gets.
+    #[must_use]
+    pub fn is_last(&self, stage: usize) -> bool {
+        stage + 1 == self.stages.len()
+    }
+
     /// Whether what a model that judges says counts for the skill's pass rate: only if the policy says so.
     #[must_use]
     pub fn counts_gradings(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Requests to a brain: ours, or any other that follows `contract` parts 3 and 4.
 
+mod known;
 mod prompt_entry;
 mod rate_query;
 
@@ -10,7 +11,7 @@ use std::{
 
 use crds::{decimal::is_share, shown::printable, table::BrainTarget};
 use reqwest::{
-    Client, RequestBuilder, StatusCode,
+    Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
 };
 use secrecy::SecretString;
@@ -19,7 +20,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 use self::prompt_entry::prompt_entry;
-pub use self::rate_query::RateQuery;
+pub use self::{
+    known::{DECISIONS_MAX, KnownDecision, KnownModel, KnownRate, KnownSkill},
+    rate_query::RateQuery,
+};
 use crate::{
     decide::Measured,
     http_client::{self, BodyError},
@@ -216,14 +220,22 @@ impl BrainClient {
     }
 
     async fn json(&self, request: RequestBuilder, max_bytes: usize) -> Result<Value, BrainError> {
+        let response = self.send(request).await?;
+        if response.status() != StatusCode::OK {
+            return Err(BrainError::Status(response.status().as_u16()));
+        }
+        Self::body(response, max_bytes).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, BrainError> {
         let request = match &self.authorization {
             Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
             None => request,
         };
-        let response = request.send().await.map_err(|_| BrainError::Unreachable)?;
-        if response.status() != StatusCode::OK {
-            return Err(BrainError::Status(response.status().as_u16()));
-        }
+        request.send().await.map_err(|_| BrainError::Unreachable)
+    }
+
+    async fn body(response: Response, max_bytes: usize) -> Result<Value, BrainError> {
         let body = http_client::read_bounded(response, max_bytes).await.map_err(|error| match error {
             BodyError::Transport(_) => BrainError::Unreachable,
             BodyError::TooLarge => BrainError::Malformed("a short answer"),

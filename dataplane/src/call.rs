@@ -14,7 +14,7 @@ mod warnings;
 use std::{sync::Arc, time::Instant};
 
 use crds::{
-    policy::OnLocalError,
+    policy::{OnLocalError, Source},
     shown::is_hidden,
     table::{Skill, Stage},
     template::TemplateInput,
@@ -41,7 +41,7 @@ use crate::{
     mode::Mode,
     repeats::{Answered, Asked},
     upstream::{AttemptError, Prompt},
-    verdict::{Quality, Source, Verdict},
+    verdict::{Quality, Verdict},
 };
 
 /// Longest session id, in characters: that of the brain's entries.
@@ -76,28 +76,29 @@ impl Call {
     /// Runs the call to its end, within the policy's total time-out.
     pub async fn run(self) -> CallOutcome {
         let (call_id, asked) = (Uuid::now_v7(), self.asked());
-        self.report_repeat(asked);
+        asked.into_iter().for_each(|asked| self.report_repeat(asked));
         let mut decisions = vec![];
         let answer = self.run_stages(call_id, &mut decisions).await;
         let last = answering(&decisions, self.skill.stages.len().saturating_sub(1)).filter(|_| answer.is_ok());
-        if let Some(last) = last {
+        if let Some((asked, last)) = asked.zip(last) {
             let answered = Answered { call_id, decision_id: last.id };
             self.data_plane.repeats.note(asked, answered, Instant::now());
         }
         CallOutcome { answer, decisions }
     }
 
-    fn asked(&self) -> Asked {
+    /// What is asked, to notice it when it is asked again; none from the environment alone, where nothing is reported but
+    /// what `contract` part 4 has.
+    fn asked(&self) -> Option<Asked> {
+        if self.active.origin == PolicyOrigin::Environment {
+            return None;
+        }
         let session = self.session().or(self.client.session.as_deref());
-        Asked::of(&self.skill.name, &self.arguments, session, self.caller.as_deref())
+        Some(Asked::of(&self.skill.name, &self.arguments, session, self.caller.as_deref()))
     }
 
-    /// Who asks the same again at once was not served by the first answer. From the environment alone nothing is reported
-    /// but what `contract` part 4 has.
+    /// Who asks the same again at once was not served by the first answer.
     fn report_repeat(&self, asked: Asked) {
-        if self.active.origin == PolicyOrigin::Environment {
-            return;
-        }
         let Some(before) = self.data_plane.repeats.take(asked, Instant::now()) else { return };
         let verdict = Verdict::new(&self.skill.name, before.decision_id, Source::Implicit, Quality::Fail);
         self.data_plane.decision_log.verdict(before.call_id, self.active.brain.as_ref(), verdict);
@@ -203,13 +204,8 @@ impl Call {
         result.unwrap_or(answer)
     }
 
-    /// Has the answer of the last stage judged, if it is one of the sample. A failed check has judged it already.
     fn sample(&self, stage_call: &StageCall, prompt: &Prompt, answer: &str, decisions: &[DecisionRecord]) {
-        let is_last = stage_call.stage + 1 == self.skill.stages.len();
-        let Some(record) = answering(decisions, stage_call.stage).filter(|record| is_last && !record.failed_check())
-        else {
-            return;
-        };
+        let Some(record) = answering(decisions, stage_call.stage) else { return };
         let graded = Graded { call_id: stage_call.call_id, hash: stage_call.hash, prompt, answer, record };
         grading::sample(&self.data_plane, &self.active, &self.skill, &graded);
     }

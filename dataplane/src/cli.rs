@@ -1,11 +1,15 @@
 //! The commands of the `routing` binary.
 
+mod aligned;
 mod brain;
+mod brain_at;
 mod check;
 mod demo;
+mod evidence;
 mod mcp_json;
 mod outcome;
 mod serve;
+mod status;
 
 use std::{path::PathBuf, process::ExitCode};
 
@@ -87,6 +91,10 @@ enum Command {
     Mode(ModeArgs),
     /// Reports to the brain whether an answer passed or failed; pass rates are computed from that
     Outcome(OutcomeArgs),
+    /// Shows the evidence that the brain has of skills, or begins that of a skill anew
+    Evidence(evidence::EvidenceArgs),
+    /// Shows where the calls of each skill go and why, and whether the models answer
+    Status(status::StatusArgs),
     /// Runs a data plane and a brain in this process, with stand-in models unless LITELLM_BASE_URL is set
     Demo(DemoArgs),
     /// Renders one prompt, for `routing serve`
@@ -167,10 +175,11 @@ enum ModeName {
 #[derive(Args)]
 struct OutcomeArgs {
     /// Skill that answered, for example debug
-    skill: String,
+    #[arg(required_unless_present_any = ["commits", "reverts"])]
+    skill: Option<String>,
     /// Whether its answer was right (pass) or not (fail), or retract, which needs --decision
-    #[arg(value_enum)]
-    outcome: OutcomeName,
+    #[arg(value_enum, required_unless_present_any = ["commits", "reverts"])]
+    outcome: Option<OutcomeName>,
     /// Id of the decision: decision_id in the answer's decision line
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
@@ -180,12 +189,33 @@ struct OutcomeArgs {
     /// Id of the MCP client's session, as in the call's session_id; the outcome becomes one of its entries
     #[arg(long, value_name = "S")]
     session: Option<String>,
+    /// The brain knows nothing of the skill yet; without this or --decision an unknown name is taken for a misspelt one
+    #[arg(long)]
+    new_skill: bool,
+    /// Reports, as source ci, on all decisions that commits of the range name in trailers `Routing-Decision: ID`
+    #[arg(long, value_name = "RANGE", requires = "ci", conflicts_with_all = ONE_OUTCOME)]
+    commits: Option<String>,
+    /// With --commits: whether the tests of these commits passed
+    #[arg(long, value_enum, requires = "commits")]
+    ci: Option<CiResult>,
+    /// Reports fail, as source ci, on the decisions that commits name which were reverted in the range
+    #[arg(long, value_name = "RANGE", conflicts_with_all = ONE_OUTCOME, conflicts_with = "commits")]
+    reverts: Option<String>,
     /// Address of the brain; BRAIN_TOKEN holds its token [env: BRAIN_URL] [default: the first installation's]
     #[arg(long, value_name = "URL")]
     brain_url: Option<String>,
     /// Format of the result
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+}
+
+/// The arguments that tell of one outcome: commits tell of many.
+const ONE_OUTCOME: [&str; 6] = ["skill", "outcome", "decision", "source", "session", "new_skill"];
+
+#[derive(Clone, Copy, ValueEnum)]
+enum CiResult {
+    Pass,
+    Fail,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -264,6 +294,8 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
         Command::McpJson(args) => mcp_json::run(&args),
         Command::Mode(args) => mcp_json::run_mode(&args),
         Command::Outcome(args) => outcome::run(&args, &variables).await,
+        Command::Evidence(args) => evidence::run(&args, &variables).await,
+        Command::Status(args) => status::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
         Command::RenderPrompt => Ok(renderer::run()),
     }
@@ -277,9 +309,13 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         }
         Command::Brain => ::brain::settings::from_environment(variables).err().unwrap_or_default(),
         Command::Demo(_) => demo::bad_variables(variables),
-        Command::Check(_) | Command::McpJson(_) | Command::Mode(_) | Command::Outcome(_) | Command::RenderPrompt => {
-            vec![]
-        }
+        Command::Check(_)
+        | Command::McpJson(_)
+        | Command::Mode(_)
+        | Command::Outcome(_)
+        | Command::Evidence(_)
+        | Command::Status(_)
+        | Command::RenderPrompt => vec![],
     };
     SettingsError::all([lines, others])
 }

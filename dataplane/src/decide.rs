@@ -12,6 +12,9 @@ use crds::{
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+/// Number of values that 16 bits have.
+const STEPS: f64 = 65_536.0;
+
 /// Where a call goes.
 #[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[serde(rename_all = "snake_case")]
@@ -142,11 +145,15 @@ pub fn decide(pass_rate: Option<f64>, thresholds: ThresholdValues, hash: u64) ->
 /// How the calls of a skill are decided.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SkillRules {
+    /// By the pass rate, or always to one of the models.
     pub route: RouteMode,
     /// With fewer outcomes than this a rate does not count.
     pub min_samples: u64,
+    /// Floor and ceil, as `relative_to` has them.
     pub thresholds: ThresholdValues,
+    /// Whether they are pass rates, or shares of Claude's own rate.
     pub relative_to: RelativeTo,
+    /// Which calls go against the pass rate.
     pub exploration: ExplorationRules,
 }
 
@@ -213,6 +220,13 @@ pub fn decide_for_skill(rules: &SkillRules, measured: Measured, hash: u64) -> De
     };
     let by_rate = Decided { decision, reason, effective_rate, thresholds, p_local, shadowed: false };
     if reason == Reason::Pinned { by_rate } else { explore::applied(&rules.exploration, by_rate, hash) }
+}
+
+/// Where a request lies among all of them, from 0 to below 1: from 16 bits of its hash, `from_bit` (0 is the lowest) and
+/// those above it. Each choice reads bits of its own, so that none depends on another.
+pub fn place_among_all(hash: u64, from_bit: u32) -> f64 {
+    let [.., high, low] = (hash >> from_bit).to_be_bytes();
+    f64::from(u16::from_be_bytes([high, low])) / STEPS
 }
 
 /// The first 8 bytes, big endian, of SHA-256(system ‖ 0x00 ‖ user); no normalisation of either text.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use crds::{
-    policy::GradedBy,
+    policy::{GradedBy, Source},
     table::{GradingRules, Skill},
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -22,7 +22,7 @@ use crate::{
     data_plane::DataPlane,
     decision::DecisionRecord,
     upstream::{ModelClient, Prompt},
-    verdict::{Source, Verdict},
+    verdict::Verdict,
 };
 
 /// Most answers that are judged at a time; further ones are not judged.
@@ -61,8 +61,12 @@ pub struct Graded<'a> {
     pub record: &'a DecisionRecord,
 }
 
-/// Has an answer judged if it is one of the sample. Returns at once.
+/// Has the answer of the last stage judged if it is one of the sample. A failed check has judged it already. Returns at
+/// once.
 pub fn sample(data_plane: &Arc<DataPlane>, active: &Arc<Active>, skill: &Skill, graded: &Graded<'_>) {
+    if !skill.is_last(graded.record.stage) || graded.record.failed_check() {
+        return;
+    }
     let Some(rules) = skill.grading.as_ref().filter(|rules| judge::is_chosen(graded.hash, rules.share)) else { return };
     let Some(judge) = model(active, rules) else { return };
     let metrics = &data_plane.metrics;

@@ -8,7 +8,8 @@
 //! config (file or environment, hot reload) ─▶ read by all of them; admin, metrics ─▶ report what runs
 //! ```
 //!
-//! `decide` and `deadline` do no I/O; `cli` wires the commands.
+//! `decide` and `deadline` do no I/O; `cli` wires the commands. `decide` is public for the replay of recorded outcomes
+//! (`benches/replay`), which measures the rule itself and not a copy of it.
 
 #![forbid(unsafe_code)]
 
@@ -21,7 +22,7 @@ mod clock;
 mod config;
 mod data_plane;
 mod deadline;
-mod decide;
+pub mod decide;
 mod decision;
 mod decision_log;
 mod demo;

@@ -35,6 +35,7 @@ pub fn of(table: &RoutingTable, skill: &Skill, evidence: SkillEvidence) -> Skill
         floor: Some(thresholds.floor),
         ceil: Some(thresholds.ceil),
         locked: is_locked(table, skill, measured),
+        exploring: explores(table.exploration),
     }
 }
 
@@ -49,6 +50,10 @@ pub fn is_locked(table: &RoutingTable, skill: &Skill, measured: Measured) -> boo
 /// Where the pass rate alone sends a call; in the band, one of the two.
 fn by_rate(table: &RoutingTable, skill: &Skill, measured: Measured) -> Decided {
     decide_for_skill(&SkillRules::of(table, skill).by_rate_alone(), measured, 0)
+}
+
+fn explores(rules: ExplorationRules) -> bool {
+    rules.mode != ExplorationMode::Off && (rules.share > 0.0 || rules.claude_share > 0.0)
 }
 
 fn explores_local(rules: ExplorationRules) -> bool {

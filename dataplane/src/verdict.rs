@@ -1,5 +1,6 @@
 //! Verdicts on decisions that come in by themselves, without a person and without the calling model.
 
+use crds::policy::Source;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -27,28 +28,8 @@ impl Quality {
     }
 }
 
-/// Where a verdict comes from.
-#[derive(Serialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The skill's check of the answer.
-    Check,
-    /// A model that judged the answer.
-    Grader,
-    /// The same was asked again at once.
-    Implicit,
-}
-
-impl Source {
-    /// The name in records and metrics.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Check => "check",
-            Self::Grader => "grader",
-            Self::Implicit => "implicit",
-        }
-    }
-}
+/// The phase of an entry that says how an answer turned out.
+pub const OUTCOME: &str = "outcome";
 
 /// A verdict on a decision: the arguments of `session_log` that report it.
 #[derive(Serialize, Clone, Debug, PartialEq, Eq)]
@@ -63,7 +44,7 @@ pub struct Verdict {
 
 impl Verdict {
     pub fn new(skill: &str, decision_id: Uuid, source: Source, quality: Quality) -> Self {
-        Self { skill: skill.into(), phase: "outcome", quality, decision_id, source }
+        Self { skill: skill.into(), phase: OUTCOME, quality, decision_id, source }
     }
 }
 

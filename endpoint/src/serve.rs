@@ -12,6 +12,7 @@ mod framing;
 mod limits;
 mod linger;
 mod listen;
+mod on_end;
 mod socket;
 
 use std::{convert::Infallible, io, time::Duration};

@@ -1,6 +1,7 @@
 //! Policies that would end, hang or fill a process that takes them: one of each kind, in the form of a spec's changes,
 //! with a part of the refusal. The last two are of every kind that `crds` tests, each at more sizes, where it bounds them.
 
+use crds::policy::skill::SKILLS_MAX;
 use serde_json::{Map, Value, json};
 
 /// A hostile policy.
@@ -92,6 +93,14 @@ fn every_multiplier() -> impl Iterator<Item = Value> {
         json!({"inputSchema": schema, "stages": [{"system": {"text": "s"}, "user": "u"}]})
     };
     multipliers.into_iter().map(schema)
+}
+
+/// As many references as a policy may have, from as many skills and stages, to the key `k` of the ConfigMap `large`.
+#[must_use]
+pub fn references() -> Value {
+    let stage = json!({"system": {"configMapKeyRef": {"name": "large", "key": "k"}}, "user": "u"});
+    let skill = |i: usize| json!({"name": format!("s{i}"), "description": "d", "inputSchema": {"type": "object"}, "stages": vec![stage.clone(); 8]});
+    json!({"skills": (0..SKILLS_MAX).map(skill).collect::<Vec<_>>()})
 }
 
 fn of_template(user: &str) -> Value {

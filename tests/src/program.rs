@@ -25,6 +25,21 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Out
     command(arguments, folder).envs(variables.iter().copied()).output().expect("the binary runs")
 }
 
+/// Whether `routing check` accepts a policy, and all that it prints.
+///
+/// # Panics
+/// If it cannot be run.
+#[must_use]
+pub fn check(policy: &impl ToString, more: &[&str]) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("policy.yaml"), policy.to_string()).expect("written");
+    let output = run(&[&["check", "policy.yaml"], more].concat(), &[], folder.path());
+    (
+        output.status.success(),
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr),
+    )
+}
+
 /// As in a pod, it has no more memory than the manifest allows.
 fn command(arguments: &[&str], folder: &Path) -> Command {
     let all =

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    Policy, get_json,
+    Policy, get_json, http,
     mcp::CallResult,
     program::{Program, Running},
     stand_in::models::Models,
@@ -110,4 +110,71 @@ async fn every_false_report_is_refused_with_a_sentence_and_doubles_change_nothin
     let misspelt = json!({"skill": "debugg", "final_status": "fail"});
     let told = it.brain.mcp().result("session_log", misspelt).await;
     assert!(told.text(0).contains("No decision of a skill debugg is known. Did you mean debug?"), "{}", told.text(0));
+}
+
+#[tokio::test]
+async fn decisions_and_outcomes_are_read_behind_the_token_and_evidence_is_begun_anew() {
+    let models = Models::start().await;
+    let brain = Program::brain().variable("BRAIN_TOKEN", "brain-token").start().await;
+    let measured = json!({"brain": {"url": brain.base_url(), "tokenSecretRef": {"name": "s", "key": "BRAIN_TOKEN"}},
+        "evidence": {"ttl": "50ms"}});
+    let program = Program::serve_policy(&Policy::at(&models.url()).local("local-model").spec(measured));
+    std::fs::create_dir_all(program.folder().join("secrets/s")).expect("a folder");
+    std::fs::write(program.folder().join("secrets/s/BRAIN_TOKEN"), "brain-token").expect("written");
+    let routing = program.start().await;
+    let result = routing.mcp().debug("CANARY of a prompt").await;
+    let id = result.decisions("id")[0].clone();
+    let get = async |path: &str| {
+        let request = http().get(format!("{}{path}", brain.base_url())).bearer_auth("brain-token");
+        request.send().await.expect("an answer").text().await.expect("text")
+    };
+    let json_of = async |path: &str| serde_json::from_str::<Value>(&get(path).await).expect("JSON");
+    waiting::until_true("the decision", || async {
+        json_of("/decisions?skill=debug").await["decisions"][0]["decision"]["id"] == id
+    })
+    .await;
+    let mcp = brain.mcp().token("brain-token");
+    for (source, status) in [("agent", "pass"), ("human", "fail")] {
+        let entry = json!({"skill": "debug", "final_status": status, "decision_id": id, "source": source});
+        let told = mcp.result("session_log", entry).await;
+        assert!(told.text(0).contains("Pass rate of local (local-model): "), "{}", told.text(0));
+    }
+    let decided = json_of("/decisions?skill=debug&limit=1").await;
+    assert_eq!(decided["decisions"][0]["verdicts"], json!({"agent": "pass", "human": "fail"}));
+    assert_eq!(decided["decisions"][0]["decision"]["p_local"], json!(1.0), "fields without a column are kept, too");
+    let outcomes = json_of("/outcomes?skill=debug").await;
+    assert_eq!(
+        (&outcomes["outcomes"][0]["source"], &outcomes["outcomes"][0]["model"]),
+        (&json!("human"), &json!("local-model"))
+    );
+    let evidence = json_of("/evidence?skill=debug").await;
+    assert_eq!(evidence["skills"][0]["models"][0]["fail"], json!(1), "{evidence}");
+
+    let reset = async |body: Value| {
+        let request = http().post(format!("{}/evidence/reset", brain.base_url())).bearer_auth("brain-token");
+        request.body(body.to_string()).send().await.expect("an answer").json::<Value>().await.expect("JSON")
+    };
+    let misspelt = reset(json!({"skill": "debgu"})).await;
+    assert_eq!(misspelt["error"], "skill=debgu: has no evidence; did you mean debug?");
+    assert_eq!(reset(json!({"skill": "debug", "model": "local-model"})).await["ended"], json!(2));
+    let rates = json_of("/pass-rate?skill=debug&local=local-model").await;
+    assert!(rates["pass_rate"].is_null() && rates["since"].is_i64(), "{rates}");
+    let readable = json_of("/outcomes?skill=debug").await;
+    assert_eq!(readable["outcomes"].as_array().map(Vec::len), Some(2), "they stay readable");
+
+    for path in ["/decisions?skill=debug", "/outcomes?skill=debug", "/evidence"] {
+        assert!(!get(path).await.contains("CANARY"), "{path}");
+        let url = format!("{}{path}", brain.base_url());
+        assert_eq!(http().get(&url).send().await.expect("an answer").status(), 401, "{path}");
+        let page = http().get(&url).bearer_auth("brain-token").header("sec-fetch-site", "same-origin");
+        assert_eq!(page.send().await.expect("an answer").status(), 403, "{path}");
+    }
+    for (path, named) in [
+        ("/decisions", "skill is missing"),
+        ("/outcomes?skill=debug&limit=0", "limit: must be from 1 to 500"),
+        ("/pass-rate?skill=debug&sources=human,me", "sources=me: is no source; the sources are human, ci, review"),
+        ("/pass-rate?skill=debug&at_least=-1", "at_least: must be a whole number from 0 to 10000"),
+    ] {
+        assert!(get(path).await.contains(named), "{path}");
+    }
 }

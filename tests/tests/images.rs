@@ -144,11 +144,10 @@ fn the_files_that_the_builder_copies_first_are_a_complete_workspace() {
         std::fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
         std::fs::write(file, "fn main() {}\n").expect("written");
     }
-    let mut cargo = Command::new(env!("CARGO"));
-    let output = cargo.args(["metadata", "--no-deps", "--format-version=1", "--offline"]).current_dir(folder.path());
-    let output = output.output().expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    // `metadata` forgives a program, test or bench whose source is missing; what builds does not, nor does `fetch`.
+    cargo(folder.path(), &["fetch", "--locked", "--offline", "--target", "host-tuple"]);
+    let metadata = cargo(folder.path(), &["metadata", "--no-deps", "--format-version=1", "--offline"]);
+    let metadata: Value = serde_json::from_slice(&metadata).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
     assert_eq!(names, ["brain", "crds", "dataplane", "endpoint", "operator", "tests"].into());
@@ -165,6 +164,13 @@ fn the_build_context_has_the_sources_that_the_builder_copies() {
     for folder in folders {
         assert!(sent.lines().any(|line| line == format!("!{folder}src")), "{folder}src is not in .dockerignore");
     }
+}
+
+/// What cargo prints in a folder.
+fn cargo(folder: &Path, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(env!("CARGO")).args(arguments).current_dir(folder).output().expect("cargo runs");
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    output.stdout
 }
 
 /// `COPY FILE… FOLDER` from the checkout.

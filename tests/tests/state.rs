@@ -18,7 +18,7 @@ async fn fails(brain: &str) -> Value {
 
 /// Reports that an answer of `debug` was wrong.
 fn report(brain: &str, folder: &Path) {
-    let output = program::run(&["outcome", "debug", "fail", "--brain-url", brain], &[], folder);
+    let output = program::run(&["outcome", "debug", "fail", "--new-skill", "--brain-url", brain], &[], folder);
     assert!(output.status.success(), "{output:?}");
 }
 

@@ -45,7 +45,11 @@ impl Loop {
         for _ in 0..times {
             let (url, folder) = (self.brain.base_url(), self.brain.folder().to_path_buf());
             let output = tokio::task::spawn_blocking(move || {
-                program::run(&["outcome", "code_review", outcome, "--session", "s", "--brain-url", &url], &[], &folder)
+                program::run(
+                    &["outcome", "code_review", outcome, "--new-skill", "--session", "s", "--brain-url", &url],
+                    &[],
+                    &folder,
+                )
             });
             let output = output.await.expect("runs");
             assert!(output.status.success(), "{output:?}");
@@ -189,7 +193,7 @@ async fn a_retrospective_reads_the_calls_of_its_session_and_how_they_turned_out(
     for (skill, outcome, decision) in
         [("debug", "pass", Some(&mine)), ("debug", "fail", Some(&other)), ("trainer", "fail", None)]
     {
-        let mut arguments = vec!["outcome", skill, outcome];
+        let mut arguments = vec!["outcome", skill, outcome, "--new-skill"];
         arguments.extend(decision.iter().flat_map(|id| ["--decision", id.as_str()]));
         let output = program::run(&arguments, &[("BRAIN_URL", &it.brain.base_url())], it.brain.folder());
         assert!(output.status.success(), "{output:?}");

@@ -8,7 +8,7 @@ use axum::{
     extract::{Query as UriQuery, State},
     http::HeaderMap,
 };
-use crds::{nearest::nearest, period::Period, shown::printable};
+use crds::{nearest::meant, period::Period, shown::printable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -128,9 +128,8 @@ pub(super) async fn reset(State(store): State<Store>, headers: HeaderMap, body: 
     let Reset { skill, model } = serde_json::from_slice(&body).map_err(|_| Refusal::Parameter(example.into()))?;
     let known = store.skills().await?;
     if !known.contains(&skill) {
-        let near = nearest(&skill, known.iter().map(String::as_str));
-        let near = near.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
-        return Err(Refusal::Parameter(format!("skill={}: has no evidence{near}", printable(&skill, SHOWN))));
+        let meant = meant(&skill, known.iter().map(String::as_str));
+        return Err(Refusal::Parameter(format!("skill={}: has no evidence{meant}", printable(&skill, SHOWN))));
     }
     let ended = store.reset(&skill, model.as_deref()).await?;
     Ok(Json(json!({"skill": skill, "model": model, "ended": ended})))

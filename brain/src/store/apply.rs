@@ -1,5 +1,7 @@
 //! Writes one entry with everything that follows from it, within the transaction of its batch.
 
+use std::sync::LazyLock;
+
 use sqlx::{Sqlite, Transaction};
 
 use super::{
@@ -13,6 +15,14 @@ use crate::{
     entry::Entry,
     record::{COLUMNS, Field, Record},
 };
+
+/// $1 id of the entry, $2 its time, $3 arm, $4 the rest, then the columns.
+static DECIDE: LazyLock<String> = LazyLock::new(|| {
+    let named = COLUMNS.map(|(name, _)| name).join(", ");
+    let values: Vec<String> = (1..=COLUMNS.len() + 4).map(|i| format!("${i}")).collect();
+    let values = values.join(", ");
+    format!("INSERT INTO decisions (entry_id, at_ms, arm, rest, {named}) VALUES ({values}) ON CONFLICT (id) DO NOTHING")
+});
 
 /// Milliseconds of a day, for messages.
 const DAY_MS: i64 = 24 * 3_600_000;
@@ -48,10 +58,7 @@ fn not_in_the_future(entry: &Entry, record: Option<&Record>, now_ms: i64) -> Res
         let (seconds, nanos) = uuid::Uuid::parse_str(id).ok()?.get_timestamp()?.to_unix();
         i64::try_from(seconds.saturating_mul(1000).saturating_add(u64::from(nanos) / 1_000_000)).ok()
     };
-    let recorded = record.and_then(|record| match &record.fields[1] {
-        Field::Integer(time) => *time,
-        _ => None,
-    });
+    let recorded = record.and_then(|record| record.integer("time_ms"));
     for (argument, time) in
         [("decision_id", entry.decision_id.as_ref().and_then(time_of)), ("decision.time_ms", recorded)]
     {
@@ -76,14 +83,8 @@ async fn decide(
     at_ms: i64,
 ) -> Result<(), StoreError> {
     let (arm, model) = (record.arm.as_str(), record.model.as_str());
-    let named = COLUMNS.map(|(name, _)| name).join(", ");
-    let values: Vec<String> = (1..=COLUMNS.len() + 4).map(|i| format!("${i}")).collect();
-    let insert = format!(
-        "INSERT INTO decisions (entry_id, at_ms, arm, rest, {named}) VALUES ({}) ON CONFLICT (id) DO NOTHING",
-        values.join(", ")
-    );
     let rest = (!record.rest.is_empty()).then(|| serde_json::Value::Object(record.rest.clone()).to_string());
-    let mut query = sqlx::query(sqlx::AssertSqlSafe(insert)).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
+    let mut query = sqlx::query(sqlx::AssertSqlSafe(DECIDE.as_str())).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
     for field in &record.fields {
         query = match field {
             Field::Text(text) => query.bind(text.clone()),

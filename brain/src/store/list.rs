@@ -1,6 +1,6 @@
 //! Outcomes and decisions as they are read back, the latest first.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -14,6 +14,16 @@ pub const ENTRIES_MAX: i64 = 500;
 const OUTCOMES: &str = "SELECT o.id, o.at_ms, o.skill, o.source, o.verdict, o.state, o.arm, o.model, e.decision_id, \
             e.message, e.session_id \
      FROM outcomes o JOIN entries e ON e.id = o.id WHERE o.skill = $1 ORDER BY o.at_ms DESC, o.id DESC LIMIT $2";
+
+/// $1 skill, $2 most rows.
+static DECISIONS: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {}, d.at_ms AS at_ms, (SELECT group_concat(source || '=' || verdict) FROM outcomes \
+            WHERE unit = d.id AND state = 'stands') AS verdicts \
+         FROM decisions d WHERE d.skill = $1 ORDER BY d.at_ms DESC, d.id DESC LIMIT $2",
+        columns()
+    )
+});
 
 /// A verdict as it is read back.
 #[derive(Debug, Serialize, sqlx::FromRow)]
@@ -63,13 +73,7 @@ pub(super) async fn decisions(
     skill: &str,
     limit: i64,
 ) -> Result<Vec<StoredDecision>, sqlx::Error> {
-    let latest = format!(
-        "SELECT {}, d.at_ms AS at_ms, (SELECT group_concat(source || '=' || verdict) FROM outcomes \
-            WHERE unit = d.id AND state = 'stands') AS verdicts \
-         FROM decisions d WHERE d.skill = $1 ORDER BY d.at_ms DESC, d.id DESC LIMIT $2",
-        columns()
-    );
-    let rows = sqlx::query(sqlx::AssertSqlSafe(latest)).bind(skill).bind(limit).fetch_all(readers).await?;
+    let rows = sqlx::query(sqlx::AssertSqlSafe(DECISIONS.as_str())).bind(skill).bind(limit).fetch_all(readers).await?;
     rows.iter().map(stored_decision).collect()
 }
 

@@ -1,6 +1,8 @@
 //! What is read back of a session: its own entries, the decisions made in it, and the outcomes of these decisions,
 //! whatever session those name. A decision is an entry of the session `_routing`; its record holds the caller's.
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
@@ -32,6 +34,8 @@ const SESSION: [&str; 2] = [
      WHERE e.id IN (SELECT id FROM shown) ORDER BY e.id DESC LIMIT $2",
 ];
 
+static QUERY: LazyLock<String> = LazyLock::new(|| SESSION.join(&list::columns()));
+
 /// An entry as it is read back.
 #[derive(Debug, Serialize)]
 pub struct StoredEntry {
@@ -61,13 +65,9 @@ pub struct StoredEntry {
 
 /// The latest `limit` entries, oldest first.
 pub(super) async fn read(readers: &SqlitePool, id: &str, limit: i64) -> Result<Vec<StoredEntry>, sqlx::Error> {
-    let query = sqlx::query(sqlx::AssertSqlSafe(query()));
+    let query = sqlx::query(sqlx::AssertSqlSafe(QUERY.as_str()));
     let rows = query.bind(stored_id(id)).bind(limit).bind(DECISIONS_MAX).fetch_all(readers).await?;
     rows.iter().rev().map(stored_entry).collect()
-}
-
-fn query() -> String {
-    SESSION.join(&list::columns())
 }
 
 /// The session as it is stored: the empty text is read under [`NO_SESSION`].
@@ -165,7 +165,7 @@ mod tests {
     #[tokio::test]
     async fn a_session_is_read_by_indexes_only() {
         let (store, _folder) = store().await;
-        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", query())));
+        let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", *QUERY)));
         let rows = plan.bind("s").bind(1_i64).bind(1_i64).fetch_all(&store.readers).await.expect("a plan");
         let steps: Vec<String> = rows.iter().map(|row| row.try_get("detail").expect("detail")).collect();
         assert!(steps.iter().all(|step| !step.starts_with("SCAN entries")), "{steps:#?}");

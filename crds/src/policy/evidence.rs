@@ -6,7 +6,6 @@ pub mod source;
 use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use strum::VariantArray;
 
 pub use self::{
     exploration::{Exploration, ExplorationMode},
@@ -21,7 +20,7 @@ use crate::{decimal::Decimal, period::Period};
 /// Most outcomes that `minSamples` can ask for.
 pub const MIN_SAMPLES_MAX: u32 = 1_000_000;
 /// Most sources that a policy can list: all of them.
-pub const SOURCES_MAX: usize = Source::VARIANTS.len();
+pub const SOURCES_MAX: usize = Source::ALL.len();
 
 /// The service that stores the outcomes of skill calls and provides pass rates.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]

@@ -56,14 +56,15 @@ impl RateQuery {
     /// The query's parameters for a skill.
     pub(super) fn parameters(&self, skill: &str) -> Vec<(&'static str, String)> {
         let mut parameters = vec![("skill", skill.to_string()), ("window", self.window.clone())];
-        if let Some(ArmsQuery { local, claude, at_least }) = &self.arms {
+        if let Some(ArmsQuery { local, claude, .. }) = &self.arms {
             parameters.extend([("local", local.clone()), ("claude", claude.clone())]);
-            parameters.extend(at_least.map(|samples| ("at_least", samples.to_string())));
         }
         // Without either, this is the contract's query.
         if self.arms.is_some() || self.graded.contains_key(skill) {
             parameters.push(("sources", self.sources_of(skill)));
         }
+        let at_least = self.arms.as_ref().and_then(|arms| arms.at_least);
+        parameters.extend(at_least.map(|samples| ("at_least", samples.to_string())));
         parameters
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crds::{
-    policy::{CheckCounts, OnFailedCheck},
+    policy::{CheckCounts, OnFailedCheck, Source},
     table::Skill,
 };
 use uuid::Uuid;
@@ -14,7 +14,7 @@ use crate::{
     decision::{Checked, DecisionRecord},
     decision_log::DecisionLog,
     upstream::{Answer, FinishReason},
-    verdict::{Quality, Source, Verdict},
+    verdict::{Quality, Verdict},
 };
 
 /// Answers up to this size, in bytes, are checked at once; larger ones where they delay no other call.
@@ -22,10 +22,7 @@ const AT_ONCE_MAX_BYTES: usize = 16 * 1024;
 
 /// What the skill's check says of the answer of a stage; none if that is not checked.
 pub(super) async fn checked(skill: &Arc<Skill>, stage: usize, answer: &Answer) -> Option<Checked> {
-    if stage + 1 != skill.stages.len() {
-        return None;
-    }
-    skill.check.as_ref()?;
+    skill.check.as_ref().filter(|_| skill.is_last(stage))?;
     let holds = answer.finish_reason != Some(FinishReason::Length) && holds(skill, &answer.text).await;
     Some(if holds { Checked::Passed } else { Checked::Failed })
 }

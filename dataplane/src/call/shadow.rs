@@ -88,10 +88,7 @@ impl Shadow {
         let Self { data_plane, active, record, prompt, skill, hash } = self;
         data_plane.decision_log.record(call_id, active.brain.as_ref(), record.clone());
         check::report(&data_plane.decision_log, &active, &skill, call_id, &record);
-        if let Ok(answer) = &result
-            && record.stage + 1 == skill.stages.len()
-            && !record.failed_check()
-        {
+        if let Ok(answer) = &result {
             let graded = Graded { call_id, hash, prompt: &prompt, answer: &answer.text, record: &record };
             grading::sample(&data_plane, &active, &skill, &graded);
         }

@@ -1,24 +1,26 @@
 //! `routing outcome`.
 
+mod ci;
+mod commits;
+
 use std::process::ExitCode;
 
-use crds::{
-    shown::{self, printable},
-    table::BrainTarget,
-    variables::Variables,
-};
+use crds::{shown::printable, variables::Variables};
 use serde::Serialize;
 use serde_json::{Value, json};
-use url::Url;
 
-use super::{CliError, OutcomeArgs, OutcomeName, Output};
-use crate::{
-    brain_client::{BrainClient, BrainError},
-    settings::environment::DEFAULT_BRAIN_URL,
+use self::commits::CommitsError;
+use super::{
+    CiResult, CliError, OutcomeArgs, OutcomeName, Output,
+    brain_at::{self, BrainAt},
+    evidence::unknown,
 };
+use crate::{settings::environment::DEFAULT_BRAIN_URL, verdict::OUTCOME};
 
 /// Where an answer of the brain says what it has logged.
 const LOGGED: &str = "/result/_meta/routing.hyperguild.io~1logged";
+const PASS: &str = "pass";
+const FAIL: &str = "fail";
 /// The status that takes a verdict back.
 const RETRACT: &str = "retract";
 /// Longest text of the brain that is printed, in characters.
@@ -38,32 +40,55 @@ struct OutcomeEntry<'a> {
 }
 
 pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
-    let OutcomeArgs { skill, outcome, decision, session, source, brain_url, output } = args;
-    let brain_url = brain_url.as_deref().or_else(|| variables.get("BRAIN_URL")).unwrap_or(DEFAULT_BRAIN_URL);
-    let address = shown::url(brain_url);
-    let url = Url::parse(brain_url).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    let url = url.ok_or_else(|| CliError::Message(format!("--brain-url: {address}: must be an http or https URL")))?;
-    let token = variables.get("BRAIN_TOKEN").map(|token| token.trim().into());
-    let brain = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), super::http_client()?).patient();
+    let brain_url = brain_at::given(args.brain_url.as_deref(), variables).unwrap_or(DEFAULT_BRAIN_URL);
+    let brain = BrainAt::new(brain_url, variables)?;
+    let of_option = |option: &'static str| move |error: CommitsError| CliError::Message(format!("{option}: {error}"));
+    if let Some(range) = &args.commits {
+        let commits = commits::of_range(range).await.map_err(of_option("--commits"))?;
+        let result = if matches!(args.ci, Some(CiResult::Pass)) { PASS } else { FAIL };
+        return ci::report(&brain, &commits, result, "commits", args.output).await;
+    }
+    if let Some(range) = &args.reverts {
+        let (commits, missing) = commits::reverted_in(range).await.map_err(of_option("--reverts"))?;
+        for name in missing {
+            eprintln!(
+                "the reverted commit {name} is not in this repository: fetch the history before it, if it has one"
+            );
+        }
+        return ci::report(&brain, &commits, FAIL, "reverted commits", args.output).await;
+    }
+    // Without a range clap lets nothing pass that has not both.
+    let (Some(skill), Some(outcome)) = (&args.skill, args.outcome) else {
+        return Err(CliError::Message("SKILL and OUTCOME are missing".into()));
+    };
+    one(&brain, skill, outcome, args).await
+}
+
+/// Reports one outcome.
+async fn one(brain: &BrainAt, skill: &str, outcome: OutcomeName, args: &OutcomeArgs) -> Result<ExitCode, CliError> {
+    // A decision names its skill itself: the brain refuses another one, also if it learns of the decision later.
+    if !args.new_skill && args.decision.is_none() {
+        refuse_unknown(brain, skill).await?;
+    }
+    let OutcomeArgs { decision, session, source, output, .. } = args;
     let final_status = match outcome {
-        OutcomeName::Pass => "pass",
-        OutcomeName::Fail => "fail",
+        OutcomeName::Pass => PASS,
+        OutcomeName::Fail => FAIL,
         OutcomeName::Retract => RETRACT,
     };
     let entry = OutcomeEntry {
         skill,
-        phase: "outcome",
+        phase: OUTCOME,
         final_status,
         session_id: session.as_deref().unwrap_or_default(),
         decision_id: decision.as_deref(),
         source: source.as_deref(),
     };
-    let answer = brain.session_log(&entry).await.map_err(|error| {
-        if let BrainError::Refused { reason } = error {
-            return CliError::Message(format!("the outcome was not reported: the brain at {address} refused it: {reason}"));
-        }
-        CliError::Message(format!("the outcome was not reported: the brain at {address} {error}; check that it is running, and check --brain-url and BRAIN_TOKEN"))
-    })?;
+    let answer = brain
+        .client
+        .session_log(&entry)
+        .await
+        .map_err(|error| CliError::Message(format!("the outcome was not reported: {}", brain.why(&error))))?;
     let logged = answer.pointer(LOGGED).cloned().unwrap_or_default();
     match output {
         Output::Text => println!("{}{}", reported(skill, final_status), told(&answer)),
@@ -74,6 +99,15 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A typing error would open a skill of its own. What another brain knows is not asked: it takes any skill.
+async fn refuse_unknown(brain: &BrainAt, skill: &str) -> Result<(), CliError> {
+    let Ok(known) = brain.client.evidence(None).await else { return Ok(()) };
+    let refused = |problem| {
+        CliError::Message(format!("the outcome was not reported: {problem}; if it is new, report it with --new-skill"))
+    };
+    unknown(skill, &known).map_or(Ok(()), |problem| Err(refused(problem)))
 }
 
 fn reported(skill: &str, final_status: &str) -> String {

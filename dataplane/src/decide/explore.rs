@@ -3,10 +3,10 @@
 
 use crds::{policy::ExplorationMode, table::ExplorationRules};
 
-use super::{Decided, Decision, Reason};
+use super::{Decided, Decision, Reason, STEPS, place_among_all};
 
-/// Number of values that bits 1 to 16 have.
-const STEPS: f64 = 65_536.0;
+/// The lowest of the bits that explore: the split has the one below.
+const FROM_BIT: u32 = 1;
 
 /// The decision with exploration taken in; `by_rate` is what the pass rate alone decides.
 pub(super) fn applied(rules: &ExplorationRules, by_rate: Decided, hash: u64) -> Decided {
@@ -30,6 +30,5 @@ fn probability(rules: &ExplorationRules, by_rate: f64) -> f64 {
 
 /// Whether the request belongs to this part, from 0 to 1, of all requests.
 fn in_share(hash: u64, share: f64) -> bool {
-    let [.., high, low] = (hash >> 1).to_be_bytes();
-    f64::from(u16::from_be_bytes([high, low])) < (share * STEPS).round()
+    place_among_all(hash, FROM_BIT) < (share * STEPS).round() / STEPS
 }

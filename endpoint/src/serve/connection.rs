@@ -1,17 +1,9 @@
 //! One connection, HTTP/1 or HTTP/2, with its time-outs.
 
-use std::{
-    convert::Infallible,
-    pin::{Pin, pin},
-    sync::Arc,
-    task::{Context, Poll},
-};
+use std::{convert::Infallible, pin::pin, sync::Arc};
 
-use axum::{Router, body::Body, body::Bytes, extract::Request, response::Response};
-use hyper::{
-    body::{Body as HttpBody, Frame, Incoming, SizeHint},
-    service::service_fn,
-};
+use axum::{Router, body::Body, extract::Request, response::Response};
+use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
     server::conn::auto::Builder,
@@ -24,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use super::{
-    activity::{Activity, HEAD_TIMEOUT, InFlight},
+    activity::{Activity, HEAD_TIMEOUT},
     connections::Admitted,
     framing,
     linger::lingering,
+    on_end::on_end,
     socket::Observed,
 };
 
@@ -77,32 +70,6 @@ async fn answer(mut app: Router, activity: Arc<Activity>, request: Request<Incom
     }
     let mut request = lingering(request.map(Body::new));
     request.extensions_mut().insert(activity);
-    // A router is always ready.
-    Ok(app.call(request).await?.map(|body| Body::new(Answer { body, _in_flight: in_flight })))
-}
-
-/// An answer's body: the request is in flight until its last byte is on the way.
-struct Answer {
-    body: Body,
-    _in_flight: InFlight,
-}
-
-impl HttpBody for Answer {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
-    }
+    // A router is always ready. The request is in flight until the last byte of its answer is on the way.
+    Ok(app.call(request).await?.map(|body| on_end(body, move |_| drop(in_flight))))
 }

@@ -2,20 +2,18 @@
 //! closed with unread bytes in it, the peer's kernel throws the answer away, and a client that is still sending sees a
 //! reset connection in place of the 401 or 413.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
 use axum::{
-    body::{Body, Bytes},
+    body::Body,
     extract::Request,
     http::{Version, header},
 };
 use futures::StreamExt;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
+use hyper::body::Body as _;
 use tokio::time::timeout;
+
+use super::on_end::on_end;
 
 /// Most bytes that are read on, and thrown away as they come: what is announced as larger is cut.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
@@ -28,38 +26,14 @@ pub(super) fn lingering(request: Request) -> Request {
     if request.version() == Version::HTTP_2 || request.headers().contains_key(header::EXPECT) {
         return request;
     }
-    request.map(|body| Body::new(Lingering(body)))
+    request.map(|body| on_end(body, read_on_unless_it_ended))
 }
 
-struct Lingering(Body);
-
-impl HttpBody for Lingering {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-impl Drop for Lingering {
-    fn drop(&mut self) {
-        if !self.0.is_end_stream()
-            && let Ok(runtime) = tokio::runtime::Handle::try_current()
-        {
-            runtime.spawn(read_on(std::mem::take(&mut self.0)));
-        }
+fn read_on_unless_it_ended(body: Body) {
+    if !body.is_end_stream()
+        && let Ok(runtime) = tokio::runtime::Handle::try_current()
+    {
+        runtime.spawn(read_on(body));
     }
 }
 
@@ -84,6 +58,8 @@ mod tests {
         Arc,
         atomic::{AtomicUsize, Ordering},
     };
+
+    use axum::body::Bytes;
 
     use super::*;
 

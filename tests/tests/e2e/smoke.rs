@@ -49,7 +49,7 @@ async fn outcomes_reported_through_the_brains_node_port_flip_a_route() {
     let brain = format!("http://{}:{BRAIN_NODE_PORT}", node_address().await);
     for _ in 0..10 {
         let reported = Command::new(required("ROUTING_BIN"))
-            .args(["outcome", &skill, "fail", "--brain-url", &brain])
+            .args(["outcome", &skill, "fail", "--new-skill", "--brain-url", &brain])
             .env("BRAIN_TOKEN", BRAIN_TOKEN)
             .output()
             .expect("routing runs");

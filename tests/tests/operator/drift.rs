@@ -237,6 +237,9 @@ async fn disown(policies: &Policies, kind: &str, name: &str) {
     policies.kubectl(&["patch", kind, name, "--type=merge", "--patch", &patch]);
 }
 
+/// Longest wait for the operator to notice that its record is lost.
+const RECORDED_MAX: std::time::Duration = std::time::Duration::from_secs(300);
+
 /// Whether the operator is recorded again, and nobody for what was there before.
 async fn is_recorded(policies: &Policies, kind: &str, name: &str) -> bool {
     let object = policies.object(kind, name).await.expect("the object");
@@ -261,8 +264,9 @@ async fn what_a_policy_takes_back_goes_although_the_record_of_who_set_it_was_los
     strip(&policies, "deployment", "edge");
     disown(&policies, "Service", "edge").await;
     for kind in ["Deployment", "Service"] {
-        waiting::until_true(&format!("{kind} edge to be recorded again"), || is_recorded(&policies, kind, "edge"))
-            .await;
+        // Noticed at the next resync at the latest, which other tests may delay.
+        let what = format!("{kind} edge to be recorded again");
+        waiting::until_true_within(RECORDED_MAX, &what, || is_recorded(&policies, kind, "edge")).await;
     }
     let cluster_ip = policies.object("Service", "edge").await.expect("it")["spec"]["clusterIP"].clone();
     policies.apply("edge", &spec(json!({"service": {"type": "ClusterIP"}})));

@@ -37,13 +37,6 @@ async fn a_hostile_policy_is_invalid_and_an_innocent_one_is_reconciled_meanwhile
     assert!(peak < memory::OPERATOR_MIB, "{peak} MiB");
 }
 
-/// As many skills with as many stages as allowed, all of which refer to one text.
-fn references() -> Value {
-    let stage = json!({"system": {"configMapKeyRef": {"name": "large", "key": "k"}}, "user": "u"});
-    let skill = |i: usize| json!({"name": format!("s{i}"), "description": "d", "inputSchema": {"type": "object"}, "stages": vec![stage.clone(); 8]});
-    json!({"skills": (0..SKILLS_MAX).map(skill).collect::<Vec<_>>()})
-}
-
 #[tokio::test]
 async fn a_large_text_that_is_referred_to_hundreds_of_times_costs_its_own_policy() {
     let policies = Policies::operated("hostile-texts").await;
@@ -52,7 +45,7 @@ async fn a_large_text_that_is_referred_to_hundreds_of_times_costs_its_own_policy
     let config_maps: Api<ConfigMap> = Api::namespaced(policies.client.clone(), &policies.namespace);
     config_maps.create(&PostParams::default(), &large).await.expect("created");
     for i in 0..3 {
-        policies.apply(&format!("hostile-{i}"), &spec(references()));
+        policies.apply(&format!("hostile-{i}"), &spec(bombs::references()));
     }
     policies.apply("innocent", &spec(json!({"service": {"type": "ClusterIP"}})));
     for i in 0..3 {

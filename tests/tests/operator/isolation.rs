@@ -76,7 +76,11 @@ async fn what_is_nested_deeper_than_parsers_read_hides_no_other_policy() {
     hostile.apply("later", &spec(json!({"models": {"claude": {"parameters": nested("b", 300)}}})));
     stalled(&hostile, "later").await;
     is_reconciled(&innocent, "edge").await;
-    for trouble in ["a watch failed", "reconcile failed"] {
-        assert!(!operator.log().contains(trouble), "{}", operator.log());
-    }
+    // A child that this test deletes while it is being applied is applied again.
+    let deleted_meanwhile = |line: &&str| line.contains("uid mismatch");
+    let troubles = ["a watch failed", "reconcile failed"];
+    let log = operator.log();
+    let trouble =
+        log.lines().filter(|line| !deleted_meanwhile(line)).find(|line| troubles.iter().any(|t| line.contains(t)));
+    assert_eq!(trouble, None);
 }

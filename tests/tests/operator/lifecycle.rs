@@ -90,7 +90,7 @@ fn leaves(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
 fn changes() -> Vec<(String, Value)> {
     let mut changes: Vec<(String, Value)> = serde_saphyr::from_str(include_str!("field_changes.yaml")).expect("YAML");
     for (_, value) in &mut changes {
-        for place in ["/text", "/caBundle/text"] {
+        for place in ["/text", "/caBundle/text", "/upstream/caBundle/text"] {
             if let Some(text) = value.pointer_mut(place) {
                 *text = json!(CERTIFICATE);
             }

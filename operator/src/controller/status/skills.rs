@@ -85,10 +85,7 @@ fn bounded(samples: u64) -> u64 {
     samples.min(i64::MAX as u64)
 }
 
-/// A pod reports the rate and of how many it is; their product is the number of passes.
 fn interval(report: &SkillReport) -> Option<RateInterval> {
-    let (rate, samples) = (report.pass_rate.filter(|rate| is_share(*rate))?, report.samples?);
-    let passes = ((rate * samples as f64).round() as u64).min(samples);
-    let (low, high) = wilson(passes, samples)?;
-    Some(RateInterval { low: two_decimals(low)?, high: two_decimals(high)? })
+    let interval = wilson(report.pass_rate?, report.samples?)?;
+    Some(RateInterval { low: two_decimals(interval.low)?, high: two_decimals(interval.high)? })
 }

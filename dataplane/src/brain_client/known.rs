@@ -1,0 +1,135 @@
+//! What our brain has stored, as it is read back, and beginning evidence anew. Other brains may have none of it.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use crds::shown::printable;
+use reqwest::StatusCode;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, REASON_SHOWN, SESSION_MAX_BYTES};
+
+/// For a person at a terminal.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Most decisions of a skill that the brain lists.
+pub const DECISIONS_MAX: usize = 500;
+
+/// What the brain knows of a skill.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct KnownSkill {
+    /// Its name.
+    pub skill: String,
+    /// How often its answers were right, whichever model gave them.
+    pub rate: KnownRate,
+    /// Of each model.
+    pub models: Vec<KnownModel>,
+    /// Of how many answers each source decides.
+    pub sources: BTreeMap<String, u64>,
+    /// Model calls in the window.
+    pub decisions: u64,
+    /// When its evidence was begun anew, in milliseconds since 1970.
+    pub since: Option<u64>,
+}
+
+/// How often answers were right.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct KnownRate {
+    /// pass / (pass + fail), from 0 to 1; none: not measured.
+    pub pass_rate: Option<f64>,
+    /// Number of answers that were right.
+    pub pass: u64,
+    /// Number of answers that were not.
+    pub fail: u64,
+}
+
+impl KnownRate {
+    /// The answers that count.
+    pub fn samples(self) -> u64 {
+        self.pass.saturating_add(self.fail)
+    }
+}
+
+/// The rate of one model.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct KnownModel {
+    /// `local` or `claude`.
+    pub arm: String,
+    /// Its name; empty: verdicts that name no known decision.
+    pub model: String,
+    /// How often it was right.
+    #[serde(flatten)]
+    pub rate: KnownRate,
+    /// Its calls in the window.
+    pub decisions: u64,
+}
+
+/// A decision as the brain has stored it.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(default)]
+pub struct KnownDecision {
+    /// The record.
+    pub decision: Value,
+    /// When it was reported, in milliseconds since 1970.
+    pub at: u64,
+    /// The verdicts that stand on it, by source.
+    pub verdicts: BTreeMap<String, String>,
+}
+
+impl KnownDecision {
+    /// A text of the record; empty if it has none of this name.
+    pub fn text(&self, field: &str) -> &str {
+        self.decision.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+impl BrainClient {
+    /// What is known of one skill, or of all.
+    ///
+    /// # Errors
+    /// The request failed, or the brain keeps no evidence per model (404).
+    pub async fn evidence(&self, skill: Option<&str>) -> Result<Vec<KnownSkill>, BrainError> {
+        let request = self.client.get(self.url("/evidence")).query(&skill.map(|skill| [("skill", skill)]));
+        self.list(request, "skills").await
+    }
+
+    /// The latest decisions of a skill, at most `limit` (1 to [`DECISIONS_MAX`]), the latest first.
+    ///
+    /// # Errors
+    /// As [`BrainClient::evidence`].
+    pub async fn decisions(&self, skill: &str, limit: usize) -> Result<Vec<KnownDecision>, BrainError> {
+        let parameters = [("skill", skill.to_string()), ("limit", limit.to_string())];
+        self.list(self.client.get(self.url("/decisions")).query(&parameters), "decisions").await
+    }
+
+    /// Begins the evidence of a skill anew, or that of one of its models. Returns how many outcomes count no more.
+    ///
+    /// # Errors
+    /// As [`BrainClient::evidence`]; refused with the brain's reason for a skill that it does not know.
+    pub async fn reset_evidence(&self, skill: &str, model: Option<&str>) -> Result<u64, BrainError> {
+        let body = json!({"skill": skill, "model": model}).to_string();
+        let response = self.send(self.client.post(self.url("/evidence/reset")).timeout(TIMEOUT).body(body)).await?;
+        let refused = response.status() == StatusCode::BAD_REQUEST;
+        if !refused && response.status() != StatusCode::OK {
+            return Err(BrainError::Status(response.status().as_u16()));
+        }
+        let answer = Self::body(response, ANSWER_MAX_BYTES).await?;
+        if refused {
+            let reason = answer.get("error").and_then(Value::as_str).unwrap_or("no reason given");
+            return Err(BrainError::Refused { reason: printable(reason, REASON_SHOWN) });
+        }
+        answer.get("ended").and_then(Value::as_u64).ok_or(BrainError::Malformed("the number of ended outcomes"))
+    }
+
+    async fn list<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+        field: &'static str,
+    ) -> Result<Vec<T>, BrainError> {
+        let mut body = self.json(request.timeout(TIMEOUT), SESSION_MAX_BYTES).await?;
+        let list = body.get_mut(field).map(Value::take).and_then(|list| serde_json::from_value(list).ok());
+        list.ok_or(BrainError::Malformed(field))
+    }
+}

@@ -1,0 +1,276 @@
+//! What `routing status` shows, for people and for scripts. No I/O.
+
+use crds::{
+    interval::wilson,
+    pod::{ModelReport, PodStatus, SkillReport},
+    shown::printable,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    brain_client::KnownDecision,
+    cli::aligned::{age, aligned, rate},
+};
+
+/// Longest text from outside that is shown in a column, in characters.
+const SHOWN: usize = 60;
+/// Longest problem that is shown, in characters.
+const PROBLEM_SHOWN: usize = 400;
+/// Digits of the config hash that are shown.
+const HASH_SHOWN: usize = 12;
+
+/// What one look has found.
+pub(super) struct Seen {
+    /// Address of the admin port.
+    pub(super) url: String,
+    pub(super) status: PodStatus,
+    /// Address of the brain, if one was given.
+    pub(super) brain: Option<String>,
+    /// The latest first.
+    pub(super) decisions: Vec<KnownDecision>,
+    /// Why there are no decisions, although a brain was given.
+    pub(super) brain_problem: Option<String>,
+    /// When, in milliseconds since 1970.
+    pub(super) now_ms: u64,
+}
+
+/// For people.
+pub(super) fn text(seen: &Seen) -> String {
+    let status = &seen.status;
+    let models = aligned(&status.models.iter().map(model).collect::<Vec<_>>());
+    let mut skills = vec![row(["SKILL", "CALLS GO TO", "WHY", "LOCAL", "CLAUDE", "COVERAGE", ""])];
+    skills.extend(status.skills.iter().map(skill));
+    format!("{}\nModels\n{models}\nSkills\n{}{}", head(seen), aligned(&skills), last(seen))
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {
+    cells.iter().map(|cell| printable(cell, SHOWN)).collect()
+}
+
+fn head(seen: &Seen) -> String {
+    let PodStatus { version, config_hash, origin, refused, missing_secrets, draining, .. } = &seen.status;
+    let hash: String = config_hash.chars().take(HASH_SHOWN).collect();
+    let mut lines = vec![format!(
+        "routing {} at {}, config {} ({})",
+        printable(version, SHOWN),
+        seen.url,
+        printable(&hash, SHOWN),
+        printable(origin, SHOWN)
+    )];
+    if *draining {
+        lines.push("It was told to end, and takes no new calls.".into());
+    }
+    lines.extend(refused.iter().map(|refused| {
+        let since = age(seen.now_ms.saturating_sub(refused.since_ms));
+        format!("The newest config is refused, since {since}: {}", printable(&refused.reason, PROBLEM_SHOWN))
+    }));
+    lines.extend(missing_secrets.iter().map(|missing| printable(&format!("Missing: {missing}"), PROBLEM_SHOWN)));
+    lines.join("\n") + "\n"
+}
+
+fn model(report: &ModelReport) -> Vec<String> {
+    let ModelReport { name, model, endpoint, problem, .. } = report;
+    let mut cells = row([name, model, endpoint, answers(report)]);
+    if !problem.is_empty() {
+        cells.push(printable(problem, PROBLEM_SHOWN));
+    }
+    cells
+}
+
+/// Whether a model answers, as far as it is known.
+fn answers(report: &ModelReport) -> &'static str {
+    match report.reachable {
+        Some(true) if report.problem.is_empty() => "answers",
+        Some(true) => "answers, but",
+        Some(false) => "does not answer:",
+        None => "not asked yet",
+    }
+}
+
+fn skill(skill: &SkillReport) -> Vec<String> {
+    let coverage = skill.coverage.zip(skill.decisions);
+    let coverage = coverage.map_or_else(|| "-".into(), |(part, of)| format!("{:.0} % of {of}", part * 100.0));
+    let claude = match skill.claude_pass_rate {
+        None if skill.evidence_of.is_none() => "-".into(),
+        known => rate(known, skill.claude_samples),
+    };
+    let mut cells = row([&skill.name, &skill.route]);
+    cells.extend([why(skill), rate(skill.pass_rate, skill.samples), claude, coverage, notes(skill)]);
+    cells
+}
+
+/// Why calls go where they go, with the numbers.
+fn why(skill: &SkillReport) -> String {
+    let number = |number: Option<f64>| number.map_or_else(|| "?".into(), |number| format!("{number:.2}"));
+    let (rate, floor, ceil) = (number(skill.pass_rate), number(skill.floor), number(skill.ceil));
+    match skill.reason.as_str() {
+        "no_pass_rate" => "not measured".into(),
+        "too_few_samples" => "too few outcomes".into(),
+        "at_or_above_floor" => format!("{rate} is at or above {floor}"),
+        "below_ceil" => format!("{rate} is below {ceil}"),
+        "split" => format!("{rate} is between {ceil} and {floor}"),
+        "pinned" => "pinned by the policy".into(),
+        other => printable(other, SHOWN),
+    }
+}
+
+/// What a reader should know besides.
+fn notes(skill: &SkillReport) -> String {
+    let held = skill.held_age_ms.map(age).map(|age| format!(", {age} old")).unwrap_or_default();
+    let all = [
+        (skill.locked, "LOCKED: no more local outcomes come".into()),
+        (skill.exploring, "exploring".into()),
+        (skill.held, format!("held{held}")),
+    ];
+    all.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect::<Vec<_>>().join("; ")
+}
+
+fn last(seen: &Seen) -> String {
+    let Some(brain) = &seen.brain else {
+        return "\nThe last decisions: name the brain with --brain-url or BRAIN_URL.\n".into();
+    };
+    if let Some(problem) = &seen.brain_problem {
+        return format!("\nThe last decisions are not known: {problem}.\n");
+    }
+    let rows: Vec<_> = seen.decisions.iter().map(|decision| decided(decision, seen.now_ms)).collect();
+    let none = if rows.is_empty() { "  none yet\n" } else { "" };
+    format!("\nLast decisions ({brain})\n{none}{}", aligned(&rows))
+}
+
+fn decided(known: &KnownDecision, now_ms: u64) -> Vec<String> {
+    let verdicts: Vec<String> = known.verdicts.iter().map(|(source, verdict)| format!("{source}: {verdict}")).collect();
+    let verdicts = if verdicts.is_empty() { "no verdict".into() } else { verdicts.join(", ") };
+    let shadow = known.decision.get("shadow") == Some(&Value::Bool(true));
+    let kind = if shadow { "shadow" } else { known.text("decision") };
+    let ago = format!("{} ago", age(now_ms.saturating_sub(known.at)));
+    let failed = known.text("error");
+    let failed = if failed.is_empty() { String::new() } else { format!("failed: {failed}") };
+    row([
+        &ago,
+        known.text("skill"),
+        kind,
+        known.text("model"),
+        known.text("reason"),
+        &verdicts,
+        known.text("id"),
+        &failed,
+    ])
+}
+
+/// For scripts: the names of `/status`, with the intervals.
+pub(super) fn json(seen: &Seen) -> Value {
+    let status = &seen.status;
+    json!({
+        "url": seen.url, "version": status.version, "configHash": status.config_hash, "origin": status.origin,
+        "draining": status.draining, "refused": status.refused, "missingSecrets": status.missing_secrets,
+        "models": status.models, "skills": status.skills.iter().map(skill_json).collect::<Vec<_>>(),
+        "brain": seen.brain, "brainProblem": seen.brain_problem, "decisions": seen.decisions,
+    })
+}
+
+fn skill_json(skill: &SkillReport) -> Value {
+    let interval = |rate: Option<f64>, samples: Option<u64>| rate.zip(samples).and_then(|(r, n)| wilson(r, n));
+    let mut all = json!(skill);
+    all["interval"] = json!(interval(skill.pass_rate, skill.samples));
+    all["claudeInterval"] = json!(interval(skill.claude_pass_rate, skill.claude_samples));
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen() -> Seen {
+        let debug = SkillReport {
+            name: "debug".into(),
+            pass_rate: Some(0.683),
+            samples: Some(41),
+            route: "claude".into(),
+            reason: "below_ceil".into(),
+            evidence_of: Some("qwen".into()),
+            claude_pass_rate: Some(0.91),
+            claude_samples: Some(22),
+            decisions: Some(120),
+            coverage: Some(0.53),
+            floor: Some(0.9),
+            ceil: Some(0.7),
+            locked: true,
+            ..SkillReport::default()
+        };
+        let fresh = SkillReport {
+            name: "own".into(),
+            route: "local".into(),
+            reason: "no_pass_rate".into(),
+            exploring: true,
+            ..SkillReport::default()
+        };
+        let away = ModelReport {
+            name: "local".into(),
+            model: "qwen".into(),
+            endpoint: "llm:80".into(),
+            reachable: Some(false),
+            problem: "start it".into(),
+            ..ModelReport::default()
+        };
+        let status = PodStatus {
+            version: "1".into(),
+            config_hash: "ab".into(),
+            origin: "policy".into(),
+            skills: vec![debug, fresh],
+            models: vec![away],
+            ..PodStatus::default()
+        };
+        let decision = json!({"id": "i", "skill": "debug", "decision": "claude", "model": "c", "reason": "below_ceil"});
+        let verdicts = [("human".to_string(), "pass".to_string())].into();
+        let decisions = vec![KnownDecision { decision, at: 1_000, verdicts }];
+        Seen {
+            url: "http://a".into(),
+            status,
+            brain: Some("http://b".into()),
+            decisions,
+            brain_problem: None,
+            now_ms: 4_000,
+        }
+    }
+
+    #[test]
+    fn one_screen_says_where_calls_go_and_why_and_what_is_wrong() {
+        let expected = "\
+routing 1 at http://a, config ab (policy)
+
+Models
+  local  qwen  llm:80  does not answer:  start it
+
+Skills
+  SKILL  CALLS GO TO  WHY                 LOCAL                   CLAUDE                  COVERAGE
+  debug  claude       0.68 is below 0.70  0.68 [0.53–0.80] of 41  0.91 [0.72–0.98] of 22  53 % of 120  LOCKED: no more local outcomes come
+  own    local        not measured        not measured            -                       -            exploring
+
+Last decisions (http://b)
+  3 s ago  debug  claude  c  below_ceil  human: pass  i
+";
+        assert_eq!(text(&seen()), expected);
+    }
+
+    #[test]
+    fn texts_from_outside_cannot_forge_a_line() {
+        let mut seen = seen();
+        seen.status.skills[0].name = "a\nb\u{1b}[2J".into();
+        seen.decisions[0].decision["model"] = json!("c\nd");
+        let text = text(&seen);
+        assert!(!text.contains('\u{1b}') && !text.contains("c\nd") && !text.contains("a\nb"), "{text}");
+    }
+
+    #[test]
+    fn scripts_get_the_intervals_and_a_brain_that_is_away_is_named() {
+        let away = Seen { brain_problem: Some("the brain is away".into()), decisions: vec![], ..seen() };
+        assert!(text(&away).ends_with("The last decisions are not known: the brain is away.\n"));
+        let json = json(&away);
+        assert_eq!(
+            (&json["skills"][0]["passRate"], &json["brainProblem"]),
+            (&json!(0.683), &json!("the brain is away"))
+        );
+        assert!(json["skills"][0]["interval"]["low"].as_f64().is_some_and(|low| low < 0.54), "{json}");
+        assert_eq!(json["skills"][1]["interval"], json!(null));
+    }
+}

@@ -1,0 +1,328 @@
+//! The commands that show and change evidence, with the real programs and a real Git repository.
+
+use std::process::Command;
+
+use serde_json::{Value, json};
+use tests::{
+    Policy, get_json, ports,
+    program::{self, Program, Running},
+    stand_in::{brain::Brain, models::Models},
+    waiting,
+};
+
+struct It {
+    brain: Running,
+    routing: Running,
+    _models: Models,
+}
+
+/// What a command printed, and whether it succeeded.
+struct Printed {
+    ok: bool,
+    out: String,
+    error: String,
+}
+
+impl Printed {
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|_| panic!("JSON: {} {}", self.out, self.error))
+    }
+
+    fn has(&self, parts: &[&str]) -> bool {
+        parts.iter().all(|part| self.out.contains(part) || self.error.contains(part))
+    }
+}
+
+fn printed(arguments: &[&str], variables: &[(&str, &str)], folder: &std::path::Path) -> Printed {
+    let output = program::run(arguments, variables, folder);
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Printed { ok: output.status.success(), out: text(output.stdout), error: text(output.stderr) }
+}
+
+impl It {
+    async fn start() -> Self {
+        Self::with(Program::brain()).await
+    }
+
+    async fn with(brain: Program) -> Self {
+        let models = Models::start().await;
+        let brain = brain.start().await;
+        let measured = json!({"brain": {"url": brain.base_url()}, "evidence": {"ttl": "50ms"}});
+        let policy = Policy::at(&models.url()).local("local-model").claude("claude-model").spec(measured);
+        let routing = Program::serve_policy(&policy).start().await;
+        Self { brain, routing, _models: models }
+    }
+
+    fn admin_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.routing.ports.admin)
+    }
+
+    /// Runs a command with the brain in `BRAIN_URL`, in its folder.
+    fn run(&self, arguments: &[&str]) -> Printed {
+        printed(arguments, &[("BRAIN_URL", &self.brain.base_url())], self.brain.folder())
+    }
+
+    /// The id of the decision on a call of `debug`, once the brain has it.
+    async fn decision(&self, problem: &str) -> String {
+        let result = self.routing.mcp().debug(problem).await;
+        let id = result.decisions("id")[0].as_str().expect("an id").to_string();
+        let url = format!("{}/decisions?skill=debug&limit=500", self.brain.base_url());
+        waiting::until_true("the decision in the brain", || async { get_json(&url).await.to_string().contains(&id) })
+            .await;
+        id
+    }
+}
+
+#[tokio::test]
+async fn status_shows_on_one_screen_where_calls_go_why_and_the_last_decisions_with_their_verdicts() {
+    let it = It::start().await;
+    let mut ids = vec![];
+    for problem in ["a", "b", "c"] {
+        ids.push(it.decision(problem).await);
+    }
+    for id in &ids[..2] {
+        assert!(it.run(&["outcome", "debug", "fail", "--decision", id, "--source", "human"]).ok);
+    }
+    let url = it.admin_url();
+    waiting::until_true("the rate", || async { it.routing.status().await.to_string().contains("below_ceil") }).await;
+    let text = it.run(&["status", "--url", &url]);
+    assert!(text.ok, "{}", text.error);
+    let lines = [
+        "local-model",
+        "claude-model",
+        "0.00 is below 0.70",
+        "0.00 [0.00–0.66] of 2",
+        "67 % of 3",
+        "LOCKED",
+        "human: fail",
+        "no verdict",
+        &ids[2],
+    ];
+    assert!(text.has(&lines), "{}", text.out);
+    let json = it.run(&["status", "--url", &format!("{url}/"), "--output", "json"]).json();
+    let debug =
+        json["skills"].as_array().expect("skills").iter().find(|skill| skill["name"] == "debug").expect("debug");
+    assert_eq!((&debug["route"], &debug["samples"], &debug["locked"]), (&json!("claude"), &json!(2), &json!(true)));
+    assert!(debug["interval"]["high"].as_f64().is_some_and(|high| (0.65..0.67).contains(&high)), "{debug}");
+    assert_eq!(json["decisions"].as_array().map(Vec::len), Some(3));
+    assert_eq!(json["decisions"][0]["decision"]["id"], json!(ids[2]), "the latest first");
+}
+
+#[tokio::test]
+async fn status_names_who_does_not_answer_and_the_cure() {
+    let it = It::with(Program::brain().variable("BRAIN_TOKEN", "brain-token")).await;
+    let folder = it.brain.folder();
+    let nobody = format!("http://127.0.0.1:{}", ports::free());
+    let (admin, brain, mcp) = (it.admin_url(), it.brain.base_url(), it.routing.base_url());
+    for (arguments, variables, parts) in [
+        (vec!["--url", &*nobody], vec![], vec!["nothing answers at", &*nobody, "routing serve", "--url"]),
+        (vec!["--url", &brain], vec![], vec!["is not the admin port of a data plane", &brain, "ROUTING_ADMIN_PORT"]),
+        (vec!["--url", &mcp], vec![], vec!["is not the admin port of a data plane", &mcp]),
+        (vec!["--url", "localhost"], vec![], vec!["--url: localhost: must be an http or https URL"]),
+        (vec!["--url", &admin, "--brain-url", &brain], vec![], vec!["BRAIN_TOKEN is not set", "Skills"]),
+        (vec!["--url", &admin, "--brain-url", &brain], vec![("BRAIN_TOKEN", "x")], vec!["does not accept the token"]),
+        (vec!["--url", &admin, "--brain-url", &nobody], vec![], vec!["unreachable", "Skills"]),
+    ] {
+        let arguments = [vec!["status"], arguments].concat();
+        let found = printed(&arguments, &variables, folder);
+        assert!(!found.ok && found.has(&parts), "{arguments:?}: {} {}", found.out, found.error);
+        assert!(found.error.lines().count() <= 1, "{}", found.error);
+    }
+    let arguments = ["status", "--url", &admin, "--brain-url", &brain];
+    assert!(printed(&arguments, &[("BRAIN_TOKEN", "brain-token")], folder).has(&["none yet"]));
+}
+
+#[tokio::test]
+async fn evidence_is_shown_per_model_and_begun_anew_and_misspelt_names_reset_nothing() {
+    let it = It::start().await;
+    let empty = it.run(&["evidence", "show"]);
+    assert!(empty.ok && empty.out == "no evidence yet\n", "{} {}", empty.out, empty.error);
+    let id = it.decision("a").await;
+    assert!(it.run(&["outcome", "debug", "fail", "--decision", &id]).ok);
+    let shown = it.run(&["evidence", "show", "debug"]);
+    assert!(
+        shown.has(&["debug: 1 model calls, verdicts by agent 1", "local-model", "0.00 [0.00–0.79] of 1"]),
+        "{}",
+        shown.out
+    );
+    let json = it.run(&["evidence", "show", "--output", "json"]).json();
+    let model = &json["skills"][0]["models"][0];
+    assert_eq!((&model["model"], &model["fail"], &model["decisions"]), (&json!("local-model"), &json!(1), &json!(1)));
+    for (arguments, parts) in [
+        (vec!["show", "debugg"], vec!["no evidence of a skill debugg; did you mean debug?"]),
+        (vec!["reset", "debugg"], vec!["nothing was reset", "debugg", "did you mean debug?"]),
+        (vec!["reset", "debug", "--model", "local-modle"], vec!["--model", "local-modle", "did you mean local-model?"]),
+        (vec!["show", "--brain-url", "http://127.0.0.1:1"], vec!["the brain at http://127.0.0.1:1 is unreachable"]),
+        (
+            vec!["show", "--brain-url", &*it.routing.base_url()],
+            vec!["keeps no evidence per model (404)", "--brain-url"],
+        ),
+    ] {
+        let found = it.run(&[vec!["evidence"], arguments.clone()].concat());
+        assert!(!found.ok && found.has(&parts) && found.error.lines().count() == 1, "{arguments:?}: {}", found.error);
+    }
+    assert!(it.run(&["evidence", "show"]).has(&["of 1"]), "nothing was reset so far");
+    let reset = it.run(&["evidence", "reset", "debug", "--model", "local-model"]);
+    assert!(reset.has(&["reset: debug of local-model; 1 outcomes count no more"]), "{} {}", reset.out, reset.error);
+    let again = it.run(&["evidence", "reset", "debug", "--output", "json"]).json();
+    assert_eq!(again, json!({"skill": "debug", "model": null, "ended": 0}));
+    let shown = it.run(&["evidence", "show", "debug"]);
+    assert!(shown.has(&["not measured", "begun anew"]), "{}", shown.out);
+}
+
+#[tokio::test]
+async fn an_outcome_of_a_skill_without_evidence_is_refused_with_the_nearest_name_unless_it_is_new() {
+    let it = It::start().await;
+    it.decision("a").await;
+    let refused = it.run(&["outcome", "debugg", "fail"]);
+    let parts = ["not reported", "no evidence of a skill debugg; did you mean debug?", "--new-skill"];
+    assert!(!refused.ok && refused.has(&parts) && refused.error.lines().count() == 1, "{}", refused.error);
+    assert!(it.run(&["outcome", "debug", "fail"]).ok);
+    let new = it.run(&["outcome", "mine", "pass", "--new-skill"]);
+    assert!(new.has(&["reported: mine pass"]), "{} {}", new.out, new.error);
+    assert!(it.run(&["outcome", "mine", "pass"]).ok, "it is known now");
+    let other = Brain::start(Brain::rate("null")).await;
+    let (url, folder) = (other.url(), it.brain.folder().to_path_buf());
+    // The other brain answers in this process.
+    let report = move || printed(&["outcome", "whatever", "pass", "--brain-url", &url], &[], &folder);
+    let taken = tokio::task::spawn_blocking(report).await.expect("runs");
+    assert!(taken.ok, "a brain without GET /evidence takes it as before: {}", taken.error);
+}
+
+/// A Git repository with nothing of the machine's settings.
+struct Repository(tempfile::TempDir);
+
+impl Repository {
+    fn new() -> Self {
+        let it = Self(tempfile::tempdir().expect("a folder"));
+        it.git(&["init", "--quiet"]);
+        it.commit("first");
+        it
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let own = ["-c", "user.name=t", "-c", "user.email=t@example.com", "-c", "commit.gpgsign=false"];
+        let output = Command::new("git")
+            .args(own)
+            .args(arguments)
+            .current_dir(self.0.path())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .output()
+            .expect("git runs");
+        assert!(output.status.success(), "git {arguments:?}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_string()
+    }
+
+    /// Commits a file of its own; returns the commit's name.
+    fn commit(&self, message: &str) -> String {
+        let name = format!("file-{}", std::fs::read_dir(self.0.path()).expect("a folder").count());
+        std::fs::write(self.0.path().join(&name), "x").expect("written");
+        self.git(&["add", &name]);
+        self.git(&["commit", "--quiet", "--message", message]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+}
+
+impl It {
+    fn run_in(&self, repository: &Repository, arguments: &[&str]) -> Printed {
+        printed(arguments, &[("BRAIN_URL", &self.brain.base_url())], repository.0.path())
+    }
+
+    /// The verdicts on a decision of `debug`, by source.
+    async fn verdicts(&self, id: &str) -> Value {
+        let listed = get_json(format!("{}/decisions?skill=debug", self.brain.base_url())).await;
+        let decisions = listed["decisions"].as_array().cloned().expect("a list");
+        decisions.into_iter().find(|known| known["decision"]["id"] == id).expect("the decision")["verdicts"].clone()
+    }
+}
+
+#[tokio::test]
+async fn the_decisions_that_the_commits_of_a_range_name_get_the_verdict_of_ci() {
+    let (it, repository) = (It::start().await, Repository::new());
+    let [a, b, outside] = [it.decision("a").await, it.decision("b").await, it.decision("c").await];
+    repository.commit(&format!("before\n\nRouting-Decision: {outside}"));
+    repository.git(&["tag", "base"]);
+    repository.commit("none here");
+    repository.commit(&format!("two\n\nRouting-Decision: {a}\nRouting-Decision: {b}\nSigned-off-by: t"));
+    repository.commit(&format!("again, and one in the text:\nRouting-Decision: no-trailer\n\nRouting-Decision: {a}"));
+    let done = it.run_in(&repository, &["outcome", "--commits", "base..HEAD", "--ci", "fail"]);
+    assert!(
+        done.ok && done.has(&["reported: fail by ci on 2 of 2 decisions in 3 commits", &a, &b]),
+        "{} {}",
+        done.out,
+        done.error
+    );
+    for (id, verdicts) in [(&a, json!({"ci": "fail"})), (&b, json!({"ci": "fail"})), (&outside, json!({}))] {
+        assert_eq!(it.verdicts(id).await, verdicts, "{id}");
+    }
+    let one = it.run_in(&repository, &["outcome", "--commits", "HEAD^!", "--ci", "pass", "--output", "json"]).json();
+    assert_eq!(
+        (&one["commits"], &one["decisions"][0]["decision"], &one["decisions"][0]["skill"]),
+        (&json!(1), &json!(a), &json!("debug"))
+    );
+    assert_eq!(it.verdicts(&a).await, json!({"ci": "pass"}), "the latest counts");
+    let none = it.run_in(&repository, &["outcome", "--commits", "HEAD..HEAD", "--ci", "pass"]);
+    assert!(none.ok && none.has(&["nothing to report"]), "{} {}", none.out, none.error);
+
+    let unknown = "01890000-0000-7000-8000-000000000000";
+    repository.commit(&format!("unknown\n\nRouting-Decision: {unknown}"));
+    let partly = it.run_in(&repository, &["outcome", "--commits", "base..HEAD", "--ci", "pass"]);
+    assert!(
+        !partly.ok && partly.has(&["on 2 of 3 decisions", "NOT REPORTED: not among the latest 500", unknown]),
+        "{}",
+        partly.out
+    );
+}
+
+#[tokio::test]
+async fn a_range_that_is_none_is_one_sentence_with_the_cure() {
+    let (it, repository) = (It::start().await, Repository::new());
+    let folder = tempfile::tempdir().expect("a folder");
+    for (range, parts) in [
+        ("HEAD", vec!["HEAD: is no range of commits", "A..B", "HEAD^!"]),
+        ("nothing..HEAD", vec!["nothing..HEAD: git cannot read this range", "bad revision"]),
+        ("--output=x..y", vec!["is no range of commits"]),
+    ] {
+        for option in [vec!["--ci", "pass", "--commits"], vec!["--reverts"]] {
+            let option = [vec!["outcome"], option].concat();
+            let written = format!("{}={range}", option.last().expect("one"));
+            let arguments = [&option[..option.len() - 1], &[&*written]].concat();
+            let found = it.run_in(&repository, &arguments);
+            assert!(
+                !found.ok && found.has(&parts) && found.error.lines().count() == 1,
+                "{arguments:?}: {}",
+                found.error
+            );
+        }
+    }
+    let outside = printed(&["outcome", "--reverts", "A..B"], &[], folder.path());
+    assert!(!outside.ok && outside.has(&["not a git repository"]), "{}", outside.error);
+    for arguments in
+        [vec!["--commits", "A..B"], vec!["--ci", "pass"], vec!["debug"], vec!["debug", "pass", "--reverts", "A..B"]]
+    {
+        assert!(!it.run_in(&repository, &[vec!["outcome"], arguments.clone()].concat()).ok, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_decisions_of_reverted_commits_fail_and_those_of_reverted_reverts_do_not() {
+    let (it, repository) = (It::start().await, Repository::new());
+    let [kept, gone, back] = [it.decision("a").await, it.decision("b").await, it.decision("c").await];
+    let of = |id: &str| repository.commit(&format!("work\n\nRouting-Decision: {id}"));
+    let (_kept, gone_commit, back_commit) = (of(&kept), of(&gone), of(&back));
+    repository.git(&["tag", "base"]);
+    repository.git(&["revert", "--no-edit", &gone_commit]);
+    repository.git(&["revert", "--no-edit", &back_commit]);
+    repository.git(&["revert", "--no-edit", "HEAD"]);
+    let done = it.run_in(&repository, &["outcome", "--reverts", "base..HEAD"]);
+    assert!(
+        done.ok && done.has(&["reported: fail by ci on 1 of 1 decisions", "reverted", &gone]),
+        "{} {}",
+        done.out,
+        done.error
+    );
+    for (id, verdicts) in [(&kept, json!({})), (&gone, json!({"ci": "fail"})), (&back, json!({}))] {
+        assert_eq!(it.verdicts(id).await, verdicts, "{id}");
+    }
+}
