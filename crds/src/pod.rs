@@ -4,6 +4,8 @@
 //! During an upgrade pods of several versions report: absent fields are empty, unknown ones are ignored, and what may
 //! grow is text instead of an enum.
 
+pub mod why;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};

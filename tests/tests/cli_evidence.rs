@@ -90,7 +90,7 @@ async fn status_shows_on_one_screen_where_calls_go_why_and_the_last_decisions_wi
     let lines = [
         "local-model",
         "claude-model",
-        "0.00 is below 0.70",
+        "0.00 of 2 is below 0.70",
         "0.00 [0.00–0.66] of 2",
         "67 % of 3",
         "LOCKED",

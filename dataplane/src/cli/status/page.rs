@@ -2,7 +2,7 @@
 
 use crds::{
     interval::wilson,
-    pod::{ModelReport, PodStatus, SkillReport},
+    pod::{ModelReport, PodStatus, SkillReport, why},
     shown::printable,
 };
 use serde_json::{Value, json};
@@ -95,23 +95,14 @@ fn skill(skill: &SkillReport) -> Vec<String> {
         known => rate(known, skill.claude_samples),
     };
     let mut cells = row([&skill.name, &skill.route]);
-    cells.extend([why(skill), rate(skill.pass_rate, skill.samples), claude, coverage, notes(skill)]);
+    cells.extend([
+        why::message(skill).unwrap_or_default(),
+        rate(skill.pass_rate, skill.samples),
+        claude,
+        coverage,
+        notes(skill),
+    ]);
     cells
-}
-
-/// Why calls go where they go, with the numbers.
-fn why(skill: &SkillReport) -> String {
-    let number = |number: Option<f64>| number.map_or_else(|| "?".into(), |number| format!("{number:.2}"));
-    let (rate, floor, ceil) = (number(skill.pass_rate), number(skill.floor), number(skill.ceil));
-    match skill.reason.as_str() {
-        "no_pass_rate" => "not measured".into(),
-        "too_few_samples" => "too few outcomes".into(),
-        "at_or_above_floor" => format!("{rate} is at or above {floor}"),
-        "below_ceil" => format!("{rate} is below {ceil}"),
-        "split" => format!("{rate} is between {ceil} and {floor}"),
-        "pinned" => "pinned by the policy".into(),
-        other => printable(other, SHOWN),
-    }
 }
 
 /// What a reader should know besides.
@@ -242,9 +233,9 @@ Models
   local  qwen  llm:80  does not answer:  start it
 
 Skills
-  SKILL  CALLS GO TO  WHY                 LOCAL                   CLAUDE                  COVERAGE
-  debug  claude       0.68 is below 0.70  0.68 [0.53–0.80] of 41  0.91 [0.72–0.98] of 22  53 % of 120  LOCKED: no more local outcomes come
-  own    local        not measured        not measured            -                       -            exploring
+  SKILL  CALLS GO TO  WHY                       LOCAL                   CLAUDE                  COVERAGE
+  debug  claude       0.68 of 41 is below 0.70  0.68 [0.53–0.80] of 41  0.91 [0.72–0.98] of 22  53 % of 120  LOCKED: no more local outcomes come
+  own    local        no outcomes are known     not measured            -                       -            exploring
 
 Last decisions (http://b)
   3 s ago  debug  claude  c  below_ceil  human: pass  i

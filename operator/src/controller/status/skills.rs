@@ -1,13 +1,11 @@
 //! Where the calls of each skill go and why, as the pods report it.
 
-mod why;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use crds::{
     decimal::is_share,
     interval::wilson,
-    pod::SkillReport,
+    pod::{SkillReport, why},
     policy::{
         RateInterval, RouteStatus, SkillStatus,
         skill::{NAME_MAX, SKILLS_MAX},

@@ -1,8 +1,8 @@
 //! Why the calls of a skill go where they go: the reason as the pod gives it, and a sentence for people.
 
-use crds::{
+use super::SkillReport;
+use crate::{
     decimal::is_share,
-    pod::SkillReport,
     policy::status::{MESSAGE_MAX, REASON_MAX},
     shown::printable,
 };
@@ -11,14 +11,16 @@ use crds::{
 const PLACES: std::ops::RangeInclusive<usize> = 2..=4;
 
 /// The pod's own reason, which a newer version may have added; none: it gives none, or one that is not a name.
-pub(super) fn reason(report: &SkillReport) -> Option<String> {
+#[must_use]
+pub fn reason(report: &SkillReport) -> Option<String> {
     let is_name = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
     let reason = &report.reason;
     (!reason.is_empty() && reason.len() <= REASON_MAX && is_name(reason)).then(|| reason.clone())
 }
 
-/// For example `0.68 of 41 is below 0.70`; none without a reason.
-pub(super) fn message(report: &SkillReport) -> Option<String> {
+/// A sentence with the numbers, for example `0.68 of 41 is below 0.70`; none without a reason.
+#[must_use]
+pub fn message(report: &SkillReport) -> Option<String> {
     let said = match reason(report)?.as_str() {
         "below_ceil" => compared(report, "is below", report.ceil, "ceil"),
         "at_or_above_floor" => compared(report, "is at or above", report.floor, "floor"),
