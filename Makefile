@@ -18,10 +18,11 @@ SHELL := /bin/bash
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examples; LITELLM_BASE_URL for real models)
-	@tests/setup/tools.sh run
+run: ## data plane, brain and stand-in models on this machine (ARGS=--with-examples; MODEL=smollm2 or LITELLM_BASE_URL for real models)
+	@tests/setup/tools.sh $(if $(MODEL),run-model,run)
+	@case "$(MODEL)" in ''|smollm2) ;; *) echo "MODEL=$(MODEL): is not known; the one that make can fetch is smollm2; for others set LITELLM_BASE_URL or ROUTING_LOCAL_BASE_URL"; exit 2 ;; esac
 	@$(BUILD)
-	@exec $(BINARY) demo $(ARGS)
+	@$(if $(MODEL),model=$$(tests/setup/model.sh);) exec $(if $(MODEL),"$$model" tests/model/serve.py) $(BINARY) demo $(ARGS)
 
 build: ## the program, linked to target/routing
 	@tests/setup/tools.sh run

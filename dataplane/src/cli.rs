@@ -57,6 +57,10 @@ Environment, without a policy file (piguard and ingestion.supervisor are the pro
   ROUTING_MCP_TOKEN                  Token that callers must send [default: none is needed]
   LITELLM_BASE_URL                   OpenAI-compatible endpoint of both models [default: http://piguard:4000]
   LITELLM_API_KEY                    Key sent to it
+  ROUTING_LOCAL_BASE_URL             Endpoint of the local model alone [default: that of both models]
+  ROUTING_LOCAL_API_KEY              Key sent to it; LITELLM_API_KEY is not
+  ROUTING_CLAUDE_BASE_URL            Endpoint of Claude alone [default: that of both models]
+  ROUTING_CLAUDE_API_KEY             Key sent to it; LITELLM_API_KEY is not
   HYPERGUILD_LOCAL_MODEL             Name of the local model [default: qwen35]
   HYPERGUILD_CLAUDE_MODEL            Name of the Claude model [default: claude-sonnet-4-6]
   HYPERGUILD_ROUTE_LOCAL_FLOOR       Pass rate at or above which calls go to the local model [default: 0.90]

@@ -13,7 +13,8 @@ use secrecy::{ExposeSecret, SecretString};
 const MAX_BYTES: u64 = 64 * 1024;
 /// Variables that a policy may always name as secrets: they hold this program's own. Any other could be a secret of
 /// another program, which the author of a policy could send to an upstream of theirs.
-const OWN_VARIABLES: [&str; 3] = ["LITELLM_API_KEY", "ROUTING_MCP_TOKEN", "BRAIN_TOKEN"];
+const OWN_VARIABLES: [&str; 5] =
+    ["LITELLM_API_KEY", "ROUTING_LOCAL_API_KEY", "ROUTING_CLAUDE_API_KEY", "ROUTING_MCP_TOKEN", "BRAIN_TOKEN"];
 /// Variable in which the owner of the process lists further ones, separated by commas.
 pub const LIST_VARIABLE: &str = "ROUTING_SECRET_VARIABLES";
 

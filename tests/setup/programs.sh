@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Prepares the real programs that tests talk to: a Python environment with LiteLLM and the MCP client, Claude Code, and
-# Kubernetes with kubectl. They live in the cache folder, each in a folder named by the hash of what it is made from, so
-# that they are made once. With KUBEBUILDER_ASSETS set, etcd and kube-apiserver are taken from there.
-# Prints three lines for the shell, which a caller evaluates; everything else goes to stderr:
+# Prepares the real programs that tests talk to: a Python environment with LiteLLM and the MCP client, Claude Code, a
+# small language model, and Kubernetes with kubectl. They live in the cache folder, each in a folder named by the hash of
+# what it is made from, so that they are made once. With KUBEBUILDER_ASSETS set, etcd and kube-apiserver are taken from there.
+# Prints four lines for the shell, which a caller evaluates; everything else goes to stderr:
 #   export ROUTING_TEST_VENV=…         the folder of the Python environment
 #   export ROUTING_TEST_CLAUDE=…       the Claude Code program
+#   export ROUTING_TEST_MODEL=…        the Python that serves the language model
 #   export ROUTING_TEST_KUBERNETES=…   the folder of Kubernetes
 set -euo pipefail
 
@@ -31,6 +32,7 @@ venv="$cache/venv-$python_version-$(hash_of "$here/requirements.txt" "$here/cons
 claude="$cache/claude-$(hash_of "$here/package-lock.json")"
 once "$venv" make_venv
 once "$claude" make_claude
+model=$("$setup/model.sh")
 kubernetes=$("$setup/kubernetes.sh")
 
 program=$(find "$claude/node_modules/@anthropic-ai" -maxdepth 2 -type f -name claude -path '*claude-code-linux*' |
@@ -40,4 +42,5 @@ if [ ! -x "$program" ]; then
         "it is an optional package of @anthropic-ai/claude-code" >&2
     exit 1
 fi
-printf 'export %s=%q\n' ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$program" ROUTING_TEST_KUBERNETES "$kubernetes"
+printf 'export %s=%q\n' ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$program" ROUTING_TEST_MODEL "$model" \
+    ROUTING_TEST_KUBERNETES "$kubernetes"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks for the tools that a target needs and prints how to get those that are missing. Installs nothing.
-# usage: tools.sh run|test|lint|images|cluster|e2e   exits with 1 and names what is missing
+# usage: tools.sh run|run-model|test|lint|images|cluster|e2e   exits with 1 and names what is missing
 #        tools.sh apt-line                           prints the one line that installs all that is missing; nothing when nothing is
 set -euo pipefail
 
@@ -109,13 +109,14 @@ apt_line() {
 # shellcheck disable=SC2086
 case ${1:-} in
     run) look_for $run_tools ;;
+    run-model) look_for $run_tools python3=python3; look_for_venv ;;
     lint) look_for $lint_tools ;;
     test) look_for $test_tools; look_for_venv ;;
     images) look_for $images_tools ;;
     cluster) look_for $cluster_tools ;;
     e2e) look_for $test_tools $e2e_tools; look_for_venv ;;
     apt-line) look_for $run_tools $lint_tools $test_tools $images_tools $cluster_tools $e2e_tools; look_for_venv; apt_line; exit 0 ;;
-    *) echo "usage: tools.sh run|test|lint|images|cluster|e2e|apt-line" >&2; exit 2 ;;
+    *) echo "usage: tools.sh run|run-model|test|lint|images|cluster|e2e|apt-line" >&2; exit 2 ;;
 esac
 
 status=0

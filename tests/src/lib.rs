@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod conntrack;
 pub mod control_plane;
 pub mod documented;
+pub mod language_model;
 pub mod litellm;
 pub mod make_run;
 pub mod manifests;

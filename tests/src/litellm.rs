@@ -1,4 +1,5 @@
-//! A real LiteLLM proxy. Its models are mocks (`tests/litellm/config.yaml`); the proxy itself is the one users run.
+//! A real LiteLLM proxy: the one users run. Its models are mocks (`tests/litellm/config.yaml`), except for a small one
+//! that really runs (`tests/litellm/real_model.yaml`).
 
 use std::{
     fs::File,
@@ -32,19 +33,24 @@ impl LiteLlm {
         if let Some(running) = shared.upgrade() {
             return running;
         }
-        let started = Arc::new(Self::start().await);
+        let started = Arc::new(Self::start("tests/litellm/config.yaml", &[]).await);
         *shared = Arc::downgrade(&started);
         started
     }
 
-    async fn start() -> Self {
+    /// A proxy of its own with the config at this path of the checkout, and these variables for it.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start(config: &str, variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let port = ports::free();
         let log = File::create(folder.path().join("log")).expect("a log");
         let child = Command::new(required("ROUTING_TEST_VENV").join("bin/litellm"))
             .arg("--config")
-            .arg(checkout().join("tests/litellm/config.yaml"))
+            .arg(checkout().join(config))
             .args(["--host", "127.0.0.1", "--port", &port.to_string()])
+            .envs(variables.iter().copied())
             .env("LITELLM_MASTER_KEY", KEY)
             .env("LITELLM_LOCAL_MODEL_COST_MAP", "True")
             .current_dir(folder.path())

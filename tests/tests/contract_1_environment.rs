@@ -7,7 +7,10 @@ use serde_json::json;
 use tests::{
     http,
     program::{self, Program},
-    stand_in::{brain::Brain, models::Models},
+    stand_in::{
+        brain::Brain,
+        models::{Models, Received},
+    },
 };
 
 #[tokio::test]
@@ -30,6 +33,30 @@ async fn contract_1_the_variables_reach_the_models_and_the_brain() {
     assert_eq!(reviewed.text(0), "answer of my-local", "at the floor");
     assert_eq!(models.received()[0].headers["authorization"], "Bearer sk-key");
     assert!(brain.authorizations().iter().all(|header| header == "Bearer brain-token"));
+}
+
+#[tokio::test]
+async fn each_model_can_have_an_endpoint_of_its_own_which_gets_its_own_key_alone() {
+    let (both, local, claude) = (Models::start().await, Models::start().await, Models::start().await);
+    let program = || {
+        let shared = Program::serve().variable("LITELLM_BASE_URL", &both.url()).variable("LITELLM_API_KEY", "of-both");
+        shared.variable("HYPERGUILD_LOCAL_MODEL", "my-local").variable("HYPERGUILD_CLAUDE_MODEL", "my-claude")
+    };
+    let keys = |of: &Models| {
+        let header = |request: &Received| request.headers.get("authorization").map(|key| format!("{key:?}"));
+        of.received().iter().map(header).collect::<Vec<_>>()
+    };
+    let own = program().variable("ROUTING_LOCAL_BASE_URL", &local.url()).start().await;
+    assert_eq!(own.mcp().debug("x").await.text(0), "answer of my-local");
+    assert_eq!((keys(&both), keys(&local)), (vec![], vec![None]), "the key of the other endpoint is not sent");
+
+    let brain = Brain::start(Brain::rate("0.1")).await;
+    let own = program()
+        .variable("BRAIN_URL", &brain.url())
+        .variable("ROUTING_CLAUDE_BASE_URL", &claude.url())
+        .variable("ROUTING_CLAUDE_API_KEY", "of-claude");
+    assert_eq!(own.start().await.mcp().debug("x").await.text(0), "answer of my-claude");
+    assert_eq!((keys(&both), keys(&claude)), (vec![], vec![Some("\"Bearer of-claude\"".into())]));
 }
 
 #[tokio::test]
@@ -73,6 +100,8 @@ fn contract_1_every_bad_variable_stops_the_start_with_one_line_and_no_secret() {
     let bad = [
         ("ROUTING_PORT", "tcp://10.96.0.1:3210", "tcp://10.96.0.1:3210"),
         ("LITELLM_BASE_URL", "ftp://me:CANARY@piguard", "ftp://…@piguard"),
+        ("ROUTING_LOCAL_BASE_URL", "llm:8080", "llm:8080"),
+        ("ROUTING_CLAUDE_BASE_URL", "ftp://llm", "ftp://llm"),
         ("BRAIN_URL", "::", "::"),
         ("HYPERGUILD_ROUTE_LOCAL_FLOOR", "0,9", "0,9"),
         ("HYPERGUILD_ROUTE_LOCAL_CEIL", "90", "90"),

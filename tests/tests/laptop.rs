@@ -74,7 +74,7 @@ fn assert_fields(shown: &str, found: &Value) {
 async fn the_quick_start_of_the_readme_works_as_printed_and_shows_the_route_change() {
     let section = "## Quick start";
     let commands = documented::commands("README.md", section);
-    let [start, call, report, again, add, with_examples, status] = &commands[..] else {
+    let [start, call, report, again, add, with_examples, status, with_model] = &commands[..] else {
         panic!("the section has other commands")
     };
     let mut run = MakeRun::command(&start.command, &[]).await;
@@ -114,6 +114,19 @@ async fn the_quick_start_of_the_readme_works_as_printed_and_shows_the_route_chan
         ["trainer", null, "local"]
     ]);
     assert_eq!(json!(routes), expected);
+    drop(run);
+
+    let mut run = MakeRun::command(&with_model.command, &[]).await;
+    assert!(
+        run.printed().contains("local: the one at ROUTING_LOCAL_BASE_URL; Claude: a stand-in"),
+        "{}",
+        run.printed()
+    );
+    let answer = terminal.run(&run.ports.put_into(&call.command));
+    let text = decision(&answer);
+    assert_eq!((&text["decision"], &text["model"]), (&json!("local"), &json!("smollm2")), "{answer}");
+    assert!(!answer.contains("a stand-in, no language model ran"), "{answer}");
+    run.interrupt().await;
 }
 
 /// The one command of a list that contains this text.

@@ -2,6 +2,7 @@
 
 mod greeting;
 mod outcomes;
+mod stand_ins;
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -15,7 +16,7 @@ use endpoint::serve::{Limits, until};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use self::{greeting::Greeting, outcomes::Outcomes};
+use self::{greeting::Greeting, outcomes::Outcomes, stand_ins::StandIns};
 use super::{
     CliError, DemoArgs, brain as brain_command,
     serve::{self, Listening},
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     demo::{examples, stand_in},
     server,
-    settings::{self, SettingsError},
+    settings::{self, SettingsError, environment::LITELLM_BASE_URL},
 };
 
 const LOOPBACK: &str = "127.0.0.1";
@@ -45,13 +46,14 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
         tracing::warn!("the demo ignores ROUTING_POLICY_FILE; to run that policy, use `routing serve --policy FILE`");
     }
     let mut brain_settings = brain_settings(&variables)?;
-    let outcomes = Outcomes::of(&brain_settings, args.with_examples, variables.get("LITELLM_BASE_URL").is_none())?;
+    let stand_ins = StandIns::of(&variables);
+    let outcomes = Outcomes::of(&brain_settings, args.with_examples, stand_ins)?;
     brain_settings.database = outcomes.database.clone();
     let end = CancellationToken::new();
     let (store, brain_server) = start_brain(&brain_settings, &outcomes, &end).await?;
     let brain_address = reachable(brain_settings.bind, brain_settings.port);
     variables.set("BRAIN_URL", &brain_address);
-    let stand_in = start_stand_in(&mut variables, &end).await?;
+    let stand_in = start_stand_in(stand_ins, &mut variables, &end).await?;
 
     let settings = settings::read(&variables, None, None)?;
     let listening = Listening::of(&settings, SERVERS);
@@ -66,7 +68,7 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
         brain_token: variables.get("BRAIN_TOKEN").is_some(),
         with_token: !data_plane.config.active().table.access.tokens.is_empty(),
         ttl_seconds: data_plane.config.active().table.evidence.ttl.as_secs(),
-        stand_in: stand_in.is_some(),
+        models: stand_ins.shown(),
     };
     greeting.print();
     let served = server::serve(data_plane, ports).await;
@@ -128,16 +130,21 @@ fn reachable(bind: Option<IpAddr>, port: u16) -> String {
     format!("http://{}", SocketAddr::new(host, port))
 }
 
-/// Without LITELLM_BASE_URL, starts two stand-in models on a free port of this machine.
-async fn start_stand_in(variables: &mut Variables, end: &CancellationToken) -> Result<Option<Server>, CliError> {
-    if variables.get("LITELLM_BASE_URL").is_some() {
+/// Starts the stand-in models on a free port of this machine, if there are any.
+async fn start_stand_in(
+    which: StandIns,
+    variables: &mut Variables,
+    end: &CancellationToken,
+) -> Result<Option<Server>, CliError> {
+    if which == StandIns::Neither {
         return Ok(None);
     }
     let failed = |e: std::io::Error| CliError::Message(format!("the stand-in models cannot listen on {LOOPBACK}: {e}"));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    variables.set("LITELLM_BASE_URL", &format!("http://{address}"));
-    variables.set_default("HYPERGUILD_LOCAL_MODEL", stand_in::LOCAL);
-    variables.set_default("HYPERGUILD_CLAUDE_MODEL", stand_in::CLAUDE);
+    variables.set(LITELLM_BASE_URL, &format!("http://{address}"));
+    for (variable, name) in which.names() {
+        variables.set_default(variable, name);
+    }
     Ok(Some(tokio::spawn(until(listener, stand_in::app(), Limits::of_admin(), end.clone()))))
 }

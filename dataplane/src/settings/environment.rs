@@ -36,15 +36,30 @@ mod defaults {
 /// Address of the brain unless `BRAIN_URL` sets another.
 pub const DEFAULT_BRAIN_URL: &str = defaults::BRAIN_URL;
 
+/// Endpoint of both models.
+pub const LITELLM_BASE_URL: &str = "LITELLM_BASE_URL";
+/// Name of the local model.
+pub const LOCAL_MODEL: &str = "HYPERGUILD_LOCAL_MODEL";
+/// Name of the Claude model.
+pub const CLAUDE_MODEL: &str = "HYPERGUILD_CLAUDE_MODEL";
+/// Endpoint of the local model alone; not set: that of both models.
+pub const LOCAL_BASE_URL: &str = "ROUTING_LOCAL_BASE_URL";
+/// Endpoint of Claude alone; not set: that of both models.
+pub const CLAUDE_BASE_URL: &str = "ROUTING_CLAUDE_BASE_URL";
+
 /// Variables that describe the policy; they are used only if there is no policy file.
-const POLICY_VARIABLES: [&str; 10] = [
+const POLICY_VARIABLES: [&str; 14] = [
     "ROUTING_MCP_TOKEN",
-    "LITELLM_BASE_URL",
+    LITELLM_BASE_URL,
     "LITELLM_API_KEY",
+    LOCAL_BASE_URL,
+    "ROUTING_LOCAL_API_KEY",
+    CLAUDE_BASE_URL,
+    "ROUTING_CLAUDE_API_KEY",
     "BRAIN_URL",
     "BRAIN_TOKEN",
-    "HYPERGUILD_LOCAL_MODEL",
-    "HYPERGUILD_CLAUDE_MODEL",
+    LOCAL_MODEL,
+    CLAUDE_MODEL,
     "HYPERGUILD_ROUTE_LOCAL_FLOOR",
     "HYPERGUILD_ROUTE_LOCAL_CEIL",
     "HYPERGUILD_PASS_RATE_TTL_SECONDS",
@@ -56,15 +71,20 @@ fn decimal(text: &str) -> Option<f64> {
 
 /// The base URL in a variable; `secret` is the variable for what authenticates there.
 fn base_url(reader: &mut Reader<'_>, name: &str, default: &str, secret: &str) -> String {
-    let Some(text) = reader.text(name) else { return default.to_string() };
+    optional_base_url(reader, name, secret).unwrap_or_else(|| default.to_string())
+}
+
+/// The same; none: the variable is not set, or bad.
+fn optional_base_url(reader: &mut Reader<'_>, name: &str, secret: &str) -> Option<String> {
+    let text = reader.text(name)?;
     let rule = match parse_base_url(text) {
-        Ok(_) => return text.to_string(),
+        Ok(_) => return Some(text.to_string()),
         Err(problem @ BaseUrlError::User) => format!("{problem}; set {secret}"),
         Err(problem @ BaseUrlError::LinkLocal) => problem.to_string(),
         Err(_) => "must be an http or https URL without query, for example http://litellm:4000".to_string(),
     };
     reader.error(name, text, &rule);
-    default.to_string()
+    None
 }
 
 fn model_name(text: &str) -> Option<String> {
@@ -78,14 +98,19 @@ pub(super) fn set_policy_variables(variables: &Variables) -> Vec<String> {
 
 /// The policy that the environment describes. Bad variables are collected in the reader and get their default here.
 pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
-    let upstream = base_url(reader, "LITELLM_BASE_URL", defaults::LITELLM_BASE_URL, "LITELLM_API_KEY");
+    let upstream = base_url(reader, LITELLM_BASE_URL, defaults::LITELLM_BASE_URL, "LITELLM_API_KEY");
     let brain = base_url(reader, "BRAIN_URL", defaults::BRAIN_URL, "BRAIN_TOKEN");
     let name_rule = "must be at most 200 characters without control characters";
-    let local = reader.parsed("HYPERGUILD_LOCAL_MODEL", defaults::LOCAL_MODEL.into(), name_rule, model_name);
-    let claude = reader.parsed("HYPERGUILD_CLAUDE_MODEL", defaults::CLAUDE_MODEL.into(), name_rule, model_name);
+    let local = reader.parsed(LOCAL_MODEL, defaults::LOCAL_MODEL.into(), name_rule, model_name);
+    let claude = reader.parsed(CLAUDE_MODEL, defaults::CLAUDE_MODEL.into(), name_rule, model_name);
+    let own_upstream = |reader: &mut Reader<'_>, url: &str, key: &str| {
+        optional_base_url(reader, url, key).map(|url| upstream_at(reader, url, key))
+    };
+    let local = model(local, own_upstream(reader, LOCAL_BASE_URL, "ROUTING_LOCAL_API_KEY"));
+    let claude = model(claude, own_upstream(reader, CLAUDE_BASE_URL, "ROUTING_CLAUDE_API_KEY"));
     RoutingPolicySpec {
-        upstream: Upstream { url: upstream, api_key_secret_ref: secret(reader, "LITELLM_API_KEY"), ca_bundle: None },
-        models: Models { local: model(local), claude: model(claude), grader: None },
+        upstream: upstream_at(reader, upstream, "LITELLM_API_KEY"),
+        models: Models { local, claude, grader: None },
         brain: Some(Brain { url: brain, token_secret_ref: secret(reader, "BRAIN_TOKEN") }),
         thresholds: thresholds(reader),
         evidence: evidence(reader),
@@ -100,8 +125,13 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
     }
 }
 
-fn model(name: String) -> Model {
-    Model { name, parameters: serde_json::Map::new(), upstream: None, timeout: None }
+fn model(name: String, upstream: Option<Upstream>) -> Model {
+    Model { name, parameters: serde_json::Map::new(), upstream, timeout: None }
+}
+
+/// The endpoint at a URL, with the key in a variable.
+fn upstream_at(reader: &mut Reader<'_>, url: String, key: &str) -> Upstream {
+    Upstream { url, api_key_secret_ref: secret(reader, key), ca_bundle: None }
 }
 
 fn secret(reader: &mut Reader<'_>, name: &str) -> Option<SecretKeyRef> {

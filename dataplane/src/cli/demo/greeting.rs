@@ -15,8 +15,8 @@ pub(super) struct Greeting {
     pub(super) ttl_seconds: u64,
     /// Whether reports need BRAIN_TOKEN.
     pub(super) brain_token: bool,
-    /// Whether the models are stand-ins.
-    pub(super) stand_in: bool,
+    /// What the models are.
+    pub(super) models: &'static str,
 }
 
 fn quoted(word: &str) -> String {
@@ -26,17 +26,12 @@ fn quoted(word: &str) -> String {
 
 impl Greeting {
     pub(super) fn print(&self) {
-        let Self { mcp, brain, admin, database, remark, with_token, ttl_seconds, brain_token, stand_in } = self;
+        let Self { mcp, brain, admin, database, remark, with_token, ttl_seconds, brain_token, models } = self;
         let token = if *with_token { " -H \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
         let claude_token = if *with_token { " --header \"Authorization: Bearer $ROUTING_MCP_TOKEN\"" } else { "" };
         let binary =
             std::env::current_exe().map_or_else(|_| "routing".into(), |path| quoted(&path.display().to_string()));
         let brain_token = if *brain_token { "BRAIN_TOKEN=\"$BRAIN_TOKEN\" " } else { "" };
-        let models = if *stand_in {
-            "two stand-ins, demo-local and demo-claude: no language model runs; set LITELLM_BASE_URL for real ones"
-        } else {
-            "those at LITELLM_BASE_URL"
-        };
         println!(
             r#"
 routing is serving on this machine.

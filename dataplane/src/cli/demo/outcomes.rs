@@ -3,10 +3,8 @@
 use brain::settings::{DatabaseUrl, Place, Settings};
 use tempfile::TempDir;
 
+use super::stand_ins::StandIns;
 use crate::cli::CliError;
-
-/// File with the outcomes of the stand-in models, beside that of real ones.
-const STAND_INS: &str = "demo.db";
 
 /// The demo's database.
 #[derive(Debug)]
@@ -21,18 +19,20 @@ pub(super) struct Outcomes {
 impl Outcomes {
     /// The database for what the demo runs. A variable that names one, and the file of an earlier version in this
     /// folder, count except for examples.
-    pub(super) fn of(settings: &Settings, with_examples: bool, stand_ins: bool) -> Result<Self, CliError> {
+    pub(super) fn of(settings: &Settings, with_examples: bool, stand_ins: StandIns) -> Result<Self, CliError> {
         if with_examples {
             return Self::examples();
         }
         let database = settings.database.clone();
         Ok(match settings.place {
-            Place::DataFolder if stand_ins => Self {
-                database: DatabaseUrl(database.0.with_file_name(STAND_INS)),
-                remark: "about the stand-ins alone; to begin anew, stop and delete it",
-                examples: None,
+            Place::DataFolder => match stand_ins.database() {
+                None => Self { database, remark: "kept when it ends", examples: None },
+                Some(file) => Self {
+                    database: DatabaseUrl(database.0.with_file_name(file)),
+                    remark: "about these models alone; to begin anew, stop and delete it",
+                    examples: None,
+                },
             },
-            Place::DataFolder => Self { database, remark: "kept when it ends", examples: None },
             Place::Set => Self { database, remark: "set by BRAIN_DATABASE_URL", examples: None },
             Place::Earlier { .. } => Self { database, remark: "found in this folder", examples: None },
         })
@@ -61,15 +61,17 @@ mod tests {
             let variables = [("XDG_DATA_HOME", "/x"), ("BRAIN_DATABASE_URL", database)];
             brain::settings::from_environment(&variables.into_iter().collect()).expect("valid")
         };
+        let (none, both) = (StandIns::Neither, StandIns::ForBoth);
         let path = |settings: &Settings, with_examples, stand_ins| {
             Outcomes::of(settings, with_examples, stand_ins).expect("a folder").database.0.display().to_string()
         };
         let (own, set) = (settings(""), settings("sqlite:/data/brain.db"));
-        assert_eq!(path(&own, false, false), "/x/routing/brain.db");
-        assert_eq!(path(&own, false, true), "/x/routing/demo.db");
-        assert_eq!(path(&set, false, true), "/data/brain.db");
+        assert_eq!(path(&own, false, none), "/x/routing/brain.db");
+        assert_eq!(path(&own, false, both), "/x/routing/demo.db");
+        assert_eq!(path(&own, false, StandIns::ForClaude), "/x/routing/demo-real-local.db");
+        assert_eq!(path(&set, false, both), "/data/brain.db");
         for settings in [own, set] {
-            assert!(path(&settings, true, true).contains("/routing-examples-"));
+            assert!(path(&settings, true, both).contains("/routing-examples-"));
         }
     }
 }
