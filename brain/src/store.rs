@@ -135,6 +135,14 @@ impl Store {
         Ok(list::decisions(&self.readers, skill, limit).await?)
     }
 
+    /// The record of a decision, with the verdicts that stand on it; none: it is not known.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn decision(&self, id: &str) -> Result<Option<StoredDecision>, StoreError> {
+        Ok(list::decision(&self.readers, id).await?)
+    }
+
     /// The names of the skills of which there is a decision or a verdict.
     ///
     /// # Errors

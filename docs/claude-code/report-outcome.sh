@@ -3,7 +3,7 @@
 #
 #   PostToolUse, mcp__routing__*           remembers skill and decision of the answer
 #   PostToolUse, mcp__brain__session_log   records that Claude has reported a decision itself
-#   UserPromptSubmit, "+1 …" or "-1 …"     runs: routing outcome SKILL pass|fail --decision ID --session S
+#   UserPromptSubmit, "+1 …" or "-1 …"     runs: routing outcome SKILL pass|fail --decision ID --source human --session S
 #
 # A decision is reported at most once. The hook never holds up the prompt: it always exits with 0, and reports errors on
 # standard error. It needs only python3.
@@ -82,7 +82,7 @@ def report(hook, outcome):
         if last is None or last["decision"] in state["reported"]:
             return
         binary = os.environ.get("ROUTING_BIN") or "routing"
-        command = [binary, "outcome", last["skill"], outcome, "--decision", last["decision"]]
+        command = [binary, "outcome", last["skill"], outcome, "--decision", last["decision"], "--source=human"]
         session = str(hook.get("session_id", ""))
         if session and len(session) <= 256 and session.isprintable():
             command.append("--session=" + session)

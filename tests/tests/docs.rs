@@ -93,6 +93,8 @@ async fn the_claude_code_hook_reports_the_last_routed_answer_once() {
     hook(home.path(), &brain, &event("UserPromptSubmit", json!({"prompt": "-1 and again"})));
     let rate = get_json(format!("{}/pass-rate?skill=debug", brain.base_url())).await;
     assert_eq!((&rate["fail"], &rate["total"]), (&json!(1), &json!(1)), "once");
+    let outcomes = get_json(format!("{}/outcomes?skill=debug", brain.base_url())).await;
+    assert_eq!(outcomes["outcomes"][0]["source"], "human", "the user said it");
     let session = get_json(format!("{}/sessions/..%2F..%2Fsession", brain.base_url())).await;
     assert_eq!(session["entries"][0]["decision_id"], answer.decisions("id")[0]);
 }

@@ -39,6 +39,11 @@ pub(super) async fn decisions(
     UriQuery(parameters): UriQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
+    if let Some(id) = parameters.get("id") {
+        unless_a_page_asks(&headers)?;
+        let decisions: Vec<_> = store.decision(id).await?.into_iter().collect();
+        return Ok(Json(json!({"id": id, "decisions": decisions})));
+    }
     let (skill, limit) = page(&parameters, &headers)?;
     let decisions = store.decisions(&skill, limit).await?;
     Ok(Json(json!({"skill": skill, "decisions": decisions})))

@@ -16,14 +16,20 @@ const OUTCOMES: &str = "SELECT o.id, o.at_ms, o.skill, o.source, o.verdict, o.st
      FROM outcomes o JOIN entries e ON e.id = o.id WHERE o.skill = $1 ORDER BY o.at_ms DESC, o.id DESC LIMIT $2";
 
 /// $1 skill, $2 most rows.
-static DECISIONS: LazyLock<String> = LazyLock::new(|| {
+static DECISIONS: LazyLock<String> =
+    LazyLock::new(|| decisions_where("d.skill = $1 ORDER BY d.at_ms DESC, d.id DESC LIMIT $2"));
+
+/// $1 id.
+static DECISION: LazyLock<String> = LazyLock::new(|| decisions_where("d.id = $1"));
+
+fn decisions_where(condition: &str) -> String {
     format!(
         "SELECT {}, d.at_ms AS at_ms, (SELECT group_concat(source || '=' || verdict) FROM outcomes \
             WHERE unit = d.id AND state = 'stands') AS verdicts \
-         FROM decisions d WHERE d.skill = $1 ORDER BY d.at_ms DESC, d.id DESC LIMIT $2",
+         FROM decisions d WHERE {condition}",
         columns()
     )
-});
+}
 
 /// A verdict as it is read back.
 #[derive(Debug, Serialize, sqlx::FromRow)]
@@ -75,6 +81,11 @@ pub(super) async fn decisions(
 ) -> Result<Vec<StoredDecision>, sqlx::Error> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(DECISIONS.as_str())).bind(skill).bind(limit).fetch_all(readers).await?;
     rows.iter().map(stored_decision).collect()
+}
+
+pub(super) async fn decision(readers: &SqlitePool, id: &str) -> Result<Option<StoredDecision>, sqlx::Error> {
+    let row = sqlx::query(sqlx::AssertSqlSafe(DECISION.as_str())).bind(id).fetch_optional(readers).await?;
+    row.as_ref().map(stored_decision).transpose()
 }
 
 fn stored_decision(row: &SqliteRow) -> Result<StoredDecision, sqlx::Error> {

@@ -11,8 +11,6 @@ use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, REASON_SHOWN, SESSION_MAX
 
 /// For a person at a terminal.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// Most decisions of a skill that the brain lists.
-pub const DECISIONS_MAX: usize = 500;
 
 /// What the brain knows of a skill.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -95,13 +93,22 @@ impl BrainClient {
         self.list(request, "skills").await
     }
 
-    /// The latest decisions of a skill, at most `limit` (1 to [`DECISIONS_MAX`]), the latest first.
+    /// The latest decisions of a skill, at most `limit` (1 to 500, the brain's bound), the latest first.
     ///
     /// # Errors
     /// As [`BrainClient::evidence`].
     pub async fn decisions(&self, skill: &str, limit: usize) -> Result<Vec<KnownDecision>, BrainError> {
         let parameters = [("skill", skill.to_string()), ("limit", limit.to_string())];
         self.list(self.client.get(self.url("/decisions")).query(&parameters), "decisions").await
+    }
+
+    /// A decision; none: the brain does not know it.
+    ///
+    /// # Errors
+    /// As [`BrainClient::evidence`].
+    pub async fn decision(&self, id: &str) -> Result<Option<KnownDecision>, BrainError> {
+        let request = self.client.get(self.url("/decisions")).query(&[("id", id)]);
+        Ok(self.list(request, "decisions").await?.pop())
     }
 
     /// Begins the evidence of a skill anew, or that of one of its models. Returns how many outcomes count no more.

@@ -19,6 +19,8 @@ const AFTER: &str = "answer-after-ms-";
 pub const CALL: &str = "call-";
 /// In the API key of a call, before a number that the answer repeats.
 pub const KEY: &str = "key-";
+/// Variable with a text that every answer ends with: a test makes the model good or bad by it.
+pub const SAYS: &str = "STAND_IN_SAYS";
 /// Longest time before an answer.
 const AFTER_MAX: Duration = Duration::from_secs(120);
 
@@ -50,7 +52,8 @@ async fn complete(headers: HeaderMap, body: Bytes) -> Response {
     let key = headers.get(header::AUTHORIZATION).and_then(|value| number_behind(KEY, value.to_str().ok()?));
     let key = key.map(|number| format!(" {KEY}{number}")).unwrap_or_default();
     let model = request["model"].as_str().unwrap_or_default();
-    let content = format!("[a stand-in for {model}, no language model ran]{call}{key}");
+    let says = std::env::var(SAYS).map(|says| format!(" {says}")).unwrap_or_default();
+    let content = format!("[a stand-in for {model}, no language model ran]{call}{key}{says}");
     let answer = json!({"choices": [{"finish_reason": "stop", "message": {"role": "assistant", "content": content}}],
         "usage": {"prompt_tokens": 1, "completion_tokens": 1}});
     answer.to_string().into_response()

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod documented;
+mod following;
 mod gitops;
 mod images;
 mod install;

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::{OutcomeEntry, commits::Commit};
 use crate::{
-    brain_client::{BrainError, DECISIONS_MAX},
+    brain_client::BrainError,
     cli::{CliError, Output, aligned::aligned, brain_at::BrainAt},
     verdict::OUTCOME,
 };
@@ -65,25 +65,19 @@ fn named(commits: &[Commit]) -> Vec<(&str, &Commit)> {
     all.filter(|(id, _)| seen.insert(*id)).collect()
 }
 
-/// The skills of these decisions, as far as the brain lists them.
+/// The skills of these decisions, as far as the brain knows them.
 async fn skills(brain: &BrainAt, named: &[(&str, &Commit)]) -> Result<BTreeMap<String, String>, CliError> {
     let failed = |error: BrainError| CliError::Message(format!("nothing was reported: {}", brain.why(&error)));
-    let known = brain.client.evidence(None).await.map_err(failed)?;
     if !brain.client.takes_sources().await {
         let address = &brain.address;
         return Err(CliError::Message(format!(
             "nothing was reported: the brain at {address} does not take the source of an outcome; update it"
         )));
     }
-    let wanted: BTreeSet<&str> = named.iter().map(|(id, _)| *id).collect();
     let mut found = BTreeMap::new();
-    for known in &known {
-        if found.len() == wanted.len() {
-            break;
-        }
-        let decisions = brain.client.decisions(&known.skill, DECISIONS_MAX).await.map_err(failed)?;
-        let ids = decisions.iter().map(|decision| decision.text("id")).filter(|id| wanted.contains(id));
-        found.extend(ids.map(|id| (id.to_string(), known.skill.clone())));
+    for (id, _) in named {
+        let known = brain.client.decision(id).await.map_err(failed)?;
+        found.extend(known.map(|known| ((*id).to_string(), known.text("skill").to_string())));
     }
     Ok(found)
 }
@@ -91,7 +85,7 @@ async fn skills(brain: &BrainAt, named: &[(&str, &Commit)]) -> Result<BTreeMap<S
 /// Why it was not reported.
 async fn one(brain: &BrainAt, skill: Option<&str>, decision: &str, final_status: &'static str) -> Option<String> {
     let Some(skill) = skill else {
-        return Some(format!("not among the latest {DECISIONS_MAX} decisions of any skill that the brain knows"));
+        return Some("the brain does not know this decision".into());
     };
     let entry = OutcomeEntry {
         skill,
