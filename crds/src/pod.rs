@@ -4,6 +4,7 @@
 //! During an upgrade pods of several versions report: absent fields are empty, unknown ones are ignored, and what may
 //! grow is text instead of an enum.
 
+pub mod rules;
 pub mod why;
 
 use std::fmt;
@@ -11,7 +12,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use crate::policy::service::DEFAULT_PORT;
+use self::rules::{CheckReport, EvidenceReport, GradingReport};
+use crate::policy::{RelativeTo, service::DEFAULT_PORT};
 
 /// Port of `/mcp` in a pod, whatever port the Services have: changing theirs restarts nothing.
 pub const MCP_PORT: u16 = DEFAULT_PORT;
@@ -85,6 +87,9 @@ pub struct PodStatus {
     /// Whether it was told to end, and sends callers elsewhere.
     #[serde(deserialize_with = "lenient")]
     pub draining: bool,
+    /// Which outcomes count; none: without a brain none do.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<EvidenceReport>,
     /// Where the calls of each skill go.
     #[serde(deserialize_with = "lenient")]
     pub skills: Vec<SkillReport>,
@@ -175,6 +180,15 @@ pub struct SkillReport {
     /// Below this pass rate calls go to Claude; none: a pod of an earlier version.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub ceil: Option<f64>,
+    /// What floor and ceil are measured by: with Claude they are shares of its pass rate.
+    #[serde(deserialize_with = "lenient")]
+    pub relative_to: RelativeTo,
+    /// The check of its answers; none: they are not checked.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub check: Option<CheckReport>,
+    /// How a model judges its answers; none: none does.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub grading: Option<GradingReport>,
     /// Whether the skill goes to Claude and gets no outcomes of the local model any more.
     #[serde(deserialize_with = "lenient")]
     pub locked: bool,

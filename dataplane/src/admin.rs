@@ -1,7 +1,10 @@
 //! The admin port: `/metrics` (OpenMetrics), `/status` (which config runs, and the skills' pass rates), `/readyz`
 //! (config loaded, all its secrets have existed once, new calls are accepted), `/livez` (process alive).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -12,7 +15,7 @@ use axum::{
     routing::get,
 };
 use crds::{
-    pod::{LIVE_PATH, ModelReport, PodStatus, READY_PATH, STATUS_PATH, SkillReport},
+    pod::{LIVE_PATH, ModelReport, PodStatus, READY_PATH, STATUS_PATH, SkillReport, rules::EvidenceReport},
     table::Skill,
 };
 use endpoint::host::{self, Hosts};
@@ -77,7 +80,7 @@ async fn ready(State(data_plane): State<Arc<DataPlane>>) -> (StatusCode, String)
 
 async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
     let active = data_plane.config.active();
-    let skills = active.table.skills.values().map(|skill| skill_report(&active, skill));
+    let skills = active.table.skills.values().map(|skill| skill_report(&data_plane, &active, skill));
     let models = active.models().map(|(name, model)| model_report(name, model));
     let (skills, models) = join(join_all(skills), join_all(models)).await;
     Json(PodStatus {
@@ -90,6 +93,11 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
         unknown_fields: active.unknown_fields.clone(),
         open: active.table.access.tokens.is_empty(),
         draining: data_plane.shutdown.draining.is_cancelled(),
+        evidence: active
+            .table
+            .brain
+            .as_ref()
+            .map(|_| EvidenceReport::of(&active.table.evidence, active.table.exploration)),
         skills,
         models,
     })
@@ -103,10 +111,11 @@ async fn model_report(name: &str, model: &ModelClient) -> ModelReport {
 }
 
 /// What is known about a skill, fetched from the brain if necessary, and where its next call goes.
-async fn skill_report(active: &Active, skill: &Skill) -> SkillReport {
+async fn skill_report(data_plane: &DataPlane, active: &Active, skill: &Skill) -> SkillReport {
     let evidence = match active.evidence_of(skill) {
         Some(cache) => cache.for_status(&skill.name).await,
         None => SkillEvidence::default(),
     };
-    skill_report::of(&active.table, skill, evidence)
+    let graded = data_plane.gradings.taken(&skill.name, Instant::now());
+    skill_report::of(&active.table, skill, evidence, graded)
 }

@@ -50,6 +50,12 @@ impl Gradings {
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         if budgets.entry(skill.to_string()).or_default().take(most, now) { Ok(place) } else { Err("over_budget") }
     }
+
+    /// How many judgements of a skill began within the last hour.
+    pub fn taken(&self, skill: &str, now: Instant) -> usize {
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        budgets.get_mut(skill).map_or(0, |budget| budget.taken(now))
+    }
 }
 
 /// An answer that a call got.

@@ -2,7 +2,7 @@
 
 use crds::{
     RoutingTable,
-    pod::SkillReport,
+    pod::{SkillReport, rules::GradingReport},
     policy::{ExplorationMode, OnExpired},
     table::{ExplorationRules, Skill},
 };
@@ -13,8 +13,8 @@ use crate::{
     evidence::SkillEvidence,
 };
 
-/// The report on a skill of the table.
-pub fn of(table: &RoutingTable, skill: &Skill, evidence: SkillEvidence) -> SkillReport {
+/// The report on a skill of the table, of whose answers so many were judged by a model within the last hour.
+pub fn of(table: &RoutingTable, skill: &Skill, evidence: SkillEvidence, graded: usize) -> SkillReport {
     let SkillEvidence { measured, age } = evidence;
     let Decided { decision, reason, effective_rate, thresholds, .. } = by_rate(table, skill, measured);
     let Arms { claude, held, held_age, verdicts, decisions } = measured.arms.unwrap_or_default();
@@ -34,6 +34,9 @@ pub fn of(table: &RoutingTable, skill: &Skill, evidence: SkillEvidence) -> Skill
         held_age_ms: held_age.map(milliseconds),
         floor: Some(thresholds.floor),
         ceil: Some(thresholds.ceil),
+        relative_to: skill.relative_to,
+        check: skill.check.as_ref().map(Into::into),
+        grading: skill.grading.as_ref().map(|rules| GradingReport::of(rules, graded)),
         locked: is_locked(table, skill, measured),
         exploring: explores(table.exploration),
     }
@@ -112,7 +115,7 @@ mod tests {
     fn the_report_names_whose_rate_it_is_and_what_it_rests_on() {
         let table = table("{exploration: {mode: Live, share: \"1\"}}");
         let evidence = SkillEvidence { measured: of_local(0.25), age: None };
-        let report = of(&table, &table.skills["debug"], evidence);
+        let report = of(&table, &table.skills["debug"], evidence, 0);
         assert_eq!(
             (report.route.as_str(), report.reason.as_str()),
             ("claude", "below_ceil"),

@@ -228,6 +228,24 @@ async fn judged_by(grader: &str, timeout: &str, most: u32) -> It {
 }
 
 #[tokio::test]
+async fn the_status_shows_which_outcomes_count_and_what_judges_a_skill() {
+    let check = json!({"check": {"pattern": "Rome", "counts": "Both"}, "onFailedCheck": "Claude",
+        "thresholds": {"floor": "0.9", "ceil": "0.7", "relativeTo": "Claude"}});
+    let exploration = json!({"mode": "Shadow", "share": "0.5", "claudeShare": "0.1"});
+    let evidence = json!({"sources": ["human", "check"], "minSamples": 20, "window": "3d", "onExpired": "Forget",
+        "exploration": exploration});
+    let brain = Brain::that_takes_verdicts(Brain::rate("null")).await;
+    let it = It::with("says:Rome", "c", check, json!({"evidence": evidence}), brain).await;
+    let status = it.routing.status().await;
+    let expected = json!({"of": "Model", "sources": ["human", "check"], "window": "3d", "minSamples": 20,
+        "onExpired": "Forget", "exploration": "Shadow", "share": 0.5, "claudeShare": 0.1});
+    assert_eq!(status["evidence"], expected);
+    let skill = &status["skills"][0];
+    assert_eq!((&skill["check"], &skill["grading"]), (&json!({"counts": "Both", "onFailed": "Claude"}), &json!(null)));
+    assert_eq!((&skill["relativeTo"], &skill["exploring"]), (&json!("Claude"), &json!(true)));
+}
+
+#[tokio::test]
 async fn a_model_judges_answers_three_ways_without_knowing_who_gave_them() {
     for (grader, status) in [("says:pass", "pass"), ("says: **Fail.**", "fail"), ("says:unsure", "skip")] {
         let it = judged_by(grader, "2s", 10).await;
@@ -292,6 +310,8 @@ async fn no_more_answers_are_judged_than_the_budget_and_two_at_a_time() {
         .await;
     }
     assert_eq!(it.models.asked().iter().filter(|model| *model == "says:pass").count(), 2);
+    let grading = json!({"share": 1.0, "by": "Grader", "counts": false, "maxPerHour": 2, "left": 0});
+    assert_eq!(it.routing.status().await["skills"][0]["grading"], grading);
 
     let it = judged_by("hangs", "60s", 100).await;
     for i in 0..6 {

@@ -15,14 +15,19 @@ pub(super) struct Budget(VecDeque<Instant>);
 impl Budget {
     /// Takes one judgement if fewer than `most` began within the last hour.
     pub(super) fn take(&mut self, most: usize, now: Instant) -> bool {
-        while self.0.front().is_some_and(|began| now.saturating_duration_since(*began) >= HOUR) {
-            self.0.pop_front();
-        }
-        let left = self.0.len() < most;
+        let left = self.taken(now) < most;
         if left {
             self.0.push_back(now);
         }
         left
+    }
+
+    /// How many began within the last hour.
+    pub(super) fn taken(&mut self, now: Instant) -> usize {
+        while self.0.front().is_some_and(|began| now.saturating_duration_since(*began) >= HOUR) {
+            self.0.pop_front();
+        }
+        self.0.len()
     }
 }
 

@@ -111,6 +111,8 @@ fn notes(skill: &SkillReport) -> String {
     let all = [
         (skill.locked, "LOCKED: no more local outcomes come".into()),
         (skill.exploring, "exploring".into()),
+        (skill.check.is_some(), "checked".into()),
+        (skill.grading.is_some(), "graded".into()),
         (skill.held, format!("held{held}")),
     ];
     all.into_iter().filter(|(is, _)| *is).map(|(_, note)| note).collect::<Vec<_>>().join("; ")
@@ -169,6 +171,8 @@ fn skill_json(skill: &SkillReport) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use crds::pod::rules::CheckReport;
+
     use super::*;
 
     fn seen() -> Seen {
@@ -193,6 +197,7 @@ mod tests {
             route: "local".into(),
             reason: "no_pass_rate".into(),
             exploring: true,
+            check: Some(CheckReport::default()),
             ..SkillReport::default()
         };
         let away = ModelReport {
@@ -235,7 +240,7 @@ Models
 Skills
   SKILL  CALLS GO TO  WHY                       LOCAL                   CLAUDE                  COVERAGE
   debug  claude       0.68 of 41 is below 0.70  0.68 [0.53–0.80] of 41  0.91 [0.72–0.98] of 22  53 % of 120  LOCKED: no more local outcomes come
-  own    local        no outcomes are known     not measured            -                       -            exploring
+  own    local        no outcomes are known     not measured            -                       -            exploring; checked
 
 Last decisions (http://b)
   3 s ago  debug  claude  c  below_ceil  human: pass  i
