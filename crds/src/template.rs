@@ -145,6 +145,9 @@ impl Template {
             let mut path = name.split('.');
             match (path.next().unwrap_or_default(), path.next(), declared) {
                 ("previous", ..) if first_stage => Some("the first stage has no previous answer".to_string()),
+                ("args", Some(_), Some(declared)) if declared.is_empty() => {
+                    Some("inputSchema declares no properties; add it there".to_string())
+                }
                 ("args", Some(argument), Some(declared)) if !declared.contains(argument) => {
                     let names: Vec<&str> = declared.iter().map(String::as_str).collect();
                     Some(format!("inputSchema.properties declares: {}", names.join(", ")))

@@ -55,6 +55,8 @@ fn unknown_variables_are_found_without_rendering() {
         unknown("{{ args.comits }}", true),
         ["unknown variable args.comits; inputSchema.properties declares: commits"]
     );
+    let none = Template::parse("{{ args.n }}").expect("parses").unknown_variables(true, Some(&BTreeSet::new()));
+    assert_eq!(none[0].to_string(), "unknown variable args.n; inputSchema declares no properties; add it there");
     assert_eq!(unknown("{{ arg }}", true), ["unknown variable arg; available: args, previous, files, session"]);
     assert_eq!(unknown("{{ previous }}", true), ["unknown variable previous; the first stage has no previous answer"]);
     assert_eq!(unknown("{{ previous }}", false), Vec::<String>::new());

@@ -72,6 +72,7 @@ async fn a_route_follows_its_local_model_down_and_up_again_hands_off_and_events_
     let skill = merged(
         setup::skill(SKILL, json!({"text": "s"})),
         json!({"check": {"pattern": format!("{GOOD}$"), "counts": "Both"}, "onFailedCheck": "Claude",
+            "inputSchema": {"type": "object", "properties": {"n": {"type": "string"}}, "required": ["n"]},
             "stages": [{"system": {"text": "s"}, "user": "{{ args.n }}"}]}),
     );
     // A local model's name of this run alone: its evidence begins anew.
