@@ -21,7 +21,7 @@ use endpoint::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{mcp::BrainTools, settings::Settings, store::Store};
+use crate::{mcp::BrainTools, reporters::Reporters, settings::Settings, store::Store};
 
 /// What the bodies of all requests in flight may take together, in bytes.
 const BODIES_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -33,6 +33,7 @@ const ABOUT: &str =
 /// token, if one is set.
 pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> Router {
     let guard = Guard(settings.token.as_ref().map(TokenDigest::of).map(Arc::new));
+    let tools = BrainTools::new(store.clone(), Reporters::new(settings.unattributed_per_minute));
     let budget = BodyBudget::new(BODIES_MAX_BYTES);
     let guarded = Router::new()
         .route("/sessions/{id}", get(lists::session))
@@ -41,7 +42,7 @@ pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> R
         .route("/evidence", get(rates::evidence))
         .route("/evidence/reset", post(rates::reset))
         .with_state(store.clone())
-        .merge(endpoint::endpoint(BrainTools::new(store.clone()), hard_stop, budget))
+        .merge(endpoint::endpoint(tools, hard_stop, budget))
         .route_layer(middleware::from_fn_with_state(guard, admit));
     Router::new()
         .route("/pass-rate", get(rates::pass_rate))

@@ -14,6 +14,7 @@ pub mod http;
 mod mcp;
 mod outcome;
 mod record;
+pub mod reporters;
 pub mod settings;
 pub mod store;
 pub mod verdict;

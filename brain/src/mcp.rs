@@ -1,6 +1,12 @@
 //! The MCP tool `session_log`.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
+
+use axum::http::request::Parts;
+use endpoint::serve::Peer;
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -16,6 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     entry::{Entry, FinalStatus},
     outcome,
+    reporters::Reporters,
     store::{Query, Store, StoreError},
 };
 
@@ -29,14 +36,15 @@ routing line. These reports decide where the skill's next calls go.";
 #[derive(Clone)]
 pub(crate) struct BrainTools {
     store: Store,
+    reporters: Arc<Reporters>,
 }
 
 impl BrainTools {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
+    pub(crate) fn new(store: Store, reporters: Reporters) -> Self {
+        Self { store, reporters: Arc::new(reporters) }
     }
 
-    async fn call(&self, request: CallToolRequestParams) -> Result<CallToolResponse, ErrorData> {
+    async fn call(&self, request: CallToolRequestParams, reporter: IpAddr) -> Result<CallToolResponse, ErrorData> {
         if request.name != SESSION_LOG {
             return Err(endpoint::unknown_tool(&request.name, SESSION_LOG));
         }
@@ -48,7 +56,7 @@ impl BrainTools {
                 return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
             }
         };
-        Ok(match self.log(entry).await {
+        Ok(match self.log(entry, reporter).await {
             Ok(result) => result,
             Err(error) => CallToolResult::error(vec![ContentBlock::text(format!("nothing was logged: {error}"))]),
         }
@@ -56,10 +64,13 @@ impl BrainTools {
     }
 
     /// Writes an entry and says what changed. The text is all that most clients show.
-    async fn log(&self, entry: Entry) -> Result<CallToolResult, StoreError> {
+    async fn log(&self, entry: Entry, reporter: IpAddr) -> Result<CallToolResult, StoreError> {
         if entry.decision.is_some() || entry.final_status == FinalStatus::Skip {
             let id = self.store.append(entry).await?;
             return Ok(answer(format!("logged: {id}"), json!({"id": id})));
+        }
+        if !self.names_a_known_decision(&entry).await? {
+            self.reporters.admit(reporter).map_err(|reason| StoreError::Refused { reason })?;
         }
         let query = Query::of_all(&entry.skill);
         let (before, logged) = (self.store.evidence(&query).await?, entry.clone());
@@ -71,6 +82,13 @@ impl BrainTools {
         let change = json!({"id": id, "skill": logged.skill, "before": before.rate, "after": after.rate});
         Ok(answer(text, change))
     }
+
+    async fn names_a_known_decision(&self, entry: &Entry) -> Result<bool, StoreError> {
+        match &entry.decision_id {
+            Some(id) => Ok(self.store.decision(id).await?.is_some()),
+            None => Ok(false),
+        }
+    }
 }
 
 /// Structured content would hide the text in clients that show it instead.
@@ -80,6 +98,12 @@ fn answer(text: String, meta: Value) -> CallToolResult {
     object.insert(LOGGED.to_string(), meta);
     result.meta = Some(object);
     result
+}
+
+/// Where a request comes from. Without a connection, as in a test of the routes alone, all are one.
+fn reporter(context: &RequestContext<RoleServer>) -> IpAddr {
+    let peer = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Peer>());
+    peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| *address)
 }
 
 fn session_log() -> Tool {
@@ -109,10 +133,10 @@ impl ServerHandler for BrainTools {
     async fn call_tool(
         &self,
         request: CallToolRequestParams,
-        _: RequestContext<RoleServer>,
+        context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let name = request.name.clone();
-        Ok(endpoint::caught(&name, self.call(request)).await?)
+        Ok(endpoint::caught(&name, self.call(request, reporter(&context))).await?)
     }
 
     async fn on_custom_request(

@@ -2,13 +2,14 @@
 
 mod database;
 
-use std::net::IpAddr;
+use std::{net::IpAddr, num::NonZeroU32};
 
 use crds::variables::{ADDRESS_RULE, PORT_RULE, Reader, Variables, port};
 use endpoint::{bearer, host::Hosts, serve};
 use secrecy::SecretString;
 
 pub use self::database::{DatabaseUrl, Place};
+use crate::reporters;
 
 /// Default of `BRAIN_PORT`.
 pub const DEFAULT_PORT: u16 = 3300;
@@ -30,6 +31,8 @@ pub struct Settings {
     pub hosts: Hosts,
     /// Most open connections.
     pub connections: usize,
+    /// Most outcomes a minute of a reporter that name no known decision.
+    pub unattributed_per_minute: NonZeroU32,
 }
 
 /// Reads the settings.
@@ -44,10 +47,13 @@ pub fn from_environment(variables: &Variables) -> Result<Settings, Vec<String>> 
     let token = token(&mut reader);
     let hosts = Hosts::from_variable(&mut reader, "BRAIN_ALLOWED_HOSTS");
     let connections = serve::connections(&mut reader);
+    let rule = "must be a whole number from 1 to 4294967295";
+    let unattributed_per_minute =
+        reader.parsed(reporters::VARIABLE, reporters::DEFAULT_PER_MINUTE, rule, |text| text.parse().ok());
     if !reader.errors.is_empty() {
         return Err(reader.errors);
     }
-    Ok(Settings { bind, port, database, place, token, hosts, connections })
+    Ok(Settings { bind, port, database, place, token, hosts, connections, unattributed_per_minute })
 }
 
 /// The token. Where one is required, a Secret that was left empty does not open the brain.
@@ -86,6 +92,7 @@ mod tests {
             ("BRAIN_REQUIRE_TOKEN", "perhaps"),
             ("BRAIN_ALLOWED_HOSTS", "*"),
             ("ROUTING_CONNECTIONS", "1"),
+            ("BRAIN_UNATTRIBUTED_PER_MINUTE", "0"),
         ];
         let errors = read(&bad).expect_err("all bad").join("\n");
         for part in [
@@ -96,6 +103,7 @@ mod tests {
             "BRAIN_REQUIRE_TOKEN: perhaps: must be true or false",
             "BRAIN_ALLOWED_HOSTS: *: must be host names",
             "ROUTING_CONNECTIONS: 1: must be",
+            "BRAIN_UNATTRIBUTED_PER_MINUTE: 0: must be",
         ] {
             assert!(errors.contains(part), "{errors}");
         }

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::activity::Activity;
 use self::connections::Connections;
 pub use self::{
+    connections::Peer,
     limits::{CONNECTIONS_DEFAULT, CONNECTIONS_VARIABLE, Limits, connections},
     listen::listen,
 };

@@ -36,6 +36,7 @@ fn the_readme_names_every_variable_that_the_code_reads() {
         "dataplane/src/cli.rs",
         "dataplane/src/cli/serve.rs",
         "brain/src/settings.rs",
+        "brain/src/reporters.rs",
         "brain/src/settings/database.rs",
         "endpoint/src/serve/limits.rs",
     ] {

@@ -1,5 +1,7 @@
 //! The real brain and a real data plane: verdicts count for the model that answered.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use tests::{
     Policy, get_json, http,
@@ -62,6 +64,41 @@ async fn a_model_that_is_never_right_gets_no_call_however_good_the_other_one_is(
     assert_eq!(local.iter().skip(20).filter(|local| **local).count(), 0, "{local:?}");
     let rates = it.rates().await;
     assert_eq!((&rates["pass_rate"], &rates["claude"]["pass_rate"]), (&json!(0.0), &json!(1.0)), "{rates}");
+}
+
+#[tokio::test]
+async fn a_flood_of_outcomes_that_name_no_known_decision_is_bounded_and_holds_up_no_other_report() {
+    let it = Evidence::start("local-model", json!({})).await;
+    let mine = it.routing.mcp().debug("mine").await;
+    let known = mine.decisions("id")[0].clone();
+    let url = format!("{}/decisions?id={}", it.brain.base_url(), known.as_str().expect("an id"));
+    waiting::until_true("the decision to be known", || async { get_json(&url).await["decisions"] != json!([]) }).await;
+    let log = async |id: Option<String>| {
+        let mut entry = json!({"skill": "debug", "phase": "outcome", "final_status": "pass"});
+        if let Some(id) = id {
+            entry["decision_id"] = json!(id);
+        }
+        it.brain.mcp().result("session_log", entry).await
+    };
+    let (mut taken, began) = (0, Instant::now());
+    let refused = loop {
+        // Half of them forge an id.
+        let forged = (taken % 2 == 0).then(|| format!("01a21508-5c0b-743a-bb1e-{taken:012}"));
+        let result = log(forged).await;
+        if result.is_error() {
+            break result;
+        }
+        taken += 1;
+        // Two a second come back while it lasts.
+        assert!(taken <= 121 + began.elapsed().as_secs() * 2, "{taken}");
+    };
+    assert!(taken >= 120, "{taken}");
+    let reason = refused.text(0);
+    let parts =
+        ["nothing was logged: decision_id: more than 120 outcomes a minute from 127.0.0.1", "name the decision"];
+    assert!(parts.iter().all(|part| reason.contains(part)), "{reason}");
+    assert!(!it.report(&mine, "fail").await.is_error(), "what names a decision is not held up");
+    assert_eq!(it.rates().await["fail"], json!(1));
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ impl Loop {
     /// With a short TTL reports count soon; a long one keeps the first rate.
     async fn with_ttl(ttl: &str) -> Self {
         let models = Models::start().await;
-        let brain = Program::brain().start().await;
+        let brain = Program::brain().variable("BRAIN_UNATTRIBUTED_PER_MINUTE", "1000").start().await;
         let measured = json!({"brain": {"url": brain.base_url()}, "evidence": {"ttl": ttl, "holdFor": "0s"}});
         let policy = Policy::at(&models.url()).local("local-model").claude("claude-model").spec(measured);
         let routing = Program::serve_policy(&policy).start().await;

@@ -17,7 +17,7 @@ use tower_service::Service;
 
 use super::{
     activity::{Activity, HEAD_TIMEOUT},
-    connections::Admitted,
+    connections::{Admitted, Peer},
     framing,
     linger::lingering,
     on_end::on_end,
@@ -33,9 +33,9 @@ pub(super) async fn serve<S>(socket: S, app: Router, admitted: &Admitted, stop: 
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let activity = &admitted.activity;
+    let (activity, peer) = (&admitted.activity, admitted.peer);
     let io = TokioIo::new(Observed { socket, activity: Arc::clone(activity) });
-    let service = service_fn(|request| answer(app.clone(), Arc::clone(activity), request));
+    let service = service_fn(|request| answer(app.clone(), Arc::clone(activity), peer, request));
     let builder = Builder::new(TokioExecutor::new());
     let mut connection = pin!(builder.serve_connection(io, service));
     let (mut stopping, mut ends_at) = (false, None);
@@ -63,13 +63,19 @@ where
     }
 }
 
-async fn answer(mut app: Router, activity: Arc<Activity>, request: Request<Incoming>) -> Result<Response, Infallible> {
+async fn answer(
+    mut app: Router,
+    activity: Arc<Activity>,
+    peer: Peer,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
     let (in_flight, head) = activity.begin();
     if let Some(refused) = framing::refuse(&request, &head) {
         return Ok(refused);
     }
     let mut request = lingering(request.map(Body::new));
     request.extensions_mut().insert(activity);
+    request.extensions_mut().insert(peer);
     // A router is always ready. The request is in flight until the last byte of its answer is on the way.
     Ok(app.call(request).await?.map(|body| on_end(body, move |_| drop(in_flight))))
 }

@@ -28,9 +28,15 @@ struct State {
     warned: Option<Instant>,
 }
 
+/// The address of whoever opened a request's connection, an extension of the request; of an IPv4 peer that address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Peer(pub IpAddr);
+
 /// A connection that counts until this is dropped.
 pub(super) struct Admitted {
     pub(super) activity: Arc<Activity>,
+    /// Who opened it.
+    pub(super) peer: Peer,
     id: u64,
     connections: Connections,
 }
@@ -62,7 +68,7 @@ impl Connections {
         let (id, activity) = (state.next, Activity::new());
         state.next += 1;
         state.open.insert(id, (peer, Arc::clone(&activity)));
-        Some(Admitted { activity, id, connections: self.clone() })
+        Some(Admitted { activity, peer: Peer(peer), id, connections: self.clone() })
     }
 }
 
