@@ -71,7 +71,7 @@ async fn a_route_follows_its_local_model_down_and_up_again_hands_off_and_events_
     local_model();
     let skill = merged(
         setup::skill(SKILL, json!({"text": "s"})),
-        json!({"check": {"pattern": format!("{GOOD}$"), "counts": "Both"}, "onFailedCheck": "Claude",
+        json!({"check": {"pattern": format!("{GOOD}$|stand-in for claude"), "counts": "Both"}, "onFailedCheck": "Claude",
             "inputSchema": {"type": "object", "properties": {"n": {"type": "string"}}, "required": ["n"]},
             "stages": [{"system": {"text": "s"}, "user": "{{ args.n }}"}]}),
     );
@@ -114,6 +114,6 @@ async fn a_route_follows_its_local_model_down_and_up_again_hands_off_and_events_
         "{events:?}"
     );
     let last = events.last().expect("an event");
-    assert!(last.contains("→ Local: 0.9") && last.ends_with("is at or above 0.90"), "{events:?}");
+    assert!(last.contains("→ Local: 0.9") && last.contains(" is at or above 0.90"), "{events:?}");
     setup::let_go(NAMESPACE);
 }
