@@ -149,6 +149,33 @@ async fn every_false_report_is_refused_with_a_sentence_and_doubles_change_nothin
     assert!(told.text(0).contains("No decision of a skill debugg is known. Did you mean debug?"), "{}", told.text(0));
 }
 
+/// What 0.1.0 of 2026-10 sends and asks: no source, no arm, nothing of exploration.
+#[tokio::test]
+async fn an_older_data_plane_is_served_as_it_expects_and_its_decisions_tell_the_models_apart() {
+    let brain = Program::brain().start().await;
+    let ids = ["01a20917-6803-711f-8633-8f52a9cce27f", "01a20917-6803-711f-8633-8f52a9cce280"];
+    for (id, decision, model) in [(ids[0], "local", "qwen"), (ids[1], "claude", "c")] {
+        let record = json!({"id": id, "time_ms": 1_760_000_000_000_u64, "skill": "debug", "stage": 0,
+            "hash": "a3c2b1e0f4d59687", "pass_rate": null, "samples": 0, "evidence_age_ms": 0, "floor": 0.9, "ceil": 0.7,
+            "reason": "no_pass_rate", "decision": decision, "model": model, "answered_by": model,
+            "gateway_fallback": null, "prompt_tokens": 10, "completion_tokens": 20, "duration_ms": 15, "error": null,
+            "caller": null, "session": null, "mode": "auto", "policy_hash": "ab"});
+        let entry = json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
+            "message": format!("debug: {decision} — model={model}, pass_rate=null"), "duration_ms": 15,
+            "project_root": "", "decision": record});
+        assert!(!brain.mcp().result("session_log", entry).await.is_error());
+    }
+    for (id, status) in [(ids[0], "fail"), (ids[1], "pass")] {
+        let entry = json!({"skill": "debug", "phase": "outcome", "final_status": status, "decision_id": id});
+        assert!(!brain.mcp().result("session_log", entry).await.is_error());
+    }
+    let of = |parameters: &str| get_json(format!("{}/pass-rate?skill=debug&window=7d{parameters}", brain.base_url()));
+    let expected = json!({"skill": "debug", "window": "7d", "pass_rate": 0.5, "pass": 1, "fail": 1, "total": 2});
+    assert_eq!(of("").await, expected, "the rate of all answers, as before");
+    let newer = of("&local=qwen&claude=c").await;
+    assert_eq!((&newer["pass_rate"], &newer["claude"]["pass_rate"]), (&json!(0.0), &json!(1.0)), "{newer}");
+}
+
 #[tokio::test]
 async fn decisions_and_outcomes_are_read_behind_the_token_and_evidence_is_begun_anew() {
     let models = Models::start().await;
