@@ -74,10 +74,13 @@ CREATE TABLE counts (
     PRIMARY KEY (skill, width_ms, start_ms, arm, model, what)
 );
 
--- Existing databases: no entry is lost, and what cannot be attributed counts as before.
+-- Existing databases: no entry is lost, and what cannot be attributed counts as before. The model that answered is the one
+-- that was asked, unless a gateway fell back by itself.
 INSERT INTO decisions
 SELECT decision_id, id, at_ms, COALESCE(decision ->> '$.skill', ''),
-       CASE decision ->> '$.decision' WHEN 'local' THEN 'local' ELSE 'claude' END, COALESCE(decision ->> '$.model', ''),
+       CASE WHEN decision ->> '$.decision' <> 'local' THEN 'claude'
+            WHEN decision ->> '$.gateway_fallback' = 1 AND decision ->> '$.answered_by' IS NOT decision ->> '$.model' THEN 'claude'
+            ELSE 'local' END, COALESCE(decision ->> '$.model', ''),
        decision ->> '$.time_ms', decision ->> '$.stage', decision ->> '$.hash', decision ->> '$.pass_rate',
        decision ->> '$.samples', decision ->> '$.evidence_age_ms', decision ->> '$.floor', decision ->> '$.ceil',
        decision ->> '$.reason', decision ->> '$.decision', decision ->> '$.answered_by',
@@ -90,7 +93,9 @@ ON CONFLICT (id) DO NOTHING;
 
 INSERT INTO outcomes
 SELECT e.id, CASE WHEN e.decision_id IS NULL OR d.skill <> e.skill THEN e.id ELSE e.decision_id END, e.at_ms, e.skill,
-       CASE WHEN d.skill = e.skill THEN d.arm ELSE 'local' END, CASE WHEN d.skill = e.skill THEN d.model ELSE '' END,
+       CASE WHEN d.skill = e.skill THEN d.arm ELSE 'local' END,
+       CASE WHEN d.skill <> e.skill OR d.id IS NULL THEN ''
+            WHEN d.gateway_fallback = 1 THEN COALESCE(d.answered_by, '(gateway)') ELSE d.model END,
        'agent', e.final_status, 'stands'
 FROM entries e LEFT JOIN decisions d ON d.id = e.decision_id
 WHERE e.decision IS NULL AND e.final_status <> 'skip';
@@ -113,7 +118,8 @@ FROM outcomes, (SELECT 60000 AS width_ms UNION SELECT 3600000 UNION SELECT 86400
 WHERE state = 'stands' GROUP BY 1, 2, 3, 4, 5, 6;
 
 INSERT INTO counts
-SELECT skill, w.width_ms, at_ms - at_ms % w.width_ms, arm, model, 'decision', COUNT(*)
+SELECT skill, w.width_ms, at_ms - at_ms % w.width_ms, arm,
+       CASE WHEN gateway_fallback = 1 THEN COALESCE(answered_by, '(gateway)') ELSE model END, 'decision', COUNT(*)
 FROM decisions, (SELECT 60000 AS width_ms UNION SELECT 3600000 UNION SELECT 86400000) w
 GROUP BY 1, 2, 3, 4, 5;
 

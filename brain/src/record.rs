@@ -22,9 +22,32 @@ impl Arm {
         }
     }
 
+    /// Reads what is stored.
+    pub(crate) fn stored(text: &str) -> Self {
+        Self::of(text)
+    }
+
     /// Every decision but `local` went to Claude: `claude`, `claude_fallback`, `claude_escalation`.
     fn of(decision: &str) -> Self {
         if decision == Self::Local.as_str() { Self::Local } else { Self::Claude }
+    }
+}
+
+/// Stands for a model that a gateway chose and did not name.
+const UNNAMED: &str = "(gateway)";
+
+/// The model whose answer it is, of a call that asked `model`: a gateway that fell back by itself asked another one, and
+/// then the answer is not the local model's.
+pub(crate) fn answerer<'a>(
+    arm: Arm,
+    model: &'a str,
+    answered_by: Option<&'a str>,
+    gateway_fallback: bool,
+) -> (Arm, &'a str) {
+    match answered_by {
+        Some(same) if same == model => (arm, model),
+        other if gateway_fallback => (Arm::Claude, other.unwrap_or(UNNAMED)),
+        _ => (arm, model),
     }
 }
 
@@ -78,6 +101,7 @@ pub(crate) enum Field {
 pub(crate) struct Record {
     pub(crate) id: String,
     pub(crate) skill: String,
+    /// The model that answered, and which of the two it is.
     pub(crate) model: String,
     pub(crate) arm: Arm,
     /// The values of [`COLUMNS`].
@@ -109,8 +133,9 @@ impl Record {
             })
         };
         let fields = COLUMNS.into_iter().map(&mut field).collect();
-        let arm = Arm::of(required("decision")?);
-        Ok(Self { id: id.into(), skill: skill.into(), model: required("model")?.into(), arm, fields, rest })
+        let fell_back = record.get("gateway_fallback") == Some(&Value::Bool(true));
+        let (arm, model) = answerer(Arm::of(required("decision")?), required("model")?, text("answered_by"), fell_back);
+        Ok(Self { id: id.into(), skill: skill.into(), model: model.into(), arm, fields, rest })
     }
 
     /// The text of a column, if it has one.
@@ -199,6 +224,25 @@ pub(crate) mod tests {
         assert_eq!((read.arm, read.text("session"), read.text("error")), (Arm::Local, Some("s"), None));
         let rest = serde_json::to_string(&read.rest).expect("JSON");
         assert_eq!(shown(read.fields, Some(&rest)), sent);
+    }
+
+    #[test]
+    fn an_answer_of_a_gateways_own_fallback_is_not_that_of_the_model_that_was_asked() {
+        for (decision, answered_by, fell_back, expected) in [
+            ("local", json!("qwen"), json!(false), (Arm::Local, "qwen")),
+            ("local", json!("qwen-4bit"), json!(false), (Arm::Local, "qwen")),
+            ("local", json!(null), json!(null), (Arm::Local, "qwen")),
+            ("local", json!("claude"), json!(true), (Arm::Claude, "claude")),
+            ("local", json!("qwen"), json!(true), (Arm::Local, "qwen")),
+            ("local", json!(null), json!(true), (Arm::Claude, UNNAMED)),
+            ("claude", json!("qwen-2"), json!(true), (Arm::Claude, "qwen-2")),
+        ] {
+            let mut sent = record(&Uuid::now_v7().to_string(), "debug", decision, "qwen");
+            (sent["answered_by"], sent["gateway_fallback"]) = (answered_by.clone(), fell_back);
+            let read = read(&sent).expect("a record");
+            assert_eq!((read.arm, &*read.model), expected, "{decision} by {answered_by}");
+            assert_eq!(shown(read.fields, None)["model"], "qwen", "the record stays as it was sent");
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use axum::{
     extract::{Query as UriQuery, State},
     http::HeaderMap,
 };
-use crds::{nearest::meant, period::Period, shown::printable};
+use crds::{nearest::meant, period::Period, policy::evidence::MIN_SAMPLES_MAX, shown::printable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -20,8 +20,8 @@ use crate::{
 
 /// Window of a pass rate when the request has none.
 const DEFAULT_WINDOW: &str = "7d";
-/// Largest `at_least`.
-const AT_LEAST_MAX: i64 = 10_000;
+/// Largest `at_least`: whatever a policy can ask for.
+const AT_LEAST_MAX: i64 = MIN_SAMPLES_MAX as i64;
 /// Longest query value that an error repeats, in characters.
 const SHOWN: usize = 64;
 

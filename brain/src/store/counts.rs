@@ -8,7 +8,7 @@ use crate::verdict::Pattern;
 
 const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
-const DAY_MS: i64 = 24 * HOUR_MS;
+pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 /// The widths of the counts, in milliseconds.
 const WIDTHS: [i64; 3] = [MINUTE_MS, HOUR_MS, DAY_MS];
 

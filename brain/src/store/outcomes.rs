@@ -6,7 +6,10 @@ use super::{
     StoreError,
     counts::{self, About, What},
 };
-use crate::verdict::{Pattern, Source, Verdict};
+use crate::{
+    record::{Arm, answerer},
+    verdict::{Pattern, Source, Verdict},
+};
 
 type Tx<'t> = Transaction<'t, Sqlite>;
 
@@ -32,9 +35,16 @@ struct Judged {
     model: String,
 }
 
-/// Outcomes about nothing that is known count for the local model, whatever its name.
-fn unknown() -> Judged {
-    Judged { arm: "local".into(), model: String::new() }
+/// The name of the model that answered last among the latest local decisions of a skill. $1 skill.
+const LAST_LOCAL: &str = "SELECT model FROM \
+     (SELECT arm, model, at_ms FROM decisions WHERE skill = $1 ORDER BY at_ms DESC LIMIT 1000) AS latest \
+     WHERE arm = 'local' ORDER BY at_ms DESC LIMIT 1";
+
+/// Outcomes about nothing that is known count for the local model: for the one that last answered, so that its successor
+/// starts unmeasured; where none is known, for any.
+async fn unknown(tx: &mut Tx<'_>, skill: &str) -> Result<Judged, StoreError> {
+    let model: Option<String> = sqlx::query_scalar(LAST_LOCAL).bind(skill).fetch_optional(&mut **tx).await?;
+    Ok(Judged { arm: Arm::Local.as_str().into(), model: model.unwrap_or_default() })
 }
 
 /// A verdict that stands.
@@ -82,27 +92,45 @@ pub(super) async fn report(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(
 async fn alone(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(), StoreError> {
     // Says nothing about quality and about no decision.
     let Some(verdict) = reported.verdict.filter(|verdict| *verdict != Verdict::Skip) else { return Ok(()) };
-    insert(tx, reported, reported.id, &unknown(), verdict).await?;
+    let judged = unknown(tx, reported.skill).await?;
+    insert(tx, reported, reported.id, &judged, verdict).await?;
     let standing = standing(tx, reported.id).await?;
     count(tx, &standing, 1).await
 }
 
 /// The model that a verdict on this decision is about.
 async fn judged(tx: &mut Tx<'_>, decision: &str, skill: &str) -> Result<Judged, StoreError> {
-    let known: Option<(String, String, String, Option<String>)> =
-        sqlx::query_as("SELECT skill, arm, model, error FROM decisions WHERE id = $1")
-            .bind(decision)
-            .fetch_optional(&mut **tx)
-            .await?;
+    let known: Option<Decided> = sqlx::query_as(DECIDED).bind(decision).fetch_optional(&mut **tx).await?;
     match known {
-        None => Ok(unknown()),
-        Some((of, ..)) if of != skill => {
+        None => unknown(tx, skill).await,
+        Some(Decided { skill: of, .. }) if of != skill => {
             refused(format!("argument skill: the decision {decision} is one of {of}, not of {skill}"))
         }
-        Some((.., Some(error))) => refused(format!(
+        Some(Decided { error: Some(error), .. }) => refused(format!(
             "argument decision_id: the model call of {decision} failed ({error}): it gave no answer to judge"
         )),
-        Some((_, arm, model, None)) => Ok(Judged { arm, model }),
+        Some(decided) => Ok(decided.judged()),
+    }
+}
+
+const DECIDED: &str = "SELECT skill, arm, model, answered_by, gateway_fallback, error FROM decisions WHERE id = $1";
+
+/// A decision that a verdict is about.
+#[derive(sqlx::FromRow)]
+struct Decided {
+    skill: String,
+    arm: String,
+    model: String,
+    answered_by: Option<String>,
+    gateway_fallback: Option<i64>,
+    error: Option<String>,
+}
+
+impl Decided {
+    fn judged(&self) -> Judged {
+        let fell_back = self.gateway_fallback == Some(1);
+        let (arm, model) = answerer(Arm::stored(&self.arm), &self.model, self.answered_by.as_deref(), fell_back);
+        Judged { arm: arm.as_str().into(), model: model.into() }
     }
 }
 
@@ -194,19 +222,25 @@ fn pattern(standing: &[Standing]) -> Pattern {
     Pattern::of(standing.iter().filter_map(verdict))
 }
 
+/// Whether a model has answered for Claude. Verdicts that name no model count for any other.
+async fn is_claude(tx: &mut Tx<'_>, skill: &str, model: &str) -> Result<bool, StoreError> {
+    let known = "SELECT COUNT(*) FROM counts WHERE skill = $1 AND width_ms = $2 AND arm = 'claude' AND model = $3";
+    let known: i64 =
+        sqlx::query_scalar(known).bind(skill).bind(counts::DAY_MS).bind(model).fetch_one(&mut **tx).await?;
+    Ok(known > 0)
+}
+
 /// Begins the evidence of a skill anew, for one model or for all: what was reported before stays readable and does not
 /// count. Returns how many verdicts no longer do.
 pub(super) async fn reset(tx: &mut Tx<'_>, skill: &str, model: Option<&str>, at_ms: i64) -> Result<u64, StoreError> {
-    let end = "UPDATE outcomes SET state = 'reset' WHERE skill = $1 AND state = 'stands' AND ($2 = '' OR model = $2)";
     let model = model.unwrap_or_default();
-    let ended = sqlx::query(end).bind(skill).bind(model).execute(&mut **tx).await?.rows_affected();
-    sqlx::query(
-        "DELETE FROM counts WHERE skill = $1 AND what NOT IN ('entry', 'decision') AND ($2 = '' OR model = $2)",
-    )
-    .bind(skill)
-    .bind(model)
-    .execute(&mut **tx)
-    .await?;
+    let unnamed = !is_claude(tx, skill, model).await?;
+    let end = "UPDATE outcomes SET state = 'reset' \
+         WHERE skill = $1 AND state = 'stands' AND ($2 = '' OR model = $2 OR ($3 AND model = ''))";
+    let ended = sqlx::query(end).bind(skill).bind(model).bind(unnamed).execute(&mut **tx).await?.rows_affected();
+    let uncount = "DELETE FROM counts WHERE skill = $1 AND what NOT IN ('entry', 'decision') \
+         AND ($2 = '' OR model = $2 OR ($3 AND model = ''))";
+    sqlx::query(uncount).bind(skill).bind(model).bind(unnamed).execute(&mut **tx).await?;
     let remember = "INSERT INTO resets (skill, model, at_ms) VALUES ($1, $2, $3) \
          ON CONFLICT (skill, model) DO UPDATE SET at_ms = excluded.at_ms";
     sqlx::query(remember).bind(skill).bind(model).bind(at_ms).execute(&mut **tx).await?;

@@ -58,6 +58,41 @@ async fn a_verdict_counts_for_the_model_that_answered() {
     log(&store, json!({"skill": "debug", "final_status": "pass"})).await.expect("reported");
     report(&store, &Uuid::now_v7().to_string(), "debug", Source::Human, "pass").await.expect("reported");
     assert_eq!(rates(&store).await, [(2, 3), (6, 0)], "without a known decision it counts for the local model");
+    assert_eq!(evidence(&store, Some("renamed")).await.rate, Rate::default(), "and not for its successor");
+    assert_eq!(store.reset("debug", Some("qwen")).await.expect("reset"), 5);
+    assert_eq!(rates(&store).await, [(0, 0), (6, 0)]);
+}
+
+#[tokio::test]
+async fn a_verdict_before_any_decision_counts_for_any_local_model_until_it_is_begun_anew() {
+    let (store, _folder) = store().await;
+    log(&store, json!({"skill": "debug", "final_status": "fail"})).await.expect("reported");
+    let claude = decide(&store, "debug", "claude", "c").await;
+    report(&store, &claude, "debug", Source::Agent, "pass").await.expect("reported");
+    for local in ["qwen", "another"] {
+        assert_eq!(evidence(&store, Some(local)).await.rate.fail, 1, "{local}");
+    }
+    assert_eq!(store.reset("debug", Some("c")).await.expect("reset"), 1, "Claude's alone");
+    assert_eq!(rates(&store).await, [(0, 1), (0, 0)]);
+    assert_eq!(store.reset("debug", Some("qwen")).await.expect("reset"), 1);
+    assert_eq!(rates(&store).await, [(0, 0), (0, 0)]);
+}
+
+#[tokio::test]
+async fn an_answer_of_a_gateways_own_fallback_changes_nothing_for_the_local_model() {
+    let (store, _folder) = store().await;
+    let id = Uuid::now_v7().to_string();
+    let mut fell_back = record(&id, "debug", "local", "qwen");
+    (fell_back["gateway_fallback"], fell_back["answered_by"]) = (json!(true), json!("c"));
+    decide_as(&store, &fell_back).await;
+    report(&store, &id, "debug", Source::Agent, "pass").await.expect("reported");
+    assert_eq!(rates(&store).await, [(0, 0), (1, 0)], "Claude answered");
+    // The verdict first.
+    let id = Uuid::now_v7().to_string();
+    report(&store, &id, "debug", Source::Agent, "pass").await.expect("reported");
+    fell_back["id"] = json!(id);
+    decide_as(&store, &fell_back).await;
+    assert_eq!(rates(&store).await, [(0, 0), (2, 0)]);
 }
 
 #[tokio::test]
