@@ -78,7 +78,9 @@ impl BrainTools {
         let after = self.store.evidence(&query).await?;
         // All names are looked up only to find the one that was probably meant.
         let known = if outcome::is_unknown(&before) { self.store.skills().await? } else { vec![] };
-        let text = outcome::told(&logged, &before, &after, &known);
+        let latest = self.store.decisions(&logged.skill, 1).await?;
+        let latest = latest.first().map(|stored| &stored.decision);
+        let text = outcome::told(&logged, (&before, &after), latest, &known);
         let change = json!({"id": id, "skill": logged.skill, "before": before.rate, "after": after.rate});
         Ok(answer(text, change))
     }

@@ -2,20 +2,32 @@
 
 use crds::nearest::nearest;
 
+mod next;
+
+use serde_json::Value;
+
 use crate::{
     entry::{Entry, FinalStatus},
     store::{Evidence, ModelRate},
 };
 
-/// What was logged, and the rates that it changed. `known` are the skills of which there is
-/// evidence; they are needed only where [`is_unknown`].
-pub(crate) fn told(entry: &Entry, before: &Evidence, after: &Evidence, known: &[String]) -> String {
+/// What was logged, the rates that it changed, and where that sends calls by the `latest` decision's record. `known` are
+/// the skills of which there is evidence; they are needed only where [`is_unknown`].
+pub(crate) fn told(
+    entry: &Entry,
+    (before, after): (&Evidence, &Evidence),
+    latest: Option<&Value>,
+    known: &[String],
+) -> String {
     let Entry { skill, source, final_status, .. } = entry;
     let what = match final_status {
         FinalStatus::Retract => "retracted".to_string(),
         status => format!("reported: {}", status.as_str()),
     };
     let mut text = format!("{what} ({}) for {skill}. {}", source.as_str(), changes(skill, before, after));
+    if let Some(next) = latest.and_then(|latest| next::next(latest, after)) {
+        text += &format!(" {next}");
+    }
     if is_unknown(before) {
         text += &unknown(skill, known);
     }

@@ -88,12 +88,23 @@ impl Pattern {
     /// The verdict that counts with its source: that of the strongest source among those that count.
     #[must_use]
     pub fn counted(&self, Sources(sources): &Sources) -> Option<(Source, Verdict)> {
+        let counts = |source: &Source| sources.contains(source);
+        Source::ALL.into_iter().filter(counts).find_map(|source| Some((source, self.verdict(source)?)))
+    }
+
+    /// What a source says, if it says anything.
+    fn verdict(&self, source: Source) -> Option<Verdict> {
         let verdicts: Vec<char> = self.0.chars().collect();
-        let of = |source: Source| {
-            let sign = verdicts.chunks_exact(2).find(|pair| pair[0] == letter(source))?[1];
-            Verdict::ALL.into_iter().find(|verdict| verdict.sign() == sign).map(|verdict| (source, verdict))
-        };
-        Source::ALL.into_iter().filter(|source| sources.contains(source)).find_map(of)
+        let sign = verdicts.chunks_exact(2).find(|pair| pair[0] == letter(source))?[1];
+        Verdict::ALL.into_iter().find(|verdict| verdict.sign() == sign)
+    }
+
+    /// Each other source that says pass or fail about an answer about which this one does, and whether it says the same.
+    pub fn compared_with(&self, source: Source) -> impl Iterator<Item = (Source, bool)> {
+        let decided = |source: Source| self.verdict(source).filter(|verdict| *verdict != Verdict::Skip);
+        let others = Source::ALL.into_iter().filter(move |other| *other != source);
+        let said = decided(source);
+        others.filter_map(move |other| Some((other, decided(other)? == said?)))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     arguments::ArgumentSchema,
     policy::{
         CheckCounts, DecisionLine, EvidenceOf, ExplorationMode, GradedBy, OnExpired, OnFailedCheck, OnLocalError,
-        RelativeTo, RouteMode, SecretKeyRef, Source,
+        RelativeTo, RouteMode, RouteStatus, SecretKeyRef, Source,
     },
     template::Template,
 };
@@ -134,6 +134,16 @@ impl ThresholdValues {
     #[must_use]
     pub fn new(floor: f64, ceil: f64) -> Option<Self> {
         (ceil <= floor).then_some(Self { floor, ceil })
+    }
+
+    /// Where a pass rate sends calls (`contract`, part 2).
+    #[must_use]
+    pub fn route(self, pass_rate: f64) -> RouteStatus {
+        match pass_rate {
+            rate if rate >= self.floor => RouteStatus::Local,
+            rate if rate < self.ceil => RouteStatus::Claude,
+            _ => RouteStatus::Split,
+        }
     }
 }
 

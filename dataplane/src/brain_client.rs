@@ -21,7 +21,7 @@ use url::Url;
 
 use self::prompt_entry::prompt_entry;
 pub use self::{
-    known::{KnownDecision, KnownModel, KnownRate, KnownSkill},
+    known::{KnownAgreement, KnownDecision, KnownModel, KnownRate, KnownSkill},
     rate_query::RateQuery,
 };
 use crate::{

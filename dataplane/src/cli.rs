@@ -179,14 +179,17 @@ enum ModeName {
 #[derive(Args)]
 struct OutcomeArgs {
     /// Skill that answered, for example debug
-    #[arg(required_unless_present_any = ["commits", "reverts"])]
+    #[arg(required_unless_present_any = ["commits", "reverts", "retract"])]
     skill: Option<String>,
-    /// Whether its answer was right (pass) or not (fail), or retract, which needs --decision
-    #[arg(value_enum, required_unless_present_any = ["commits", "reverts"])]
+    /// Whether its answer was right (pass) or not (fail)
+    #[arg(value_enum, required_unless_present_any = ["commits", "reverts", "retract"])]
     outcome: Option<OutcomeName>,
     /// Id of the decision: decision_id in the answer's decision line
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
+    /// Takes back what the same source reported on the decision; SKILL may be left out if the brain knows the decision
+    #[arg(long, requires = "decision", conflicts_with_all = ["outcome", "new_skill", "commits", "reverts"])]
+    retract: bool,
     /// Who says so: human, ci, review, agent, check, grader or implicit [default: the brain's, agent]
     #[arg(long, value_name = "SOURCE")]
     source: Option<String>,
@@ -226,8 +229,6 @@ enum CiResult {
 enum OutcomeName {
     Pass,
     Fail,
-    /// Takes back what the same source reported on the decision
-    Retract,
 }
 
 #[derive(Args)]

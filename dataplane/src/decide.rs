@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crds::{
     RoutingTable,
-    policy::{RelativeTo, RouteMode},
+    policy::{RelativeTo, RouteMode, RouteStatus},
     table::{ExplorationRules, Skill, ThresholdValues},
 };
 use serde::Serialize;
@@ -133,12 +133,12 @@ impl Measured {
 
 /// Decides by the pass rate alone: at or above floor local, below ceil Claude, between them the hash's lowest bit.
 pub fn decide(pass_rate: Option<f64>, thresholds: ThresholdValues, hash: u64) -> (Decision, Reason) {
-    match pass_rate {
+    match pass_rate.map(|rate| thresholds.route(rate)) {
         None => (Decision::Local, Reason::NoPassRate),
-        Some(rate) if rate >= thresholds.floor => (Decision::Local, Reason::AtOrAboveFloor),
-        Some(rate) if rate < thresholds.ceil => (Decision::Claude, Reason::BelowCeil),
-        Some(_) if hash & 1 == 0 => (Decision::Local, Reason::Split),
-        Some(_) => (Decision::Claude, Reason::Split),
+        Some(RouteStatus::Local) => (Decision::Local, Reason::AtOrAboveFloor),
+        Some(RouteStatus::Claude) => (Decision::Claude, Reason::BelowCeil),
+        Some(RouteStatus::Split) if hash & 1 == 0 => (Decision::Local, Reason::Split),
+        Some(RouteStatus::Split) => (Decision::Claude, Reason::Split),
     }
 }
 

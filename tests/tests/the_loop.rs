@@ -54,7 +54,7 @@ impl Loop {
             let output = output.await.expect("runs");
             assert!(output.status.success(), "{output:?}");
             let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-            let expected = format!("reported: code_review {outcome}\nPass rate of the local model: ");
+            let expected = format!("reported: code_review {outcome}\nPass rate of local (local-model): ");
             assert!(printed.starts_with(&expected) && printed.contains(" before, "), "{printed}");
         }
     }

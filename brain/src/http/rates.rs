@@ -109,7 +109,7 @@ pub(super) async fn evidence(
         let (query, _) = asked(&parameters)?;
         let evidence = store.evidence(&query).await?;
         all.push(json!({"skill": query.skill, "rate": evidence.rate, "models": evidence.models,
-            "sources": evidence.sources, "decisions": evidence.decisions, "since": evidence.since}));
+            "sources": evidence.sources, "agreement": evidence.agreement, "decisions": evidence.decisions, "since": evidence.since}));
     }
     Ok(Json(json!({"skills": all})))
 }

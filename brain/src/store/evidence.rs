@@ -63,6 +63,12 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// The rate of so many answers.
+    #[must_use]
+    pub fn of(pass: i64, fail: i64) -> Self {
+        Self { pass_rate: ratio(pass, fail), pass, fail }
+    }
+
     fn add(&mut self, verdict: Verdict, number: i64) {
         match verdict {
             Verdict::Pass => self.pass += number,
@@ -99,6 +105,15 @@ pub struct ModelRate {
     pub decisions: i64,
 }
 
+/// How often a source said the same as a person about the same answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Agreement {
+    /// Answers about which both said the same.
+    pub same: i64,
+    /// Answers about which both said pass or fail.
+    pub of: i64,
+}
+
 /// What is known.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Evidence {
@@ -110,6 +125,8 @@ pub struct Evidence {
     pub models: Vec<ModelRate>,
     /// Of how many answers each source decides.
     pub sources: BTreeMap<&'static str, i64>,
+    /// How each other source agrees with people.
+    pub agreement: BTreeMap<&'static str, Agreement>,
     /// Model calls for the skill.
     pub decisions: i64,
     /// When the evidence was begun anew, in milliseconds since 1970.
@@ -155,6 +172,11 @@ fn summed(sums: &[Sum], query: &Query) -> Evidence {
                 models.entry((arm, model)).or_insert_with(of_model).decisions += number;
             }
             What::Verdicts(pattern) => {
+                for (source, same) in pattern.compared_with(Source::Human) {
+                    let agreement = evidence.agreement.entry(source.as_str()).or_default();
+                    agreement.of += number;
+                    agreement.same += if same { *number } else { 0 };
+                }
                 let Some((source, verdict)) = pattern.counted(&query.sources) else { continue };
                 models.entry((arm, model)).or_insert_with(of_model).rate.add(verdict, *number);
                 if verdict != Verdict::Skip && *number != 0 {
@@ -169,6 +191,7 @@ fn summed(sums: &[Sum], query: &Query) -> Evidence {
     }
     evidence.models = models.into_values().filter(|model| model.rate.samples() > 0 || model.decisions > 0).collect();
     evidence.sources.retain(|_, number| *number != 0);
+    evidence.agreement.retain(|_, agreement| agreement.of != 0);
     evidence
 }
 

@@ -24,10 +24,22 @@ pub struct KnownSkill {
     pub models: Vec<KnownModel>,
     /// Of how many answers each source decides.
     pub sources: BTreeMap<String, u64>,
+    /// How each other source agrees with people.
+    pub agreement: BTreeMap<String, KnownAgreement>,
     /// Model calls in the window.
     pub decisions: u64,
     /// When its evidence was begun anew, in milliseconds since 1970.
     pub since: Option<u64>,
+}
+
+/// How often a source said the same as a person about the same answer.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[serde(default)]
+pub struct KnownAgreement {
+    /// Answers about which both said the same.
+    pub same: u64,
+    /// Answers about which both said pass or fail.
+    pub of: u64,
 }
 
 /// How often answers were right.

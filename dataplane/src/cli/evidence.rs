@@ -12,7 +12,7 @@ use super::{
     brain_at::{self, BrainAt},
 };
 use crate::{
-    brain_client::{KnownModel, KnownRate, KnownSkill},
+    brain_client::{KnownAgreement, KnownModel, KnownRate, KnownSkill},
     clock,
     settings::environment::DEFAULT_BRAIN_URL,
 };
@@ -140,14 +140,22 @@ fn text(skills: &[KnownSkill], now_ms: u64) -> String {
 }
 
 fn skill_text(known: &KnownSkill, now_ms: u64) -> String {
-    let KnownSkill { skill, models, sources, decisions, since, .. } = known;
+    let KnownSkill { skill, models, sources, agreement, decisions, since, .. } = known;
     let since = since.map(|since| age(now_ms.saturating_sub(since)));
     let since = since.map(|age| format!("; begun anew {age} ago")).unwrap_or_default();
     let by: Vec<String> =
         sources.iter().map(|(source, number)| format!("{} {number}", printable(source, SHOWN))).collect();
     let by = if by.is_empty() { "no verdicts".into() } else { format!("verdicts by {}", by.join(", ")) };
     let rows: Vec<Vec<String>> = models.iter().map(model_row).collect();
-    format!("{}: {decisions} model calls, {by}{since}\n{}", printable(skill, SHOWN), aligned(&rows))
+    let agreement: Vec<Vec<String>> = agreement.iter().map(agreement_row).collect();
+    let skill = printable(skill, SHOWN);
+    format!("{skill}: {decisions} model calls, {by}{since}\n{}{}", aligned(&rows), aligned(&agreement))
+}
+
+/// How far a source may be trusted: what people say is what is right.
+fn agreement_row((source, KnownAgreement { same, of }): (&String, &KnownAgreement)) -> Vec<String> {
+    let share = (*of > 0).then(|| *same as f64 / *of as f64);
+    vec![format!("{} agrees with people:", printable(source, SHOWN)), rate(share, Some(*of))]
 }
 
 fn model_row(known: &KnownModel) -> Vec<String> {

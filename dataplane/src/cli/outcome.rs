@@ -23,6 +23,8 @@ const PASS: &str = "pass";
 const FAIL: &str = "fail";
 /// The status that takes a verdict back.
 const RETRACT: &str = "retract";
+/// Longest id of a decision that is shown, in characters.
+const DECISION_SHOWN: usize = 64;
 /// Longest text of the brain that is printed, in characters.
 const TOLD_MAX: usize = 500;
 
@@ -57,25 +59,47 @@ pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<Exi
         }
         return ci::report(&brain, &commits, FAIL, "reverted commits", args.output).await;
     }
+    if let (true, Some(decision)) = (args.retract, &args.decision) {
+        let skill = skill_of(&brain, args.skill.as_deref(), decision).await?;
+        return one(&brain, &skill, RETRACT, args).await;
+    }
     // Without a range clap lets nothing pass that has not both.
     let (Some(skill), Some(outcome)) = (&args.skill, args.outcome) else {
         return Err(CliError::Message("SKILL and OUTCOME are missing".into()));
     };
-    one(&brain, skill, outcome, args).await
+    let final_status = match outcome {
+        OutcomeName::Pass => PASS,
+        OutcomeName::Fail => FAIL,
+    };
+    one(&brain, skill, final_status, args).await
 }
 
-/// Reports one outcome.
-async fn one(brain: &BrainAt, skill: &str, outcome: OutcomeName, args: &OutcomeArgs) -> Result<ExitCode, CliError> {
+/// The skill that a decision is about: as given, or as the brain knows it.
+async fn skill_of(brain: &BrainAt, given: Option<&str>, decision: &str) -> Result<String, CliError> {
+    if let Some(skill) = given {
+        return Ok(skill.into());
+    }
+    let failed = |problem| CliError::Message(format!("nothing was taken back: {problem}"));
+    let known = brain.client.decision(decision).await.map_err(|error| failed(brain.why(&error)))?;
+    let unknown = || {
+        let shown = printable(decision, DECISION_SHOWN);
+        failed(format!("the brain does not know the decision {shown}; name its skill: routing outcome SKILL --retract"))
+    };
+    known.map(|known| known.text("skill").to_string()).ok_or_else(unknown)
+}
+
+/// Reports one outcome, or takes it back.
+async fn one(
+    brain: &BrainAt,
+    skill: &str,
+    final_status: &'static str,
+    args: &OutcomeArgs,
+) -> Result<ExitCode, CliError> {
     // A decision names its skill itself: the brain refuses another one, also if it learns of the decision later.
     if !args.new_skill && args.decision.is_none() {
         refuse_unknown(brain, skill).await?;
     }
     let OutcomeArgs { decision, session, source, output, .. } = args;
-    let final_status = match outcome {
-        OutcomeName::Pass => PASS,
-        OutcomeName::Fail => FAIL,
-        OutcomeName::Retract => RETRACT,
-    };
     let entry = OutcomeEntry {
         skill,
         phase: OUTCOME,
