@@ -52,7 +52,7 @@ lint: ## formatting, clippy, shell scripts, workflows, banned crates
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
 	shellcheck .ci/* $$(git ls-files '*.sh')
-	$$(tests/setup/actionlint.sh) .gitea/workflows/*.yml .github/workflows/*.yml
+	$$(tests/setup/actionlint.sh) .gitea/workflows/*.yml .github/workflows/*.yml docs/ci/*.yml
 	@tree=$$($(CARGO) tree --workspace --prefix none --edges normal,build,dev); \
 	if grep -E '^(aws-lc-rs|aws-lc-sys|openssl|openssl-sys|native-tls) ' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi
 

@@ -327,3 +327,71 @@ async fn the_decisions_of_reverted_commits_fail_and_those_of_reverted_reverts_do
         assert_eq!(it.verdicts(id).await, verdicts, "{id}");
     }
 }
+
+#[tokio::test]
+async fn a_report_is_taken_back_by_its_decision_alone() {
+    let it = It::start().await;
+    let id = it.decision("a").await;
+    let retract = |more: &[&str]| it.run(&[&["outcome", "--retract", "--decision", &id], more].concat());
+    let nothing = retract(&[]);
+    let parts = ["there is no verdict of source agent", &id, "to take back"];
+    assert!(!nothing.ok && nothing.has(&parts) && nothing.error.lines().count() == 1, "{}", nothing.error);
+    assert!(it.run(&["outcome", "debug", "fail", "--decision", &id]).ok);
+    assert!(it.run(&["outcome", "debug", "pass", "--decision", &id, "--source", "human"]).ok);
+    let taken = retract(&["--source", "human"]);
+    assert!(
+        taken.ok && taken.has(&["retracted: debug", "1.00 of 1 before, 0.00 of 1 now"]),
+        "{} {}",
+        taken.out,
+        taken.error
+    );
+    assert_eq!(it.verdicts(&id).await, json!({"agent": "fail"}));
+
+    let unknown = "01890000-0000-7000-8000-000000000000";
+    let found = it.run(&["outcome", "--retract", "--decision", unknown]);
+    assert!(!found.ok && found.has(&["does not know the decision", unknown, "name its skill"]), "{}", found.error);
+    let without = it.run(&["outcome", "debug", "--retract"]);
+    assert!(!without.ok && without.has(&["--decision <ID>"]), "{}", without.error);
+}
+
+#[tokio::test]
+async fn how_far_a_grader_agrees_with_people_is_shown_with_its_interval() {
+    let it = It::start().await;
+    for (problem, human, grader) in [("a", "pass", "pass"), ("b", "fail", "pass"), ("c", "fail", "fail")] {
+        let id = it.decision(problem).await;
+        for (source, verdict) in [("human", human), ("grader", grader)] {
+            assert!(it.run(&["outcome", "debug", verdict, "--decision", &id, "--source", source]).ok);
+        }
+    }
+    // Judged by one of them alone.
+    let id = it.decision("d").await;
+    assert!(it.run(&["outcome", "debug", "pass", "--decision", &id, "--source", "grader"]).ok);
+    let shown = it.run(&["evidence", "show", "debug"]);
+    assert!(shown.has(&["grader agrees with people:  0.67 [0.21–0.94] of 3"]), "{}", shown.out);
+    let json = it.run(&["evidence", "show", "debug", "--output", "json"]).json();
+    assert_eq!(json["skills"][0]["agreement"], json!({"grader": {"same": 2, "of": 3}}));
+}
+
+/// The step of `docs/ci/report-outcomes.yml`, run as a runner does.
+#[tokio::test]
+async fn the_step_for_workflows_reports_the_result_of_a_push() {
+    let (it, repository) = (It::start().await, Repository::new());
+    let id = it.decision("a").await;
+    repository.commit("before");
+    let before = repository.git(&["rev-parse", "HEAD"]);
+    repository.commit(&format!("change\n\nRouting-Decision: {id}"));
+    let example = std::fs::read_to_string(tests::checkout().join("docs/ci/report-outcomes.yml")).expect("a file");
+    let script: String = example.split_once("run: |\n").expect("the last step's script").1.replace("          ", "");
+    let path = format!("{}:{}", tests::program::binary().parent().expect("a folder").display(), env!("PATH"));
+    for (result, verdict) in [("fail", "fail"), ("pass", "pass")] {
+        let step = Command::new("bash")
+            .args(["-e", "-c", &script])
+            .current_dir(repository.0.path())
+            .envs([("PATH", &*path), ("BRAIN_URL", &it.brain.base_url()), ("RESULT", result)])
+            .env("RANGE", format!("{before}..HEAD"))
+            .output()
+            .expect("bash runs");
+        assert!(step.status.success(), "{step:?}");
+        assert_eq!(it.verdicts(&id).await, json!({"ci": verdict}), "{step:?}");
+    }
+}
