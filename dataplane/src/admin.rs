@@ -55,6 +55,7 @@ async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse 
     for (name, model) in active.models() {
         data_plane.metrics.upstream_reachable(name, model.reachability().reachable);
     }
+    data_plane.metrics.skill_rules(&active.table);
     data_plane.metrics.evidence_locked(locked_skills(&active));
     ([(header::CONTENT_TYPE, OPEN_METRICS)], data_plane.metrics.text())
 }

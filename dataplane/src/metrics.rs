@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use crds::{RoutingTable, table::Skill};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
@@ -39,6 +40,34 @@ struct ModelLabels {
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct SkillLabel {
     skill: String,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct RulesLabels {
+    skill: String,
+    of: String,
+    sources: String,
+    on_expired: String,
+    exploration: String,
+    relative_to: String,
+    check: String,
+    grading: String,
+}
+
+impl RulesLabels {
+    fn of(table: &RoutingTable, skill: &Skill) -> Self {
+        let none = || "None".to_string();
+        Self {
+            skill: skill.name.clone(),
+            of: format!("{:?}", table.evidence.of),
+            sources: table.evidence.sources.iter().map(|source| source.as_str()).collect::<Vec<_>>().join(","),
+            on_expired: format!("{:?}", table.evidence.on_expired),
+            exploration: format!("{:?}", table.exploration.mode),
+            relative_to: format!("{:?}", skill.relative_to),
+            check: skill.check.as_ref().map_or_else(none, |check| format!("{:?}", check.on_failed)),
+            grading: skill.grading.as_ref().map_or_else(none, |grading| format!("{:?}", grading.by)),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -82,6 +111,7 @@ pub struct Metrics {
     shadow_calls: Counters<CallLabels>,
     held_decisions: Counters<SkillLabel>,
     evidence_locked: Family<SkillLabel, Gauge>,
+    skill_rules: Family<RulesLabels, Gauge>,
     /// The skills that `evidence_locked` has.
     reported_locks: Mutex<BTreeSet<String>>,
     cut_answers: Counters<CutLabels>,
@@ -128,6 +158,10 @@ impl Default for Metrics {
             evidence_locked: new.metric(
                 "evidence_locked",
                 "Whether a skill goes to Claude and gets no outcomes of the local model any more, by the last known pass rate",
+            ),
+            skill_rules: new.metric(
+                "skill_rules",
+                "The rules of evidence of a skill, as labels; always 1. check and grading: None, or who answers and who judges",
             ),
             reported_locks: Mutex::default(),
             cut_answers: new.metric("cut_answers", "Answers of models that were cut at their token limit"),
@@ -218,6 +252,14 @@ impl Metrics {
     /// A call of the local model in the background ended, or was dropped.
     pub fn shadow(&self, skill: &str, result: &'static str) {
         self.shadow_calls.get_or_create(&CallLabels { skill: skill.into(), result }).inc();
+    }
+
+    /// The rules that each skill of a table has; those of an earlier table are forgotten.
+    pub fn skill_rules(&self, table: &RoutingTable) {
+        self.skill_rules.clear();
+        for skill in table.skills.values() {
+            self.skill_rules.get_or_create(&RulesLabels::of(table, skill)).set(1);
+        }
     }
 
     /// Which skills are locked; those that were reported before and are not any more are forgotten.

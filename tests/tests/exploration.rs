@@ -58,6 +58,7 @@ async fn the_rate_of_the_local_model_is_asked_for_with_claudes_beside_it() {
         (&record["evidence_of"], &record["claude_samples"], &record["samples"]),
         (&json!("l"), &json!(22), &json!(41))
     );
+    assert_eq!((&record["sources"], &result.decisions("sources")[0]), (&json!(["human", "ci"]), &record["sources"]));
     assert_eq!(record.get("held"), None, "only what applies");
 }
 

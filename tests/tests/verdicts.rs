@@ -243,6 +243,8 @@ async fn the_status_shows_which_outcomes_count_and_what_judges_a_skill() {
     let skill = &status["skills"][0];
     assert_eq!((&skill["check"], &skill["grading"]), (&json!({"counts": "Both", "onFailed": "Claude"}), &json!(null)));
     assert_eq!((&skill["relativeTo"], &skill["exploring"]), (&json!("Claude"), &json!(true)));
+    let rules = r#"routing_skill_rules{skill="debug",of="Model",sources="human,check",on_expired="Forget",exploration="Shadow",relative_to="Claude",check="Claude",grading="None"}"#;
+    assert_eq!(it.routing.metric(rules).await, 1.0);
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ pub(super) struct StageCall {
 impl StageCall {
     fn basis(&self, call: &Call) -> Basis {
         let relative = call.skill.relative_to == RelativeTo::Claude;
-        Basis::of(&self.decided, self.evidence.measured, &call.active.local.target().model, relative)
+        Basis::of(&self.decided, self.evidence.measured, &call.active.table, relative)
     }
 }
 

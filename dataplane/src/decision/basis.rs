@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use crds::{
+    RoutingTable,
+    policy::{Evidence, Source},
+};
 use serde::Serialize;
 
 use crate::decide::{Arms, Decided, Measured};
@@ -12,6 +16,9 @@ pub struct Basis {
     /// The local model whose pass rate it is; none: it is that of the skill, whichever model answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence_of: Option<String>,
+    /// The verdicts that count, if the policy names others than those of the default.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
     /// The floor as a pass rate, if the policy's is a share of Claude's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effective_floor: Option<f64>,
@@ -36,12 +43,15 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// What `decided` rests on. `local` is the name of the local model; `relative`: the thresholds are shares.
-    pub fn of(decided: &Decided, measured: Measured, local: &str, relative: bool) -> Self {
+    /// What `decided` rests on, for a policy with this table. `relative`: the thresholds are shares.
+    pub fn of(decided: &Decided, measured: Measured, table: &RoutingTable, relative: bool) -> Self {
+        let sources = &table.evidence.sources;
+        let named = measured.arms.is_some() && *sources != Evidence::default().sources;
         let Arms { claude, held, held_age, .. } = measured.arms.unwrap_or_default();
         let effective = |threshold| relative.then_some(threshold);
         Self {
-            evidence_of: measured.arms.map(|_| local.to_string()),
+            evidence_of: measured.arms.map(|_| table.local.model.clone()),
+            sources: if named { sources.clone() } else { vec![] },
             effective_floor: effective(decided.thresholds.floor),
             effective_ceil: effective(decided.thresholds.ceil),
             claude_pass_rate: claude.pass_rate,

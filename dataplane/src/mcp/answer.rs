@@ -108,9 +108,10 @@ fn summary(record: &DecisionRecord) -> Value {
 }
 
 /// What a decision rests on besides; null where it does not apply.
-fn basis(basis: &Basis) -> [(&'static str, Value); 8] {
+fn basis(basis: &Basis) -> [(&'static str, Value); 9] {
     let Basis {
         evidence_of,
+        sources,
         effective_floor,
         effective_ceil,
         claude_pass_rate,
@@ -121,6 +122,7 @@ fn basis(basis: &Basis) -> [(&'static str, Value); 8] {
     } = basis;
     [
         ("evidenceOf", json!(evidence_of)),
+        ("sources", json!((!sources.is_empty()).then_some(sources))),
         ("effectiveFloor", json!(effective_floor)),
         ("effectiveCeil", json!(effective_ceil)),
         ("claudePassRate", json!(claude_pass_rate)),
