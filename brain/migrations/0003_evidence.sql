@@ -53,6 +53,9 @@ CREATE INDEX outcomes_by_unit ON outcomes (unit);
 
 CREATE INDEX outcomes_by_skill ON outcomes (skill, at_ms);
 
+-- The latest verdicts on one model's answers, however many there are on others'.
+CREATE INDEX outcomes_by_model ON outcomes (skill, arm, model, at_ms, id) WHERE state = 'stands';
+
 -- When a skill's evidence was begun anew; model '': of all models.
 CREATE TABLE resets (
     skill TEXT   NOT NULL,

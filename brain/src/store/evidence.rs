@@ -22,10 +22,17 @@ const PAGE: i64 = 1_000;
 /// Most pages.
 const PAGES_MAX: i64 = 100;
 
-/// The verdicts on a skill's local answers, the latest first. $1 skill, $2 the model's name, $3 and $4 the page.
-const LATEST: &str = "SELECT unit, at_ms, source, verdict FROM outcomes \
-     WHERE skill = $1 AND state = 'stands' AND arm = 'local' AND (model = $2 OR model = '') \
-     ORDER BY at_ms DESC, id DESC LIMIT $3 OFFSET $4";
+/// The verdicts on a skill's local answers, the latest first, before a time and an id. $1 skill, $2 the model's name, $3
+/// time, $4 id, $5 most rows. In two parts, so that each reads the index in its order.
+pub(super) const LATEST: &str = "SELECT unit, at_ms, id, source, verdict FROM ( \
+       SELECT * FROM (SELECT unit, at_ms, id, source, verdict FROM outcomes \
+         WHERE state = 'stands' AND skill = $1 AND arm = 'local' AND model = $2 AND (at_ms, id) < ($3, $4) \
+         ORDER BY at_ms DESC, id DESC LIMIT $5) AS named \
+       UNION ALL \
+       SELECT * FROM (SELECT unit, at_ms, id, source, verdict FROM outcomes \
+         WHERE state = 'stands' AND skill = $1 AND arm = 'local' AND model = '' AND (at_ms, id) < ($3, $4) \
+         ORDER BY at_ms DESC, id DESC LIMIT $5) AS unnamed \
+     ) AS parts ORDER BY at_ms DESC, id DESC LIMIT $5";
 
 /// What is asked.
 #[derive(Clone, Debug)]
@@ -212,11 +219,13 @@ async fn latest(
     now_ms: i64,
 ) -> Result<(Rate, Option<i64>), sqlx::Error> {
     let (mut units, mut places): (Vec<Unit>, HashMap<String, usize>) = Default::default();
-    for page in 0..PAGES_MAX {
-        let read = sqlx::query_as(LATEST).bind(&query.skill).bind(local).bind(PAGE).bind(page * PAGE);
-        let rows: Vec<(String, i64, String, String)> = read.fetch_all(readers).await?;
+    let mut before = (i64::MAX, String::new());
+    for _ in 0..PAGES_MAX {
+        let read = sqlx::query_as(LATEST).bind(&query.skill).bind(local).bind(before.0).bind(&before.1).bind(PAGE);
+        let rows: Vec<(String, i64, String, String, String)> = read.fetch_all(readers).await?;
         let last = i64::try_from(rows.len()).is_ok_and(|rows| rows < PAGE);
-        for (unit, at_ms, source, verdict) in rows {
+        for (unit, at_ms, id, source, verdict) in rows {
+            before = (at_ms, id);
             let Some(verdict) = Source::parse(&source).zip(Verdict::parse(&verdict)) else { continue };
             let place = *places.entry(unit).or_insert(units.len());
             match units.get_mut(place) {
