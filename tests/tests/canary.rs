@@ -120,3 +120,48 @@ async fn the_brain_keeps_no_prompt() {
     .await;
     assert!(!text.contains("CANARY"), "{text}");
 }
+
+/// Everything that runs in the background sees prompts and answers: shadow calls, checks, the model that judges.
+#[tokio::test]
+async fn nothing_of_a_prompt_or_an_answer_is_on_the_brains_disk() {
+    let models = Models::start().await;
+    let brain = Program::brain().variable("RUST_LOG", "trace").start().await;
+    let judged = json!({"share": "1", "maxPerHour": 100, "rubric": "r", "by": "Grader"});
+    let debug = json!({"name": "debug", "grading": judged, "check": {"pattern": "ANSWER", "counts": "Both"}});
+    let policy = Policy::at(&models.url()).local("says:CANARY-LOCAL").claude("says:CANARY-ANSWER").spec(json!({
+        "brain": {"url": brain.base_url()}, "models": {"grader": {"name": "says:pass"}}, "skills": [debug],
+        "evidence": {"ttl": "50ms", "exploration": {"mode": "Shadow", "share": "1"}},
+    }));
+    let routing = Program::serve_policy(&policy).variable("RUST_LOG", "trace").start().await;
+    // The first answer fails its check; then calls go to Claude, and the local model is asked in the background.
+    waiting::until_true("a judged answer beside a shadow call", || async {
+        routing.mcp().debug(PROMPT).await;
+        let metrics = routing.admin("/metrics").await;
+        [
+            r#"routing_shadow_calls_total{skill="debug",result="answered"}"#,
+            r#"routing_gradings_total{skill="debug",result="pass"}"#,
+        ]
+        .iter()
+        .all(|metric| metrics.contains(metric))
+    })
+    .await;
+    let outcomes = format!("{}/outcomes?skill=debug", brain.base_url());
+    waiting::until_true("their verdicts", || async {
+        let text = tests::get_json(&outcomes).await.to_string();
+        ["check", "grader"].iter().all(|source| text.contains(source))
+    })
+    .await;
+    let mut read = 0;
+    for file in std::fs::read_dir(brain.folder().join("data/routing")).expect("the data folder").flatten() {
+        let bytes = std::fs::read(file.path()).expect("readable");
+        read += bytes.len();
+        let is_there = |canary: &[u8]| bytes.windows(canary.len()).any(|part| part == canary);
+        // The models' names are in the records: `says:CANARY-…` is one.
+        let named = bytes.windows(6).filter(|part| part == b"CANARY").count();
+        let in_names = bytes.windows(11).filter(|part| part == b"says:CANARY").count();
+        assert!(!is_there(PROMPT.as_bytes()) && named == in_names, "{:?}: {named}, {in_names}", file.path());
+    }
+    assert!(read > 10_000, "{read}");
+    let (routing, brain) = (routing.log(), brain.log());
+    assert!(!routing.contains(PROMPT) && !brain.contains(PROMPT));
+}

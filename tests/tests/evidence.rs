@@ -214,6 +214,12 @@ async fn decisions_and_outcomes_are_read_behind_the_token_and_evidence_is_begun_
     let evidence = json_of("/evidence?skill=debug").await;
     assert_eq!(evidence["skills"][0]["models"][0]["fail"], json!(1), "{evidence}");
 
+    for token in ["", "wrong"] {
+        let request = http().post(format!("{}/evidence/reset", brain.base_url())).bearer_auth(token);
+        let refused = request.body(json!({"skill": "debug"}).to_string()).send().await.expect("an answer");
+        assert_eq!(refused.status(), 401, "{token}");
+    }
+    assert_eq!(json_of("/pass-rate?skill=debug&local=local-model").await["fail"], json!(1), "nothing was begun anew");
     let reset = async |body: Value| {
         let request = http().post(format!("{}/evidence/reset", brain.base_url())).bearer_auth("brain-token");
         request.body(body.to_string()).send().await.expect("an answer").json::<Value>().await.expect("JSON")
@@ -237,8 +243,77 @@ async fn decisions_and_outcomes_are_read_behind_the_token_and_evidence_is_begun_
         ("/decisions", "skill is missing"),
         ("/outcomes?skill=debug&limit=0", "limit: must be from 1 to 500"),
         ("/pass-rate?skill=debug&sources=human,me", "sources=me: is no source; the sources are human, ci, review"),
-        ("/pass-rate?skill=debug&at_least=-1", "at_least: must be a whole number from 0 to 10000"),
+        ("/pass-rate?skill=debug&at_least=-1", "at_least: must be a whole number from 0 to 1000000"),
     ] {
         assert!(get(path).await.contains(named), "{path}");
     }
+}
+
+/// A skill whose answers a grader judges, all as `verdict`; waits for its verdicts on `calls` calls.
+async fn graded(verdict: &str, evidence: Value, counts: bool, calls: usize) -> Evidence {
+    let grading = json!({"share": "1", "maxPerHour": 100, "rubric": "r", "by": "Grader", "counts": counts});
+    let it = Evidence::start(
+        "local-model",
+        json!({"models": {"grader": {"name": format!("says:{verdict}")}}, "evidence": evidence,
+            "skills": [{"name": "debug", "grading": grading}]}),
+    )
+    .await;
+    for call in 0..calls {
+        it.routing.mcp().debug(&format!("problem {call}")).await;
+        // Two are judged at a time; a further one would be left out.
+        let url = format!("{}/outcomes?skill=debug", it.brain.base_url());
+        waiting::until_true("the verdict", || async {
+            get_json(&url).await["outcomes"].as_array().is_some_and(|outcomes| outcomes.len() > call)
+        })
+        .await;
+    }
+    it
+}
+
+/// Waits until a call goes there, and says why it does.
+async fn route_becomes(it: &Evidence, decision: &str) -> Value {
+    let mut call = 1000;
+    waiting::until(decision, || {
+        call += 1;
+        async move {
+            let result = it.routing.mcp().debug(&format!("problem {call}")).await;
+            (result.decisions("decision")[0] == decision).then(|| result.decisions("reason")[0].clone())
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_grader_moves_a_route_only_where_the_policy_says_that_it_counts() {
+    let it = graded("fail", json!({}), true, 4).await;
+    assert_eq!(route_becomes(&it, "claude").await, json!("below_ceil"));
+    for (evidence, counts, why) in [
+        (json!({}), false, "counts: false"),
+        (json!({"sources": ["human", "check"]}), true, "the grader is not among the sources"),
+    ] {
+        let it = graded("fail", evidence, counts, 4).await;
+        let status = it.routing.status().await;
+        let skill = status["skills"].as_array().expect("skills").iter().find(|skill| skill["name"] == "debug");
+        assert_eq!(skill.expect("debug")["passRate"], json!(null), "{why}");
+        assert_eq!(went_to(&it.routing.mcp().debug("once more").await), "local", "{why}");
+    }
+}
+
+#[tokio::test]
+async fn a_grader_that_passes_everything_overrules_no_person() {
+    let it = graded("pass", json!({}), true, 4).await;
+    for call in 0..4 {
+        let result = it.routing.mcp().debug(&format!("judged by a person {call}")).await;
+        let id = result.decisions("id")[0].clone();
+        let entry = json!({"skill": "debug", "final_status": "fail", "decision_id": id, "source": "human"});
+        assert!(!it.brain.mcp().result("session_log", entry).await.is_error());
+    }
+    let url = format!("{}/evidence?skill=debug", it.brain.base_url());
+    waiting::until_true("the people's verdicts", || async {
+        get_json(&url).await["skills"][0]["sources"]["human"] == 4
+    })
+    .await;
+    let rates = it.rates().await;
+    let fails = [&rates["fail"], &rates["claude"]["fail"]].map(|fails| fails.as_u64().unwrap_or_default());
+    assert_eq!(fails.iter().sum::<u64>(), 4, "whoever answered: {rates}");
 }

@@ -56,6 +56,17 @@ fn p_local_is_the_rates_choice_with_the_shares_taken_in() {
     assert_eq!((pinned(RouteMode::Local), pinned(RouteMode::Claude)), (1.0, 0.0));
 }
 
+/// A caller who pads a prompt chooses its hash, and with it one side of the band, and no more.
+#[test]
+fn outside_the_band_and_without_exploration_no_prompt_chooses_the_route() {
+    for (rate, expected) in [(0.9, Decision::Local), (0.69, Decision::Claude)] {
+        let went = |hash| decide_for_skill(&rules(ExplorationRules::OFF), of_skill(rate, Some(50)), hash).decision;
+        assert!(all_hashes().all(|hash| went(hash) == expected && went(!hash) == expected), "{rate}");
+    }
+    let pinned = SkillRules { route: RouteMode::Local, ..rules(LIVE) };
+    assert!(all_hashes().all(|hash| decide_for_skill(&pinned, of_skill(0.1, None), hash).decision == Decision::Local));
+}
+
 /// Every value of the bits that decide, each as often as any other.
 fn all_hashes() -> impl Iterator<Item = u64> {
     // The bits above are not read, so they may be anything.
