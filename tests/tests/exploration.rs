@@ -275,3 +275,50 @@ async fn from_the_environment_alone_nothing_of_this_happens() {
     waiting::until_true("the entries", || async { brain.entries().len() == 100 }).await;
     assert_eq!(entries(&brain, "shadow"), Vec::<Value>::new());
 }
+
+#[tokio::test]
+async fn what_judges_a_shadow_answer_judges_the_shadows_own_decision() {
+    let models = Models::start().await;
+    let brain = Brain::that_takes_verdicts(Brain::of_models(BAD, CLAUDE)).await;
+    let grading = json!({"share": "1", "maxPerHour": 100, "rubric": "r", "by": "Grader"});
+    let debug = json!({"name": "debug", "grading": grading, "check": {"pattern": "says|answer", "counts": "Both"}});
+    let more = json!({"models": {"grader": {"name": "says:fail"}}, "skills": [debug]});
+    let policy = policy(&models, &brain, exploring("Shadow", "1")).local("says:says so").spec(more);
+    let routing = Program::serve_policy(&policy).start().await;
+    let result = routing.mcp().debug("x").await;
+    assert_eq!((result.text(0), result.decisions("decision")), ("answer of c", vec![json!("claude")]));
+    let shadow = waiting::until("the shadow's entry", || async { entries(&brain, "shadow").pop() }).await;
+    let of = |id: Value| {
+        let mine = brain.verdicts().into_iter().filter(|verdict| verdict["decision_id"] == id);
+        let mut said: Vec<_> = mine.map(|verdict| json!([verdict["source"], verdict["final_status"]])).collect();
+        said.sort_by_key(Value::to_string);
+        json!(said)
+    };
+    let both = json!([["check", "pass"], ["grader", "fail"]]);
+    let (shown, hidden) = (result.decisions("id")[0].clone(), shadow["decision"]["id"].clone());
+    waiting::until_true("all verdicts", || async { of(shown.clone()) == both && of(hidden.clone()) == both }).await;
+    assert_ne!(shown, hidden);
+}
+
+#[tokio::test]
+async fn a_shadow_call_that_fails_in_any_way_changes_no_callers_answer_and_judges_nothing() {
+    for (local, result) in
+        [("status-500", "status"), ("html", "not_json"), ("empty-answer", "empty"), ("hangs", "timeout")]
+    {
+        let models = Models::start().await;
+        let brain = Brain::that_takes_verdicts(Brain::of_models(BAD, CLAUDE)).await;
+        let debug = json!({"name": "debug", "check": {"pattern": "answer", "counts": "Fail"}});
+        let more = json!({"skills": [debug], "timeouts": {"local": "1s", "total": "30s"}});
+        let policy = policy(&models, &brain, exploring("Shadow", "1")).local(local).spec(more);
+        let routing = Program::serve_policy(&policy).start().await;
+        let answer = routing.mcp().debug("x").await;
+        assert_eq!((answer.text(0), answer.decisions("decision")), ("answer of c", vec![json!("claude")]), "{local}");
+        let shadow = waiting::until("the shadow's entry", || async { entries(&brain, "shadow").pop() }).await;
+        assert_eq!(
+            (&shadow["final_status"], &shadow["decision"]["error"]),
+            (&json!("skip"), &json!(result)),
+            "{local}"
+        );
+        assert_eq!(brain.verdicts(), Vec::<Value>::new(), "{local}");
+    }
+}
