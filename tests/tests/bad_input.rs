@@ -84,6 +84,39 @@ fn check_names_what_is_wrong_with_the_evidence_in_one_sentence_each() {
 }
 
 #[test]
+fn check_names_what_is_wrong_with_a_check_and_a_grading_in_one_sentence_each() {
+    for (skill, expected) in [
+        ("check: {jsonSchema: {type: nonsense}}", "8:34: spec.skills[0].check.jsonSchema: is not a JSON Schema"),
+        ("check: {pattern: \"(a\"}", "8:34: spec.skills[0].check.pattern: has the pattern"),
+        ("check: {pattern: \"(?=a)\"}", "8:34: spec.skills[0].check.pattern: has the pattern"),
+        ("check: {pattern: \"(?:a{1000}){1000}\"}", "8:34: spec.skills[0].check.pattern: has the pattern"),
+        (
+            "check: {pattern: a, jsonSchema: {type: object}}",
+            "8:26: spec.skills[0].check: must have exactly one of jsonSchema and pattern",
+        ),
+        ("check: {}", "8:26: spec.skills[0].check: must have exactly one of jsonSchema and pattern"),
+        ("onFailedCheck: Claude", "8:26: spec.skills[0].onFailedCheck: needs a check; add one, or remove it"),
+        (
+            "grading: {share: \"1.5\", maxPerHour: 1, rubric: r}",
+            "8:36: spec.skills[0].grading.share: 1.5: must be a decimal from 0 to 1",
+        ),
+        (
+            "grading: {share: \"1\", maxPerHour: 0, rubric: r}",
+            "8:48: spec.skills[0].grading.maxPerHour: 0: must be from 1 to 10000",
+        ),
+        (
+            "grading: {share: \"1\", maxPerHour: 1, rubric: r, by: Grader}",
+            "6:3: spec.models: must have a grader, because a skill has grading.by: Grader; add models.grader",
+        ),
+    ] {
+        let more = format!("brain: {{url: \"http://brain\"}}\nskills: [{{name: debug, {skill}}}]");
+        let (valid, printed) = check(&written("http://litellm:4000", "l", &more), &[]);
+        assert!(!valid && printed.contains(&format!("policy.yaml:{expected}")), "{skill}: {printed}");
+        assert_eq!(printed.lines().count(), 1, "{skill}: {printed}");
+    }
+}
+
+#[test]
 fn check_takes_the_policy_from_among_other_documents_and_names_places_in_the_file() {
     let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: routing}\n---\n";
     let file = |more: &str| format!("{namespace}{}---\n", written("http://a", "l", more));

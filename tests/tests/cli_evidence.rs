@@ -395,3 +395,34 @@ async fn the_step_for_workflows_reports_the_result_of_a_push() {
         assert_eq!(it.verdicts(&id).await, json!({"ci": verdict}), "{step:?}");
     }
 }
+
+#[tokio::test]
+async fn status_shows_the_last_ten_decisions_and_watch_shows_each_change_until_it_is_interrupted() {
+    let it = It::start().await;
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let mut watch = Command::new(tests::program::binary())
+        .args(["status", "--watch", "--output", "json", "--url", &it.admin_url(), "--brain-url", &it.brain.base_url()])
+        .stdout(log.reopen().expect("a file"))
+        .spawn()
+        .expect("it starts");
+    // One line of JSON for each look; the last one may not be whole yet.
+    let looks = || {
+        let text = std::fs::read_to_string(log.path()).expect("text");
+        text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).collect::<Vec<_>>()
+    };
+    waiting::until_true("a look at nothing", || async { looks().iter().any(|seen| seen["decisions"] == json!([])) })
+        .await;
+    let mut ids = vec![];
+    for n in 0..12 {
+        ids.push(json!(it.decision(&format!("problem {n}")).await));
+    }
+    let latest: Vec<Value> = ids.into_iter().rev().take(10).collect();
+    let shown = |seen: &Value| {
+        let decisions = seen["decisions"].as_array().cloned().unwrap_or_default();
+        decisions.iter().map(|known| known["decision"]["id"].clone()).collect::<Vec<_>>()
+    };
+    waiting::until_true("the last ten", || async { looks().last().is_some_and(|seen| shown(seen) == latest) }).await;
+    let interrupted = Command::new("kill").args(["-INT", &watch.id().to_string()]).status().expect("kill runs");
+    assert!(interrupted.success());
+    waiting::until_true("its end", || std::future::ready(watch.try_wait().expect("a status").is_some())).await;
+}
