@@ -11,6 +11,7 @@ use tests::{
 
 const GOOD: &str = r#"says:{"city": "Rome"}"#;
 const BAD: &str = "says:It is Rome.";
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 const CANARY: &str = "CANARY-PROMPT";
 
 /// A data plane with its stand-ins; the skill `debug` has these fields.
@@ -161,7 +162,6 @@ async fn a_brain_that_knows_no_sources_gets_no_verdict_and_no_call_notices() {
 
 #[tokio::test]
 async fn what_the_client_says_of_itself_is_in_the_record_and_its_trace_goes_on_to_the_gateway() {
-    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     let it = It::start("l", "c", json!({})).await;
     let call = |meta: Value| {
         let params = json!({"name": "debug", "arguments": {"project_root": "/tmp", "problem": "x"}, "_meta": meta});
@@ -320,4 +320,18 @@ async fn no_more_answers_are_judged_than_the_budget_and_two_at_a_time() {
         assert_eq!(it.debug(&format!("problem {i}")).await.text(0), "Rome");
     }
     it.metric_becomes(r#"routing_gradings_total{skill="debug",result="busy"}"#, 4.0).await;
+}
+
+#[tokio::test]
+async fn a_trace_goes_on_with_every_attempt_of_a_call() {
+    let check = json!({"check": {"pattern": "Rome"}, "onFailedCheck": "Claude"});
+    for (local, then) in [("status-500", "claude_fallback"), ("says:nothing", "claude_escalation")] {
+        let it = It::start(local, "says:Rome", check.clone()).await;
+        let meta = json!({"traceparent": TRACE});
+        let params = json!({"name": "debug", "arguments": {"project_root": "/tmp", "problem": "x"}, "_meta": meta});
+        let answer = it.routing.mcp().send("tools/call", params).await.text().await.expect("an answer");
+        assert!(answer.contains(then), "{answer}");
+        let sent: Vec<_> = it.models.received().iter().map(|call| call.headers.get("traceparent").cloned()).collect();
+        assert_eq!(sent, vec![Some(TRACE.parse().expect("a header")); 2], "{then}");
+    }
 }
