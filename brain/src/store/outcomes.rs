@@ -67,8 +67,8 @@ pub(super) async fn report(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(
     let Some(decision) = reported.decision_id else {
         return alone(tx, reported).await;
     };
-    let judged = judged(tx, decision, reported.skill).await?;
     let standing = standing(tx, decision).await?;
+    let judged = judged(tx, decision, reported.skill, &standing).await?;
     if standing.iter().any(|outcome| outcome.skill != reported.skill) {
         return refused(format!("argument skill: the decision {decision} was judged for another skill before"));
     }
@@ -98,11 +98,15 @@ async fn alone(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(), StoreErro
     count(tx, &standing, 1).await
 }
 
-/// The model that a verdict on this decision is about.
-async fn judged(tx: &mut Tx<'_>, decision: &str, skill: &str) -> Result<Judged, StoreError> {
+/// The model that a verdict on this decision is about. While it is not known, that of the verdicts on it that stand: all of
+/// them are about one.
+async fn judged(tx: &mut Tx<'_>, decision: &str, skill: &str, standing: &[Standing]) -> Result<Judged, StoreError> {
     let known: Option<Decided> = sqlx::query_as(DECIDED).bind(decision).fetch_optional(&mut **tx).await?;
     match known {
-        None => unknown(tx, skill).await,
+        None => match standing.first() {
+            Some(Standing { arm, model, .. }) => Ok(Judged { arm: arm.clone(), model: model.clone() }),
+            None => unknown(tx, skill).await,
+        },
         Some(Decided { skill: of, .. }) if of != skill => {
             refused(format!("argument skill: the decision {decision} is one of {of}, not of {skill}"))
         }
