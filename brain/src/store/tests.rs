@@ -7,6 +7,7 @@ use super::*;
 use crate::{entry::FinalStatus, verdict::Sources};
 
 mod migration;
+mod recount;
 mod verdicts;
 
 const MINUTE_MS: i64 = 60_000;
