@@ -158,7 +158,7 @@ fn skills_are_the_most_recent_of_pods_that_run_the_config_and_stay_until_they_ar
     ];
     let mut policy = policy("");
     let first = status_of(&policy, &rolled_out(1), &pods);
-    let interval = json!({"low": "0.38", "high": "0.96"});
+    let interval = json!({"low": "0.40", "high": "0.97"});
     let expected = json!([{"name": "debug", "passRate": "0.82", "interval": interval, "samples": 5, "route": "Split"}]);
     assert_eq!(json!(first.skills), expected, "an older pod's report: what it lacks is absent");
     policy.status = Some(first.clone());
