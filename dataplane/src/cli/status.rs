@@ -58,13 +58,25 @@ pub(super) async fn run(args: &StatusArgs, variables: &Variables) -> Result<Exit
     let brain = brain_at::given(args.brain_url.as_deref(), variables).map(|url| BrainAt::new(url, variables));
     let brain = brain.transpose()?;
     let client = super::http_client()?;
-    loop {
-        let looked = look(&client, &args.url, brain.as_ref()).await;
-        if !args.watch {
-            let seen = looked?;
-            println!("{}", shown_as(&seen, args.output));
-            return Ok(if seen.brain_problem.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    if !args.watch {
+        let seen = look(&client, &args.url, brain.as_ref()).await?;
+        println!("{}", shown_as(&seen, args.output));
+        return Ok(if seen.brain_problem.is_none() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    tokio::select! {
+        // Asked for, because a shell may have started this with interrupts ignored.
+        interrupted = tokio::signal::ctrl_c() => {
+            interrupted.map_err(|error| CliError::Message(format!("--watch: interrupts cannot be waited for: {error}")))?;
         }
+        () = watch(&client, args, brain.as_ref()) => {}
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Looks again and again.
+async fn watch(client: &reqwest::Client, args: &StatusArgs, brain: Option<&BrainAt>) {
+    loop {
+        let looked = look(client, &args.url, brain).await;
         if stdout().is_terminal() && args.output == Output::Text {
             print!("{CLEAR}");
         }

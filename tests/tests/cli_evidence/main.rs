@@ -270,5 +270,8 @@ async fn status_shows_the_last_ten_decisions_and_watch_shows_each_change_until_i
     waiting::until_true("the last ten", || async { looks().last().is_some_and(|seen| shown(seen) == latest) }).await;
     let interrupted = Command::new("kill").args(["-INT", &watch.id().to_string()]).status().expect("kill runs");
     assert!(interrupted.success());
-    waiting::until_true("its end", || std::future::ready(watch.try_wait().expect("a status").is_some())).await;
+    waiting::until_true("its end", || {
+        std::future::ready(watch.try_wait().expect("a status").is_some_and(|status| status.success()))
+    })
+    .await;
 }
