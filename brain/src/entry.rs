@@ -95,6 +95,12 @@ pub struct Entry {
     pub decision: Option<serde_json::Map<String, Value>>,
 }
 
+/// An id of a decision in the one form that is stored and compared: a UUID has others, such as upper case. What is none
+/// stays as it is.
+pub(crate) fn canonical(id: String) -> String {
+    Uuid::parse_str(&id).map_or(id, |uuid| uuid.to_string())
+}
+
 impl Entry {
     /// Reads the arguments of a `session_log` call.
     ///
@@ -115,7 +121,8 @@ impl Entry {
         if let Some(duration) = arguments.get_mut("duration_ms") {
             *duration = whole(duration);
         }
-        let entry: Self = serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])?;
+        let mut entry: Self = serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])?;
+        entry.decision_id = entry.decision_id.map(canonical);
         entry.check().map_err(|error| vec![error])?;
         Ok(entry)
     }

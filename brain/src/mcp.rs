@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     entry::{Entry, FinalStatus},
     outcome,
+    record::Record,
     reporters::Reporters,
     store::{Query, Store, StoreError},
 };
@@ -65,31 +66,36 @@ impl BrainTools {
 
     /// Writes an entry and says what changed. The text is all that most clients show.
     async fn log(&self, entry: Entry, reporter: IpAddr) -> Result<CallToolResult, StoreError> {
-        if entry.decision.is_some() || entry.final_status == FinalStatus::Skip {
+        let says_nothing = entry.final_status == FinalStatus::Skip;
+        // A record, or an entry about no decision, steers nothing.
+        if entry.decision.is_some() || (says_nothing && entry.decision_id.is_none()) {
             let id = self.store.append(entry).await?;
             return Ok(answer(format!("logged: {id}"), json!({"id": id})));
         }
-        if !self.names_a_known_decision(&entry).await? {
+        let judged = self.judged(&entry).await?;
+        if judged.is_none() {
             self.reporters.admit(reporter).map_err(|reason| StoreError::Refused { reason })?;
+        }
+        if says_nothing {
+            let id = self.store.append(entry).await?;
+            return Ok(answer(format!("logged: {id}"), json!({"id": id})));
         }
         let query = Query::of_all(&entry.skill);
         let (before, logged) = (self.store.evidence(&query).await?, entry.clone());
+        // All names are looked up only to find the one that was probably meant, and before this entry is one of them.
+        let known = if outcome::is_unknown(&before) { Some(self.store.skills().await?) } else { None };
         let id = self.store.append(entry).await?;
         let after = self.store.evidence(&query).await?;
-        // All names are looked up only to find the one that was probably meant.
-        let known = if outcome::is_unknown(&before) { self.store.skills().await? } else { vec![] };
-        let latest = self.store.decisions(&logged.skill, 1).await?;
-        let latest = latest.first().map(|stored| &stored.decision);
-        let text = outcome::told(&logged, (&before, &after), latest, &known);
+        let text = outcome::told(&logged, judged.as_ref(), (&before, &after), known.as_deref());
         let change = json!({"id": id, "skill": logged.skill, "before": before.rate, "after": after.rate});
         Ok(answer(text, change))
     }
 
-    async fn names_a_known_decision(&self, entry: &Entry) -> Result<bool, StoreError> {
-        match &entry.decision_id {
-            Some(id) => Ok(self.store.decision(id).await?.is_some()),
-            None => Ok(false),
-        }
+    /// The record of the decision that an entry is about, if it is known.
+    async fn judged(&self, entry: &Entry) -> Result<Option<Record>, StoreError> {
+        let Some(id) = &entry.decision_id else { return Ok(None) };
+        let known = self.store.decision(id).await?;
+        Ok(known.and_then(|known| Record::read(known.decision.as_object()?).ok()))
     }
 }
 

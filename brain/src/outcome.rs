@@ -2,33 +2,27 @@
 
 use crds::nearest::nearest;
 
-mod next;
-
-use serde_json::Value;
-
 use crate::{
     entry::{Entry, FinalStatus},
+    record::{Arm, Record},
     store::{Evidence, ModelRate},
 };
 
-/// What was logged, the rates that it changed, and where that sends calls by the `latest` decision's record. `known` are
-/// the skills of which there is evidence; they are needed only where [`is_unknown`].
+/// What was logged, and the rate that it changed: that of the `judged` answer's model, if the decision is known; other
+/// reports may change others at the same time. `known` are the skills of which there was evidence; none: this is one.
 pub(crate) fn told(
     entry: &Entry,
+    judged: Option<&Record>,
     (before, after): (&Evidence, &Evidence),
-    latest: Option<&Value>,
-    known: &[String],
+    known: Option<&[String]>,
 ) -> String {
     let Entry { skill, source, final_status, .. } = entry;
     let what = match final_status {
         FinalStatus::Retract => "retracted".to_string(),
         status => format!("reported: {}", status.as_str()),
     };
-    let mut text = format!("{what} ({}) for {skill}. {}", source.as_str(), changes(skill, before, after));
-    if let Some(next) = latest.and_then(|latest| next::next(latest, after)) {
-        text += &format!(" {next}");
-    }
-    if is_unknown(before) {
+    let mut text = format!("{what} ({}) for {skill}. {}", source.as_str(), changes(skill, judged, before, after));
+    if let Some(known) = known.filter(|known| !known.contains(skill)) {
         text += &unknown(skill, known);
     }
     text
@@ -39,9 +33,13 @@ pub(crate) fn is_unknown(before: &Evidence) -> bool {
     before.decisions == 0 && before.rate.samples() == 0
 }
 
-fn changes(skill: &str, before: &Evidence, after: &Evidence) -> String {
-    let changed: Vec<String> =
-        after.models.iter().chain(&before.models).filter_map(|model| change(model, before, after)).collect();
+fn changes(skill: &str, judged: Option<&Record>, before: &Evidence, after: &Evidence) -> String {
+    let is_judged = |model: &&ModelRate| match judged {
+        Some(record) => (&*model.arm, &model.model) == (record.arm.as_str(), &record.model),
+        None => model.arm == Arm::Local.as_str(),
+    };
+    let models = after.models.iter().chain(&before.models).filter(is_judged);
+    let changed: Vec<String> = models.filter_map(|model| change(model, before, after)).collect();
     match changed.first() {
         Some(first) => first.clone(),
         None => format!("Pass rate of {skill}: {}, unchanged.", after.rate.shown()),

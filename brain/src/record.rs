@@ -120,8 +120,8 @@ impl Record {
         let required =
             |name: &str| text(name).ok_or_else(|| format!("argument decision.{name}: is missing or no text"));
         let (id, skill) = (required("id")?, required("skill")?);
-        if Uuid::parse_str(id).is_err() {
-            return Err("argument decision.id: must be a UUID".into());
+        if Uuid::parse_str(id).map_or(true, |uuid| uuid.to_string() != id) {
+            return Err("argument decision.id: must be a UUID, in lower case with hyphens".into());
         }
         let mut rest: Map<String, Value> =
             record.iter().filter(|(name, _)| !COLUMNS.iter().any(|(column, _)| column == name)).map(owned).collect();
@@ -249,6 +249,8 @@ pub(crate) mod tests {
     fn a_record_that_cannot_be_judged_is_refused_by_its_field() {
         for (name, value) in [
             ("id", json!("nonsense")),
+            ("id", json!("01A20917-6803-711F-8633-8F52A9CCE27F")),
+            ("id", json!("01a209176803711f86338f52a9cce27f")),
             ("id", json!(1)),
             ("skill", json!("")),
             ("model", json!(null)),

@@ -196,7 +196,8 @@ struct OutcomeArgs {
     /// Id of the MCP client's session, as in the call's session_id; the outcome becomes one of its entries
     #[arg(long, value_name = "S")]
     session: Option<String>,
-    /// The brain knows nothing of the skill yet; without this or --decision an unknown name is taken for a misspelt one
+    /// The brain knows nothing of the skill yet; without this, and unless it knows the decision, an unknown name is taken for
+    /// a misspelt one
     #[arg(long)]
     new_skill: bool,
     /// Reports, as source ci, on all decisions that commits of the range name in trailers `Routing-Decision: ID`

@@ -83,6 +83,8 @@ def report(hook, outcome):
             return
         binary = os.environ.get("ROUTING_BIN") or "routing"
         command = [binary, "outcome", last["skill"], outcome, "--decision", last["decision"], "--source=human"]
+        # The name is that of the tool that answered, and nobody typed it.
+        command.append("--new-skill")
         session = str(hook.get("session_id", ""))
         if session and len(session) <= 256 and session.isprintable():
             command.append("--session=" + session)

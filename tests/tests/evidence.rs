@@ -102,6 +102,43 @@ async fn a_flood_of_outcomes_that_name_no_known_decision_is_bounded_and_holds_up
 }
 
 #[tokio::test]
+async fn a_report_tells_of_its_own_model_and_of_no_other_that_changes_meanwhile() {
+    let it = Evidence::start(
+        "local-model",
+        json!({"skills": [{"name": "debug", "route": "Local", "onLocalError": "Claude"}]}),
+    )
+    .await;
+    let mut ids = vec![];
+    for n in 0..20 {
+        ids.push(it.routing.mcp().debug(&format!("problem {n}")).await);
+    }
+    let all_known = || async {
+        get_json(format!("{}/evidence?skill=debug", it.brain.base_url())).await["skills"][0]["decisions"] == 20
+    };
+    waiting::until_true("the decisions", all_known).await;
+    let claude = |n: u64| {
+        json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
+            "decision": {"id": format!("01a21508-5c0b-743a-bb1e-{n:012}"), "skill": "debug", "decision": "claude",
+            "model": "claude-model", "floor": 0.9, "ceil": 0.7}})
+    };
+    for n in 0..20 {
+        assert!(!it.brain.mcp().result("session_log", claude(n)).await.is_error());
+    }
+    let local = futures::future::join_all(ids.iter().map(|result| it.report(result, "fail")));
+    let claudes =
+        futures::future::join_all((0..20_u64).map(|n| {
+            let mcp = it.brain.mcp();
+            let id = format!("01a21508-5c0b-743a-bb1e-{n:012}");
+            async move {
+                mcp.result("session_log", json!({"skill": "debug", "final_status": "pass", "decision_id": id})).await
+            }
+        }));
+    let (local, claudes) = tokio::join!(local, claudes);
+    assert!(local.iter().all(|told| !told.text(0).contains("claude (")), "{local:?}");
+    assert!(claudes.iter().all(|told| !told.text(0).contains("local (")), "{claudes:?}");
+}
+
+#[tokio::test]
 async fn passes_of_claude_while_the_local_model_is_away_change_nothing_for_it() {
     let it = Evidence::start("status-500", json!({})).await;
     for i in 0..4 {

@@ -11,7 +11,10 @@ use super::{
     rates::Parameters,
     refusal::{Refusal, unless_a_page_asks},
 };
-use crate::store::{LIST_MAX, SESSION_ENTRIES_MAX, Store};
+use crate::{
+    entry::canonical,
+    store::{LIST_MAX, SESSION_ENTRIES_MAX, Store},
+};
 
 pub(super) async fn session(
     State(store): State<Store>,
@@ -41,7 +44,7 @@ pub(super) async fn decisions(
 ) -> Result<Json<Value>, Refusal> {
     if let Some(id) = parameters.get("id") {
         unless_a_page_asks(&headers)?;
-        let decisions: Vec<_> = store.decision(id).await?.into_iter().collect();
+        let decisions: Vec<_> = store.decision(&canonical(id.clone())).await?.into_iter().collect();
         return Ok(Json(json!({"id": id, "decisions": decisions})));
     }
     let (skill, limit) = page(&parameters, &headers)?;

@@ -37,8 +37,8 @@ struct Judged {
 
 /// The name of the model that answered last among the latest local decisions of a skill. $1 skill.
 const LAST_LOCAL: &str = "SELECT model FROM \
-     (SELECT arm, model, at_ms FROM decisions WHERE skill = $1 ORDER BY at_ms DESC LIMIT 1000) AS latest \
-     WHERE arm = 'local' ORDER BY at_ms DESC LIMIT 1";
+     (SELECT arm, model, error, at_ms FROM decisions WHERE skill = $1 ORDER BY at_ms DESC LIMIT 1000) AS latest \
+     WHERE arm = 'local' AND error IS NULL ORDER BY at_ms DESC LIMIT 1";
 
 /// Outcomes about nothing that is known count for the local model: for the one that last answered, so that its successor
 /// starts unmeasured; where none is known, for any.

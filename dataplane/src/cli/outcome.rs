@@ -95,8 +95,7 @@ async fn one(
     final_status: &'static str,
     args: &OutcomeArgs,
 ) -> Result<ExitCode, CliError> {
-    // A decision names its skill itself: the brain refuses another one, also if it learns of the decision later.
-    if !args.new_skill && args.decision.is_none() {
+    if !args.new_skill && final_status != RETRACT && !knows(brain, args.decision.as_deref()).await {
         refuse_unknown(brain, skill).await?;
     }
     let OutcomeArgs { decision, session, source, output, .. } = args;
@@ -123,6 +122,14 @@ async fn one(
         ),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether the brain knows a decision: then it refuses a skill that is not the decision's.
+async fn knows(brain: &BrainAt, decision: Option<&str>) -> bool {
+    match decision {
+        Some(id) => matches!(brain.client.decision(id).await, Ok(Some(_))),
+        None => false,
+    }
 }
 
 /// A typing error would open a skill of its own. What another brain knows is not asked: it takes any skill.

@@ -138,6 +138,22 @@ async fn the_decisions_of_reverted_commits_fail_and_those_of_reverted_reverts_do
     }
 }
 
+#[tokio::test]
+async fn of_a_reverted_merge_every_commit_fails_that_it_brought_in() {
+    let (it, repository) = (It::start().await, Repository::new());
+    let id = it.decision("a").await;
+    repository.commit("base");
+    let trunk = repository.git(&["branch", "--show-current"]);
+    repository.git(&["checkout", "--quiet", "-b", "work"]);
+    repository.commit(&format!("work\n\nRouting-Decision: {id}"));
+    repository.git(&["checkout", "--quiet", &trunk]);
+    repository.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "work"]);
+    repository.git(&["revert", "--no-edit", "-m", "1", "HEAD"]);
+    let done = it.run_in(&repository, &["outcome", "--reverts", "HEAD^!"]);
+    assert!(done.ok && done.has(&["reported: fail by ci on 1 of 1 decisions"]), "{} {}", done.out, done.error);
+    assert_eq!(it.verdicts(&id).await, json!({"ci": "fail"}));
+}
+
 /// The step of `docs/ci/report-outcomes.yml`, run as a runner does.
 #[tokio::test]
 async fn the_step_for_workflows_reports_the_result_of_a_push() {

@@ -199,6 +199,17 @@ async fn an_outcome_of_a_skill_without_evidence_is_refused_with_the_nearest_name
 }
 
 #[tokio::test]
+async fn a_misspelt_skill_with_a_decision_that_nobody_knows_is_refused_too() {
+    let it = It::start().await;
+    let id = it.decision("a").await;
+    let unknown = "01890000-0000-7000-8000-000000000000";
+    let refused = it.run(&["outcome", "debugg", "fail", "--decision", unknown]);
+    assert!(!refused.ok && refused.has(&["debugg; did you mean debug?", "--new-skill"]), "{}", refused.error);
+    assert!(it.run(&["outcome", "debug", "fail", "--decision", &id]).ok, "of a known decision");
+    assert!(it.run(&["outcome", "own", "pass", "--decision", unknown, "--new-skill"]).ok);
+}
+
+#[tokio::test]
 async fn a_report_is_taken_back_by_its_decision_alone() {
     let it = It::start().await;
     let id = it.decision("a").await;

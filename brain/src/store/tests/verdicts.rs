@@ -101,6 +101,37 @@ async fn an_answer_of_a_gateways_own_fallback_changes_nothing_for_the_local_mode
 }
 
 #[tokio::test]
+async fn an_id_is_the_same_decision_in_every_form_that_it_can_be_written_in() {
+    let (store, _folder) = store().await;
+    let id = decide(&store, "debug", "claude", "c").await;
+    let forms = [
+        id.clone(),
+        id.to_uppercase(),
+        id.replace('-', ""),
+        format!("{{{id}}}"),
+        format!("urn:uuid:{}", id.to_uppercase()),
+    ];
+    for form in &forms {
+        report(&store, form, "debug", Source::Agent, "pass").await.expect("reported");
+    }
+    assert_eq!(rates(&store).await, [(0, 0), (1, 0)], "once, and for Claude");
+    let other_skill = report(&store, &id.to_uppercase(), "other", Source::Agent, "pass").await.expect_err("refused");
+    assert!(other_skill.to_string().contains("is one of debug"), "{other_skill}");
+    report(&store, &forms[2], "debug", Source::Agent, "retract").await.expect("taken back");
+    assert_eq!(rates(&store).await, [(0, 0), (0, 0)]);
+}
+
+#[tokio::test]
+async fn what_names_no_decision_does_not_count_for_a_local_model_that_failed() {
+    let (store, _folder) = store().await;
+    let mut failed = record(&Uuid::now_v7().to_string(), "debug", "local", "broken");
+    failed["error"] = json!("status");
+    decide_as(&store, &failed).await;
+    log(&store, json!({"skill": "debug", "final_status": "pass"})).await.expect("reported");
+    assert!(evidence(&store, None).await.models.iter().all(|model| model.model != "broken" || model.rate.pass == 0));
+}
+
+#[tokio::test]
 async fn of_several_verdicts_on_a_decision_the_strongest_counts_and_the_same_source_replaces_its_own() {
     let (store, _folder) = store().await;
     let id = decide(&store, "debug", "local", "qwen").await;

@@ -65,8 +65,15 @@ pub(super) async fn of_range(range: &str) -> Result<Vec<Commit>, CommitsError> {
 /// The commits that those of a range revert, wherever these are, and the names of those that are not in the repository.
 pub(super) async fn reverted_in(range: &str) -> Result<(Vec<Commit>, Vec<String>), CommitsError> {
     let (mut originals, mut missing) = (vec![], vec![]);
+    let most = format!("--max-count={COMMITS_MAX}");
     for name in reverted(&of_range(range).await?) {
-        match git(&["log", FORMAT, "--max-count=1", "--end-of-options", &name, "--"]).await? {
+        // Of a merge all that it brought in; the first commit of a repository has no parent.
+        let brought = format!("{name}^1..{name}");
+        let read = match git(&["log", FORMAT, &most, "--end-of-options", &brought, "--"]).await? {
+            Err(_) => git(&["log", FORMAT, "--max-count=1", "--end-of-options", &name, "--"]).await?,
+            read => read,
+        };
+        match read {
             Ok(text) => originals.extend(parsed(&text)),
             Err(_) => missing.push(name),
         }
@@ -91,7 +98,8 @@ fn parsed(text: &str) -> Vec<Commit> {
     let commits = fields.chunks_exact(3).map(|fields| Commit {
         name: fields[0].trim().into(),
         decisions: fields[1].lines().map(str::trim).filter(|id| !id.is_empty()).map(Into::into).collect(),
-        reverts: fields[2].split(REVERTS).skip(1).filter_map(leading_name).collect(),
+        // A line of its own: a message may also quote another one.
+        reverts: fields[2].lines().filter_map(|line| leading_name(line.strip_prefix(REVERTS)?)).collect(),
     });
     commits.collect()
 }
@@ -130,6 +138,8 @@ mod tests {
         assert_eq!((commits.len(), &*commits[0].decisions), (2, &["id-1".to_string(), "id-2".into()][..]));
         assert_eq!((commits[1].short(), &*commits[1].reverts), ("111111111111", &[A.to_string()][..]));
         assert_eq!(leading_name("abc."), None);
+        let quoted = format!("{R}\0\0About it\n\n> This reverts commit {A}.\nNot: This reverts commit {A}.\n\0\n");
+        assert_eq!(parsed(&quoted)[0].reverts, Vec::<String>::new(), "only quoted");
     }
 
     #[test]
