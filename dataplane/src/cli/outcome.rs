@@ -107,11 +107,9 @@ async fn one(
         decision_id: decision.as_deref(),
         source: source.as_deref(),
     };
-    let answer = brain
-        .client
-        .session_log(&entry)
-        .await
-        .map_err(|error| CliError::Message(format!("the outcome was not reported: {}", brain.why(&error))))?;
+    let failed = if final_status == RETRACT { "nothing was taken back" } else { "the outcome was not reported" };
+    let problem = |error| CliError::Message(format!("{failed}: {}", brain.why(&error)));
+    let answer = brain.client.session_log(&entry).await.map_err(problem)?;
     let logged = answer.pointer(LOGGED).cloned().unwrap_or_default();
     match output {
         Output::Text => println!("{}{}", reported(skill, final_status), told(&answer)),

@@ -215,7 +215,7 @@ async fn a_report_is_taken_back_by_its_decision_alone() {
     let id = it.decision("a").await;
     let retract = |more: &[&str]| it.run(&[&["outcome", "--retract", "--decision", &id], more].concat());
     let nothing = retract(&[]);
-    let parts = ["there is no verdict of source agent", &id, "to take back"];
+    let parts = ["nothing was taken back", "there is no verdict of source agent", &id, "to take back"];
     assert!(!nothing.ok && nothing.has(&parts) && nothing.error.lines().count() == 1, "{}", nothing.error);
     assert!(it.run(&["outcome", "debug", "fail", "--decision", &id]).ok);
     assert!(it.run(&["outcome", "debug", "pass", "--decision", &id, "--source", "human"]).ok);
