@@ -62,6 +62,9 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         evidence::exploration("spec.evidence.exploration", &evidence.exploration, brain.is_some(), errors);
     let evidence = evidence::rules("spec.evidence", evidence, errors);
     let skills = compile_skills(skills.as_deref(), &thresholds, prompts, errors);
+    if let Some(rules) = &evidence {
+        evidence::needs_source("spec.evidence.sources", rules, skills.values().map(AsRef::as_ref), errors);
+    }
     let access = access::rules("spec.access", access, errors);
     errors.check(
         "spec.limits.inFlight",

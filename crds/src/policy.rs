@@ -39,6 +39,12 @@ const RELATIVE_NEEDS_A_BRAIN: &str =
 const RELATIVE_SKILL_NEEDS_A_BRAIN: &str = "!has(self.skills) || (has(self.brain) && self.evidence.of == 'Model') || \
     self.skills.all(skill, !has(skill.thresholds) || skill.thresholds.relativeTo == 'None')";
 const RELATIVE_NEEDS: &str = "relativeTo: Claude needs brain and evidence.of: Model, which give Claude's own rate";
+/// What is not listed as a source does not count, and a grader only for a skill that says so.
+const SOURCE_RULE: &str = "self.evidence.sources != ['grader'] || \
+    (has(self.skills) ? self.skills.all(skill, has(skill.grading) ? skill.grading.counts : self.evidence.of == 'Skill') \
+    : self.evidence.of == 'Skill')";
+const NEEDS_SOURCE: &str = "must not be [grader] alone where a skill's gradings do not count; list another source, or set \
+    the skill's grading.counts: true once they agree with people's verdicts";
 /// Whoever is named as judge exists.
 const GRADER_RULE: &str = "has(self.models.grader) || !has(self.skills) || \
     self.skills.all(skill, !has(skill.grading) || skill.grading.by != 'Grader')";
@@ -94,6 +100,7 @@ pub(crate) const NEEDS_GRADER: &str = "must have a grader, because a skill has g
 #[x_kube(validation = Rule::new(EXPLORATION_NEEDS_A_BRAIN)
     .message("needs brain: without one nothing is learned from it; set brain, or leave exploration out")
     .field_path(".evidence.exploration.mode"))]
+#[x_kube(validation = Rule::new(SOURCE_RULE).message(NEEDS_SOURCE).field_path(".evidence.sources"))]
 #[x_kube(validation = Rule::new(RELATIVE_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".thresholds.relativeTo"))]
 #[x_kube(validation = Rule::new(RELATIVE_SKILL_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".skills"))]
 pub struct RoutingPolicySpec {

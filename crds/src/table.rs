@@ -115,6 +115,22 @@ pub struct ExplorationRules {
     pub claude_share: f64,
 }
 
+impl EvidenceRules {
+    /// The sources that count for a skill, strongest first: those listed, without a grader that the policy does not trust
+    /// for this skill. Empty: none.
+    #[must_use]
+    pub fn sources_of(&self, skill: &Skill) -> Vec<Source> {
+        let counts = |source: &Source| *source != Source::Grader || skill.counts_gradings();
+        self.sources.iter().copied().filter(counts).collect()
+    }
+
+    /// Whether the brain is told which sources count for a skill; otherwise the query is the contract's.
+    #[must_use]
+    pub fn names_sources_of(&self, skill: &Skill) -> bool {
+        self.of == EvidenceOf::Model || skill.grading.is_some()
+    }
+}
+
 impl ExplorationRules {
     /// No call goes against the pass rate.
     pub const OFF: Self = Self { mode: ExplorationMode::Off, share: 0.0, claude_share: 0.0 };

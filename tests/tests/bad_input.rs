@@ -117,6 +117,18 @@ fn check_names_what_is_wrong_with_a_check_and_a_grading_in_one_sentence_each() {
 }
 
 #[test]
+fn check_refuses_a_policy_in_which_only_a_grader_that_does_not_count_would_decide() {
+    let more = "brain: {url: \"http://brain\"}\nskills: [{name: debug, grading: {share: \"1\", maxPerHour: 1, rubric: r}}]\n\
+        evidence: {sources: [grader]}";
+    let (valid, printed) = check(&written("http://litellm:4000", "l", more), &[]);
+    assert!(
+        !valid && printed.contains("policy.yaml:9:14: spec.evidence.sources: [grader]: leaves no verdict"),
+        "{printed}"
+    );
+    assert!(printed.contains("grading.counts: true") && printed.lines().count() == 1, "{printed}");
+}
+
+#[test]
 fn check_takes_the_policy_from_among_other_documents_and_names_places_in_the_file() {
     let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: routing}\n---\n";
     let file = |more: &str| format!("{namespace}{}---\n", written("http://a", "l", more));

@@ -128,12 +128,15 @@ async fn nothing_of_a_prompt_or_an_answer_is_on_the_brains_disk() {
     let brain = Program::brain().variable("RUST_LOG", "trace").start().await;
     let judged = json!({"share": "1", "maxPerHour": 100, "rubric": "r", "by": "Grader"});
     let debug = json!({"name": "debug", "grading": judged, "check": {"pattern": "ANSWER", "counts": "Both"}});
-    let policy = Policy::at(&models.url()).local("says:CANARY-LOCAL").claude("says:CANARY-ANSWER").spec(json!({
+    let (local, claude) = ("says:CANARY-LOCAL-ANSWER", "says:CANARY-ANSWER");
+    let policy = Policy::at(&models.url()).local(local).claude(claude).spec(json!({
         "brain": {"url": brain.base_url()}, "models": {"grader": {"name": "says:pass"}}, "skills": [debug],
-        "evidence": {"ttl": "50ms", "exploration": {"mode": "Shadow", "share": "1"}},
+        "evidence": {"ttl": "50ms", "sources": ["human"], "exploration": {"mode": "Shadow", "share": "1"}},
     }));
+    // A person found the local model wrong, so calls go to Claude, and the local model is asked in the background.
+    let wrong = json!({"skill": "debug", "final_status": "fail", "source": "human"});
+    assert!(!brain.mcp().result("session_log", wrong).await.is_error());
     let routing = Program::serve_policy(&policy).variable("RUST_LOG", "trace").start().await;
-    // The first answer fails its check; then calls go to Claude, and the local model is asked in the background.
     waiting::until_true("a judged answer beside a shadow call", || async {
         routing.mcp().debug(PROMPT).await;
         let metrics = routing.admin("/metrics").await;
@@ -146,22 +149,28 @@ async fn nothing_of_a_prompt_or_an_answer_is_on_the_brains_disk() {
     })
     .await;
     let outcomes = format!("{}/outcomes?skill=debug", brain.base_url());
-    waiting::until_true("their verdicts", || async {
-        let text = tests::get_json(&outcomes).await.to_string();
-        ["check", "grader"].iter().all(|source| text.contains(source))
+    waiting::until_true("the verdicts on the answers of both", || async {
+        routing.mcp().debug(PROMPT).await;
+        let outcomes = tests::get_json(&outcomes).await;
+        let said = |model: &str, source: &str| {
+            let mut outcomes = outcomes["outcomes"].as_array().into_iter().flatten();
+            outcomes.any(|outcome| outcome["model"] == model && outcome["source"] == source)
+        };
+        [local, claude].iter().all(|model| said(model, "check") && said(model, "grader"))
     })
     .await;
+    // The models' names are in records and logs: `says:CANARY-…` is one. Nothing else is.
+    let only_names = |place: &str, text: &[u8]| {
+        let count = |canary: &[u8]| text.windows(canary.len()).filter(|part| part == &canary).count();
+        assert_eq!((count(PROMPT.as_bytes()), count(b"CANARY")), (0, count(b"says:CANARY")), "{place}");
+    };
     let mut read = 0;
     for file in std::fs::read_dir(brain.folder().join("data/routing")).expect("the data folder").flatten() {
         let bytes = std::fs::read(file.path()).expect("readable");
         read += bytes.len();
-        let is_there = |canary: &[u8]| bytes.windows(canary.len()).any(|part| part == canary);
-        // The models' names are in the records: `says:CANARY-…` is one.
-        let named = bytes.windows(6).filter(|part| part == b"CANARY").count();
-        let in_names = bytes.windows(11).filter(|part| part == b"says:CANARY").count();
-        assert!(!is_there(PROMPT.as_bytes()) && named == in_names, "{:?}: {named}, {in_names}", file.path());
+        only_names(&format!("{:?}", file.path()), &bytes);
     }
     assert!(read > 10_000, "{read}");
-    let (routing, brain) = (routing.log(), brain.log());
-    assert!(!routing.contains(PROMPT) && !brain.contains(PROMPT));
+    let seen = [("log", routing.log()), ("metrics", routing.admin("/metrics").await), ("brain's log", brain.log())];
+    seen.iter().for_each(|(place, text)| only_names(place, text.as_bytes()));
 }

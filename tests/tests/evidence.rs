@@ -73,8 +73,8 @@ async fn a_flood_of_outcomes_that_name_no_known_decision_is_bounded_and_holds_up
     let known = mine.decisions("id")[0].clone();
     let url = format!("{}/decisions?id={}", it.brain.base_url(), known.as_str().expect("an id"));
     waiting::until_true("the decision to be known", || async { get_json(&url).await["decisions"] != json!([]) }).await;
-    let log = async |id: Option<String>| {
-        let mut entry = json!({"skill": "debug", "phase": "outcome", "final_status": "pass"});
+    let log = async |id: Option<String>, status: &str| {
+        let mut entry = json!({"skill": "debug", "phase": "outcome", "final_status": status});
         if let Some(id) = id {
             entry["decision_id"] = json!(id);
         }
@@ -82,9 +82,9 @@ async fn a_flood_of_outcomes_that_name_no_known_decision_is_bounded_and_holds_up
     };
     let (mut taken, began) = (0, Instant::now());
     let refused = loop {
-        // Half of them forge an id.
+        // Half of them forge an id, and some of these say nothing about it.
         let forged = (taken % 2 == 0).then(|| format!("01a21508-5c0b-743a-bb1e-{taken:012}"));
-        let result = log(forged).await;
+        let result = log(forged, if taken % 4 == 0 { "skip" } else { "pass" }).await;
         if result.is_error() {
             break result;
         }
@@ -251,10 +251,11 @@ async fn decisions_and_outcomes_are_read_behind_the_token_and_evidence_is_begun_
     let evidence = json_of("/evidence?skill=debug").await;
     assert_eq!(evidence["skills"][0]["models"][0]["fail"], json!(1), "{evidence}");
 
-    for token in ["", "wrong"] {
-        let request = http().post(format!("{}/evidence/reset", brain.base_url())).bearer_auth(token);
+    for token in [None, Some(""), Some("wrong")] {
+        let request = http().post(format!("{}/evidence/reset", brain.base_url()));
+        let request = if let Some(token) = token { request.bearer_auth(token) } else { request };
         let refused = request.body(json!({"skill": "debug"}).to_string()).send().await.expect("an answer");
-        assert_eq!(refused.status(), 401, "{token}");
+        assert_eq!(refused.status(), 401, "{token:?}");
     }
     assert_eq!(json_of("/pass-rate?skill=debug&local=local-model").await["fail"], json!(1), "nothing was begun anew");
     let reset = async |body: Value| {
@@ -324,16 +325,29 @@ async fn route_becomes(it: &Evidence, decision: &str) -> Value {
 async fn a_grader_moves_a_route_only_where_the_policy_says_that_it_counts() {
     let it = graded("fail", json!({}), true, 4).await;
     assert_eq!(route_becomes(&it, "claude").await, json!("below_ceil"));
-    for (evidence, counts, why) in [
-        (json!({}), false, "counts: false"),
-        (json!({"sources": ["human", "check"]}), true, "the grader is not among the sources"),
+    for (verdict, evidence, counts, why) in [
+        ("fail", json!({}), false, "counts: false"),
+        ("fail", json!({"sources": ["human", "grader"]}), false, "counts: false, though listed"),
+        ("fail", json!({"sources": ["human", "check"]}), true, "the grader is not among the sources"),
     ] {
-        let it = graded("fail", evidence, counts, 4).await;
+        let it = graded(verdict, evidence, counts, 4).await;
         let status = it.routing.status().await;
         let skill = status["skills"].as_array().expect("skills").iter().find(|skill| skill["name"] == "debug");
         assert_eq!(skill.expect("debug")["passRate"], json!(null), "{why}");
         assert_eq!(went_to(&it.routing.mcp().debug("once more").await), "local", "{why}");
     }
+}
+
+#[tokio::test]
+async fn a_grader_that_passes_everything_opens_no_route_where_it_does_not_count() {
+    let it = graded("pass", json!({"ttl": "50ms"}), false, 4).await;
+    let wrong = json!({"skill": "debug", "final_status": "fail", "source": "human"});
+    assert!(!it.brain.mcp().result("session_log", wrong).await.is_error());
+    assert_eq!(route_becomes(&it, "claude").await, json!("below_ceil"));
+    let status = it.routing.status().await;
+    let skill = status["skills"].as_array().expect("skills").iter().find(|skill| skill["name"] == "debug");
+    let skill = skill.expect("debug");
+    assert_eq!((&skill["passRate"], &skill["samples"]), (&json!(0.0), &json!(1)), "four passes of a grader beside it");
 }
 
 #[tokio::test]

@@ -70,7 +70,12 @@ async fn forgotten_evidence_sends_every_call_back() {
     let (models, brain) = measured_long_ago().await;
     let routing = serve(&models, &brain, json!({"minSamples": 5, "onExpired": "Forget"})).await;
     assert_eq!(twenty(&routing).await, vec![json!("local"); 20]);
-    assert_eq!(routing.mcp().debug("and one more").await.decisions("reason"), [json!("no_pass_rate")]);
+    let result = routing.mcp().debug("and one more").await;
+    // Of whom: the brain answered, and has nothing that counts.
+    assert_eq!(
+        (result.decisions("reason"), result.decisions("evidenceOf")),
+        (vec![json!("no_pass_rate")], vec![json!("local")])
+    );
 }
 
 #[tokio::test]
@@ -79,4 +84,11 @@ async fn a_policy_may_ask_for_as_many_held_outcomes_as_it_may_ask_for_outcomes()
     let routing = serve(&models, &brain, json!({"minSamples": 1_000_000, "onExpired": "Hold"})).await;
     let result = routing.mcp().debug("x").await;
     assert_eq!(result.decisions("reason"), [json!("too_few_samples")], "asked and answered: {result:?}");
+}
+
+#[tokio::test]
+async fn a_skill_of_whose_decisions_the_window_holds_none_is_known_all_the_same() {
+    let (_models, brain) = measured_long_ago().await;
+    let told = brain.mcp().result("session_log", json!({"skill": "debug", "final_status": "pass"})).await;
+    assert!(told.text(0).contains("Pass rate of") && !told.text(0).contains("No decision"), "{}", told.text(0));
 }

@@ -302,9 +302,12 @@ async fn what_judges_a_shadow_answer_judges_the_shadows_own_decision() {
 
 #[tokio::test]
 async fn a_shadow_call_that_fails_in_any_way_changes_no_callers_answer_and_judges_nothing() {
-    for (local, result) in
-        [("status-500", "status"), ("html", "not_json"), ("empty-answer", "empty"), ("hangs", "timeout")]
-    {
+    for (local, result) in [
+        ("status-500", json!("status")),
+        ("html", json!("not_json")),
+        ("empty-answer", json!("empty")),
+        ("hangs", json!("timeout")),
+    ] {
         let models = Models::start().await;
         let brain = Brain::that_takes_verdicts(Brain::of_models(BAD, CLAUDE)).await;
         let debug = json!({"name": "debug", "check": {"pattern": "answer", "counts": "Fail"}});
@@ -314,11 +317,29 @@ async fn a_shadow_call_that_fails_in_any_way_changes_no_callers_answer_and_judge
         let answer = routing.mcp().debug("x").await;
         assert_eq!((answer.text(0), answer.decisions("decision")), ("answer of c", vec![json!("claude")]), "{local}");
         let shadow = waiting::until("the shadow's entry", || async { entries(&brain, "shadow").pop() }).await;
-        assert_eq!(
-            (&shadow["final_status"], &shadow["decision"]["error"]),
-            (&json!("skip"), &json!(result)),
-            "{local}"
-        );
+        assert_eq!((&shadow["final_status"], &shadow["decision"]["error"]), (&json!("skip"), &result), "{local}");
+        // SIGINT delivers what is queued, so a late verdict would be seen.
+        let mut routing = routing;
+        routing.signal("INT");
+        assert!(routing.ended().await.success(), "{local}");
         assert_eq!(brain.verdicts(), Vec::<Value>::new(), "{local}");
     }
+}
+
+/// It has an answer, and one that its check refuses, whatever the pattern finds in the part that came.
+#[tokio::test]
+async fn a_cut_shadow_answer_fails_its_check_as_a_callers_would() {
+    let models = Models::start().await;
+    let brain = Brain::that_takes_verdicts(Brain::of_models(BAD, CLAUDE)).await;
+    let debug = json!({"name": "debug", "check": {"pattern": "an", "counts": "Both"}});
+    let policy = policy(&models, &brain, exploring("Shadow", "1")).local("cut").spec(json!({"skills": [debug]}));
+    let mut routing = Program::serve_policy(&policy).start().await;
+    assert_eq!(routing.mcp().debug("x").await.text(0), "answer of c");
+    let shadow = waiting::until("the shadow's entry", || async { entries(&brain, "shadow").pop() }).await;
+    routing.signal("INT");
+    assert!(routing.ended().await.success());
+    let said: Vec<_> =
+        brain.verdicts().into_iter().filter(|said| said["decision_id"] == shadow["decision_id"]).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert_eq!((&said[0]["source"], &said[0]["final_status"]), (&json!("check"), &json!("fail")));
 }

@@ -3,7 +3,7 @@
 use super::errors::Errors;
 use crate::{
     policy::{self, Evidence, EvidenceOf, ExplorationMode, RelativeTo, Source, evidence::MIN_SAMPLES_MAX},
-    table::{EvidenceRules, ExplorationRules, ThresholdValues},
+    table::{EvidenceRules, ExplorationRules, Skill, ThresholdValues},
 };
 
 /// The policy's thresholds, and what those of a skill need.
@@ -77,6 +77,24 @@ pub(super) fn rules(path: &str, evidence: &Evidence, errors: &mut Errors) -> Opt
         on_expired: *on_expired,
         hold_for: hold_for?,
     })
+}
+
+/// Each skill has a source that counts: a grader alone is none until the policy trusts it.
+pub(super) fn needs_source<'a>(
+    path: &str,
+    rules: &EvidenceRules,
+    skills: impl Iterator<Item = &'a Skill>,
+    errors: &mut Errors,
+) {
+    let listed = !rules.sources.is_empty();
+    for skill in skills.filter(|skill| listed && rules.names_sources_of(skill)) {
+        let cure = format!(
+            "leaves no verdict that counts for the skill {}, whose gradings do not; list another source, or set the skill's \
+             grading.counts: true once they agree with people's verdicts",
+            skill.name
+        );
+        errors.check(path, "[grader]", !rules.sources_of(skill).is_empty(), cure);
+    }
 }
 
 /// The sources in one order, whatever the policy's is.

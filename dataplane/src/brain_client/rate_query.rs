@@ -16,9 +16,8 @@ use crate::decide::{Arms, Rate};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RateQuery {
     window: String,
-    sources: Vec<Source>,
-    /// Skills whose answers are graded, and whether that counts.
-    graded: BTreeMap<String, bool>,
+    /// The names of the sources that count for each skill; a skill that is not here has the contract's query.
+    sources: BTreeMap<String, String>,
     /// None: `evidence.of: Skill`.
     arms: Option<ArmsQuery>,
 }
@@ -34,7 +33,7 @@ impl RateQuery {
     /// What this table asks for.
     pub fn of(table: &RoutingTable) -> Self {
         let rules = &table.evidence;
-        let graded = table.skills.values().filter(|skill| skill.grading.is_some());
+        let named = table.skills.values().filter(|skill| rules.names_sources_of(skill));
         let arms = || ArmsQuery {
             local: table.local.model.clone(),
             claude: table.claude.model.clone(),
@@ -42,8 +41,7 @@ impl RateQuery {
         };
         Self {
             window: rules.window.clone(),
-            sources: rules.sources.clone(),
-            graded: graded.map(|skill| (skill.name.clone(), skill.counts_gradings())).collect(),
+            sources: named.map(|skill| (skill.name.clone(), names(&rules.sources_of(skill)))).collect(),
             arms: (rules.of == EvidenceOf::Model).then(arms),
         }
     }
@@ -59,22 +57,16 @@ impl RateQuery {
         if let Some(ArmsQuery { local, claude, .. }) = &self.arms {
             parameters.extend([("local", local.clone()), ("claude", claude.clone())]);
         }
-        // Without either, this is the contract's query.
-        if self.arms.is_some() || self.graded.contains_key(skill) {
-            parameters.push(("sources", self.sources_of(skill)));
-        }
+        parameters.extend(self.sources.get(skill).map(|sources| ("sources", sources.clone())));
         let at_least = self.arms.as_ref().and_then(|arms| arms.at_least);
         parameters.extend(at_least.map(|samples| ("at_least", samples.to_string())));
         parameters
     }
+}
 
-    /// The sources that count for a skill: gradings only where the policy says so, or where nothing else is listed.
-    fn sources_of(&self, skill: &str) -> String {
-        let grades_count = self.graded.get(skill).copied().unwrap_or(true);
-        let counts = |source: &&Source| grades_count || **source != Source::Grader;
-        let names: Vec<&str> = self.sources.iter().filter(counts).map(|source| source.as_str()).collect();
-        if names.is_empty() { Source::Grader.as_str().into() } else { names.join(",") }
-    }
+/// As the brain takes them.
+fn names(sources: &[Source]) -> String {
+    sources.iter().map(|source| source.as_str()).collect::<Vec<_>>().join(",")
 }
 
 /// What is said of the models apart; none: the brain does not tell them apart, or says it in another form.
@@ -103,6 +95,7 @@ pub(super) fn judged(rate: &Value) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use crds::{Document, builtin::BuiltinPrompts, compile};
     use serde_json::json;
 
     use super::*;
@@ -125,20 +118,37 @@ mod tests {
         assert_eq!(arms(&unmeasured), Some(Arms { claude, ..Arms::default() }));
     }
 
+    /// Columns: `evidence`, the skill's grading, which sources are asked for; none: the contract's query.
     #[test]
-    fn gradings_count_for_the_skills_that_say_so() {
-        let query = |sources: &[Source], graded: &[(&str, bool)]| RateQuery {
-            window: "7d".into(),
-            sources: sources.into(),
-            graded: graded.iter().map(|(skill, counts)| ((*skill).to_string(), *counts)).collect(),
-            arms: None,
-        };
-        let all = query(&[Source::Human, Source::Grader], &[("graded", false), ("counted", true)]);
-        for (skill, sources) in [("graded", "human"), ("counted", "human,grader")] {
-            assert_eq!(all.parameters(skill)[2], ("sources", sources.to_string()), "{skill}");
+    fn gradings_count_only_for_a_skill_that_says_so() {
+        let all = "human,ci,review,agent,check";
+        for (evidence, grading, expected) in [
+            ("{}", None, Some(all.to_string())),
+            ("{}", Some(false), Some(all.into())),
+            ("{}", Some(true), Some(format!("{all},grader"))),
+            ("{sources: [grader, human]}", Some(false), Some("human".into())),
+            ("{sources: [grader]}", Some(true), Some("grader".into())),
+            ("{of: Skill}", None, None),
+            ("{of: Skill}", Some(false), Some(all.into())),
+            ("{of: Skill, sources: [ci]}", Some(true), Some("ci".into())),
+        ] {
+            let grading = grading.map_or(String::new(), |counts| {
+                format!(", grading: {{share: \"1\", maxPerHour: 1, rubric: r, counts: {counts}}}")
+            });
+            let parameters = RateQuery::of(&table(evidence, &grading)).parameters("debug");
+            let sources = parameters.into_iter().find(|(name, _)| *name == "sources").map(|(_, sources)| sources);
+            assert_eq!(sources, expected, "{evidence}{grading}");
         }
-        assert_eq!(all.parameters("other").len(), 2, "the contract's query");
-        assert_eq!(query(&[Source::Grader], &[("graded", false)]).parameters("graded")[2].1, "grader");
+    }
+
+    fn table(evidence: &str, more: &str) -> RoutingTable {
+        let text = format!(
+            "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {{name: p}}\nspec:\n  upstream: {{url: \
+             http://m}}\n  models: {{local: {{name: l}}, claude: {{name: c}}}}\n  brain: {{url: http://b}}\n  evidence: {evidence}\n  \
+             skills: [{{name: debug{more}}}]"
+        );
+        let document = Document::parse(&text).expect("a policy");
+        compile(&document.policy.spec, &BuiltinPrompts::default()).expect("compiles")
     }
 
     #[test]

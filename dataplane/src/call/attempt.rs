@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crds::policy::{OnLocalError, RelativeTo};
+use crds::policy::OnLocalError;
 use uuid::Uuid;
 
 use super::{Call, check};
@@ -27,8 +27,7 @@ pub(super) struct StageCall {
 
 impl StageCall {
     fn basis(&self, call: &Call) -> Basis {
-        let relative = call.skill.relative_to == RelativeTo::Claude;
-        Basis::of(&self.decided, self.evidence.measured, &call.active.table, relative)
+        Basis::of(&self.decided, self.evidence.measured, &call.active.table, &call.skill)
     }
 }
 

@@ -59,9 +59,16 @@ fn p_local_is_the_rates_choice_with_the_shares_taken_in() {
 /// A caller who pads a prompt chooses its hash, and with it one side of the band, and no more.
 #[test]
 fn outside_the_band_and_without_exploration_no_prompt_chooses_the_route() {
-    for (rate, expected) in [(0.9, Decision::Local), (0.69, Decision::Claude)] {
-        let went = |hash| decide_for_skill(&rules(ExplorationRules::OFF), of_skill(rate, Some(50)), hash).decision;
-        assert!(all_hashes().all(|hash| went(hash) == expected && went(!hash) == expected), "{rate}");
+    for (measured, reason, expected) in [
+        (of_skill(0.9, Some(50)), Reason::AtOrAboveFloor, Decision::Local),
+        (of_skill(0.69, Some(50)), Reason::BelowCeil, Decision::Claude),
+        (Measured::default(), Reason::NoPassRate, Decision::Local),
+        (of_skill(0.1, Some(4)), Reason::TooFewSamples, Decision::Local),
+    ] {
+        let rules = SkillRules { min_samples: 5, ..rules(ExplorationRules::OFF) };
+        let went = |hash| decide_for_skill(&rules, measured, hash);
+        let is_expected = |decided: Decided| (decided.reason, decided.decision) == (reason, expected);
+        assert!(all_hashes().all(|hash| is_expected(went(hash)) && is_expected(went(!hash))), "{reason:?}");
     }
     let pinned = SkillRules { route: RouteMode::Local, ..rules(LIVE) };
     assert!(all_hashes().all(|hash| decide_for_skill(&pinned, of_skill(0.1, None), hash).decision == Decision::Local));

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crds::{
     RoutingTable,
-    policy::{Evidence, Source},
+    policy::{Evidence, RelativeTo, Source},
+    table::Skill,
 };
 use serde::Serialize;
 
@@ -43,15 +44,15 @@ pub struct Basis {
 }
 
 impl Basis {
-    /// What `decided` rests on, for a policy with this table. `relative`: the thresholds are shares.
-    pub fn of(decided: &Decided, measured: Measured, table: &RoutingTable, relative: bool) -> Self {
-        let sources = &table.evidence.sources;
-        let named = measured.arms.is_some() && *sources != Evidence::default().sources;
+    /// What `decided` rests on, for a skill of a policy with this table.
+    pub fn of(decided: &Decided, measured: Measured, table: &RoutingTable, skill: &Skill) -> Self {
+        let relative = skill.relative_to == RelativeTo::Claude;
+        let named = measured.arms.is_some() && table.evidence.sources != Evidence::default().sources;
         let Arms { claude, held, held_age, .. } = measured.arms.unwrap_or_default();
         let effective = |threshold| relative.then_some(threshold);
         Self {
             evidence_of: measured.arms.map(|_| table.local.model.clone()),
-            sources: if named { sources.clone() } else { vec![] },
+            sources: if named { table.evidence.sources_of(skill) } else { vec![] },
             effective_floor: effective(decided.thresholds.floor),
             effective_ceil: effective(decided.thresholds.ceil),
             claude_pass_rate: claude.pass_rate,

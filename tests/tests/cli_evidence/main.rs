@@ -257,7 +257,7 @@ async fn how_far_a_grader_agrees_with_people_is_shown_with_its_interval() {
 async fn status_shows_the_last_ten_decisions_and_watch_shows_each_change_until_it_is_interrupted() {
     let it = It::start().await;
     let log = tempfile::NamedTempFile::new().expect("a file");
-    let mut watch = Command::new(tests::program::binary())
+    let watch = Command::new(tests::program::binary())
         .args(["status", "--watch", "--output", "json", "--url", &it.admin_url(), "--brain-url", &it.brain.base_url()])
         .stdout(log.reopen().expect("a file"))
         .spawn()
@@ -279,10 +279,32 @@ async fn status_shows_the_last_ten_decisions_and_watch_shows_each_change_until_i
         decisions.iter().map(|known| known["decision"]["id"].clone()).collect::<Vec<_>>()
     };
     waiting::until_true("the last ten", || async { looks().last().is_some_and(|seen| shown(seen) == latest) }).await;
-    let interrupted = Command::new("kill").args(["-INT", &watch.id().to_string()]).status().expect("kill runs");
+    interrupt(watch).await;
+}
+
+#[tokio::test]
+async fn watch_writes_one_screen_after_the_other_for_a_person() {
+    let it = It::start().await;
+    let log = tempfile::NamedTempFile::new().expect("a file");
+    let watch = Command::new(tests::program::binary())
+        .args(["status", "--watch", "--url", &it.admin_url(), "--brain-url", &it.brain.base_url()])
+        .stdout(log.reopen().expect("a file"))
+        .spawn()
+        .expect("it starts");
+    let screen = || std::fs::read_to_string(log.path()).expect("text");
+    waiting::until_true("a screen", || async { screen().contains("debug") }).await;
+    let id = it.decision("a problem").await;
+    waiting::until_true("the call on a later one", || async { screen().contains(&id) }).await;
+    assert!(!screen().contains("\"skills\""), "{}", screen());
+    interrupt(watch).await;
+}
+
+/// It ends as a program that did what it was asked.
+async fn interrupt(mut program: std::process::Child) {
+    let interrupted = Command::new("kill").args(["-INT", &program.id().to_string()]).status().expect("kill runs");
     assert!(interrupted.success());
     waiting::until_true("its end", || {
-        std::future::ready(watch.try_wait().expect("a status").is_some_and(|status| status.success()))
+        std::future::ready(program.try_wait().expect("a status").is_some_and(|status| status.success()))
     })
     .await;
 }

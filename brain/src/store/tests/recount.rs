@@ -76,13 +76,13 @@ proptest! {
     }
 }
 
-/// Everything that is counted about verdicts, in every width: width, start, arm, model and pattern, and how many.
+/// Everything that is counted about decisions and verdicts, in every width: width, start, arm, model and pattern, and how many.
 type Counted = BTreeMap<(i64, i64, String, String, String), i64>;
 
 async fn all_counts(store: &Store) -> Counted {
     let rows: Vec<(i64, i64, String, String, String, i64)> = sqlx::query_as(
         "SELECT width_ms, start_ms, arm, model, what, number FROM counts \
-         WHERE what NOT IN ('entry', 'decision') AND number <> 0",
+         WHERE what <> 'entry' AND number <> 0",
     )
     .fetch_all(&store.readers)
     .await
@@ -92,7 +92,7 @@ async fn all_counts(store: &Store) -> Counted {
         .collect()
 }
 
-/// The same from the rows of the verdicts: each judged answer once, at the time of its latest verdict.
+/// The same from the rows: each decision once, and each judged answer once, at the time of its latest verdict.
 async fn all_recounted(store: &Store) -> Counted {
     type Row = (String, i64, String, String, String, String);
     let rows: Vec<Row> = sqlx::query_as(
@@ -105,17 +105,23 @@ async fn all_recounted(store: &Store) -> Counted {
     for row in rows {
         units.entry(row.0.clone()).or_default().push(row);
     }
+    let decided: Vec<(i64, String, String)> =
+        sqlx::query_as("SELECT at_ms, arm, model FROM decisions").fetch_all(&store.readers).await.expect("rows");
     let mut counted = Counted::new();
+    let mut count = |at_ms: i64, arm: &str, model: &str, what: &str| {
+        for width in [MINUTE_MS, HOUR_MS, 24 * HOUR_MS] {
+            let key = (width, floor_to(at_ms, width), arm.to_string(), model.to_string(), what.to_string());
+            *counted.entry(key).or_default() += 1;
+        }
+    };
+    decided.iter().for_each(|(at_ms, arm, model)| count(*at_ms, arm, model, "decision"));
     for standing in units.into_values() {
         let verdicts = standing.iter().map(|(.., source, verdict)| {
             (Source::parse(source).expect("a source"), Verdict::parse(verdict).expect("a verdict"))
         });
         let what = Pattern::of(verdicts).to_string();
-        let (_, at_ms, arm, model, ..) = standing.last().expect("one at least").clone();
-        for width in [MINUTE_MS, HOUR_MS, 24 * HOUR_MS] {
-            let key = (width, floor_to(at_ms, width), arm.clone(), model.clone(), what.clone());
-            *counted.entry(key).or_default() += 1;
-        }
+        let (_, at_ms, arm, model, ..) = standing.last().expect("one at least");
+        count(*at_ms, arm, model, &what);
     }
     counted
 }
@@ -149,6 +155,29 @@ fn happenings() -> impl Strategy<Value = Vec<Happens>> {
     prop::collection::vec(one, 0..40)
 }
 
+/// What is refused changes nothing, so it is no error here.
+async fn happen(store: &Store, ids: &[String], happens: &Happens) {
+    let records = [("local", "qwen"), ("local", "newer"), ("claude", "c"), ("claude_fallback", "c"), ("local", "qwen")];
+    match happens {
+        Happens::Report { decision, source, status } => {
+            let _ = report(store, &ids[*decision], "debug", *source, status).await;
+        }
+        Happens::Decision(i) => {
+            let (decision, model) = records[*i];
+            let mut sent = record(&ids[*i], "debug", decision, model);
+            // The last one turns out to have failed: nothing that was said of it counts.
+            sent["error"] = if *i == 4 { json!("timeout") } else { json!(null) };
+            decide_as(store, &sent).await;
+        }
+        Happens::Alone(status) => {
+            log(store, json!({"skill": "debug", "final_status": status})).await.expect("logged");
+        }
+        Happens::Reset(model) => {
+            store.reset("debug", *model).await.expect("reset");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
@@ -158,33 +187,26 @@ proptest! {
         runtime.block_on(async {
             let (store, folder) = store().await;
             let ids: Vec<String> = (0..5).map(|_| Uuid::now_v7().to_string()).collect();
-            let records = [("local", "qwen"), ("local", "newer"), ("claude", "c"), ("claude_fallback", "c"), ("local", "qwen")];
             for happens in &happenings {
-                match happens {
-                    // What is refused changes nothing, so it is no error here.
-                    Happens::Report { decision, source, status } => {
-                        let _ = report(&store, &ids[*decision], "debug", *source, status).await;
-                    }
-                    Happens::Decision(i) => {
-                        let (decision, model) = records[*i];
-                        let mut sent = record(&ids[*i], "debug", decision, model);
-                        // The last one turns out to have failed: nothing that was said of it counts.
-                        sent["error"] = if *i == 4 { json!("timeout") } else { json!(null) };
-                        decide_as(&store, &sent).await;
-                    }
-                    Happens::Alone(status) => {
-                        log(&store, json!({"skill": "debug", "final_status": status})).await.expect("logged");
-                    }
-                    Happens::Reset(model) => {
-                        store.reset("debug", *model).await.expect("reset");
-                    }
-                }
+                happen(&store, &ids, happens).await;
                 prop_assert_eq!(all_counts(&store).await, all_recounted(&store).await, "after {:?}", happens);
             }
             let counted = all_counts(&store).await;
             store.close().await;
             let again = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens again");
             prop_assert_eq!(all_counts(&again).await, counted, "also after a restart");
+            Ok(())
+        })?;
+    }
+    /// They meet in the batches of one writer, with resets and decisions that come late among them.
+    #[test]
+    fn whatever_happens_at_once_each_count_equals_a_recount(happenings in happenings()) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let (store, _folder) = store().await;
+            let ids: Vec<String> = (0..5).map(|_| Uuid::now_v7().to_string()).collect();
+            futures::future::join_all(happenings.iter().map(|happens| happen(&store, &ids, happens))).await;
+            prop_assert_eq!(all_counts(&store).await, all_recounted(&store).await);
             Ok(())
         })?;
     }

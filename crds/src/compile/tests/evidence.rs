@@ -3,6 +3,8 @@
 use super::*;
 use crate::policy::ExplorationMode;
 
+/// A skill's grading, not closed.
+const GRADED: &str = "grading: {share: \"1\", maxPerHour: 1, rubric: r";
 const BRAIN: &str = "  brain: {url: http://b}\n";
 
 #[test]
@@ -41,7 +43,35 @@ fn every_rule_of_the_evidence_names_path_value_and_cure() {
             "  evidence: {sources: [ci, human, ci]}".into(),
             "spec.evidence.sources[2]: ci: is already listed above; remove one",
         ),
+        (
+            format!("{BRAIN}  evidence: {{sources: [grader]}}\n  skills: [{{name: debug, {GRADED}}}}}]"),
+            "spec.evidence.sources: [grader]: leaves no verdict that counts for the skill debug, whose gradings do not; list \
+             another source, or set the skill's grading.counts: true",
+        ),
+        (
+            format!(
+                "{BRAIN}  evidence: {{sources: [grader]}}\n  skills: [{{name: debug, {GRADED}, counts: true}}}}, {{name: trainer}}]"
+            ),
+            "spec.evidence.sources: [grader]: leaves no verdict that counts for the skill trainer",
+        ),
+        (
+            format!(
+                "{BRAIN}  evidence: {{of: Skill, sources: [grader]}}\n  skills: [{{name: trainer}}, {{name: debug, {GRADED}}}}}]"
+            ),
+            "spec.evidence.sources: [grader]: leaves no verdict that counts for the skill debug",
+        ),
     ]);
+}
+
+#[test]
+fn a_grader_may_decide_alone_where_the_policy_says_that_it_counts() {
+    for more in [
+        format!("evidence: {{sources: [grader]}}\n  skills: [{{name: debug, {GRADED}, counts: true}}}}]"),
+        "evidence: {of: Skill, sources: [grader]}".into(),
+        format!("evidence: {{sources: [grader, human]}}\n  skills: [{{name: debug, {GRADED}}}}}]"),
+    ] {
+        assert!(with(&format!("{BRAIN}  {more}")).is_ok(), "{more}");
+    }
 }
 
 #[test]
