@@ -1,6 +1,9 @@
 //! What our brain has stored, as it is read back, and beginning evidence anew. Other brains may have none of it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use crds::shown::printable;
 use reqwest::StatusCode;
@@ -11,6 +14,11 @@ use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, REASON_SHOWN, SESSION_MAX
 
 /// For a person at a terminal.
 const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a record may be on its way: the time-out of sending one.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
+/// Time until it is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What the brain knows of a skill.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -121,6 +129,21 @@ impl BrainClient {
     pub async fn decision(&self, id: &str) -> Result<Option<KnownDecision>, BrainError> {
         let request = self.client.get(self.url("/decisions")).query(&[("id", id)]);
         Ok(self.list(request, "decisions").await?.pop())
+    }
+
+    /// A decision that was just made: its record reaches the brain soon after the answer has reached the caller.
+    ///
+    /// # Errors
+    /// As [`BrainClient::evidence`].
+    pub async fn decision_on_its_way(&self, id: &str) -> Result<Option<KnownDecision>, BrainError> {
+        let until = Instant::now() + ON_ITS_WAY;
+        loop {
+            let known = self.decision(id).await?;
+            if known.is_some() || Instant::now() >= until {
+                return Ok(known);
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
     }
 
     /// Begins the evidence of a skill anew, or that of one of its models. Returns how many outcomes count no more.

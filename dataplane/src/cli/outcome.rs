@@ -95,8 +95,12 @@ async fn one(
     final_status: &'static str,
     args: &OutcomeArgs,
 ) -> Result<ExitCode, CliError> {
-    if !args.new_skill && final_status != RETRACT && !knows(brain, args.decision.as_deref()).await {
-        refuse_unknown(brain, skill).await?;
+    if !args.new_skill
+        && final_status != RETRACT
+        && let Err(unknown) = refuse_unknown(brain, skill).await
+        && !arrives(brain, args.decision.as_deref()).await
+    {
+        return Err(unknown);
     }
     let OutcomeArgs { decision, session, source, output, .. } = args;
     let entry = OutcomeEntry {
@@ -122,10 +126,10 @@ async fn one(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Whether the brain knows a decision: then it refuses a skill that is not the decision's.
-async fn knows(brain: &BrainAt, decision: Option<&str>) -> bool {
+/// Whether the brain knows a decision, or soon does: then it refuses a skill that is not the decision's.
+async fn arrives(brain: &BrainAt, decision: Option<&str>) -> bool {
     match decision {
-        Some(id) => matches!(brain.client.decision(id).await, Ok(Some(_))),
+        Some(id) => matches!(brain.client.decision_on_its_way(id).await, Ok(Some(_))),
         None => false,
     }
 }

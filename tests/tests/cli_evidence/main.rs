@@ -308,3 +308,40 @@ async fn interrupt(mut program: std::process::Child) {
     })
     .await;
 }
+
+/// Answers as a brain that a record reaches only after it was asked for it: without any skill, then with one decision.
+async fn brain_that_hears_late() -> (String, std::sync::Arc<std::sync::atomic::AtomicUsize>) {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use axum::{Json, Router, routing};
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let decisions = move || {
+        let first = count.fetch_add(1, Ordering::SeqCst) == 0;
+        let known = json!([{"decision": {"skill": "debug"}, "at": 1, "verdicts": {}}]);
+        std::future::ready(Json(json!({"decisions": if first { json!([]) } else { known }})))
+    };
+    let logged =
+        json!({"jsonrpc": "2.0", "id": 1, "result": {"content": [{"type": "text", "text": "reported: pass"}]}});
+    let app = Router::new()
+        .route("/evidence", routing::get(|| async { Json(json!({"skills": []})) }))
+        .route("/decisions", routing::get(decisions))
+        .route("/mcp", routing::post(|| async { Json(logged) }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    tokio::spawn(async { axum::serve(listener, app).await });
+    (format!("http://{address}"), asked)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_about_a_call_of_just_now_waits_for_its_record() {
+    let (url, asked) = brain_that_hears_late().await;
+    let id = "01a21508-5c0b-743a-bb1e-000000000001";
+    let arguments = ["outcome", "debug", "pass", "--decision", id, "--brain-url", &url];
+    let output = tests::program::run(&arguments, &[], std::path::Path::new("/tmp"));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(asked.load(std::sync::atomic::Ordering::SeqCst), 2);
+}
