@@ -50,7 +50,7 @@ pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> R
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/", get(|| async { ABOUT }))
         .merge(guarded)
-        .fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) })
+        .fallback(endpoint::not_found)
         .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))
 }
 
@@ -64,7 +64,9 @@ async fn admit(State(Guard(expected)): State<Guard>, request: Request, next: Nex
     }
     let presented = bearer::presented(request.headers());
     match expected {
-        Some(expected) if !presented.is_some_and(|token| expected.matches(token)) => endpoint::unauthorized(),
+        Some(expected) if !presented.is_some_and(|token| expected.matches(token)) => {
+            endpoint::unauthorized(presented.is_some())
+        }
         _ => next.run(request).await,
     }
 }

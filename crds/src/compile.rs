@@ -3,22 +3,24 @@
 //! Validation and compilation are one pass, so that no rule is checked in a second place.
 
 mod access;
+mod attach;
 mod check;
 mod data_plane;
 mod errors;
 mod evidence;
 mod skill;
+mod timeouts;
 mod upstream;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 pub use self::upstream::{BaseUrlError, is_model_name, is_reference, parse_base_url};
-use self::{errors::Errors, evidence::Thresholds};
+use self::{errors::Errors, evidence::Thresholds, skill::OfPolicy};
 use crate::{
     FieldErrors, RoutingPolicySpec,
     arguments::PATTERNS_MAX,
     builtin::{self, BuiltinPrompts},
-    policy::{SkillSpec, Timeouts, limits::IN_FLIGHT_MAX, skill::SKILLS_MAX},
+    policy::{SkillSpec, limits::IN_FLIGHT_MAX, skill::SKILLS_MAX},
     table::{RoutingTable, Skill},
 };
 
@@ -42,6 +44,7 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         thresholds,
         evidence,
         skills,
+        client,
         access,
         timeouts,
         limits,
@@ -50,18 +53,19 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         service,
         data_plane,
     } = spec;
-    let (local_timeout, total_timeout) = compile_timeouts(timeouts, errors).unzip();
-    let local = upstream::target("spec.models.local", &models.local, upstream, local_timeout, errors);
-    let claude = upstream::target("spec.models.claude", &models.claude, upstream, None, errors);
-    let grader =
-        models.grader.as_ref().map(|grader| upstream::target("spec.models.grader", grader, upstream, None, errors));
+    let local = upstream::target("spec.models.local", &models.local, upstream, errors);
+    let claude = upstream::target("spec.models.claude", &models.claude, upstream, errors);
+    let grader = models.grader.as_ref().map(|grader| upstream::target("spec.models.grader", grader, upstream, errors));
+    let local_timeout = local.as_ref().and_then(|local| local.timeout);
+    let timeouts = timeouts::of_policy(timeouts, local_timeout, errors);
     check::needs_grader("spec.models", models, skills.as_deref(), errors);
     let brain = brain.as_ref().map(|brain| upstream::brain("spec.brain", brain, errors));
     let thresholds = Thresholds::compile(thresholds, evidence.of, brain.is_some(), errors);
     let exploration =
         evidence::exploration("spec.evidence.exploration", &evidence.exploration, brain.is_some(), errors);
     let evidence = evidence::rules("spec.evidence", evidence, errors);
-    let skills = compile_skills(skills.as_deref(), &thresholds, prompts, errors);
+    let of_policy = OfPolicy { thresholds: &thresholds, timeouts, local_timeout };
+    let skills = compile_skills(skills.as_deref(), &of_policy, prompts, errors);
     if let Some(rules) = &evidence {
         evidence::needs_source("spec.evidence.sources", rules, skills.values().map(AsRef::as_ref), errors);
     }
@@ -88,30 +92,17 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         evidence: evidence?,
         exploration: exploration?,
         skills,
+        always_load: client.always_load,
         access,
-        total_timeout: total_timeout?,
         in_flight: limits.in_flight as usize,
         decision_line: *decision_line,
         port: service.port,
     })
 }
 
-fn compile_timeouts(timeouts: &Timeouts, errors: &mut Errors) -> Option<(Duration, Duration)> {
-    let local = errors.take("spec.timeouts.local", timeouts.local.text(), timeouts.local.duration());
-    let total = errors.take("spec.timeouts.total", timeouts.total.text(), timeouts.total.duration());
-    let (local, total) = (local?, total?);
-    errors.check(
-        "spec.timeouts.local",
-        timeouts.local.text(),
-        local <= total,
-        format!("must not be longer than timeouts.total ({}), the budget of both attempts", timeouts.total.text()),
-    );
-    Some((local, total))
-}
-
 fn compile_skills(
     given: Option<&[SkillSpec]>,
-    thresholds: &Thresholds,
+    of_policy: &OfPolicy<'_>,
     prompts: &BuiltinPrompts,
     errors: &mut Errors,
 ) -> BTreeMap<String, Arc<Skill>> {
@@ -135,7 +126,7 @@ fn compile_skills(
             "a skill with this name is already defined above; merge the two or rename one",
         );
         let complete = builtin::complete(spec, &builtins);
-        if let Some(skill) = skill::compile(&path, spec, &complete, thresholds, &mut patterns, errors) {
+        if let Some(skill) = skill::compile(&path, spec, &complete, of_policy, &mut patterns, errors) {
             skills.insert(skill.name.clone(), Arc::new(skill));
         }
     }

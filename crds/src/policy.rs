@@ -1,7 +1,9 @@
 //! The resource as its users write it.
 
 pub mod access;
+pub mod attach;
 pub mod check;
+pub mod client;
 pub mod condition;
 pub mod data_plane;
 pub mod evidence;
@@ -15,13 +17,15 @@ pub mod status;
 pub mod upstream;
 
 pub use access::{Access, AccessToken};
+pub use attach::{Attach, FromGit};
 pub use check::{Check, CheckCounts, GradedBy, Grading, OnFailedCheck};
+pub use client::Client;
 pub use condition::ConditionStatus;
 pub use data_plane::{DataPlane, ImagePullPolicy, Resources, SecretName, Workspace};
 pub use evidence::{
     Brain, Evidence, EvidenceOf, Exploration, ExplorationMode, OnExpired, RelativeTo, Source, Thresholds,
 };
-pub use limits::{Limits, Timeouts};
+pub use limits::{Limits, SkillTimeouts, Timeouts};
 pub use models::{Model, Models};
 pub use quantity::Quantity;
 pub use reason::{EventType, Reason};
@@ -133,6 +137,10 @@ pub struct RoutingPolicySpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub skills: Option<Vec<SkillSpec>>,
 
+    /// How clients present the skills to their models.
+    #[serde(default)]
+    pub client: Client,
+
     /// Who may call: bearer tokens, browser origins and host names.
     #[serde(default)]
     pub access: Access,
@@ -146,7 +154,7 @@ pub struct RoutingPolicySpec {
     #[serde(default)]
     pub limits: Limits,
 
-    /// Show: each answer has a second content block with the id of its routing decision, for the calling model to quote
+    /// Show: each answer begins with a content block with the id of its routing decision, for the calling model to quote
     /// when it reports the outcome. Hide: only the answer's `_meta` has the id. Default: Show.
     #[serde(default)]
     pub decision_line: DecisionLine,

@@ -9,8 +9,8 @@ use crate::{
     answer_check::AnswerCheck,
     arguments::ArgumentSchema,
     policy::{
-        CheckCounts, DecisionLine, EvidenceOf, ExplorationMode, GradedBy, OnExpired, OnFailedCheck, OnLocalError,
-        RelativeTo, RouteMode, RouteStatus, SecretKeyRef, Source,
+        Attach, CheckCounts, DecisionLine, EvidenceOf, ExplorationMode, GradedBy, OnExpired, OnFailedCheck,
+        OnLocalError, RelativeTo, RouteMode, RouteStatus, SecretKeyRef, Source,
     },
     template::Template,
 };
@@ -32,10 +32,10 @@ pub struct RoutingTable {
     pub exploration: ExplorationRules,
     /// The skills by name.
     pub skills: BTreeMap<String, Arc<Skill>>,
+    /// Whether clients are asked to show the skills to their model from the start.
+    pub always_load: bool,
     /// Who may call: tokens, origins, hosts.
     pub access: AccessRules,
-    /// Longest call: all stages, and both attempts of each stage.
-    pub total_timeout: Duration,
     /// Most calls worked on at the same time; further ones are refused.
     pub in_flight: usize,
     /// Whether answers carry the line with the decision's id.
@@ -163,6 +163,15 @@ impl ThresholdValues {
     }
 }
 
+/// How long a call may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallTimeouts {
+    /// The local model's attempts of all stages.
+    pub local: Duration,
+    /// The whole call: all stages, and both attempts of each stage.
+    pub total: Duration,
+}
+
 /// A skill, ready to serve.
 #[derive(Debug)]
 pub struct Skill {
@@ -170,10 +179,18 @@ pub struct Skill {
     pub name: String,
     /// What the skill does and when to use it; the calling model reads this.
     pub description: String,
+    /// Its name for people.
+    pub title: String,
+    /// When to use it, and when not; none: the description says it.
+    pub when_to_use: Option<String>,
     /// The JSON Schema of the arguments, as `tools/list` shows it.
     pub input_schema: Arc<Map<String, Value>>,
     /// The same schema, compiled for checking a call's arguments.
     pub arguments: ArgumentSchema,
+    /// The arguments that a client beside the project fills.
+    pub attach: Vec<Attach>,
+    /// How long a call may take.
+    pub timeouts: CallTimeouts,
     /// The model calls, at least one.
     pub stages: Vec<Stage>,
     /// The skill's own thresholds, or else the policy's.
@@ -191,6 +208,15 @@ pub struct Skill {
 }
 
 impl Skill {
+    /// Whether callers see the same tool in both.
+    fn is_listed_as(&self, other: &Self) -> bool {
+        let shown = |skill: &Self| (skill.name.clone(), skill.title.clone(), skill.when_to_use.clone());
+        shown(self) == shown(other)
+            && self.description == other.description
+            && self.input_schema == other.input_schema
+            && self.attach == other.attach
+    }
+
     /// Whether a stage, counted from 0, is the last one, whose answer the caller gets.
     #[must_use]
     pub fn is_last(&self, stage: usize) -> bool {
@@ -258,13 +284,19 @@ impl RoutingTable {
             .chain(self.grader.iter().map(|model| ("grader", model)))
     }
 
-    /// Whether both tables list the same tools for callers: names, descriptions and schemas.
+    /// Whether both tables list the same tools for callers.
     #[must_use]
     pub fn offers_the_same_tools_as(&self, other: &Self) -> bool {
-        let same = |(a, b): (&Arc<Skill>, &Arc<Skill>)| {
-            a.name == b.name && a.description == b.description && a.input_schema == b.input_schema
-        };
-        self.skills.len() == other.skills.len() && self.skills.values().zip(other.skills.values()).all(same)
+        let same = |(a, b): (&Arc<Skill>, &Arc<Skill>)| a.is_listed_as(b);
+        self.always_load == other.always_load
+            && self.skills.len() == other.skills.len()
+            && self.skills.values().zip(other.skills.values()).all(same)
+    }
+
+    /// The longest that a call of any skill may take.
+    #[must_use]
+    pub fn longest_call(&self) -> Duration {
+        self.skills.values().map(|skill| skill.timeouts.total).max().unwrap_or_default()
     }
 
     /// Every Secret key that the table refers to.

@@ -108,7 +108,7 @@ impl Call {
         if self.session().is_some_and(|id| id.chars().any(is_hidden) || id.chars().count() > SESSION_MAX) {
             return Err(CallFailure::SessionId { skill: self.skill.name.clone() });
         }
-        let deadline = Instant::now() + self.active.table.total_timeout;
+        let deadline = Instant::now() + self.skill.timeouts.total;
         let material = Material::gather(self).await;
         let mut previous: Option<String> = None;
         let stages = &self.skill.stages;

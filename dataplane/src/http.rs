@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    http::{HeaderValue, Method, header},
     middleware::{self, Next},
     response::Response,
     routing::get,
@@ -35,8 +35,8 @@ pub fn app(data_plane: &Arc<DataPlane>) -> Router {
     Router::new()
         .merge(mcp)
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/", get(|| async { ABOUT }).fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) }))
-        .fallback(|| async { endpoint::plain(StatusCode::NOT_FOUND) })
+        .route("/", get(|| async { ABOUT }).fallback(endpoint::not_found))
+        .fallback(endpoint::not_found)
         .layer(middleware::from_fn_with_state(Arc::clone(data_plane), close_when_draining))
 }
 
@@ -45,7 +45,11 @@ fn cors(data_plane: Arc<DataPlane>) -> CorsLayer {
     let allowed = AllowOrigin::predicate(move |_, request| {
         origin::check(&request.headers, &data_plane.config.active().table.access.origins).is_ok()
     });
-    CorsLayer::new().allow_origin(allowed).allow_methods([Method::POST]).allow_headers(AllowHeaders::mirror_request())
+    CorsLayer::new()
+        .allow_origin(allowed)
+        .allow_methods([Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([endpoint::SESSION])
 }
 
 /// While the endpoint is taken out of rotation, clients are told to reconnect, which leads them to another pod.

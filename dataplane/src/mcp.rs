@@ -2,6 +2,7 @@
 
 pub mod access;
 mod answer;
+mod instructions;
 mod progress;
 pub mod tools;
 
@@ -12,8 +13,9 @@ use endpoint::{Caught, PlainJsonOnly};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, Implementation, ListToolsResult,
-        PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, DiscoverResult,
+        Implementation, InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams,
+        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
     },
     service::{RequestContext, SubscriptionContext},
 };
@@ -28,8 +30,11 @@ use crate::{
     mode::Mode,
 };
 
-const INSTRUCTIONS: &str = "Each tool is a skill that runs on a local model or on Claude, by how often the local model got it right. \
-The server does not see your disk: pass the material in the arguments. When you know how an answer turned out, report it.";
+/// What the server says of itself.
+const DESCRIPTION: &str = "Skills that run on a local model or on Claude, by how often the local model got each right.";
+/// How long clients may use a list of tools without asking again, in milliseconds: those that listen for changes hear of
+/// one at once.
+const TTL_MS: u64 = 30_000;
 
 /// Serves the active config's skills.
 #[derive(Clone)]
@@ -102,9 +107,27 @@ impl Skills {
 
 impl ServerHandler for Skills {
     fn get_info(&self) -> ServerConfig {
+        let about = Implementation::new("routing", crds::VERSION).with_title("routing").with_description(DESCRIPTION);
         ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build())
-            .with_server_info(Implementation::new("routing", crds::VERSION))
-            .with_instructions(INSTRUCTIONS)
+            .with_server_info(about)
+            .with_instructions(instructions::of(&self.0.config.active().table))
+    }
+
+    /// Nothing tells a client that began with `initialize` of changed tools: that needs a session or a stream.
+    async fn initialize(
+        &self,
+        request: InitializeRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<InitializeResult, ErrorData> {
+        context.peer.set_peer_info(request.clone());
+        let mut result = self.negotiate_initialize(&request)?;
+        result.capabilities = ServerCapabilities::builder().enable_tools().build();
+        Ok(result)
+    }
+
+    async fn discover(&self, _: RequestContext<RoleServer>) -> Result<DiscoverResult, ErrorData> {
+        let versions = self.supported_protocol_versions().into_owned();
+        Ok(DiscoverResult::from_server_info(versions, self.get_info()).with_ttl_ms(TTL_MS))
     }
 
     async fn list_tools(
@@ -112,11 +135,14 @@ impl ServerHandler for Skills {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(tools::list(&self.0.config.active().table)))
+        let mut result = ListToolsResult::with_all_items(tools::list(&self.0.config.active().table));
+        (result.ttl_ms, result.cache_scope) = (Some(TTL_MS), Some(CacheScope::Private));
+        Ok(result)
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.0.config.active().table.skills.get(name).map(|skill| tools::tool(skill))
+        let active = self.0.config.active();
+        active.table.skills.get(name).map(|skill| tools::tool(skill, active.table.always_load))
     }
 
     async fn call_tool(

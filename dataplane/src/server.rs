@@ -73,7 +73,7 @@ pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports) -> Result<(), Serve
     let Ports { mcp, admin, limits, admin_hosts } = ports;
     let shutdown = data_plane.shutdown.clone();
     let config = Arc::clone(&data_plane.config);
-    let signals = tokio::spawn(shutdown.clone().on_signals(move || config.active().table.total_timeout));
+    let signals = tokio::spawn(shutdown.clone().on_signals(move || config.active().table.longest_call()));
     // The admin port answers until the last call has ended: the operator and the kubelet poll it meanwhile.
     let admin_app = admin::app(Arc::clone(&data_plane), admin_hosts);
     let admin = tokio::spawn(serve::until(admin, admin_app, Limits::of_admin(), shutdown.stopped.clone()));

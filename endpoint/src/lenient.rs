@@ -10,10 +10,14 @@ use axum::{
     response::Response,
 };
 
+use crds::shown::printable;
+use serde_json::Value;
+
 use crate::{
     INTERNAL_ERROR, INVALID_REQUEST,
     body::BodyBudget,
-    early,
+    cancel::{self, Calls},
+    early, era, json_response,
     message::{self, Message},
     rpc_error, rpc_error_of,
     serve::Activity,
@@ -23,16 +27,38 @@ use crate::{
 const ERROR_TEXT_MAX_BYTES: usize = 4096;
 /// Longest part of it that is passed on, in characters.
 const ERROR_SHOWN: usize = 300;
+/// Longest name of a method that an error repeats, in characters.
+const METHOD_SHOWN: usize = 64;
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 /// The method that can take long.
 const CALL: &str = "tools/call";
 
+/// The methods that are served: an error of theirs is never that the method is unknown.
+const SERVED: [&str; 4] = [CALL, "tools/list", "initialize", "server/discover"];
+
+/// What requests share.
+#[derive(Clone)]
+pub(super) struct Lenient {
+    budget: BodyBudget,
+    calls: Calls,
+}
+
+impl Lenient {
+    pub(super) fn new(budget: BodyBudget) -> Self {
+        Self { budget, calls: Calls::default() }
+    }
+}
+
 /// Request extension: the client did not offer to read an event stream, so no progress is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct PlainJsonOnly;
 
-pub(super) async fn lenient(State(budget): State<BodyBudget>, request: Request, next: Next) -> Response {
+pub(super) async fn lenient(
+    State(Lenient { budget, calls }): State<Lenient>,
+    request: Request,
+    next: Next,
+) -> Response {
     if request.method() != Method::POST {
         return json_rpc(next.run(request).await).await;
     }
@@ -40,12 +66,44 @@ pub(super) async fn lenient(State(budget): State<BodyBudget>, request: Request, 
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };
-    let listens = request.extensions().get::<PlainJsonOnly>().is_none();
-    let answer = async { json_rpc(next.run(request).await).await };
-    match message.method.as_deref() {
-        Some(CALL) if listens => early::answer(answer).await,
-        _ => answer.await,
+    if let Some(refused) = era::refused(request.headers(), &message) {
+        return refused;
     }
+    calls.obey(request.headers(), &message);
+    let is_call = message.method.as_deref() == Some(CALL);
+    let listens = request.extensions().get::<PlainJsonOnly>().is_none();
+    let cancellable = if is_call { calls.note(request.headers(), &message) } else { None };
+    let answer = async move {
+        let answer = answer(next, request, message);
+        match cancellable {
+            Some(call) => call.run(answer).await,
+            None => answer.await,
+        }
+    };
+    if is_call && listens { early::answer(answer).await } else { answer.await }
+}
+
+async fn answer(next: Next, request: Request, message: Message) -> Response {
+    let mut response = json_rpc(next.run(request).await).await;
+    cancel::name_session(&message, &mut response);
+    match &message.method {
+        Some(method) if !SERVED.contains(&method.as_str()) => with_method_named(method, response).await,
+        _ => response,
+    }
+}
+
+/// The library's error about an unknown method is the method's name and no more.
+async fn with_method_named(method: &str, response: Response) -> Response {
+    if !is_json(&response) {
+        return response;
+    }
+    let (parts, body) = response.into_parts();
+    // This process made it, and the body that it may repeat was bounded.
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let named = serde_json::from_slice::<Value>(&bytes).ok().filter(|body| body["error"]["message"] == method);
+    let Some(mut body) = named else { return Response::from_parts(parts, Body::from(bytes)) };
+    body["error"]["message"] = format!("method not found: {}", printable(method, METHOD_SHOWN)).into();
+    json_response(parts.status, &body)
 }
 
 /// Lets a request through whose headers and body MCP can read. Its share of the budget is an extension, so it is held
@@ -114,7 +172,7 @@ async fn json_rpc(response: Response) -> Response {
     }
     let allow = response.headers().get(header::ALLOW).cloned();
     let text = to_bytes(response.into_body(), ERROR_TEXT_MAX_BYTES).await.unwrap_or_default();
-    let text = crds::shown::printable(&String::from_utf8_lossy(&text), ERROR_SHOWN);
+    let text = printable(&String::from_utf8_lossy(&text), ERROR_SHOWN);
     let mut answer = match status {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             rpc_error(StatusCode::BAD_REQUEST, INVALID_REQUEST, "not a JSON-RPC 2.0 message that MCP knows")

@@ -5,8 +5,10 @@
 
 pub mod bearer;
 mod body;
+mod cancel;
 mod caught;
 mod early;
+mod era;
 pub mod host;
 mod kind;
 mod lenient;
@@ -17,8 +19,7 @@ pub mod serve;
 
 use axum::{
     Router,
-    body::Body,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, Uri, header},
     middleware,
     response::{IntoResponse, Response},
 };
@@ -31,6 +32,7 @@ use rmcp::{
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
+use self::lenient::Lenient;
 pub use self::{
     body::BodyBudget,
     caught::{Caught, caught},
@@ -55,6 +57,19 @@ pub const UNAUTHORIZED: i32 = -32_001;
 /// JSON-RPC code (in the range for servers): the server cannot take the request now.
 pub const UNAVAILABLE: i32 = -32_002;
 
+/// JSON-RPC code (in the range for servers): the client cancelled the request.
+pub const CANCELLED: i32 = -32_003;
+/// Names the session of a client that began with `initialize`.
+pub const SESSION: HeaderName = HeaderName::from_static(cancel::SESSION);
+/// Challenge to a request without a token.
+const NO_TOKEN: &str = r#"Bearer realm="routing""#;
+/// Challenge to a request with a token that is not valid.
+const WRONG_TOKEN: &str = r#"Bearer realm="routing", error="invalid_token""#;
+/// Longest path that a refusal repeats, in characters.
+const PATH_SHOWN: usize = 100;
+/// [`PATH`] as some people write it.
+const PATH_WITH_SLASH: &str = "/mcp/";
+
 /// The path of a server's base URL, from the path of an address that may end in [`PATH`] and slashes: people give the
 /// address that their MCP clients have. One [`PATH`] counts: something in front of the server may map further ones.
 #[must_use]
@@ -77,7 +92,10 @@ pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationTok
     let service: StreamableHttpService<H, NeverSessionManager> =
         StreamableHttpService::new(move || Ok(handler.clone()), std::sync::Arc::default(), config);
     // A route layer: unknown paths stay plain 404s, which clients that probe for OAuth rely on.
-    Router::new().route_service(PATH, service).route_layer(middleware::from_fn_with_state(budget, lenient::lenient))
+    Router::new()
+        .route_service(PATH, service.clone())
+        .route_service(PATH_WITH_SLASH, service)
+        .route_layer(middleware::from_fn_with_state(Lenient::new(budget), lenient::lenient))
 }
 
 /// A JSON-RPC error as an HTTP response. Its id is null, because the request's id was not read.
@@ -88,17 +106,46 @@ pub fn rpc_error(status: StatusCode, code: i32, message: &str) -> Response {
 
 /// A JSON-RPC error for the request with this id.
 fn rpc_error_of(id: &Value, status: StatusCode, code: i32, message: &str) -> Response {
-    let body = json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}});
+    json_response(status, &error_body(id, code, message))
+}
+
+fn error_body(id: &Value, code: i32, message: &str) -> Value {
+    json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
+}
+
+/// The same of an error that has data.
+fn error_of(id: &Value, status: StatusCode, error: &ErrorData) -> Response {
+    json_response(status, &json!({"jsonrpc": "2.0", "id": id, "error": error}))
+}
+
+fn json_response(status: StatusCode, body: &Value) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json")], body.to_string()).into_response()
 }
 
-/// 401 with the challenge that RFC 6750 requires.
+/// 401 with the challenge that RFC 6750 requires: a token that was presented is not valid; without one, the challenge
+/// names no error.
 #[must_use]
-pub fn unauthorized() -> Response {
-    let message = "unauthorized: send Authorization: Bearer with a valid token";
+pub fn unauthorized(presented: bool) -> Response {
+    let (message, challenge) = if presented {
+        ("unauthorized: the token is not valid; send Authorization: Bearer with a valid token", WRONG_TOKEN)
+    } else {
+        ("unauthorized: send Authorization: Bearer with a valid token", NO_TOKEN)
+    };
     let mut response = rpc_error(StatusCode::UNAUTHORIZED, UNAUTHORIZED, message);
-    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     response
+}
+
+/// 404 for a path that is not served. Clients show the text: one line that says what to do.
+pub async fn not_found(uri: Uri) -> Response {
+    let path = uri.path();
+    let text = if path == "/register" || path.starts_with("/.well-known/") {
+        "routing has no sign-in: send the header Authorization: Bearer TOKEN\n".to_string()
+    } else {
+        let path = crds::shown::printable(path, PATH_SHOWN);
+        format!("routing serves nothing at {path}: POST MCP requests to {PATH}\n")
+    };
+    (StatusCode::NOT_FOUND, text).into_response()
 }
 
 /// The answer to a call of a tool that is not served.
@@ -106,14 +153,6 @@ pub fn unauthorized() -> Response {
 pub fn unknown_tool(name: &str, served: &str) -> ErrorData {
     let name = crds::shown::printable(name, 64);
     ErrorData::invalid_params(format!("unknown tool: {name}; available: {served}"), None)
-}
-
-/// A response with a status and an empty body, for requests outside `/mcp`.
-#[must_use]
-pub fn plain(status: StatusCode) -> Response {
-    let mut response = Response::new(Body::empty());
-    *response.status_mut() = status;
-    response
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! Checks the form of a JSON-RPC message before MCP reads it, so that a refusal names the member and has the id.
 
+mod head;
 mod unreadable;
 
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, value::RawValue};
 
+pub(crate) use self::head::Head;
 use crate::{INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, kind::Kind};
 
 /// What is known about a message of the right form.
@@ -12,6 +14,10 @@ use crate::{INVALID_PARAMS, INVALID_REQUEST, PARSE_ERROR, kind::Kind};
 pub(crate) struct Message {
     /// None: it is an answer, not a request.
     pub(crate) method: Option<String>,
+    /// Null: it is no request.
+    pub(crate) id: Value,
+    /// What its parameters say to the endpoint.
+    pub(crate) head: Head,
     /// Number of JSON values in it.
     pub(crate) values: usize,
 }
@@ -71,7 +77,8 @@ pub(crate) fn check(body: &[u8]) -> Result<Message, Fault> {
     members.check_id(id.as_ref()).map_err(with_id)?;
     members.check_params().map_err(with_id)?;
     let values = unreadable::count(whole).map_err(with_id)?;
-    Ok(Message { method, values })
+    let head = members.params.map(Head::of).unwrap_or_default();
+    Ok(Message { method, id: known_id, head, values })
 }
 
 type Reason = (i32, String);

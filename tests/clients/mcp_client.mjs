@@ -1,19 +1,60 @@
-// A command line around the TypeScript MCP SDK, for the tests: a client that this project did not write.
+// A command line around the TypeScript MCP SDKs, for the tests: clients that this project did not write.
 //
-//   MODULES=FOLDER-WITH-node_modules node mcp_client.mjs URL MODE TOKEN list | call TOOL JSON
+//   MODULES=FOLDER-WITH-node_modules node mcp_client.mjs URL MODE TOKEN list | call TOOL JSON | cancel TOOL JSON
 //
-// MODE is auto (2026-07-28) or legacy (initialize). Prints the result as JSON; an error ends it with exit code 1.
+// MODE is auto (2026-07-28), default or legacy (both initialize), v1 (the SDK's first version), or remote (mcp-remote as
+// a program beside the client). Prints the result as JSON; an error ends it with exit code 1. cancel ends the call once
+// its first progress message is there, and prints what the caller got.
 import { createRequire } from "node:module";
 
-const { Client, StreamableHTTPClientTransport } = createRequire(`${process.env.MODULES}/`)("@modelcontextprotocol/client");
-
+const load = createRequire(`${process.env.MODULES}/`);
 const [url, mode, token, command, tool, json] = process.argv.slice(2);
 const headers = token === "" ? {} : { Authorization: `Bearer ${token}` };
-const client = new Client({ name: "routing-tests", version: "0" }, { versionNegotiation: { mode } });
-await client.connect(new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } }));
-const result =
-  command === "list"
-    ? (await client.listTools()).tools.map((each) => each.name)
-    : await client.callTool({ name: tool, arguments: JSON.parse(json) });
-console.log(JSON.stringify(result));
+const client = mode === "v1" || mode === "remote" ? await first() : await second();
+console.log(JSON.stringify(await run()));
 await client.close();
+
+async function first() {
+  const { Client } = load("@modelcontextprotocol/sdk/client/index.js");
+  const client = new Client({ name: "routing-tests", version: "0" });
+  await client.connect(mode === "remote" ? remote() : http(load("@modelcontextprotocol/sdk/client/streamableHttp.js")));
+  return { ...bound(client), callTool: (call, options) => client.callTool(call, undefined, options) };
+}
+
+async function second() {
+  const sdk = load("@modelcontextprotocol/client");
+  const options = mode === "default" ? undefined : { versionNegotiation: { mode } };
+  const client = new sdk.Client({ name: "routing-tests", version: "0" }, options);
+  await client.connect(http(sdk));
+  return { ...bound(client), callTool: (call, options) => client.callTool(call, options) };
+}
+
+function bound(client) {
+  return { listTools: () => client.listTools(), close: () => client.close() };
+}
+
+function http({ StreamableHTTPClientTransport }) {
+  return new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
+}
+
+function remote() {
+  const { StdioClientTransport } = load("@modelcontextprotocol/sdk/client/stdio.js");
+  const program = `${process.env.MODULES}/node_modules/mcp-remote/dist/proxy.js`;
+  return new StdioClientTransport({ command: process.execPath, args: [program, url, "--allow-http"], stderr: "ignore" });
+}
+
+async function run() {
+  if (command === "list") return (await client.listTools()).tools.map((each) => each.name);
+  const call = { name: tool, arguments: JSON.parse(json) };
+  return command === "call" ? client.callTool(call) : cancelled(call);
+}
+
+async function cancelled(call) {
+  const stop = new AbortController();
+  const options = { signal: stop.signal, onprogress: () => stop.abort("no longer needed"), timeout: 60000 };
+  try {
+    return { answered: await client.callTool(call, options) };
+  } catch (error) {
+    return { cancelled: String(error.message ?? error) };
+  }
+}

@@ -42,6 +42,9 @@ def arguments():
     call.add_argument("tool")
     call.add_argument("arguments", type=json.loads, metavar="JSON")
     call.add_argument("--progress", action="store_true", help="requests progress; its messages are printed with the result")
+    cancel = command(cancel_call, "cancel", "calls a tool, and cancels the call at its first progress message")
+    cancel.add_argument("tool")
+    cancel.add_argument("arguments", type=json.loads, metavar="JSON")
     listens = command(listen, "listen", "prints CHANGED once the server reports that its tools changed")
     listens.add_argument("--ready-line", action="store_true", help="prints LISTENING once the stream is open")
     log = command(session_log, "session-log", "reports outcomes to a brain")
@@ -71,6 +74,22 @@ async def call_tool(client, options):
         "meta": result.meta,
         "progress": messages,
     }
+
+
+async def cancel_call(client, options):
+    began = asyncio.Event()
+
+    async def on_progress(_progress, _total, _message):
+        began.set()
+
+    call = asyncio.create_task(client.call_tool(options.tool, options.arguments, progress_callback=on_progress))
+    await began.wait()
+    call.cancel()
+    try:
+        await call
+    except asyncio.CancelledError:
+        return {"cancelled": True}
+    return {"cancelled": False}
 
 
 def block_json(block):

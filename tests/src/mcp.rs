@@ -97,10 +97,14 @@ impl CallResult {
         self.0["isError"] == json!(true)
     }
 
-    /// The text of a content block; empty when there is none.
+    /// The text of a content block; empty when there is none. The answer and its notes are counted first, and what is for
+    /// the assistant alone, the decision line, after them.
     #[must_use]
     pub fn text(&self, block: usize) -> &str {
-        self.0["content"][block]["text"].as_str().unwrap_or_default()
+        let blocks = || self.0["content"].as_array().into_iter().flatten();
+        let is_line = |block: &&Value| block["annotations"]["audience"] == json!(["assistant"]);
+        let mut ordered = blocks().filter(|block| !is_line(block)).chain(blocks().filter(is_line));
+        ordered.nth(block).and_then(|block| block["text"].as_str()).unwrap_or_default()
     }
 
     /// The values of a field in all decisions in `_meta`.

@@ -67,7 +67,7 @@ async fn the_token_guards_logging_and_sessions_but_not_pass_rates() {
     let refused = brain.mcp().send("tools/call", json!({"name": "session_log", "arguments": entry})).await;
     assert_eq!(
         (refused.status().as_u16(), refused.headers()["www-authenticate"].to_str().unwrap_or_default()),
-        (401, "Bearer")
+        (401, r#"Bearer realm="routing""#)
     );
     let sessions = format!("{}/sessions/s", brain.base_url());
     assert_eq!(http().get(&sessions).send().await.expect("an answer").status(), 401);

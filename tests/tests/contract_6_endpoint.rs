@@ -107,7 +107,11 @@ async fn contract_6_with_a_token_only_its_holder_may_call() {
         }
         let response = request.send().await.expect("an answer");
         assert_eq!(response.status(), 401, "{wrong:?}");
-        assert_eq!(response.headers()["www-authenticate"], "Bearer", "{wrong:?}");
+        // RFC 6750, part 3: no error is named to a request that presented no token.
+        let presented = wrong.is_some_and(|wrong| wrong.starts_with("Bearer s"));
+        let challenge =
+            if presented { r#"Bearer realm="routing", error="invalid_token""# } else { r#"Bearer realm="routing""# };
+        assert_eq!(response.headers()["www-authenticate"], challenge, "{wrong:?}");
         let body: Value = response.json().await.expect("a JSON-RPC body");
         assert_eq!(
             (&body["jsonrpc"], &body["error"]["code"], &body["id"]),
@@ -259,7 +263,15 @@ async fn paths_that_clients_probe_for_oauth_are_plain_404s_also_with_a_token_set
         {
             let response = request.send().await.expect("an answer");
             assert_eq!(response.status(), 404, "{path}");
-            assert_eq!(response.text().await.expect("text"), "", "{path}");
+            assert!(response.headers()["content-type"].to_str().is_ok_and(|kind| kind.starts_with("text/plain")));
+            // Clients print this line: without it a forgotten token looks like a fault of a sign-in.
+            let signs_in = path == "/register" || path.starts_with("/.well-known/");
+            let line = if signs_in {
+                "routing has no sign-in: send the header Authorization: Bearer TOKEN\n".to_string()
+            } else {
+                format!("routing serves nothing at {path}: POST MCP requests to /mcp\n")
+            };
+            assert_eq!(response.text().await.expect("text"), line, "{path}");
         }
     }
 }
@@ -379,4 +391,44 @@ async fn calls_above_the_limit_are_refused_at_once_and_places_become_free_again(
     tests::waiting::until_true("the later call at the model", || async { models.asked().len() == 4 }).await;
     models.release();
     assert!(!later.await.expect("a result").is_error());
+}
+
+#[tokio::test]
+async fn the_path_may_end_in_a_slash() {
+    let routing = Program::serve().start().await;
+    let mcp = tests::mcp::Mcp::new(&format!("{}/", routing.mcp_url()));
+    assert_eq!(mcp.tools().await.len(), 4);
+}
+
+/// Both servers say the same of what they do not have, and of versions that they cannot serve.
+#[tokio::test]
+async fn unknown_methods_and_versions_are_refused_by_name_on_both_servers() {
+    let (routing, brain) = (Program::serve().start().await, Program::brain().start().await);
+    let modern = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": {"name": "t", "version": "0"},
+        "io.modelcontextprotocol/clientCapabilities": {}});
+    for mcp in [routing.mcp(), brain.mcp()] {
+        let send = async |method: &str, params: Value, version: Option<&str>| {
+            let body = json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params});
+            let mut request = mcp.post().body(body.to_string());
+            if let Some(version) = version {
+                request = request.header("mcp-protocol-version", version).header("mcp-method", method);
+            }
+            let response = request.send().await.expect("an answer");
+            (response.status().as_u16(), response.json::<Value>().await.expect("JSON"))
+        };
+        for method in ["prompts/list", "resources/list", "resources/templates/list", "no/such"] {
+            let (status, body) = send(method, json!({}), None).await;
+            assert_eq!((status, &body["error"]["code"]), (200, &json!(-32601)), "{method}: {body}");
+            assert_eq!(body["error"]["message"], format!("method not found: {method}"));
+            let (status, body) = send(method, json!({"_meta": modern}), Some("2026-07-28")).await;
+            assert_eq!((status, &body["error"]["code"]), (404, &json!(-32601)), "{method}: {body}");
+            assert_eq!(body["error"]["message"], format!("method not found: {method}"));
+        }
+        let (status, body) = send("initialize", json!({"_meta": modern}), Some("2026-07-28")).await;
+        assert_eq!((status, &body["error"]["code"], &body["id"]), (404, &json!(-32601), &json!(7)), "{body}");
+        let (status, body) = send("tools/list", json!({}), Some("2099-01-01")).await;
+        assert_eq!((status, &body["error"]["code"], &body["id"]), (400, &json!(-32022), &json!(7)), "{body}");
+        assert!(body["error"]["data"]["supported"].as_array().is_some_and(|known| known.len() > 3), "{body}");
+    }
 }

@@ -1,36 +1,48 @@
 //! The rules about one skill: name, schema, stages.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{check, errors::Errors, evidence::Thresholds, upstream};
+use super::{attach, check, errors::Errors, evidence::Thresholds, timeouts, upstream};
 use crate::{
     FieldError,
     arguments::{self, ArgumentSchema},
     policy::{
         OnLocalError, RouteMode, SkillSpec, StageSpec,
-        skill::{DESCRIPTION_MAX, NAME_MAX, STAGES_MAX},
+        skill::{DESCRIPTION_MAX, NAME_MAX, STAGES_MAX, TITLE_MAX, WHEN_MAX},
         upstream::TEXT_MAX,
     },
-    table::{Skill, Stage},
+    table::{CallTimeouts, Skill, Stage},
     template::{Template, TemplateError},
 };
 
+/// What the policy says for skills that say nothing of their own; none: it is wrong.
+pub(super) struct OfPolicy<'a> {
+    pub(super) thresholds: &'a Thresholds,
+    pub(super) timeouts: Option<CallTimeouts>,
+    /// Longest attempt on the local model, where the model itself has one.
+    pub(super) local_timeout: Option<Duration>,
+}
+
 /// Compiles a skill. `given` is the skill as the policy has it; `spec` is the same, completed from the built-in skill
-/// with its name. `patterns` is how many patterns its schema may have; those that it has are subtracted.
+/// with its name. `of_policy` are the policy's rules that hold where the skill has none. `patterns` is how many patterns its schema may have; those that it has are subtracted.
 pub(super) fn compile(
     path: &str,
     given: &SkillSpec,
     spec: &SkillSpec,
-    thresholds: &Thresholds,
+    of_policy: &OfPolicy<'_>,
     patterns: &mut usize,
     errors: &mut Errors,
 ) -> Option<Skill> {
     let SkillSpec {
         name,
         description,
+        title,
+        when_to_use,
         input_schema,
+        attach,
         stages,
         thresholds: own_thresholds,
+        timeouts: own_timeouts,
         route,
         on_local_error,
         check: _,
@@ -45,14 +57,12 @@ pub(super) fn compile(
         format!("must be 1 to {NAME_MAX} of a-z, 0-9, '_' and '-', starting with a letter"),
     );
     require(path, spec, errors);
-    if let Some(text) = description {
-        let length = text.chars().count();
-        errors.check(
-            format!("{path}.description"),
-            format!("{length} characters"),
-            (1..=DESCRIPTION_MAX).contains(&length),
-            format!("must be 1 to {DESCRIPTION_MAX} characters"),
-        );
+    for (field, text, max) in [
+        ("description", description, DESCRIPTION_MAX),
+        ("title", title, TITLE_MAX),
+        ("whenToUse", when_to_use, WHEN_MAX),
+    ] {
+        check_text(&format!("{path}.{field}"), text.as_deref(), max, errors);
     }
     let arguments = input_schema.as_ref().and_then(|schema| {
         let compiled = ArgumentSchema::compile_within(schema, patterns);
@@ -68,15 +78,29 @@ pub(super) fn compile(
     // Built-in stages guard what they read, so they work with any schema; a user's stages must fit the skill's schema.
     let own_stages = given.stages.is_some() && arguments.is_some();
     let declared = input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
+    let known = input_schema.as_ref().and_then(arguments::declared);
+    let attach = match &given.attach {
+        Some(own) => attach::checked(&format!("{path}.attach"), own, known.as_ref(), errors),
+        // A schema of the user's may leave out what the built-in one has.
+        None => attach::that_fit(attach.as_deref().unwrap_or_default(), known.as_ref()),
+    };
+    let timeouts = match own_timeouts {
+        Some(own) => timeouts::of_skill(&format!("{path}.timeouts"), own, of_policy.local_timeout, errors),
+        None => of_policy.timeouts,
+    };
     let stages = compile_stages(&format!("{path}.stages"), stages.as_deref()?, declared.as_ref(), errors);
     let thresholds = match own_thresholds {
-        Some(own) => thresholds.of_skill(&format!("{path}.thresholds"), own, errors),
-        None => thresholds.of_policy,
+        Some(own) => of_policy.thresholds.of_skill(&format!("{path}.thresholds"), own, errors),
+        None => of_policy.thresholds.of_policy,
     };
     let (thresholds, relative_to) = thresholds?;
     Some(Skill {
         name: name.clone(),
         description: description.clone()?,
+        title: title.clone().unwrap_or_else(|| title_of(name)),
+        when_to_use: when_to_use.clone(),
+        attach,
+        timeouts: timeouts?,
         input_schema: Arc::new(input_schema.clone()?),
         arguments: arguments?,
         stages: stages?,
@@ -87,6 +111,19 @@ pub(super) fn compile(
         check: check?,
         grading: grading?,
     })
+}
+
+fn check_text(path: &str, text: Option<&str>, max: usize, errors: &mut Errors) {
+    let Some(length) = text.map(|text| text.chars().count()) else { return };
+    let message = format!("must be 1 to {max} characters");
+    errors.check(path, format!("{length} characters"), (1..=max).contains(&length), message);
+}
+
+/// A name for people: `release_notes` becomes `Release notes`.
+fn title_of(name: &str) -> String {
+    let spaced = name.replace(['_', '-'], " ");
+    let mut letters = spaced.chars();
+    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
 }
 
 fn is_name(name: &str) -> bool {

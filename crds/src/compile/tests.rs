@@ -1,12 +1,16 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{
     Document,
     policy::{EvidenceOf, OnExpired, OnLocalError, RelativeTo, Source},
-    table::{EvidenceRules, ExplorationRules, ThresholdValues},
+    table::{CallTimeouts, EvidenceRules, ExplorationRules, ThresholdValues},
 };
 
+mod attach;
 mod check;
 mod evidence;
+mod timeouts;
 
 const HEAD: &str = "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {name: p}\nspec:\n";
 const MINIMAL: &str =
@@ -27,8 +31,13 @@ fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
     let table = with("").expect("compiles");
     assert_eq!(table.skills.keys().collect::<Vec<_>>(), ["code_review", "debug", "retrospective", "trainer"]);
     assert_eq!(table.local.url.as_str(), "http://litellm:4000/v1/chat/completions");
-    assert_eq!((table.local.timeout, table.claude.timeout), (Some(Duration::from_secs(120)), None));
-    assert_eq!(table.total_timeout, Duration::from_secs(280));
+    assert_eq!((table.local.timeout, table.claude.timeout), (None, None));
+    let (local, total) = (Duration::from_secs(75), Duration::from_secs(115));
+    assert_eq!(
+        table.skills["debug"].timeouts,
+        CallTimeouts { local, total },
+        "both attempts within Claude Code's 120 s"
+    );
     assert_eq!(table.skills["debug"].thresholds, ThresholdValues { floor: 0.9, ceil: 0.7 });
     let EvidenceRules { of, sources, window, ttl, min_samples, on_expired, hold_for } = table.evidence;
     assert_eq!((window.as_str(), ttl.as_secs(), min_samples, hold_for.as_secs()), ("7d", 60, 1, 3600));

@@ -1,7 +1,5 @@
 //! The rules about URLs, models and references to Secrets.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
@@ -22,14 +20,8 @@ const PARAMETERS_MAX_BYTES: usize = 8 * 1024;
 /// Fields of a request that the data plane itself sets.
 const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
 
-pub(super) fn target(
-    path: &str,
-    model: &Model,
-    shared: &Upstream,
-    timeout: Option<Duration>,
-    errors: &mut Errors,
-) -> Option<ModelTarget> {
-    let Model { name, parameters, upstream, timeout: own_timeout } = model;
+pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut Errors) -> Option<ModelTarget> {
+    let Model { name, parameters, upstream, timeout } = model;
     errors.check(
         format!("{path}.name"),
         name,
@@ -41,7 +33,7 @@ pub(super) fn target(
         Some(own) => (format!("{path}.upstream"), own),
         None => ("spec.upstream".to_string(), shared),
     };
-    let own_timeout = match own_timeout {
+    let timeout = match timeout {
         Some(period) => Some(errors.take(format!("{path}.timeout"), period.text(), period.duration())?),
         None => None,
     };
@@ -58,7 +50,7 @@ pub(super) fn target(
         api_key,
         ca_bundle,
         parameters: parameters.clone(),
-        timeout: own_timeout.or(timeout),
+        timeout,
     })
 }
 

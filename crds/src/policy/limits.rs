@@ -16,16 +16,17 @@ const LOCAL_WITHIN_TOTAL: &str = "\
     (self.local.endsWith('d') ? int(self.local.substring(0, self.local.size() - 1)) * 86400000 : duration(self.local).getMilliseconds()) <= \
     (self.total.endsWith('d') ? int(self.total.substring(0, self.total.size() - 1)) * 86400000 : duration(self.total).getMilliseconds())";
 
-/// How long a call, and its attempt on the local model, may take. MCP clients give up after about 300 s of silence.
+/// How long a call, and its attempt on the local model, may take. Claude Code puts a call into the background after
+/// 120 s, and gives up after 300 s without a sign of life.
 #[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
 #[x_kube(validation = Rule::new(LOCAL_WITHIN_TOTAL)
     .message("must not be longer than timeouts.total, the budget of both attempts")
     .field_path(".local"))]
 pub struct Timeouts {
-    /// Time limit for the local model, shared by all stages of a call, so that Claude has time left. Default: 120s.
+    /// Time limit for the local model, shared by all stages of a call, so that Claude has time left. Default: 75s.
     #[serde(default = "default_local")]
     pub local: Period,
-    /// Time limit for a call: all its stages, each with its attempts on the local model and on Claude. Default: 280s.
+    /// Time limit for a call: all its stages, each with its attempts on the local model and on Claude. Default: 115s.
     #[serde(default = "default_total")]
     pub total: Period,
 }
@@ -36,12 +37,25 @@ impl Default for Timeouts {
     }
 }
 
+/// The same for one skill. Both are given, or neither.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[cfg_attr(test, x_kube(cel))]
+#[x_kube(validation = Rule::new(LOCAL_WITHIN_TOTAL)
+    .message("must not be longer than total, the budget of both attempts")
+    .field_path(".local"))]
+pub struct SkillTimeouts {
+    /// As `spec.timeouts.local`. `models.local.timeout` bounds it, if that is set.
+    pub local: Period,
+    /// As `spec.timeouts.total`.
+    pub total: Period,
+}
+
 fn default_local() -> Period {
-    Period::from_text("120s")
+    Period::from_text("75s")
 }
 
 fn default_total() -> Period {
-    Period::from_text("280s")
+    Period::from_text("115s")
 }
 
 /// How many calls a pod handles at the same time.

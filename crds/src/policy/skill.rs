@@ -5,7 +5,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{Check, Grading, OnFailedCheck, TextSource, Thresholds, upstream::TEXT_MAX};
+use super::{
+    Attach, Check, Grading, OnFailedCheck, SkillTimeouts, TextSource, Thresholds, attach::ATTACH_MAX,
+    upstream::TEXT_MAX,
+};
 
 /// Most skills of a policy.
 pub const SKILLS_MAX: usize = 64;
@@ -13,6 +16,10 @@ pub const SKILLS_MAX: usize = 64;
 pub const NAME_MAX: usize = 48;
 /// Longest description, in characters.
 pub const DESCRIPTION_MAX: usize = 4096;
+/// Longest title, in characters.
+pub const TITLE_MAX: usize = 80;
+/// Longest text about when to use a skill, in characters.
+pub const WHEN_MAX: usize = 500;
 /// Most stages of a skill.
 pub const STAGES_MAX: usize = 8;
 
@@ -54,10 +61,28 @@ pub struct SkillSpec {
     #[schemars(length(min = 1, max = DESCRIPTION_MAX))]
     pub description: Option<String>,
 
+    /// The skill's name for people, for example "Code review". If absent: made of `name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = TITLE_MAX))]
+    pub title: Option<String>,
+
+    /// When to use the skill, and when not, in a sentence or two. Clients that load tools only when they are looked for
+    /// give their model this text, not the description. If absent: the beginning of `description`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = WHEN_MAX))]
+    pub when_to_use: Option<String>,
+
     /// JSON Schema (2020-12) of the tool's arguments: `type: object`, at most 16 KiB, without remote `$ref`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "free_form_object")]
     pub input_schema: Option<Map<String, Value>>,
+
+    /// Arguments that `routing connect` fills from the caller's project, so that its model names files and revisions
+    /// instead of writing out their text. If absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = ATTACH_MAX))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["argument".into()]))]
+    pub attach: Option<Vec<Attach>>,
 
     /// The skill's model calls, in order. Each is routed separately.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -77,6 +102,10 @@ pub struct SkillSpec {
     /// Fail with `route: Local`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_local_error: Option<OnLocalError>,
+
+    /// Overrides `spec.timeouts` for this skill.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timeouts: Option<SkillTimeouts>,
 
     /// A check of each answer, without a model: a JSON Schema or a pattern. A failed one is reported to the brain as a
     /// fail, with the source `check`.

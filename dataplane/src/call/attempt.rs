@@ -106,14 +106,15 @@ impl<'a> Attempt<'a> {
     /// The time for this attempt; a local one leaves time for a fallback to Claude.
     fn budget(&self) -> Duration {
         let left = self.stage_call.deadline.saturating_duration_since(Instant::now());
-        let own = self.model.target().timeout.unwrap_or(left);
         match self.record.decision {
             Decision::Local => {
                 let skill = &self.call.skill;
                 let fallback = skill.on_local_error == OnLocalError::Claude || check::escalates(skill);
-                deadline::local_share(left, own, self.call.active.table.total_timeout, fallback)
+                deadline::local_share(left, skill.timeouts, fallback)
             }
-            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => own.min(left),
+            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => {
+                self.model.target().timeout.map_or(left, |own| own.min(left))
+            }
         }
     }
 }

@@ -96,6 +96,6 @@ impl Shadow {
 
     /// The time of a local attempt, whatever is left of the call's own.
     fn time(&self) -> Duration {
-        self.active.local.target().timeout.unwrap_or(self.active.table.total_timeout)
+        self.skill.timeouts.local
     }
 }

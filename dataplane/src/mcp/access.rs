@@ -41,7 +41,8 @@ pub async fn admit(State(data_plane): State<Arc<DataPlane>>, mut request: Reques
 enum AccessRefusal {
     Host(String),
     Origin(String),
-    Unauthorized,
+    /// Whether a token was presented.
+    Unauthorized(bool),
     Closed,
 }
 
@@ -50,7 +51,7 @@ impl AccessRefusal {
         match self {
             Self::Host(_) => "host",
             Self::Origin(_) => "origin",
-            Self::Unauthorized => "unauthorized",
+            Self::Unauthorized(_) => "unauthorized",
             Self::Closed => "closed",
         }
     }
@@ -68,7 +69,7 @@ impl AccessRefusal {
                 );
                 rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message)
             }
-            Self::Unauthorized => unauthorized(),
+            Self::Unauthorized(presented) => unauthorized(*presented),
             Self::Closed => {
                 let message =
                     "closed: the policy requires a token and none of its Secrets exists; see /status on the admin port";
@@ -89,11 +90,11 @@ fn caller(active: &Active, headers: &HeaderMap, hosts: &[String]) -> Result<Opti
     if active.is_closed() {
         return Err(AccessRefusal::Closed);
     }
-    let presented = bearer::presented(headers).ok_or(AccessRefusal::Unauthorized)?;
+    let presented = bearer::presented(headers).ok_or(AccessRefusal::Unauthorized(false))?;
     // Every token is compared, so that the time taken does not reveal which one was close.
     let matching = active.tokens.iter().filter(|(_, token)| token.matches(presented));
     let caller = matching.fold(None, |found, (name, _)| found.or(Some(name.clone())));
-    caller.map(Some).ok_or(AccessRefusal::Unauthorized)
+    caller.map(Some).ok_or(AccessRefusal::Unauthorized(true))
 }
 
 /// Checks every host that a request names, in lower case; `allowed` lists them with or without a port.

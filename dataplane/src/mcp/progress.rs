@@ -1,5 +1,5 @@
-//! Sends progress notifications during slow calls: clients give up on a silent one. If the caller disconnects, the call
-//! ends.
+//! Sends progress notifications: at once, at each step, and while one lasts, because clients give up on a silent call. If
+//! the caller disconnects, the call ends.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, interval_at},
 };
 
-/// Time between two notifications.
+/// Longest time between two notifications.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// Runs a call; none if the caller disconnected. Callers that sent a `progressToken` get notifications if `listens`:
@@ -22,7 +22,7 @@ pub(super) async fn with_heartbeat<T>(
     call: impl Future<Output = T>,
     context: &RequestContext<RoleServer>,
     listens: bool,
-    activities: watch::Receiver<String>,
+    mut activities: watch::Receiver<String>,
 ) -> Option<T> {
     let token = context.meta.get_progress_token().filter(|_| listens);
     tokio::pin!(call);
@@ -32,10 +32,13 @@ pub(super) async fn with_heartbeat<T>(
         tokio::select! {
             outcome = &mut call => return Some(outcome),
             () = context.ct.cancelled() => return None,
-            _ = heartbeat.tick() => if let Some(token) = &token {
-                let activity = activities.borrow().clone();
-                notify(context, token.clone(), began.elapsed(), &activity).await;
-            }
+            _ = heartbeat.tick() => {}
+            // The sender is gone only when the call is at its end.
+            Ok(()) = activities.changed() => heartbeat.reset(),
+        }
+        if let Some(token) = &token {
+            let activity = activities.borrow_and_update().clone();
+            notify(context, token.clone(), began.elapsed(), &activity).await;
         }
     }
 }

@@ -115,6 +115,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
         thresholds: thresholds(reader),
         evidence: evidence(reader),
         skills: None,
+        client: crds::policy::Client::default(),
         access: access(reader),
         timeouts: crds::policy::Timeouts::default(),
         limits: crds::policy::Limits::default(),

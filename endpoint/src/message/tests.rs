@@ -66,6 +66,7 @@ fn a_right_message_is_let_through_whatever_its_method() {
         (r#"{"jsonrpc":"2.0","id":1,"result":{}}"#, None, 7),
         (r#"{"jsonrpc":"2.0","id":1,"method":"ping","more":[1,{"a":null}]}"#, Some("ping"), 13),
     ] {
-        assert_eq!(check(body.as_bytes()), Ok(Message { method: method.map(Into::into), values }), "{body}");
+        let message = check(body.as_bytes()).expect(body);
+        assert_eq!((message.method.as_deref(), message.values), (method, values), "{body}");
     }
 }

@@ -88,7 +88,7 @@ pub fn pod_spec(policy: &RoutingPolicy, valid: &Valid, image: &str) -> PodSpec {
         priority_class_name: priority_class_name.clone(),
         security_context: Some(pod_security()),
         service_account_name: Some(name.clone()),
-        termination_grace_period_seconds: Some(seconds(valid.table.total_timeout + GRACE)),
+        termination_grace_period_seconds: Some(seconds(valid.table.longest_call() + GRACE)),
         tolerations: present(tolerations.clone()),
         topology_spread_constraints: present(spread(&name, topology_spread_constraints)),
         volumes: Some(volumes(&name, &valid.table, workspaces)),
