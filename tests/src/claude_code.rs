@@ -4,6 +4,7 @@
 //! user are answered beforehand.
 
 mod headless;
+mod hooks;
 mod plugin;
 mod terminal;
 

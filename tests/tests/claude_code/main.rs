@@ -1,5 +1,7 @@
 //! The real Claude Code, with a model that answers by a script, against the real `routing` and brain.
 
+mod hooks;
+mod plugin;
 mod refused;
 mod routed;
 
@@ -29,8 +31,7 @@ struct It {
     model: MessagesApi,
     routing: Running,
     brain: Running,
-    // Our upstream is there as long as this is.
-    _models: Models,
+    models: Models,
 }
 
 impl It {
@@ -51,7 +52,7 @@ impl It {
         let model = MessagesApi::start(script).await;
         let claude = ClaudeCode::new(&model);
         claude.mcp_http(&routing.mcp_url(), entry);
-        Self { claude, model, routing, brain, _models: models }
+        Self { claude, model, routing, brain, models }
     }
 
     /// Waits until the brain has this many decisions of `debug`; returns them, the newest first.
@@ -59,7 +60,8 @@ impl It {
         let url = format!("{}/decisions?skill=debug", self.brain.base_url());
         let url = url.as_str();
         waiting::until("the decisions", || async move {
-            let decisions = get_json(url).await["decisions"].as_array().expect("a list").clone();
+            let stored = get_json(url).await["decisions"].as_array().expect("a list").clone();
+            let decisions: Vec<Value> = stored.into_iter().map(|stored| stored["decision"].clone()).collect();
             Some(decisions).filter(|decisions| decisions.len() >= count)
         })
         .await

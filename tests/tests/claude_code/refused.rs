@@ -5,6 +5,11 @@ use tests::{ports, stand_in::messages::Reply};
 
 use super::{ALLOWED, It, LAST, debug};
 
+/// What our server answers to a wrong token.
+const OURS: &str = "unauthorized: send Authorization: Bearer with a valid token";
+/// What Claude Code says to a call of a server that did not connect.
+const NO_TOOL: &str = "<tool_use_error>Error: No such tool available: mcp__routing__debug</tool_use_error>";
+
 fn access() -> Value {
     json!({"access": {"tokens": [{"name": "me", "secretRef": {"name": "s", "key": "TOKEN"}}]}})
 }
@@ -22,24 +27,42 @@ async fn a_token_of_the_policy_is_taken() {
 }
 
 #[tokio::test]
-async fn a_wrong_token_is_reported_in_our_words() {
+async fn a_wrong_token_is_reported_in_our_words_to_the_model_and_by_mcp_list() {
     let it = It::with([debug("It panics."), Reply::text(LAST)], access(), bearer("wrong")).await;
     let run = it.claude.headless("please debug", &ALLOWED).await;
-    eprintln!("MEASURED wrong token: {} {:?} {:?}", run.server_status(), run.result(), run.stderr);
-    eprintln!("MEASURED wrong token, model: {:?}", it.model.last().results());
-    eprintln!("MEASURED wrong token, text: {}", it.model.requests()[0].text());
-    let listed = it.claude.run(&["mcp", "list"]).await;
-    eprintln!("MEASURED list: {} {}", listed.stdout, listed.stderr);
+    assert_eq!((run.status.success(), run.server_status(), run.result()), (true, "failed", LAST), "{}", run.stderr);
+    let told = it.model.requests()[0].text();
+    assert!(told.contains("routing (AUTH_HEADER_REJECTED)") && told.contains(OURS), "{told}");
+    assert_eq!(it.model.last().results()[0].text(), NO_TOOL);
+    let listed = it.claude.run(&["mcp", "list"]).await.stdout;
+    assert!(listed.contains("Failed to connect") && listed.contains(OURS), "{listed}");
+    assert_eq!(it.models.asked(), Vec::<String>::new());
 }
 
 #[tokio::test]
-async fn a_server_that_is_away_is_reported() {
+async fn a_server_that_is_away_is_reported_to_the_model_and_by_mcp_list() {
     let it = It::start([debug("It panics."), Reply::text(LAST)]).await;
     it.claude.mcp_http(&format!("http://127.0.0.1:{}/mcp", ports::free()), json!({}));
     let run = it.claude.headless("please debug", &ALLOWED).await;
-    eprintln!("MEASURED away: {} {:?} {:?}", run.server_status(), run.result(), run.stderr);
-    eprintln!("MEASURED away, model: {:?}", it.model.last().results());
-    eprintln!("MEASURED away, text: {}", it.model.requests()[0].text());
-    let listed = it.claude.run(&["mcp", "list"]).await;
-    eprintln!("MEASURED list: {} {}", listed.stdout, listed.stderr);
+    assert_eq!((run.status.success(), run.server_status(), run.result()), (true, "failed", LAST), "{}", run.stderr);
+    let told = it.model.requests()[0].text();
+    assert!(told.contains("routing (ECONNREFUSED)"), "{told}");
+    assert_eq!(it.model.last().results()[0].text(), NO_TOOL);
+    let listed = it.claude.run(&["mcp", "list"]).await.stdout;
+    assert!(listed.contains("Failed to connect") && listed.contains("ECONNREFUSED"), "{listed}");
+}
+
+#[tokio::test]
+async fn in_a_terminal_the_user_sees_that_a_server_has_failed() {
+    for (token, path) in [("wrong", "/mcp"), (super::TOKEN, "/away")] {
+        let it = It::with([], access(), bearer(token)).await;
+        let url = format!("{}{path}", it.routing.base_url());
+        it.claude.mcp_http(&url, bearer(token));
+        let mut terminal = it.claude.terminal(&ALLOWED).await;
+        terminal.until("failed").await;
+        eprintln!("MEASURED-BEGIN {token}\n{}\nMEASURED-END", terminal.screen());
+        terminal.type_line("/mcp").await;
+        terminal.until("routing").await;
+        eprintln!("MEASURED-BEGIN {token}\n{}\nMEASURED-END", terminal.screen());
+    }
 }

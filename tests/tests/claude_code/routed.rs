@@ -1,7 +1,7 @@
 //! A call that goes through: what the model gets, what we keep, what the user sees.
 
 use serde_json::json;
-use tests::stand_in::messages::Reply;
+use tests::{claude_code::Key, stand_in::messages::Reply, waiting};
 
 use super::{ALLOWED, It, LAST, debug};
 
@@ -42,6 +42,20 @@ async fn in_a_terminal_the_user_sees_the_call_and_what_the_model_says_of_it() {
     let mut terminal = it.claude.terminal(&ALLOWED).await;
     terminal.type_line("please debug").await;
     terminal.until(LAST).await;
-    terminal.until("routing - debug (MCP)").await;
+    terminal.until("Called routing").await;
+    terminal.key(Key::ControlO);
+    terminal.until("answer of l").await;
     assert_eq!(it.decisions(1).await[0]["client_call_id"], json!(it.model.uses()[0].id));
+}
+
+#[tokio::test]
+async fn escape_in_a_terminal_ends_the_call_at_our_server() {
+    let spec = json!({"models": {"local": {"name": "waits"}}});
+    let it = It::with([debug("It panics.")], spec, json!({})).await;
+    let mut terminal = it.claude.terminal(&ALLOWED).await;
+    terminal.type_line("please debug").await;
+    waiting::until_true("the call", || async { it.models.asked() == ["waits"] }).await;
+    terminal.key(Key::Escape);
+    terminal.until("Interrupted").await;
+    waiting::until_true("the caller went away", || async { it.models.received()[0].abandoned }).await;
 }
