@@ -5,6 +5,8 @@
 
 pub mod reply;
 pub mod request;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::VecDeque,
