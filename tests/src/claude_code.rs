@@ -42,10 +42,12 @@ impl ClaudeCode {
         let folder = tempfile::tempdir().expect("a folder");
         let claude = Self { program: required("ROUTING_TEST_CLAUDE"), folder, variables: BTreeMap::new() };
         claude.answer_questions();
-        let home = claude.home().display().to_string();
+        let [home, temporary] = [claude.home(), claude.folder.path().into()].map(|folder| folder.display().to_string());
         [
             ("PATH", "/usr/bin:/bin"),
             ("HOME", home.as_str()),
+            ("TMPDIR", temporary.as_str()),
+            ("CLAUDE_CODE_TMPDIR", temporary.as_str()),
             ("TERM", "xterm-256color"),
             ("ANTHROPIC_BASE_URL", model.url().as_str()),
             ("ANTHROPIC_API_KEY", API_KEY),

@@ -35,6 +35,8 @@ pub enum Key {
     ControlC,
     /// Shows more.
     ControlO,
+    /// Empties the line.
+    ControlU,
 }
 
 impl Key {
@@ -47,6 +49,7 @@ impl Key {
             Self::Tab => b"\t",
             Self::ControlC => b"\x03",
             Self::ControlO => b"\x0f",
+            Self::ControlU => b"\x15",
         }
     }
 }

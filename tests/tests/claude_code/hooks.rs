@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
-    claude_code::ClaudeCode,
+    claude_code::{ClaudeCode, Key},
     stand_in::messages::{MessagesApi, Reply},
 };
 
@@ -51,6 +51,30 @@ async fn a_prompt_that_a_hook_blocks_never_reaches_the_model_and_the_user_reads_
     terminal.type_line("+1 works").await;
     terminal.until(shown).await;
     assert!(model.requests().is_empty());
+}
+
+/// A block puts the prompt back into the input; a stop leaves it in the conversation.
+#[tokio::test]
+async fn a_prompt_that_a_hook_stops_does_not_start_the_model_but_is_in_what_it_reads_next() {
+    for (answer, stays) in [
+        (json!({"continue": false, "stopReason": "It is noted."}), true),
+        (json!({"decision": "block", "reason": "It is noted."}), false),
+    ] {
+        let model = MessagesApi::start([Reply::text(LAST)]).await;
+        let claude = ClaudeCode::new(&model);
+        claude.settings(&hook("UserPromptSubmit", &format!("grep -q '\"+1 ' && echo '{answer}' || true")));
+        let mut terminal = claude.terminal(&[]).await;
+        terminal.type_line("+1 works").await;
+        terminal.until("It is noted.").await;
+        assert_eq!(model.requests().len(), 0);
+        terminal.key(Key::ControlU);
+        terminal.type_line("and now").await;
+        terminal.until(LAST).await;
+        assert_eq!(
+            model.requests().iter().map(|request| request.text().contains("+1 works")).collect::<Vec<_>>(),
+            [stays]
+        );
+    }
 }
 
 #[tokio::test]
