@@ -1,12 +1,13 @@
 //! What the tests share: starting the real programs, querying them, waiting for their effects.
 //!
-//! There are stand-ins only for language models (`stand_in::models`), for a brain that misbehaves on purpose
-//! (`stand_in::brain`), and for the kubelet (`stand_in::kubelet`), which runs real data planes behind real Pod objects;
-//! everything else is the program that a user runs.
+//! There are stand-ins only for language models (`stand_in::models`, and `stand_in::messages` behind Claude Code), for a
+//! brain that misbehaves on purpose (`stand_in::brain`), and for the kubelet (`stand_in::kubelet`), which runs real data
+//! planes behind real Pod objects; everything else is the program that a user runs.
 
 #![forbid(unsafe_code)]
 
 pub mod bombs;
+pub mod claude_code;
 pub mod clients;
 pub mod cluster;
 pub mod conntrack;

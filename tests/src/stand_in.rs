@@ -1,7 +1,8 @@
-//! Stand-ins: language models, a brain that misbehaves on purpose, a kubelet.
+//! Stand-ins: language models, the Messages API behind Claude Code, a brain that misbehaves on purpose, a kubelet.
 
 pub mod brain;
 pub mod kubelet;
+pub mod messages;
 pub mod model_pod;
 pub mod models;
 

@@ -1,0 +1,61 @@
+//! A call that goes through: what the model gets, what we keep, what the user sees.
+
+use serde_json::json;
+use tests::{claude_code::Key, stand_in::messages::Reply, waiting};
+
+use super::{ALLOWED, It, LAST, debug};
+
+#[tokio::test]
+async fn the_model_gets_the_answer_and_the_decision_and_the_record_has_the_id_of_its_call() {
+    let it = It::start([debug("It panics."), Reply::text(LAST)]).await;
+    let run = it.claude.headless("please debug", &ALLOWED).await;
+    assert!(run.status.success(), "{}", run.stderr);
+    assert_eq!((run.server_status(), run.result()), ("connected", LAST));
+    let (used, results) = (it.model.uses(), it.model.last().results());
+    let [result] = &results[..] else { panic!("{results:?}") };
+    assert_eq!((&result.id, result.is_error, result.texts.len()), (&used[0].id, false, 2), "{result:?}");
+    assert_eq!(result.texts[0], "answer of l");
+    let decisions = it.decisions(1).await;
+    let id = decisions[0]["id"].as_str().expect("an id");
+    assert!(result.texts[1].starts_with("routing: debug: local") && result.texts[1].contains(id), "{result:?}");
+    assert_eq!(decisions[0]["client_call_id"], json!(used[0].id), "{}", decisions[0]);
+    assert_eq!(decisions[0]["client_name"], "claude-code");
+    assert!(it.routing.log().contains(&used[0].id), "the log line has it, too");
+}
+
+#[tokio::test]
+async fn tools_have_a_description_at_once_if_the_entry_says_so_and_can_be_called_either_way() {
+    for (entry, deferred) in [(json!({}), true), (json!({"alwaysLoad": true}), false)] {
+        let it = It::with([debug("It panics.")], json!({}), entry).await;
+        it.claude.headless("please debug", &ALLOWED).await;
+        let tools = it.model.requests()[0].tools();
+        let ours = tools.iter().find(|tool| tool.name == "mcp__routing__debug");
+        let described = ours.is_some_and(|tool| !tool.deferred && !tool.description.is_empty());
+        assert_eq!(described, !deferred, "{ours:?}");
+        assert!(!it.model.last().results()[0].is_error);
+    }
+}
+
+#[tokio::test]
+async fn in_a_terminal_the_user_sees_the_call_and_what_the_model_says_of_it() {
+    let it = It::start([debug("It panics."), Reply::text(LAST)]).await;
+    let mut terminal = it.claude.terminal(&ALLOWED).await;
+    terminal.type_line("please debug").await;
+    terminal.until(LAST).await;
+    terminal.until("Called routing").await;
+    terminal.key(Key::ControlO);
+    terminal.until("answer of l").await;
+    assert_eq!(it.decisions(1).await[0]["client_call_id"], json!(it.model.uses()[0].id));
+}
+
+#[tokio::test]
+async fn escape_in_a_terminal_ends_the_call_at_our_server() {
+    let spec = json!({"models": {"local": {"name": "waits"}}});
+    let it = It::with([debug("It panics.")], spec, json!({})).await;
+    let mut terminal = it.claude.terminal(&ALLOWED).await;
+    terminal.type_line("please debug").await;
+    waiting::until_true("the call", || async { it.models.asked() == ["waits"] }).await;
+    terminal.key(Key::Escape);
+    terminal.until("Interrupted").await;
+    waiting::until_true("the caller went away", || async { it.models.received()[0].abandoned }).await;
+}
