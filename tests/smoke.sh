@@ -200,7 +200,8 @@ call_tool() { # NAME ARGUMENTS
   check_answer "$1"
   seen=$(from_body '
 result = answer.get("result") or {"isError": True, "content": [{"type": "text", "text": answer["error"]["message"]}]}
-texts = [block["text"].strip() for block in result["content"] if block["type"] == "text"]
+for_people = [block for block in result["content"] if block.get("annotations", {}).get("audience") != ["assistant"]]
+texts = [block["text"].strip() for block in for_people if block["type"] == "text"]
 decisions = result.get("_meta", {}).get("routing.hyperguild.io/decisions", [])
 routes = ["{decision} ({model})".format(**decision) for decision in decisions]
 if result.get("isError", False):

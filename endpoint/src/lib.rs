@@ -127,7 +127,7 @@ fn json_response(status: StatusCode, body: &Value) -> Response {
 #[must_use]
 pub fn unauthorized(presented: bool) -> Response {
     let (message, challenge) = if presented {
-        ("unauthorized: the token is not valid; send Authorization: Bearer with a valid token", WRONG_TOKEN)
+        ("unauthorized: this token is not valid, send Authorization: Bearer with a valid token", WRONG_TOKEN)
     } else {
         ("unauthorized: send Authorization: Bearer with a valid token", NO_TOKEN)
     };

@@ -23,7 +23,7 @@ async fn what_make_run_prints_works_as_printed() {
     let (answer, reported) = printed.split_once('\n').expect("two lines");
     let answer: Value = serde_json::from_str(answer).expect("JSON");
     assert!(
-        ok && answer["result"]["content"][0]["text"]
+        ok && answer["result"]["content"][1]["text"]
             .as_str()
             .is_some_and(|text| text.contains("stand-in, no language model ran")),
         "{printed}"
@@ -55,7 +55,7 @@ async fn python_lists_and_calls_in_both_protocol_eras() {
         );
         let result = clients::python(&run.url(), mode, &["call", "debug", r#"{"project_root":"/tmp","problem":"x"}"#]);
         assert_eq!(result["isError"], json!(false), "{mode}: {result}");
-        assert_eq!(result["content"][1]["audience"], json!(["assistant"]), "{mode}: {result}");
+        assert_eq!(result["content"][0]["audience"], json!(["assistant"]), "{mode}: {result}");
         let decision = &result["meta"]["routing.hyperguild.io/decisions"][0];
         assert_eq!(
             (&decision["decision"], &decision["model"]),
@@ -141,8 +141,9 @@ async fn a_slow_call_reports_progress_to_clients_that_ask_for_it() {
     });
     for result in futures::future::join_all(calls).await {
         let result = result.expect("runs");
-        assert_eq!(result["content"][0]["text"], "answer of takes-20-seconds");
+        assert_eq!(result["content"][1]["text"], "answer of takes-20-seconds");
         let message = result["progress"][0].as_str().unwrap_or_default();
-        assert!(message.starts_with("debug: stage 1 of 1, local (takes-20-seconds), 1"), "{result}");
+        assert!(message.starts_with("debug: stage 1 of 1, local (takes-20-seconds), 0 s"), "at once: {result}");
+        assert!(result["progress"][1].as_str().is_some_and(|later| later.ends_with(", 15 s")), "{result}");
     }
 }

@@ -45,7 +45,7 @@ async fn contract_6_a_bare_curl_calls_a_tool() {
     let (head, body) =
         curl(&["-X", "POST", &routing.mcp_url(), "-H", "Content-Type: application/json", "-d", call]).await;
     assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
-    assert_eq!((&body["result"]["content"][0]["text"], &body["id"]), (&json!("answer of qwen35"), &json!("x")));
+    assert_eq!((&body["result"]["content"][1]["text"], &body["id"]), (&json!("answer of qwen35"), &json!("x")));
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn contract_6_any_mode_header_means_client_local() {
             request = request.header("x-hyperguild-mode", mode);
         }
         let answer: Value = request.send().await.expect("an answer").json().await.expect("JSON");
-        assert_eq!(answer["result"]["content"][0]["text"], "answer of qwen35", "{mode:?}");
+        assert_eq!(answer["result"]["content"][1]["text"], "answer of qwen35", "{mode:?}");
     }
     // Each of them is served alike; the record says it of the callers that sent a mode.
     tests::waiting::until_true("four records, three of them with the mode", || async {
@@ -217,7 +217,7 @@ async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
             -32_602,
         ),
         ("a number too large", post().body(r#"{"jsonrpc":"2.0","id":1e999,"method":"tools/list"}"#), 400, -32_600),
-        ("an unknown protocol version", post().header("mcp-protocol-version", "1999-01-01").body(list), 400, -32_600),
+        ("an unknown protocol version", post().header("mcp-protocol-version", "1999-01-01").body(list), 400, -32_022),
         ("a foreign origin", post().header("origin", "http://evil.example").body(list), 403, -32_600),
         ("the origin null", post().header("origin", "null").body(list), 403, -32_600),
         ("an unknown method of the newer protocol", modern("tools/none"), 404, -32_601),

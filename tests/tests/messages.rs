@@ -89,7 +89,7 @@ async fn a_caller_that_reads_event_streams_has_the_head_while_the_model_works() 
     }
     let event = text.lines().find_map(|line| line.strip_prefix("data: ")).unwrap_or_else(|| panic!("{text}"));
     let message: Value = serde_json::from_str(event).expect("JSON");
-    assert_eq!(message["result"]["content"][0]["text"], "answer of waits");
+    assert_eq!(message["result"]["content"][1]["text"], "answer of waits");
     let list = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}).to_string();
     let quick = post("application/json, text/event-stream").body(list).send().await.expect("an answer");
     assert_eq!(quick.headers()["content-type"], "application/json", "what is there at once stays JSON");

@@ -33,7 +33,7 @@ async fn hooks_are_told_of_the_session_the_call_and_the_last_answer() {
     assert!(told.iter().all(|input| input["session_id"] == session), "{told:?}");
     assert_eq!((&told[0]["source"], &told[1]["prompt"]), (&json!("startup"), &json!("please debug")));
     assert_eq!([&told[2]["tool_use_id"], &told[3]["tool_use_id"]], [&it.model.uses()[0].id, &it.model.uses()[1].id]);
-    assert_eq!(told[2]["tool_response"][0]["text"], "answer of l");
+    assert_eq!(told[2]["tool_response"][1]["text"], "answer of l");
     assert_eq!(told[3]["error"], format!("Exit code 3\n{session}"));
     assert_eq!((&told[4]["last_assistant_message"], &told[4]["stop_hook_active"]), (&json!(LAST), &json!(false)));
     assert_eq!(told[5]["reason"], "other");

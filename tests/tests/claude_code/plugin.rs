@@ -44,7 +44,7 @@ async fn an_installed_plugin_connects_with_the_address_and_the_token_that_the_us
     marketplace(folder.path());
     it.claude.install_plugin(folder.path(), "ours", &[("url", &it.routing.mcp_url()), ("token", super::TOKEN)]).await;
     it.claude.headless("please debug", &["--allowedTools", "mcp__plugin_ours_routing"]).await;
-    assert_eq!(it.model.last().results()[0].texts[0], "answer of l");
+    assert_eq!(it.model.last().results()[0].texts[1], "answer of l");
     assert_eq!(it.decisions(1).await[0]["caller"], "me");
 }
 

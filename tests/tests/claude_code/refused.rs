@@ -6,7 +6,7 @@ use tests::{claude_code::Key, ports, stand_in::messages::Reply};
 use super::{ALLOWED, It, LAST, debug};
 
 /// What our server answers to a wrong token.
-const OURS: &str = "unauthorized: send Authorization: Bearer with a valid token";
+const OURS: &str = "unauthorized: this token is not valid, send Authorization: Bearer with a valid token";
 /// What Claude Code says to a call of a server that did not connect.
 const NO_TOOL: &str = "<tool_use_error>Error: No such tool available: mcp__routing__debug</tool_use_error>";
 

@@ -14,24 +14,27 @@ async fn the_model_gets_the_answer_and_the_decision_and_the_record_has_the_id_of
     let (used, results) = (it.model.uses(), it.model.last().results());
     let [result] = &results[..] else { panic!("{results:?}") };
     assert_eq!((&result.id, result.is_error, result.texts.len()), (&used[0].id, false, 2), "{result:?}");
-    assert_eq!(result.texts[0], "answer of l");
+    assert_eq!(result.texts[1], "answer of l");
     let decisions = it.decisions(1).await;
     let id = decisions[0]["id"].as_str().expect("an id");
-    assert!(result.texts[1].starts_with("routing: debug: local") && result.texts[1].contains(id), "{result:?}");
+    assert!(result.texts[0].starts_with("routing: debug: local") && result.texts[0].contains(id), "{result:?}");
     assert_eq!(decisions[0]["client_call_id"], json!(used[0].id), "{}", decisions[0]);
     assert_eq!(decisions[0]["client_name"], "claude-code");
     assert!(it.routing.log().contains(&used[0].id), "the log line has it, too");
 }
 
 #[tokio::test]
-async fn tools_have_a_description_at_once_if_the_entry_says_so_and_can_be_called_either_way() {
-    for (entry, deferred) in [(json!({}), true), (json!({"alwaysLoad": true}), false)] {
-        let it = It::with([debug("It panics.")], json!({}), entry).await;
+async fn the_model_sees_what_the_skills_are_for_from_the_start_unless_the_policy_says_otherwise() {
+    for (always_load, deferred) in [(true, false), (false, true)] {
+        let it = It::with([debug("It panics.")], json!({"client": {"alwaysLoad": always_load}}), json!({})).await;
         it.claude.headless("please debug", &ALLOWED).await;
         let tools = it.model.requests()[0].tools();
         let ours = tools.iter().find(|tool| tool.name == "mcp__routing__debug");
         let described = ours.is_some_and(|tool| !tool.deferred && !tool.description.is_empty());
         assert_eq!(described, !deferred, "{ours:?}");
+        let told = it.model.requests()[0].text();
+        let when = "When a test, a build or a program fails and the cause is not obvious";
+        assert!(told.contains(&format!("- debug: {when}")), "by the instructions: {told}");
         assert!(!it.model.last().results()[0].is_error);
     }
 }

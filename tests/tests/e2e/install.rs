@@ -63,7 +63,7 @@ async fn python_typescript_and_claude_code_connect_to_the_node_port() {
         assert_eq!(clients::typescript(&url, mode, TOKEN, &["list"]), json!(TOOLS), "{mode}");
         let arguments = r#"{"project_root":"/tmp","problem":"call-7"}"#;
         let answer = clients::typescript(&url, mode, TOKEN, &["call", "debug", arguments]);
-        assert!(answer["content"][0]["text"].as_str().is_some_and(|text| text.contains("call-7")), "{answer}");
+        assert!(answer["content"][1]["text"].as_str().is_some_and(|text| text.contains("call-7")), "{answer}");
     }
 
     let home = tempfile::tempdir().expect("a folder");

@@ -180,7 +180,7 @@ async fn call(client: &Client, plan: &Plan, number: u64, is_slow: bool) -> Resul
     let status = answer.status();
     let text = answer.text().await.map_err(|e| described(&e))?;
     let message: Value = serde_json::from_str(&text).map_err(|e| format!("{status}, not JSON: {e}"))?;
-    let said = message["result"]["content"][0]["text"].as_str().unwrap_or_default();
+    let said = message["result"]["content"][1]["text"].as_str().unwrap_or_default();
     let is_own = said.split_whitespace().any(|word| word == own);
     if status == StatusCode::OK
         && message["id"] == json!(number)
