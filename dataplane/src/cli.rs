@@ -4,6 +4,7 @@ mod aligned;
 mod brain;
 mod brain_at;
 mod check;
+mod connect;
 mod demo;
 mod evidence;
 mod mcp_json;
@@ -91,6 +92,10 @@ enum Command {
     Check(CheckArgs),
     /// Adds the data plane, and if asked the brain, to an MCP client's .mcp.json
     McpJson(McpJsonArgs),
+    /// An MCP server on standard input and output, for a client to start beside a project: forwards to the data plane, and
+    /// reads the files and changes that the caller names
+    #[command(after_help = connect::VARIABLES)]
+    Connect(connect::ConnectArgs),
     /// As mcp-json, with the address and the description of the project's first installation
     Mode(ModeArgs),
     /// Reports to the brain whether an answer passed or failed; pass rates are computed from that
@@ -299,6 +304,7 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
         Command::Check(args) => check::run(&args),
         Command::McpJson(args) => mcp_json::run(&args),
         Command::Mode(args) => mcp_json::run_mode(&args),
+        Command::Connect(args) => connect::run(&args, &variables).await,
         Command::Outcome(args) => outcome::run(&args, &variables).await,
         Command::Evidence(args) => evidence::run(&args, &variables).await,
         Command::Status(args) => status::run(&args, &variables).await,
@@ -318,6 +324,7 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         Command::Check(_)
         | Command::McpJson(_)
         | Command::Mode(_)
+        | Command::Connect(_)
         | Command::Outcome(_)
         | Command::Evidence(_)
         | Command::Status(_)

@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 const VALUE_MAX: usize = 256;
 /// Claude Code's id of a tool call.
 const CLAUDE_CODE_CALL: &str = "claudecode/toolUseId";
+/// The session of `routing connect`, which a client starts for each of its own.
+const CONNECT_SESSION: &str = crate::connect::SESSION;
 /// OpenCode's session.
 const OPENCODE_SESSION: &str = "sessionID";
 /// Codex's turn: an object, or its JSON as text.
@@ -45,7 +47,8 @@ impl ClientContext {
         let of_info = |key| text(info.and_then(|info| info.get(key)));
         Self {
             call_id: text(meta.get(CLAUDE_CODE_CALL)),
-            session: text(meta.get(OPENCODE_SESSION))
+            session: text(meta.get(CONNECT_SESSION))
+                .or_else(|| text(meta.get(OPENCODE_SESSION)))
                 .or_else(|| of_codex("session_id"))
                 .or_else(|| of_codex("thread_id")),
             name: of_info("name"),
@@ -103,6 +106,7 @@ mod tests {
             (json!({}), json!({})),
             (json!({"claudecode/toolUseId": "toolu_1", "progressToken": 7}), json!({"client_call_id": "toolu_1"})),
             (json!({"sessionID": "ses_1"}), json!({"client_session": "ses_1"})),
+            (json!({"routing.hyperguild.io/session": "s1"}), json!({"client_session": "s1"})),
             (
                 json!({"x-codex-turn-metadata": {"session_id": "s", "thread_id": "t", "turn_id": "u"}}),
                 json!({"client_session": "s"}),

@@ -6,6 +6,8 @@
 //!                                      │        ▲ brain_client        │
 //!                                      └──────▶ decision_log ◀────────┘
 //! config (file or environment, hot reload) ─▶ read by all of them; admin, metrics ─▶ report what runs
+//!
+//! connect (beside a project) ─▶ http, of a data plane elsewhere
 //! ```
 //!
 //! `decide` and `deadline` do no I/O; `cli` wires the commands. `decide` is public for the replay of recorded outcomes
@@ -20,6 +22,7 @@ pub mod cli;
 mod client_context;
 mod clock;
 mod config;
+mod connect;
 mod data_plane;
 mod deadline;
 pub mod decide;

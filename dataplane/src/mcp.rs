@@ -22,6 +22,7 @@ use rmcp::{
 use tokio::sync::watch;
 
 use self::access::Caller;
+pub use self::instructions::MATERIAL;
 use crate::{
     call::{Call, CallOutcome},
     client_context::ClientContext,

@@ -3,26 +3,16 @@
 //! Files are opened through a directory handle that neither `..` nor a symbolic link can leave, even if files are
 //! swapped meanwhile. A file that cannot be read is named in the prompt with the reason; this is not an error.
 
-use std::{
-    io::Read,
-    path::{Component, Path, PathBuf},
-};
+pub mod below;
 
-use cap_std::{
-    ambient_authority,
-    fs::{Dir, File, OpenOptions, OpenOptionsExt},
-};
+use std::path::{Component, Path, PathBuf};
+
 use crds::{shown::printable, template::FileMaterial};
-use rustix::fs::OFlags;
 
-/// Largest file, in bytes.
-const FILE_MAX_BYTES: u64 = 256 * 1024;
 /// Largest size of all files of one call together, in bytes.
 const TOTAL_MAX_BYTES: usize = 1024 * 1024;
 /// Files that are read for one call, at most; further ones are named as left out.
 const FILES_MAX: usize = 64;
-/// Of folders, pipes, devices and sockets.
-const NOT_A_FILE: &str = "it is not a file";
 /// Longest path that is shown, in characters.
 const PATH_SHOWN: usize = 1024;
 
@@ -72,7 +62,7 @@ impl WorkspaceFiles {
         else {
             return Err("the path is outside this server's workspaces".into());
         };
-        let text = read_below(root, below)?;
+        let text = below::text(root, below)?;
         if text.len() > left {
             return Err(format!("the files together are larger than {TOTAL_MAX_BYTES} bytes"));
         }
@@ -85,38 +75,8 @@ pub fn unreadable(path: &str, reason: String) -> FileMaterial {
     FileMaterial { path: printable(path, PATH_SHOWN), content: None, error: Some(reason) }
 }
 
-fn read_below(root: &Path, below: &Path) -> Result<String, String> {
-    let failed = |e: std::io::Error| match e.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_string(),
-        std::io::ErrorKind::PermissionDenied => {
-            "the server may not read it, or a link leads out of the workspace".to_string()
-        }
-        _ => "it cannot be read".to_string(),
-    };
-    let root = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;
-    // Before opening, too: opening a device can have an effect.
-    if !root.metadata(below).map_err(failed)?.is_file() {
-        return Err(NOT_A_FILE.into());
-    }
-    let file = open(&root, below).map_err(failed)?.ok_or(NOT_A_FILE)?;
-    let mut bytes = vec![];
-    file.take(FILE_MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > FILE_MAX_BYTES {
-        return Err(format!("it is larger than {FILE_MAX_BYTES} bytes"));
-    }
-    String::from_utf8(bytes).map_err(|_| "it is not UTF-8 text".into())
-}
-
-/// Opens a file; none if it is anything else. A pipe that was put in its place meanwhile would block until somebody
-/// writes into it, a device might never end: so without waiting, and what was opened is what is checked.
-fn open(root: &Dir, below: &Path) -> std::io::Result<Option<File>> {
-    let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
-    let file = root.open_with(below, OpenOptions::new().read(true).custom_flags(without_waiting))?;
-    Ok(file.metadata()?.is_file().then_some(file))
-}
-
 /// The path without `.` parts.
-fn lexically_normal(path: &Path) -> PathBuf {
+pub fn lexically_normal(path: &Path) -> PathBuf {
     path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
@@ -154,8 +114,8 @@ mod tests {
             ("deep/../../../etc/passwd", Err("the path contains ..")),
             ("/etc/passwd", Err("the path is outside this server's workspaces")),
             (secret.as_str(), Err("the path is outside this server's workspaces")),
-            ("escape.txt", Err("the server may not read it, or a link leads out of the workspace")),
-            ("out/secret.txt", Err("the server may not read it, or a link leads out of the workspace")),
+            ("escape.txt", Err("it may not be read, or a link leads out of the folder")),
+            ("out/secret.txt", Err("it may not be read, or a link leads out of the folder")),
             ("latin1.txt", Err("it is not UTF-8 text")),
             ("big.txt", Err("it is larger than 262144 bytes")),
             ("main.rs\0", Err("the path is empty, too long, or has control characters")),
@@ -166,19 +126,6 @@ mod tests {
             let result = read.content.as_deref().ok_or_else(|| read.error.clone().unwrap_or_default());
             assert_eq!(result, expected.map_err(str::to_string), "{path:?}");
         }
-    }
-
-    #[test]
-    fn a_pipe_that_is_put_in_a_files_place_never_blocks() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let pipe = std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().expect("mkfifo");
-        assert!(pipe.success());
-        let (sender, receiver) = std::sync::mpsc::channel();
-        let root = Dir::open_ambient_dir(folder.path(), ambient_authority()).expect("the folder");
-        // A thread, because an open that waits would never end; nobody writes into the pipe.
-        std::thread::spawn(move || sender.send(open(&root, Path::new("pipe")).map(|file| file.is_some())));
-        let opened = receiver.recv_timeout(std::time::Duration::from_secs(60)).expect("it does not wait");
-        assert!(!opened.expect("it is opened"), "and it is not a file");
     }
 
     #[test]

@@ -7,9 +7,9 @@ use crds::{RoutingTable, table::Skill};
 const MAX: usize = 2048;
 const INTRODUCTION: &str = "Skills that another model runs: a second opinion that uses none of your own tokens. Each call goes to a \
 local model or to Claude by how often the local one got this skill right. ";
-/// The server cannot know what it is reached through.
-const MATERIAL: &str = "The server sees only the arguments: pass the material in them, as each tool says. The first line of an \
-answer names the decision; report how it turned out. Skills:";
+/// How the material gets here; `routing connect`, through which it gets here otherwise, says so in its place.
+pub const MATERIAL: &str = "The server sees only the arguments: pass the material in them, as each tool says.";
+const LINE: &str = " The first line of an answer names the decision; report how it turned out. Skills:";
 /// What a line needs besides its texts: `\n- `, `: `.
 const OVERHEAD: usize = 5;
 /// Ends a text that is cut.
@@ -20,7 +20,7 @@ const MORE: usize = 24;
 /// The text for a table. With many skills each has the same room, and what one does not need goes to the others.
 pub fn of(table: &RoutingTable) -> String {
     let skills: Vec<(&str, &str)> = table.skills.values().map(|skill| (skill.name.as_str(), when(skill))).collect();
-    let mut text = format!("{INTRODUCTION}{MATERIAL}");
+    let mut text = format!("{INTRODUCTION}{MATERIAL}{LINE}");
     let listed = fitting(&skills, MAX - text.chars().count() - MORE);
     let room = room(&skills[..listed], MAX - text.chars().count() - MORE);
     for (name, when) in &skills[..listed] {

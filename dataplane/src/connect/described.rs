@@ -1,0 +1,140 @@
+//! The tools as a client sees them through `routing connect`: what it fills need not be written out. No I/O.
+
+use crds::policy::{Attach, FromGit};
+use serde_json::{Value, json};
+
+use crate::mcp::{MATERIAL, tools::ATTACH};
+
+/// Arguments of the built-in skills that hold the project's folder.
+const PROJECT_ROOT: &str = "project_root";
+/// In the place of [`MATERIAL`].
+const READ_HERE: &str = "Files and changes are read from this project for you: name paths and revisions in the arguments, and do not \
+write their text out.";
+
+/// The entries of a tool, as far as this version knows them.
+pub fn attach_of(tool: &Value) -> Vec<Attach> {
+    let entries = tool["_meta"][ATTACH].as_array().into_iter().flatten();
+    entries.filter_map(|entry| serde_json::from_value(entry.clone()).ok()).collect()
+}
+
+/// The server's instructions, as they hold here.
+pub fn instructions(text: &str) -> String {
+    text.replace(MATERIAL, READ_HERE)
+}
+
+/// Says in a tool's definition what is filled, and asks for no more than that leaves.
+pub fn describe(tool: &mut Value) {
+    let attach = attach_of(tool);
+    if attach.is_empty() {
+        return;
+    }
+    let filled: Vec<String> = attach.iter().map(|one| format!("`{}`: {}", one.argument, how(one))).collect();
+    if let Some(description) = tool["description"].as_str() {
+        let more = format!(
+            "{description} Through this connection the project is read for you, whatever is said above: {}",
+            filled.join(" ")
+        );
+        tool["description"] = more.into();
+    }
+    let Some(schema) = tool["inputSchema"].as_object_mut() else { return };
+    for one in &attach {
+        set_description(schema, &one.argument, &how(one));
+    }
+    set_description(schema, PROJECT_ROOT, "Filled in; leave it out.");
+    let lists: Vec<&str> = attach.iter().filter_map(|one| one.from_files_in.as_deref()).collect();
+    for list in &lists {
+        set_description(schema, list, "Paths of files of this project. Their text is read for you.");
+    }
+    if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
+        let is_filled = |name: &Value| {
+            let name = name.as_str().unwrap_or_default();
+            name == PROJECT_ROOT || lists.contains(&name) || attach.iter().any(|one| one.argument == name)
+        };
+        required.retain(|name| !is_filled(name));
+    }
+}
+
+/// What the caller writes into an argument.
+fn how(one: &Attach) -> String {
+    match one {
+        Attach { from_files_in: Some(list), .. } => format!("Filled with the text of the files in `{list}`; leave it out."),
+        Attach { from_git: Some(FromGit::WorkingTree), .. } => {
+            "A revision or range to compare, such as HEAD~1 or main...HEAD; left out, with no files named: what is not committed."
+                .into()
+        }
+        Attach { from_git: Some(FromGit::Named), .. } => {
+            "A revision or range to compare, such as HEAD~1, main...HEAD or working_tree.".into()
+        }
+        Attach { from_last_lines: Some(lines), .. } => {
+            format!("The text, or the path of a file of this project, whose last {lines} lines are taken.")
+        }
+        _ => String::new(),
+    }
+}
+
+fn set_description(schema: &mut serde_json::Map<String, Value>, argument: &str, text: &str) {
+    if let Some(property) =
+        schema.get_mut("properties").and_then(|all| all.get_mut(argument)).and_then(Value::as_object_mut)
+    {
+        property.insert("description".into(), text.into());
+    }
+}
+
+/// What a call may leave out here and the server asks for.
+pub fn complete(tool: &Value, folder: &str, arguments: &mut serde_json::Map<String, Value>) {
+    let attach = attach_of(tool);
+    let required = tool["inputSchema"]["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    for name in required.filter(|name| !arguments.contains_key(*name)).map(String::from).collect::<Vec<_>>() {
+        let is_list = attach.iter().any(|one| one.from_files_in.as_deref() == Some(&name));
+        let value = if name == PROJECT_ROOT {
+            json!(folder)
+        } else if is_list {
+            json!([])
+        } else {
+            continue;
+        };
+        arguments.insert(name, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tool() -> Value {
+        json!({"name": "code_review", "description": "Reviews.", "inputSchema": {"type": "object",
+            "required": ["project_root", "files", "goal"], "properties": {"project_root": {"type": "string"},
+            "files": {"type": "array"}, "goal": {"type": "string", "description": "Kept."}, "contents": {}, "diff": {}}},
+            "_meta": {"routing.hyperguild.io/attach": [{"argument": "contents", "fromFilesIn": "files"},
+            {"argument": "diff", "fromGit": "WorkingTree"}, {"argument": "later", "fromTheFuture": true}]}})
+    }
+
+    #[test]
+    fn what_is_filled_is_said_and_not_required() {
+        let mut seen = tool();
+        describe(&mut seen);
+        let text = seen["description"].as_str().expect("text");
+        assert!(
+            text.starts_with("Reviews. Through this connection") && text.contains("`diff`: A revision or range"),
+            "{text}"
+        );
+        assert_eq!(seen["inputSchema"]["required"], json!(["goal"]));
+        assert_eq!(seen["inputSchema"]["properties"]["goal"]["description"], "Kept.");
+        assert!(
+            seen["inputSchema"]["properties"]["contents"]["description"]
+                .as_str()
+                .is_some_and(|d| d.contains("`files`"))
+        );
+        let mut other = json!({"name": "x", "description": "d", "inputSchema": {"required": ["project_root"]}});
+        let before = other.clone();
+        describe(&mut other);
+        assert_eq!(other, before, "a skill that fills nothing, or an older server");
+    }
+
+    #[test]
+    fn a_call_is_completed_with_what_the_server_asks_for() {
+        let mut arguments = serde_json::Map::from_iter([("goal".to_string(), json!("g"))]);
+        complete(&tool(), "/home/me/x", &mut arguments);
+        assert_eq!(json!(arguments), json!({"goal": "g", "project_root": "/home/me/x", "files": []}));
+    }
+}

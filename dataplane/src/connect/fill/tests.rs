@@ -1,0 +1,114 @@
+use std::{fs, process::Command};
+
+use serde_json::json;
+
+use super::*;
+
+fn code_review() -> Vec<Attach> {
+    serde_json::from_value(json!([
+        {"argument": "contents", "fromFilesIn": "files"},
+        {"argument": "diff", "fromGit": "WorkingTree"},
+        {"argument": "error_output", "fromLastLines": 2},
+    ]))
+    .expect("entries")
+}
+
+async fn filled(folder: &std::path::Path, arguments: Value) -> Result<(Value, Vec<String>), String> {
+    let project = Project::new(vec![folder.to_path_buf()]);
+    let Value::Object(arguments) = arguments else { panic!("an object") };
+    fill(&project, &code_review(), arguments).await.map(|filled| (json!(filled.arguments), filled.notes))
+}
+
+/// A project with a change, a log and things that are not sent.
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &[u8]| fs::write(folder.path().join(name), text).expect("written");
+    let git = |arguments: &[&str]| {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "commit.gpgsign=false"];
+        assert!(
+            Command::new("git").arg("-C").arg(folder.path()).args(who).args(arguments).status().expect("git").success()
+        );
+    };
+    git(&["init", "--quiet"]);
+    write("a.rs", b"old\n");
+    write(".gitignore", b"*.log\nbuilt\n");
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "-m", "first"]);
+    write("a.rs", b"new\n");
+    write("out.txt", b"1\n2\n3\n");
+    write("built", b"CANARY\n");
+    write(".env", b"TOKEN=CANARY\n");
+    write("image.png", &[0x89, b'P', 0xff]);
+    folder
+}
+
+#[tokio::test]
+async fn what_is_named_is_read_and_what_is_not_sent_is_said() {
+    let it = project();
+    let named = json!({"files": ["a.rs", ".env", "built", "image.png", "none.rs", "../x", "/etc/passwd", "a\nb"]});
+    let (arguments, notes) = filled(it.path(), named.clone()).await.expect("filled");
+    assert_eq!((&arguments["contents"], &arguments["files"]), (&json!({"a.rs": "new\n"}), &named["files"]));
+    assert_eq!(arguments.get("diff"), None, "files were named");
+    assert_eq!(
+        notes,
+        [
+            "left out: .env (it looks like a secret)",
+            "left out: built (Git ignores it)",
+            "left out: image.png (it is not UTF-8 text)",
+            "left out: none.rs (there is no such file)",
+            "left out: ../x (the path contains ..)",
+            "left out: /etc/passwd (it is outside of the project)",
+            "left out: a\\u{a}b (the path is empty, too long, or has control characters)",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_text_that_was_written_out_stays() {
+    let it = project();
+    let text = "--- a\n+++ b\n";
+    let written = json!({"files": ["a.rs"], "contents": {"a.rs": "mine"}, "diff": text, "error_output": "it fails"});
+    assert_eq!(filled(it.path(), written.clone()).await, Ok((written, vec![])));
+}
+
+#[tokio::test]
+async fn a_diff_is_of_what_is_named_and_without_any_material_of_what_is_not_committed() {
+    let it = project();
+    for arguments in [json!({"files": []}), json!({"diff": "HEAD"}), json!({"diff": "working_tree", "files": ["a.rs"]})]
+    {
+        let (filled, _) = filled(it.path(), arguments.clone()).await.expect("filled");
+        assert!(filled["diff"].as_str().is_some_and(|diff| diff.contains("-old\n+new\n")), "{arguments}: {filled}");
+    }
+    let unknown = filled(it.path(), json!({"diff": "no-such"})).await.expect_err("no revision");
+    assert!(unknown.starts_with("argument diff: no-such: is no revision"), "{unknown}");
+    let empty = tempfile::tempdir().expect("a folder");
+    assert_eq!(filled(empty.path(), json!({})).await, Ok((json!({}), vec![])), "nobody asked for a diff");
+    let named = filled(empty.path(), json!({"diff": "HEAD"})).await.expect_err("no repository");
+    assert_eq!(named, "argument diff: the project is no Git repository");
+}
+
+#[tokio::test]
+async fn the_end_of_a_file_takes_the_place_of_its_name() {
+    let it = project();
+    let (read, _) = filled(it.path(), json!({"error_output": "out.txt", "files": ["a.rs"]})).await.expect("filled");
+    assert_eq!(read["error_output"], "2\n3\n");
+    let (kept, notes) = filled(it.path(), json!({"error_output": ".env"})).await.expect("filled");
+    assert_eq!((&kept["error_output"], notes.len()), (&json!(".env"), 1));
+    let (message, notes) = filled(it.path(), json!({"error_output": "error: no such file"})).await.expect("filled");
+    assert_eq!((&message["error_output"], notes.len()), (&json!("error: no such file"), 0));
+}
+
+#[tokio::test]
+async fn links_and_pipes_lead_nowhere() {
+    let it = project();
+    let link = |name: &str, to: &str| std::os::unix::fs::symlink(to, it.path().join(name)).expect("a link");
+    link("harmless.txt", ".env");
+    link("out", "/etc/passwd");
+    link("inside.rs", "a.rs");
+    assert!(Command::new("mkfifo").arg(it.path().join("pipe")).status().expect("mkfifo").success());
+    let (arguments, notes) =
+        filled(it.path(), json!({"files": ["harmless.txt", "out", "inside.rs", "pipe", "."]})).await.expect("filled");
+    assert_eq!(arguments["contents"], json!({"inside.rs": "new\n"}));
+    assert_eq!(notes.len(), 4, "{notes:?}");
+    assert!(!json!([arguments, notes]).to_string().contains("CANARY"));
+}

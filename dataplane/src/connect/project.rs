@@ -1,0 +1,126 @@
+//! The caller's project on this machine: what may be read of it, and what is left out.
+
+mod git;
+mod ignored;
+
+use std::path::{Component, Path, PathBuf};
+
+use crds::shown::printable;
+
+pub use self::git::{Diff, GitError, diff};
+use crate::workspace::{below, lexically_normal};
+
+/// Longest path that is shown, in characters.
+const PATH_SHOWN: usize = 200;
+/// Largest size of all files of one call together, in bytes.
+const TOTAL_MAX_BYTES: usize = 1024 * 1024;
+/// Files that are read for one call, at most.
+const FILES_MAX: usize = 50;
+
+/// The folders that the client names, or else the one in which it started this program.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Project {
+    roots: Vec<PathBuf>,
+}
+
+/// A file that was named and is not sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftOut {
+    /// As it was named.
+    pub path: String,
+    /// Why, in words.
+    pub reason: String,
+}
+
+/// What was read of the files that were named.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Files {
+    /// Path, as it was named, and text.
+    pub read: Vec<(String, String)>,
+    pub left_out: Vec<LeftOut>,
+}
+
+impl Project {
+    /// Of at least one folder.
+    pub fn new(roots: Vec<PathBuf>) -> Self {
+        Self { roots: roots.iter().map(|root| lexically_normal(root)).collect() }
+    }
+
+    /// The folder that paths are relative to: the one that the caller names, if it is below a root.
+    pub fn folder(&self, named: Option<&str>) -> PathBuf {
+        let named = named.map(|named| lexically_normal(Path::new(named)));
+        let first = || self.roots.first().cloned().unwrap_or_default();
+        named.filter(|named| is_plain(named) && self.root_of(named).is_some()).unwrap_or_else(first)
+    }
+
+    fn root_of(&self, path: &Path) -> Option<(&Path, PathBuf)> {
+        self.roots.iter().find_map(|root| Some((root.as_path(), path.strip_prefix(root).ok()?.to_path_buf())))
+    }
+
+    /// Reads files. Blocking.
+    pub fn files(&self, folder: &Path, paths: &[String]) -> Files {
+        let (mut files, mut left) = (Files::default(), TOTAL_MAX_BYTES);
+        for (i, path) in paths.iter().enumerate() {
+            let text = if i < FILES_MAX {
+                self.file(folder, path, |root, path| below::text(root, path))
+            } else {
+                Err(format!("only the first {FILES_MAX} files are read"))
+            };
+            match text {
+                Ok(text) if text.len() <= left => {
+                    left -= text.len();
+                    files.read.push((path.clone(), text));
+                }
+                Ok(_) => files.leave_out(path, format!("the files together are larger than {TOTAL_MAX_BYTES} bytes")),
+                Err(reason) => files.leave_out(path, reason),
+            }
+        }
+        files
+    }
+
+    /// The last lines of a file. Blocking.
+    pub fn last_lines(&self, folder: &Path, path: &str, lines: u32) -> Result<String, LeftOut> {
+        let read = self.file(folder, path, |root, path| below::last_lines(root, path, lines as usize));
+        read.map_err(|reason| LeftOut { path: printable(path, PATH_SHOWN), reason })
+    }
+
+    /// Whether a text is the path of a file below a root. Blocking.
+    pub fn has_file(&self, folder: &Path, path: &str) -> bool {
+        let absolute = lexically_normal(&folder.join(path));
+        is_plain(&absolute)
+            && self.root_of(&absolute).is_some()
+            && absolute.symlink_metadata().is_ok_and(|it| !it.is_dir())
+    }
+
+    fn file(
+        &self,
+        folder: &Path,
+        path: &str,
+        read: impl Fn(&Path, &Path) -> Result<String, String>,
+    ) -> Result<String, String> {
+        if printable(path, PATH_SHOWN * 5) != *path || path.is_empty() {
+            return Err("the path is empty, too long, or has control characters".into());
+        }
+        let absolute = lexically_normal(&folder.join(path));
+        if !is_plain(&absolute) {
+            return Err("the path contains ..".into());
+        }
+        let (root, below) = self.root_of(&absolute).ok_or("it is outside of the project")?;
+        if let Some(reason) = ignored::left_out(root, &below) {
+            return Err(reason.into());
+        }
+        // A link may have a harmless name.
+        let target = absolute.canonicalize().ok().and_then(|target| ignored::is_secret(&target));
+        target.map_or_else(|| read(root, &below), |reason| Err(reason.into()))
+    }
+}
+
+impl Files {
+    fn leave_out(&mut self, path: &str, reason: String) {
+        self.left_out.push(LeftOut { path: printable(path, PATH_SHOWN), reason });
+    }
+}
+
+fn is_plain(path: &Path) -> bool {
+    !path.components().any(|part| part == Component::ParentDir)
+}

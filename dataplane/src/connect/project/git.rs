@@ -1,0 +1,206 @@
+//! `git diff` of the caller's project. Files that look like secrets are left out, and nothing of the repository is run:
+//! no external diff, no text conversion, no monitor.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use tokio::{
+    io::AsyncReadExt,
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::{LeftOut, ignored, printable};
+
+/// Longest diff, in bytes: that of the arguments that take one.
+pub const DIFF_MAX_BYTES: usize = 256 * 1024;
+/// Longest list of names that is read, in bytes.
+const NAMES_MAX_BYTES: usize = 1024 * 1024;
+/// Time for one run of Git.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// New files that are named, at most.
+const NEW_SHOWN: usize = 10;
+/// Longest message of Git that is shown, in characters.
+const SHOWN: usize = 200;
+const SAFE: [&str; 6] = ["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "core.quotePath=false"];
+const PLAIN: [&str; 4] = ["--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"];
+
+/// A diff, and what is not in it.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Diff {
+    pub text: String,
+    pub left_out: Vec<LeftOut>,
+    /// What the caller should know, in words.
+    pub notes: Vec<String>,
+}
+
+/// Why there is no diff.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum GitError {
+    #[error("git is not installed here")]
+    NoGit,
+    #[error("the project is no Git repository")]
+    NoRepository,
+    #[error("{revision}: is no revision of this repository; name one, for example HEAD~1 or main...HEAD")]
+    NoRevision { revision: String },
+    #[error("git took longer than {} s", TIMEOUT.as_secs())]
+    Slow,
+    #[error("git failed: {0}")]
+    Failed(String),
+}
+
+/// The changes in a folder and below it: of a revision or a range; none: those that are not committed.
+pub async fn diff(folder: &Path, revision: Option<&str>) -> Result<Diff, GitError> {
+    let git = Git { folder };
+    git.output(&["rev-parse", "--git-dir"], NAMES_MAX_BYTES).await.map_err(|error| match error {
+        GitError::Failed(_) => GitError::NoRepository,
+        other => other,
+    })?;
+    let (revision, mut notes) = git.compared(revision).await?;
+    let secrets = git.secrets(&revision).await?;
+    let mut excluded: Vec<String> = secrets.iter().map(|path| format!(":(exclude,literal,top){path}")).collect();
+    excluded.insert(0, ".".into());
+    let mut arguments = git.diff(&revision);
+    arguments.extend(excluded.iter().map(String::as_str));
+    let (mut text, cut) = git.output(&arguments, DIFF_MAX_BYTES).await?;
+    if cut {
+        text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
+        notes.push(format!("the diff is cut at {DIFF_MAX_BYTES} bytes; name a narrower revision, or files"));
+    }
+    let reason = || "it looks like a secret".to_string();
+    let left_out = secrets.iter().map(|path| LeftOut { path: printable(path, SHOWN), reason: reason() }).collect();
+    Ok(Diff { text, left_out, notes })
+}
+
+struct Git<'a> {
+    folder: &'a Path,
+}
+
+impl Git<'_> {
+    /// What is compared, and what is to be said of it.
+    async fn compared(&self, revision: Option<&str>) -> Result<(String, Vec<String>), GitError> {
+        let mut notes = vec![];
+        if let Some(state) = self.in_progress().await? {
+            notes.push(format!("a {state} is in progress"));
+        }
+        if let Some(revision) = revision {
+            self.check(revision).await?;
+            return Ok((revision.into(), notes));
+        }
+        notes.extend(self.new_files().await?);
+        if self.output(&["rev-parse", "--verify", "--quiet", "HEAD"], NAMES_MAX_BYTES).await.is_ok() {
+            return Ok(("HEAD".into(), notes));
+        }
+        notes.push("the repository has no commit yet, so the diff is of everything that was added".into());
+        // The tree without any file, which every repository knows.
+        let (empty, _) = self.output(&["hash-object", "-t", "tree", "--stdin"], NAMES_MAX_BYTES).await?;
+        Ok((empty.trim().into(), notes))
+    }
+
+    async fn check(&self, revision: &str) -> Result<(), GitError> {
+        let ends = revision.split("...").flat_map(|part| part.split("..")).filter(|end| !end.is_empty());
+        for end in ends {
+            let name = format!("{end}^{{commit}}");
+            let known =
+                self.output(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name], NAMES_MAX_BYTES).await;
+            known.map_err(|_| GitError::NoRevision { revision: printable(revision, SHOWN) })?;
+        }
+        Ok(())
+    }
+
+    async fn in_progress(&self) -> Result<Option<&'static str>, GitError> {
+        for (name, state) in [
+            ("rebase-merge", "rebase"),
+            ("rebase-apply", "rebase"),
+            ("MERGE_HEAD", "merge"),
+            ("CHERRY_PICK_HEAD", "cherry-pick"),
+            ("REVERT_HEAD", "revert"),
+        ] {
+            let (path, _) = self.output(&["rev-parse", "--git-path", name], NAMES_MAX_BYTES).await?;
+            if self.folder.join(path.trim_end_matches('\n')).exists() {
+                return Ok(Some(state));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says which files are new, because they are in no diff.
+    async fn new_files(&self) -> Result<Option<String>, GitError> {
+        let (names, _) = self.output(&["ls-files", "--others", "--exclude-standard", "-z"], NAMES_MAX_BYTES).await?;
+        let is_shown = |name: &&str| !name.is_empty() && ignored::is_secret(&self.folder.join(name)).is_none();
+        let names: Vec<&str> = names.split('\0').filter(is_shown).collect();
+        let shown: Vec<String> = names.iter().take(NEW_SHOWN).map(|name| printable(name, SHOWN)).collect();
+        let more = names.len().saturating_sub(NEW_SHOWN);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        Ok((!names.is_empty()).then(|| format!("new files are not in the diff: {}{more}", shown.join(", "))))
+    }
+
+    /// The changed files that look like secrets.
+    async fn secrets(&self, revision: &str) -> Result<Vec<String>, GitError> {
+        let mut arguments = self.diff(revision);
+        arguments.splice(1..1, ["--name-only", "-z"]);
+        arguments.push(".");
+        let (names, cut) = self.output(&arguments, NAMES_MAX_BYTES).await?;
+        if cut {
+            return Err(GitError::Failed("too many files have changed; name a narrower revision, or files".into()));
+        }
+        let is_secret = |name: &&str| !name.is_empty() && ignored::is_secret(Path::new(name)).is_some();
+        Ok(names.split('\0').filter(is_secret).map(String::from).collect())
+    }
+
+    fn diff<'b>(&self, revision: &'b str) -> Vec<&'b str> {
+        let mut arguments = vec!["diff"];
+        arguments.extend(PLAIN);
+        arguments.extend(["--end-of-options", revision, "--"]);
+        arguments
+    }
+
+    /// What a run of Git prints, and whether it would print more than `max` bytes.
+    async fn output(&self, arguments: &[&str], max: usize) -> Result<(String, bool), GitError> {
+        let mut child = self.start(arguments)?;
+        match timeout(TIMEOUT, read(&mut child, max)).await {
+            Ok(read) => read,
+            Err(_) => Err(GitError::Slow),
+        }
+    }
+
+    fn start(&self, arguments: &[&str]) -> Result<Child, GitError> {
+        let mut command = Command::new("git");
+        command.arg("-C").arg(self.folder).args(SAFE).args(arguments);
+        command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+        command.spawn().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => GitError::NoGit,
+            _ => GitError::Failed(error.to_string()),
+        })
+    }
+}
+
+async fn read(child: &mut Child, max: usize) -> Result<(String, bool), GitError> {
+    let failed = |error: std::io::Error| GitError::Failed(error.to_string());
+    let (mut printed, mut said) = (vec![], vec![]);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let out = async {
+        Ok::<_, std::io::Error>(if let Some(out) = stdout {
+            out.take(max as u64 + 1).read_to_end(&mut printed).await?
+        } else {
+            0
+        })
+    };
+    let err = async {
+        Ok::<_, std::io::Error>(if let Some(err) = stderr { err.take(4096).read_to_end(&mut said).await? } else { 0 })
+    };
+    tokio::try_join!(out, err).map_err(failed)?;
+    let cut = printed.len() > max;
+    if cut {
+        printed.truncate(max);
+        // It may wait for a reader for ever.
+        child.kill().await.map_err(failed)?;
+    } else if !child.wait().await.map_err(failed)?.success() {
+        let said = String::from_utf8_lossy(&said);
+        return Err(GitError::Failed(printable(said.lines().next().unwrap_or("without a word"), SHOWN)));
+    }
+    Ok((String::from_utf8_lossy(&printed).into_owned(), cut))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,123 @@
+use std::{fs, path::PathBuf, process::Command};
+
+use super::*;
+
+struct Repository(tempfile::TempDir);
+
+impl Repository {
+    fn new() -> Self {
+        let it = Self(tempfile::tempdir().expect("a folder"));
+        it.git(&["init", "--quiet", "--initial-branch=main"]);
+        it
+    }
+
+    fn path(&self) -> PathBuf {
+        self.0.path().to_path_buf()
+    }
+
+    fn git(&self, arguments: &[&str]) -> bool {
+        let who = ["-c", "user.name=t", "-c", "user.email=t@t.example", "-c", "commit.gpgsign=false"];
+        let done = Command::new("git").arg("-C").arg(self.path()).args(who).args(arguments).output().expect("git runs");
+        done.status.success()
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let file = self.path().join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(file, text).expect("written");
+    }
+
+    fn commit(&self, name: &str, text: &str) {
+        self.write(name, text);
+        assert!(self.git(&["add", "--all", "--force"]) && self.git(&["commit", "--quiet", "-m", name]));
+    }
+
+    async fn diff(&self, revision: Option<&str>) -> Result<Diff, GitError> {
+        diff(&self.path(), revision).await
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_committed_is_compared_unless_a_revision_is_named() {
+    let it = Repository::new();
+    it.commit("a.rs", "one\n");
+    it.commit("a.rs", "two\n");
+    it.write("a.rs", "three\n");
+    it.write("new.rs", "new\n");
+    let of_tree = it.diff(None).await.expect("a diff");
+    assert!(of_tree.text.contains("-two\n+three\n"), "{}", of_tree.text);
+    assert_eq!(of_tree.notes, ["new files are not in the diff: new.rs"]);
+    assert!(it.diff(Some("HEAD~1")).await.expect("a diff").text.contains("-one\n+three\n"));
+    assert!(it.diff(Some("HEAD~1..HEAD")).await.expect("a diff").text.contains("-one\n+two\n"));
+    let unknown = it.diff(Some("HEAD~9")).await.expect_err("none").to_string();
+    assert!(unknown.starts_with("HEAD~9: is no revision of this repository; name one"), "{unknown}");
+}
+
+#[tokio::test]
+async fn secrets_are_in_no_diff_though_they_are_tracked() {
+    let it = Repository::new();
+    it.commit("sub/.env", "TOKEN=CANARY-1\n");
+    it.commit("a.rs", "one\n");
+    it.write("sub/.env", "TOKEN=CANARY-2\n");
+    it.write("a.rs", "two\n");
+    for revision in [None, Some("HEAD~1"), Some("HEAD")] {
+        let found = it.diff(revision).await.expect("a diff");
+        assert!(found.text.contains("+two") && !found.text.contains("CANARY"), "{}", found.text);
+        assert_eq!(found.left_out.iter().map(|out| out.path.as_str()).collect::<Vec<_>>(), ["sub/.env"]);
+    }
+    // Renaming does not show the old content, either.
+    assert!(it.git(&["mv", "sub/.env", "plain"]) && it.git(&["commit", "--quiet", "-am", "renamed"]));
+    let renamed = it.diff(Some("HEAD~1")).await.expect("a diff");
+    assert!(renamed.left_out.len() == 1 && !renamed.text.contains("CANARY-1"), "{}", renamed.text);
+}
+
+#[tokio::test]
+async fn every_state_of_a_repository_has_a_clear_word() {
+    let empty = tempfile::tempdir().expect("a folder");
+    assert_eq!(diff(empty.path(), None).await, Err(GitError::NoRepository));
+    let it = Repository::new();
+    it.write("a.rs", "added\n");
+    assert!(it.git(&["add", "a.rs"]));
+    let unborn = it.diff(None).await.expect("a diff");
+    assert!(unborn.text.contains("+added") && unborn.notes[0].contains("has no commit yet"), "{unborn:?}");
+    it.commit("a.rs", "base\n");
+    assert!(it.git(&["checkout", "--quiet", "-b", "other"]));
+    it.commit("a.rs", "theirs\n");
+    assert!(it.git(&["checkout", "--quiet", "main"]));
+    it.commit("a.rs", "ours\n");
+    assert!(!it.git(&["rebase", "other"]), "it stops at the conflict");
+    let stopped = it.diff(None).await.expect("a diff");
+    assert_eq!(stopped.notes, ["a rebase is in progress"]);
+    assert!(stopped.text.contains("<<<<<<<"), "{}", stopped.text);
+}
+
+#[tokio::test]
+async fn a_submodule_is_one_line_and_a_large_diff_is_cut() {
+    let (it, inner) = (Repository::new(), Repository::new());
+    inner.commit("x", "x\n");
+    it.commit("a", "a\n");
+    let path = inner.path().display().to_string();
+    assert!(it.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &path, "module"]));
+    assert!(it.git(&["commit", "--quiet", "-m", "module"]));
+    assert!(it.diff(Some("HEAD~1")).await.expect("a diff").text.contains("+Subproject commit "));
+    it.write("a", &"a long line of text\n".repeat(40_000));
+    let large = it.diff(None).await.expect("a diff");
+    assert!(large.text.len() <= DIFF_MAX_BYTES && large.text.ends_with('\n'), "{}", large.text.len());
+    assert!(large.notes.iter().any(|note| note.contains("is cut at 262144 bytes")), "{:?}", large.notes);
+}
+
+/// A repository's own configuration may name programs: none is run.
+#[tokio::test]
+async fn nothing_that_a_repository_configures_is_run() {
+    let it = Repository::new();
+    it.commit("a.rs", "one\n");
+    it.commit(".gitattributes", "*.rs diff=evil\n");
+    it.write("a.rs", "two\n");
+    let mark = it.path().join("ran");
+    let touch = format!("touch {} #", mark.display());
+    for key in ["core.fsmonitor", "diff.external", "diff.evil.textconv", "diff.evil.command", "core.pager"] {
+        assert!(it.git(&["config", key, &touch]));
+    }
+    let found = it.diff(None).await.expect("a diff");
+    assert!(found.text.contains("+two") && !mark.exists(), "{}", found.text);
+}
