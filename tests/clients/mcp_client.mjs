@@ -3,29 +3,31 @@
 //   MODULES=FOLDER-WITH-node_modules node mcp_client.mjs URL MODE TOKEN list | call TOOL JSON | cancel TOOL JSON
 //
 // MODE is auto (2026-07-28), default or legacy (both initialize), v1 (the SDK's first version), or remote (mcp-remote as
-// a program beside the client). Prints the result as JSON; an error ends it with exit code 1. cancel ends the call once
+// a program beside the client), or connect and connect-v1 (ROUTING_BIN connect as that program). Prints the result as JSON; an error ends it with exit code 1. cancel ends the call once
 // its first progress message is there, and prints what the caller got.
 import { createRequire } from "node:module";
 
 const load = createRequire(`${process.env.MODULES}/`);
 const [url, mode, token, command, tool, json] = process.argv.slice(2);
 const headers = token === "" ? {} : { Authorization: `Bearer ${token}` };
-const client = mode === "v1" || mode === "remote" ? await first() : await second();
+const beside = { remote, connect, "connect-v1": connect }[mode];
+const client = ["v1", "remote", "connect-v1"].includes(mode) ? await first() : await second();
 console.log(JSON.stringify(await run()));
 await client.close();
 
 async function first() {
   const { Client } = load("@modelcontextprotocol/sdk/client/index.js");
   const client = new Client({ name: "routing-tests", version: "0" });
-  await client.connect(mode === "remote" ? remote() : http(load("@modelcontextprotocol/sdk/client/streamableHttp.js")));
+  const sdk = beside ? load("@modelcontextprotocol/sdk/client/stdio.js") : load("@modelcontextprotocol/sdk/client/streamableHttp.js");
+  await client.connect(beside ? beside(sdk) : http(sdk));
   return { ...bound(client), callTool: (call, options) => client.callTool(call, undefined, options) };
 }
 
 async function second() {
   const sdk = load("@modelcontextprotocol/client");
-  const options = mode === "default" ? undefined : { versionNegotiation: { mode } };
+  const options = mode === "default" ? undefined : { versionNegotiation: { mode: beside ? "auto" : mode } };
   const client = new sdk.Client({ name: "routing-tests", version: "0" }, options);
-  await client.connect(http(sdk));
+  await client.connect(beside ? beside(load("@modelcontextprotocol/client/stdio")) : http(sdk));
   return { ...bound(client), callTool: (call, options) => client.callTool(call, options) };
 }
 
@@ -37,8 +39,12 @@ function http({ StreamableHTTPClientTransport }) {
   return new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
 }
 
-function remote() {
-  const { StdioClientTransport } = load("@modelcontextprotocol/sdk/client/stdio.js");
+function connect({ StdioClientTransport }) {
+  const env = { ...process.env, ROUTING_MCP_TOKEN: token };
+  return new StdioClientTransport({ command: process.env.ROUTING_BIN, args: ["connect", "--url", url], env });
+}
+
+function remote({ StdioClientTransport }) {
   const program = `${process.env.MODULES}/node_modules/mcp-remote/dist/proxy.js`;
   return new StdioClientTransport({ command: process.execPath, args: [program, url, "--allow-http"], stderr: "ignore" });
 }
