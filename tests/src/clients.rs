@@ -1,6 +1,10 @@
 //! Real MCP clients: python `mcp`, TypeScript and Claude Code.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+};
 
 use serde_json::Value;
 
@@ -42,19 +46,41 @@ fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
 /// If the client fails.
 #[must_use]
 pub fn typescript(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Value {
-    // It is installed next to Claude Code.
-    let claude = required("ROUTING_TEST_CLAUDE");
-    let modules = claude.ancestors().find(|folder| folder.ends_with("node_modules")).expect("a node_modules folder");
     let output = Command::new("node")
         .arg(checkout().join("tests/clients/mcp_client.mjs"))
         .args([url, mode, token])
         .args(arguments)
-        .env("MODULES", modules.parent().unwrap_or(modules))
+        .env("MODULES", modules())
         .output()
         .expect("node runs");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{arguments:?}: {err}{out}");
     serde_json::from_str(out.trim()).unwrap_or_else(|e| panic!("{e}: {out}"))
+}
+
+/// The folder with `node_modules`: everything is installed next to Claude Code.
+fn modules() -> PathBuf {
+    let claude = required("ROUTING_TEST_CLAUDE");
+    let modules = claude.ancestors().find(|folder| folder.ends_with("node_modules")).expect("a node_modules folder");
+    modules.parent().unwrap_or(modules).to_path_buf()
+}
+
+/// How many tokens a text has, by the public tokenizer of Claude's maker.
+///
+/// # Panics
+/// If it cannot be counted.
+#[must_use]
+pub fn tokens(text: &str) -> usize {
+    let mut node = Command::new("node")
+        .arg(checkout().join("tests/clients/count_tokens.mjs"))
+        .env("MODULES", modules())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("node runs");
+    node.stdin.take().expect("its input").write_all(text.as_bytes()).expect("it reads");
+    let output = node.wait_with_output().expect("node ends");
+    String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number")
 }
 
 /// Runs Claude Code with a home folder of its own.

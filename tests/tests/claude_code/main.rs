@@ -1,5 +1,6 @@
 //! The real Claude Code, with a model that answers by a script, against the real `routing` and brain.
 
+mod connect;
 mod hooks;
 mod plugin;
 mod refused;
