@@ -20,7 +20,7 @@ make_venv() {
 }
 
 make_claude() {
-    echo "installing Claude Code (about 360 MB) …"
+    echo "installing Claude Code, Codex and the MCP clients of npm (about 830 MB) …"
     mkdir -p "$1"
     cp "$here/package.json" "$here/package-lock.json" "$1/"
     # Its engine field wants a newer Node than its native program needs; no install script has to run.

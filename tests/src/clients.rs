@@ -65,6 +65,19 @@ fn modules() -> PathBuf {
     modules.parent().unwrap_or(modules).to_path_buf()
 }
 
+/// The program of Codex for this machine.
+///
+/// # Panics
+/// If it is not installed.
+#[must_use]
+pub fn codex_program() -> PathBuf {
+    let vendor = modules().join("node_modules/@openai/codex-linux-x64/vendor");
+    let vendor = if vendor.exists() { vendor } else { modules().join("node_modules/@openai/codex-linux-arm64/vendor") };
+    let machine = std::fs::read_dir(&vendor).ok().and_then(|mut folders| folders.next()?.ok());
+    let program = machine.map(|machine| machine.path().join("bin/codex")).filter(|program| program.is_file());
+    program.unwrap_or_else(|| panic!("no Codex below {}: it is an optional package of @openai/codex", vendor.display()))
+}
+
 /// How many tokens a text has, by the public tokenizer of Claude's maker.
 ///
 /// # Panics

@@ -10,6 +10,7 @@ pub mod bombs;
 pub mod claude_code;
 pub mod clients;
 pub mod cluster;
+pub mod codex;
 pub mod connect;
 pub mod conntrack;
 pub mod control_plane;

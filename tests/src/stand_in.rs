@@ -5,6 +5,7 @@ pub mod kubelet;
 pub mod messages;
 pub mod model_pod;
 pub mod models;
+pub mod responses;
 
 use axum::Router;
 use tokio::{net::TcpListener, task::JoinHandle};
