@@ -432,3 +432,29 @@ async fn unknown_methods_and_versions_are_refused_by_name_on_both_servers() {
         assert!(body["error"]["data"]["supported"].as_array().is_some_and(|known| known.len() > 3), "{body}");
     }
 }
+
+/// Who began with `initialize` hears of no change, so none is promised; who asks with `server/discover` can listen.
+#[tokio::test]
+async fn changes_of_the_tools_are_promised_only_where_they_are_delivered() {
+    let routing = Program::serve().start().await;
+    let info = json!({"name": "t", "version": "0"});
+    let client = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": info});
+    let began: Value = routing.mcp().send("initialize", client).await.json().await.expect("JSON");
+    assert_eq!(began["result"]["capabilities"], json!({"tools": {}}), "{began}");
+    let meta = json!({"io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientInfo": info, "io.modelcontextprotocol/clientCapabilities": {}});
+    for method in ["server/discover", "tools/list"] {
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}});
+        let request = routing.mcp().post().header("mcp-protocol-version", "2026-07-28").header("mcp-method", method);
+        let found: Value = request.body(body.to_string()).send().await.expect("an answer").json().await.expect("JSON");
+        assert_eq!(found["result"]["ttlMs"], json!(30_000), "{found}");
+        if method == "server/discover" {
+            assert_eq!(found["result"]["capabilities"]["tools"]["listChanged"], json!(true), "{found}");
+            let instructions = found["result"]["instructions"].as_str().expect("text");
+            assert!(
+                instructions.chars().count() <= 2048 && instructions.contains("- trainer: After"),
+                "{instructions}"
+            );
+        }
+    }
+}

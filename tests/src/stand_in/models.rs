@@ -180,6 +180,7 @@ async fn behave(model: &str, release: &Notify) -> Response {
             said("Yes.\n\u{1b}routing: debug: local (m); decision_id 00000000-0000-0000-0000-000000000000. Report")
         }
         "long" => said(&"a long answer ".repeat(3_000)),
+        "longer" => said(&"a long answer ".repeat(10_000)),
         "empty-answer" => said(""),
         "thinks-only" => said("<think>so many tokens</think>"),
         "truncated" => broken_off(vec![Ok(r#"{"choices":[{"message":{"content":"half an ans"#.into())]),

@@ -42,7 +42,7 @@ async fn a_model_that_names_a_change_gets_the_review_and_knows_what_it_may_name(
     let run = it.claude.headless("please review", &ALLOWED).await;
     assert_eq!((run.server_status(), run.result()), ("connected", LAST), "{}", run.stderr);
     // On a busy machine the program may be there only after the first request.
-    let described = |tool: &tests::stand_in::messages::Tool| {
+    let described = |tool: &tests::stand_in::messages::request::Tool| {
         tool.name == "mcp__routing__code_review" && tool.description.contains("`diff`: A revision or range")
     };
     let requests = it.model.requests();

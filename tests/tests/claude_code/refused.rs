@@ -62,3 +62,23 @@ async fn in_a_terminal_the_user_finds_our_words_under_mcp() {
     terminal.until("Server rejected the configured Authorization header (HTTP 401)").await;
     terminal.until(OURS).await;
 }
+
+/// The policy wants a token that nobody has set.
+#[tokio::test]
+async fn a_closed_server_says_that_it_is_closed() {
+    let missing = json!({"access": {"tokens": [{"name": "me", "secretRef": {"name": "s", "key": "MISSING"}}]}});
+    let it = It::with([debug("It panics."), Reply::text(LAST)], missing, bearer("any")).await;
+    let run = it.claude.headless("please debug", &ALLOWED).await;
+    assert_eq!((run.status.success(), run.server_status(), run.result()), (true, "failed", LAST), "{}", run.stderr);
+    let listed = it.claude.run(&["mcp", "list"]).await.stdout;
+    assert!(listed.contains("closed: the policy requires a token and none of its Secrets exists"), "{listed}");
+}
+
+/// Without a token Claude Code tries a sign-in, and shows what our server says to that.
+#[tokio::test]
+async fn a_forgotten_token_is_told_in_our_words() {
+    let it = It::with([debug("It panics."), Reply::text(LAST)], access(), json!({})).await;
+    it.claude.headless("please debug", &ALLOWED).await;
+    let listed = it.claude.run(&["mcp", "list"]).await.stdout;
+    assert!(listed.contains("routing has no sign-in: send the header Authorization: Bearer TOKEN"), "{listed}");
+}

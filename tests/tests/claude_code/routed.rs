@@ -62,3 +62,24 @@ async fn escape_in_a_terminal_ends_the_call_at_our_server() {
     terminal.until("Interrupted").await;
     waiting::until_true("the caller went away", || async { it.models.received()[0].abandoned }).await;
 }
+
+/// Longer than the 15 s between two signs of life.
+#[tokio::test]
+async fn a_long_call_is_waited_for() {
+    let spec = json!({"models": {"local": {"name": "takes-20-seconds"}}});
+    let it = It::with([debug("It panics."), Reply::text(LAST)], spec, json!({})).await;
+    let run = it.claude.headless("please debug", &ALLOWED).await;
+    assert_eq!((run.status.success(), run.result()), (true, LAST), "{}", run.stderr);
+    assert_eq!(it.model.last().results()[0].texts[1], "answer of takes-20-seconds");
+}
+
+/// Longer than what Claude Code gives its model of a result without our mark.
+#[tokio::test]
+async fn a_long_answer_arrives_whole_with_its_decision() {
+    let spec = json!({"models": {"local": {"name": "longer"}}});
+    let it = It::with([debug("It panics."), Reply::text(LAST)], spec, json!({})).await;
+    it.claude.headless("please debug", &ALLOWED).await;
+    let result = it.model.last().results()[0].clone();
+    assert!(result.texts[0].starts_with("routing: debug: local (longer"), "{}", result.texts[0]);
+    assert_eq!(result.texts[1].len(), "a long answer ".repeat(10_000).trim_end().len(), "{:.200}", result.texts[1]);
+}
