@@ -1,6 +1,7 @@
 //! The real Claude Code, with a model that answers by a script, against the real `routing` and brain.
 
 mod hooks;
+mod installed;
 mod plugin;
 mod refused;
 mod routed;
