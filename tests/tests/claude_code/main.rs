@@ -3,6 +3,9 @@
 mod hooks;
 mod installed;
 mod plugin;
+mod plugin_faults;
+mod plugin_rating;
+mod plugin_reports;
 mod refused;
 mod routed;
 
