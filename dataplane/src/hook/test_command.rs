@@ -39,7 +39,7 @@ fn runs_tests(command: &str) -> bool {
     let parts: Vec<&str> = plain.split("&&").collect();
     let clear = |part: &&str| !part.contains(['|', ';', '&', '\n', '`', '(']);
     let Some((tests, before)) = parts.split_last() else { return false };
-    parts.iter().all(|part| clear(&part)) && before.iter().all(|part| prepares(part)) && is_test(tests)
+    parts.iter().all(clear) && before.iter().all(|part| prepares(part)) && is_test(tests)
 }
 
 /// A command without what stands in quotes, which is data.
