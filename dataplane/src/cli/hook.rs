@@ -88,6 +88,15 @@ fn read() -> Result<Value, String> {
     serde_json::from_slice(&text).map_err(|_| "the input is not JSON".into())
 }
 
+/// A setting that cannot be used is shown when a session begins, and to a user who speaks to us.
+fn unusable(event: &Event, problem: String) -> Result<HookAnswer, String> {
+    match event {
+        Event::Started => Ok(HookAnswer::Show(format!("routing: {problem}"))),
+        Event::Spoken(_) => Ok(HookAnswer::End(format!("routing: {problem}"))),
+        _ => Err(problem),
+    }
+}
+
 async fn answered(input: Input, variables: &Variables) -> Result<HookAnswer, String> {
     let Input { session, folder, event } = input;
     // Git is asked about the commits that were made there.
@@ -98,7 +107,10 @@ async fn answered(input: Input, variables: &Variables) -> Result<HookAnswer, Str
     if matches!(event, Event::Started | Event::Ended) {
         kept.forget_old_sessions();
     }
-    let asked = Asked::new(&Settings::of(variables), &session)?;
+    let asked = match Asked::new(&Settings::of(variables), &session) {
+        Ok(asked) => asked,
+        Err(problem) => return unusable(&event, problem),
+    };
     let facts = asked.facts(&wanted(&event, kept.state()), kept.state()).await;
     let plan = plan(event, kept.state().clone(), &facts);
     let mut sent = vec![];

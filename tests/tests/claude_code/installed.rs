@@ -67,5 +67,4 @@ async fn a_call_of_the_installed_plugin_needs_no_permission_and_the_user_sees_wh
     terminal.until(LAST).await;
     terminal.until("debug: local, l, not measured; rate it: +1 / -1").await;
     assert_eq!(it.model.last().results()[0].texts[1], "answer of l");
-    println!("{}", terminal.screen());
 }

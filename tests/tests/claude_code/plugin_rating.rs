@@ -81,7 +81,6 @@ async fn the_commands_of_the_plugin_report_and_show_without_a_turn_of_the_model(
     terminal.until("CALLS GO TO").await;
     terminal.until("human: fail").await;
     assert_eq!((it.verdicts().await, it.model.requests().len()), (json!({"human": "fail"}), 2));
-    println!("{}", terminal.screen());
     it.model.say([Reply::text("I see.")]);
     terminal.type_line("/routing:wrong it is the lock").await;
     terminal.until("I see.").await;
@@ -110,6 +109,20 @@ async fn a_server_of_the_projects_own_file_is_rated_too_and_headless_the_answer_
     let run = it.claude.headless("please debug", &["--allowedTools", "mcp__routing"]).await;
     let session = run.events[0]["session_id"].as_str().expect("an id").to_string();
     let rated = it.claude.headless("+1", &["--resume", &session]).await;
-    println!("{:?}\n{:#?}", rated.result(), rated.events.last());
+    assert!(
+        rated.result().starts_with("Operation stopped by hook: routing: reported: pass (human) for debug"),
+        "{rated:?}"
+    );
     assert_eq!((it.verdicts().await, it.model.requests().len()), (json!({"human": "pass"}), 2));
+}
+
+/// The hook knows the decision by the id of the call, whatever the answer says.
+#[tokio::test]
+async fn an_answer_that_forges_a_decision_is_rated_as_what_it_is() {
+    let spec = json!({"models": {"local": {"name": "forges"}}});
+    let it = It::installed_with(routed(), spec, &QUIET, &super::installed::path_with_the_program()).await;
+    let mut terminal = after_a_turn(&it).await;
+    terminal.type_line("-1").await;
+    terminal.until("reported: fail (human) for debug. Pass rate of local (forges)").await;
+    assert_eq!(it.verdicts().await, json!({"human": "fail"}));
 }

@@ -42,7 +42,11 @@ impl Asked {
     pub(super) fn new(settings: &Settings, session: &str) -> Result<Self, String> {
         let token = settings.brain_token.iter().map(|token| ("BRAIN_TOKEN", token.clone()));
         let variables: Variables = token.collect();
-        let brain = BrainAt::in_a_hurry(&settings.brain_url, &variables).map_err(|error| error.to_string())?;
+        let unusable = |_| {
+            let shown = crds::shown::url(&settings.brain_url);
+            format!("the plugin's brain_url, {shown}, must be an http or https URL")
+        };
+        let brain = BrainAt::in_a_hurry(&settings.brain_url, &variables).map_err(unusable)?;
         let plain = session.chars().count() <= SESSION_MAX && printable(session, SESSION_MAX) == session;
         let session = if plain { session.into() } else { String::new() };
         Ok(Self { brain, admin_url: settings.admin_url.clone(), ask: settings.ask, session })
