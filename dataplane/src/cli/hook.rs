@@ -20,7 +20,10 @@ use crds::variables::Variables;
 use serde_json::Value;
 
 use self::{asked::Asked, kept::Kept, settings::Settings};
-use crate::hook::{Event, HookAnswer, Input, conclude, plan, wanted};
+use crate::{
+    clock,
+    hook::{Event, HookAnswer, Input, conclude, plan, wanted},
+};
 
 /// Largest input, in bytes: an answer of a tool is part of it.
 const INPUT_MAX: u64 = 8 * 1024 * 1024;
@@ -111,7 +114,7 @@ async fn answered(input: Input, variables: &Variables) -> Result<HookAnswer, Str
         Ok(asked) => asked,
         Err(problem) => return unusable(&event, problem),
     };
-    let facts = asked.facts(&wanted(&event, kept.state()), kept.state()).await;
+    let facts = asked.facts(&wanted(&event, kept.state(), clock::now_ms()), kept.state()).await;
     let plan = plan(event, kept.state().clone(), &facts);
     let mut sent = vec![];
     for report in &plan.reports {

@@ -33,10 +33,20 @@ pub struct Facts {
     pub status: String,
     /// The project has a server of the same name.
     pub second_server: bool,
+    /// The brain failed to answer.
+    pub away: bool,
 }
 
-/// What an event needs to know.
-pub fn wanted(event: &Event, state: &State) -> Wanted {
+/// What an event needs to know. A brain that just failed to answer is asked again only for a user who speaks to us.
+pub fn wanted(event: &Event, state: &State, now_ms: u64) -> Wanted {
+    let wanted = of_event(event, state);
+    if matches!(event, Event::Spoken(_)) || !state.leaves_the_brain_alone(now_ms) {
+        return wanted;
+    }
+    Wanted { second_server: wanted.second_server, ..Wanted::default() }
+}
+
+fn of_event(event: &Event, state: &State) -> Wanted {
     let pending = || state.pending.iter().map(|pending| pending.call.clone()).collect();
     match event {
         Event::Started => Wanted { second_server: true, ..Wanted::default() },

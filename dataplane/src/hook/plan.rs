@@ -48,6 +48,9 @@ enum Say {
 /// What an event leads to.
 pub fn plan(event: Event, state: State, facts: &Facts) -> Plan {
     let mut state = resolved(state, facts);
+    if facts.away {
+        state.away_ms = facts.now_ms;
+    }
     let mut reports = vec![];
     let say = match event {
         Event::Answered(call) => Say::Answer(answered(&mut state, &call, facts)),

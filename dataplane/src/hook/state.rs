@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 const MOST: usize = 64;
 /// How long a call may go on in the background, in milliseconds.
 const PENDING_MS: u64 = 3_600_000;
+/// How long a brain that failed to answer is left alone, in milliseconds, unless the user speaks to us.
+const LEFT_ALONE_MS: u64 = 60_000;
 /// The skill whose answers tests judge.
 const JUDGED_BY_TESTS: &str = "debug";
 
@@ -27,6 +29,8 @@ pub struct State {
     pub asking: Option<String>,
     /// The user was told once what to set.
     pub warned: bool,
+    /// When the brain last failed to answer, in milliseconds since 1970.
+    pub away_ms: u64,
     /// Decisions whose commits were reverted, and reported.
     pub reverted: Vec<String>,
 }
@@ -90,6 +94,11 @@ impl State {
     /// The last answer, if a test command may judge it.
     pub(super) fn judged_by(&self, test: &str) -> Option<&Answer> {
         self.last().filter(|last| last.red.iter().any(|red| red == test) && !last.is_judged())
+    }
+
+    /// The brain failed to answer a moment ago: asking at every event would hold the session up each time.
+    pub(super) fn leaves_the_brain_alone(&self, now_ms: u64) -> bool {
+        self.away_ms > 0 && now_ms.saturating_sub(self.away_ms) < LEFT_ALONE_MS
     }
 
     pub(super) fn answered(&mut self, decision: &str, skill: &str, now_ms: u64) {

@@ -282,11 +282,25 @@ fn the_decision_of_a_reverted_commit_is_reported_once_as_a_fail() {
 fn what_is_asked_of_the_brain_is_only_what_an_event_needs() {
     let state = State { red: vec![TEST.into()], ..State::default() };
     for event in [Event::Other, Event::Ended, Event::Failed, Event::Tested(TEST.into(), true), Event::Prompt] {
-        assert_eq!(wanted(&event, &state), Wanted::default(), "{event:?}");
+        assert_eq!(wanted(&event, &state, 1), Wanted::default(), "{event:?}");
     }
-    assert_eq!(wanted(&Event::Answered(call("1")), &state).on_its_way, Some("1".into()));
-    assert!(wanted(&stopped(false, None), &state).verdicts);
-    assert!(!wanted(&stopped(false, None), &State { asked: true, ..state }).verdicts);
+    assert_eq!(wanted(&Event::Answered(call("1")), &state, 1).on_its_way, Some("1".into()));
+    assert!(wanted(&stopped(false, None), &state, 1).verdicts);
+    assert!(!wanted(&stopped(false, None), &State { asked: true, ..state }, 1).verdicts);
+}
+
+#[test]
+fn a_brain_that_failed_to_answer_is_left_alone_for_a_minute_unless_the_user_speaks() {
+    let mut it = Session::new();
+    it.facts.away = true;
+    it.facts.now_ms = 1_000_000;
+    it.facts.calls.insert("1".into(), Err("the brain is away".into()));
+    it.event(Event::Answered(call("1")));
+    for event in [Event::Answered(call("2")), Event::Prompt, stopped(false, None)] {
+        assert_eq!(wanted(&event, &it.state, 1_059_999), Wanted::default(), "{event:?}");
+        assert_ne!(wanted(&event, &it.state, 1_060_000), Wanted::default(), "{event:?}");
+    }
+    assert_eq!(wanted(&rated(true), &it.state, 1_000_001).pending, ["1"]);
 }
 
 #[test]

@@ -70,6 +70,17 @@ async fn a_second_server_of_the_same_name_is_one_line() {
     terminal.until("routing: this project's .mcp.json has a server `routing`, too").await;
 }
 
+/// A project may come from anybody, and so may its servers.
+#[tokio::test]
+async fn the_plugin_gives_no_permission_for_a_server_of_the_projects_own_file() {
+    let it = It::installed([super::debug("x"), Reply::text(LAST)], &QUIET).await;
+    it.claude.mcp_http(&it.routing.mcp_url(), json!({}));
+    it.claude.headless("please debug", &[]).await;
+    let result = it.model.last().results().remove(0);
+    assert!(result.is_error && result.text().contains("permission"), "{result:?}");
+    assert_eq!(it.models.asked(), Vec::<String>::new());
+}
+
 #[tokio::test]
 async fn a_data_plane_that_is_away_is_reported_in_our_words() {
     let nobody = format!("http://127.0.0.1:{}/mcp", ports::free());

@@ -57,6 +57,8 @@ impl Asked {
         let mut facts = Facts { now_ms: clock::now_ms(), ask: self.ask, ..Facts::default() };
         if let Some(call) = &wanted.on_its_way {
             let known = self.within(self.brain.client.decisions_of_call_on_their_way(call)).await;
+            // Waiting again for what never comes holds the session up as much.
+            facts.away = known.as_ref().is_ok_and(Vec::is_empty);
             facts.calls.insert(call.clone(), known);
         }
         for call in wanted.pending.iter().rev().take(PENDING_MAX) {
@@ -70,6 +72,7 @@ impl Asked {
             && let Some(decision) = last_decision(state, &facts)
         {
             let known = self.within(self.brain.client.decision(&decision)).await;
+            facts.away |= known.is_err();
             facts.verdicts = known.ok().flatten().map(|known| known.verdicts);
         }
         if wanted.reverted {
@@ -78,6 +81,7 @@ impl Asked {
         if wanted.status {
             facts.status = self.status().await;
         }
+        facts.away |= facts.calls.values().any(Result::is_err);
         facts.second_server = wanted.second_server && has_second_server(Path::new(".mcp.json"));
         facts
     }
