@@ -46,12 +46,13 @@ e2e-full: ## the same with the long counts; its output is kept in bench/results/
 	@E2E_FULL=1 $(MAKE) --no-print-directory e2e | tee bench/results/e2e_full.txt.new
 	@mv bench/results/e2e_full.txt.new bench/results/e2e_full.txt
 
-lint: ## formatting, clippy, shell scripts, workflows, banned crates
+lint: ## formatting, clippy, shell scripts, the plugin, workflows, banned crates
 	@tests/setup/tools.sh lint
 	@tests/setup/own.sh
 	cargo fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --all-features -- -D warnings
-	shellcheck .ci/* $$(git ls-files '*.sh')
+	shellcheck .ci/* $$(git ls-files '*.sh') plugin/scripts/connect plugin/scripts/hook
+	tests/setup/validate-plugin.sh
 	$$(tests/setup/actionlint.sh) .gitea/workflows/*.yml .github/workflows/*.yml docs/ci/*.yml
 	@tree=$$($(CARGO) tree --workspace --prefix none --edges normal,build,dev); \
 	if grep -E '^(aws-lc-rs|aws-lc-sys|openssl|openssl-sys|native-tls) ' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi

@@ -51,6 +51,14 @@ pub(crate) fn answerer<'a>(
     }
 }
 
+/// Longest id of a client's call, in characters.
+pub(crate) const CALL_MAX: usize = 256;
+
+/// Whether a text can be a client's id of a call.
+pub(crate) fn is_call_id(id: &str) -> bool {
+    (1..=CALL_MAX).contains(&id.chars().count())
+}
+
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -136,6 +144,11 @@ impl Record {
         let fell_back = record.get("gateway_fallback") == Some(&Value::Bool(true));
         let (arm, model) = answerer(Arm::of(required("decision")?), required("model")?, text("answered_by"), fell_back);
         Ok(Self { id: id.into(), skill: skill.into(), model: model.into(), arm, fields, rest })
+    }
+
+    /// The client's own id of the call, if it can be one.
+    pub(crate) fn client_call(&self) -> Option<&str> {
+        self.rest.get("client_call_id").and_then(Value::as_str).filter(|id| is_call_id(id))
     }
 
     /// The text of a column, if it has one.

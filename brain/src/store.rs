@@ -135,6 +135,14 @@ impl Store {
         Ok(list::decisions(&self.readers, skill, limit).await?)
     }
 
+    /// The records of the decisions that were made for a client's call, by the client's own id of it, the newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn decisions_of_call(&self, call: &str, limit: i64) -> Result<Vec<StoredDecision>, StoreError> {
+        Ok(list::decisions_of_call(&self.readers, call, limit).await?)
+    }
+
     /// The record of a decision, with the verdicts that stand on it; none: it is not known.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ mod check;
 mod connect;
 mod demo;
 mod evidence;
+mod hook;
 mod mcp_json;
 mod outcome;
 mod serve;
@@ -104,6 +105,8 @@ enum Command {
     Evidence(evidence::EvidenceArgs),
     /// Shows where the calls of each skill go and why, and whether the models answer
     Status(status::StatusArgs),
+    /// Answers hooks: of Claude Code, for the plugin, and of Git
+    Hook(hook::HookArgs),
     /// Runs a data plane and a brain in this process, with stand-in models unless LITELLM_BASE_URL is set
     Demo(DemoArgs),
     /// Renders one prompt, for `routing serve`
@@ -286,6 +289,10 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
     if matches!(command, Command::RenderPrompt) {
         return Ok(renderer::run());
     }
+    // A hook never fails.
+    if let Command::Hook(args) = &command {
+        return Ok(hook::run(args));
+    }
     let variables = environment()?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| CliError::Message(format!("no threads can be started: {error}")))?;
@@ -310,6 +317,7 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
         Command::Status(args) => status::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
         Command::RenderPrompt => Ok(renderer::run()),
+        Command::Hook(args) => Ok(hook::run(&args)),
     }
 }
 
@@ -328,6 +336,7 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         | Command::Outcome(_)
         | Command::Evidence(_)
         | Command::Status(_)
+        | Command::Hook(_)
         | Command::RenderPrompt => vec![],
     };
     SettingsError::all([lines, others])

@@ -31,6 +31,7 @@ mod decision_log;
 mod demo;
 mod evidence;
 mod grading;
+mod hook;
 mod http;
 mod http_client;
 mod mcp;

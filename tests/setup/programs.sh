@@ -19,28 +19,12 @@ make_venv() {
     "$1/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt" -c "$here/constraints.txt"
 }
 
-make_claude() {
-    echo "installing Claude Code, Codex and the MCP clients of npm (about 830 MB) …"
-    mkdir -p "$1"
-    cp "$here/package.json" "$here/package-lock.json" "$1/"
-    # Its engine field wants a newer Node than its native program needs; no install script has to run.
-    npm ci --prefix "$1" --no-audit --no-fund --ignore-scripts --engine-strict=false --loglevel=error
-}
-
 python_version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 venv="$cache/venv-$python_version-$(hash_of "$here/requirements.txt" "$here/constraints.txt")"
-claude="$cache/claude-$(hash_of "$here/package-lock.json")"
 once "$venv" make_venv
-once "$claude" make_claude
+claude=$("$setup/claude.sh")
 model=$("$setup/model.sh")
 kubernetes=$("$setup/kubernetes.sh")
 
-program=$(find "$claude/node_modules/@anthropic-ai" -maxdepth 2 -type f -name claude -path '*claude-code-linux*' |
-    head -n 1)
-if [ ! -x "$program" ]; then
-    echo "Claude Code has no program for this machine ($(uname -sm));" \
-        "it is an optional package of @anthropic-ai/claude-code" >&2
-    exit 1
-fi
-printf 'export %s=%q\n' ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$program" ROUTING_TEST_MODEL "$model" \
+printf 'export %s=%q\n' ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$claude" ROUTING_TEST_MODEL "$model" \
     ROUTING_TEST_KUBERNETES "$kubernetes"

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     entry::canonical,
+    record::{CALL_MAX, is_call_id},
     store::{LIST_MAX, SESSION_ENTRIES_MAX, Store},
 };
 
@@ -42,14 +43,38 @@ pub(super) async fn decisions(
     UriQuery(parameters): UriQuery<Parameters>,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
-    if let Some(id) = parameters.get("id") {
-        unless_a_page_asks(&headers)?;
-        let decisions: Vec<_> = store.decision(&canonical(id.clone())).await?.into_iter().collect();
-        return Ok(Json(json!({"id": id, "decisions": decisions})));
+    unless_a_page_asks(&headers)?;
+    match chosen(&parameters)? {
+        ("id", id) => {
+            let decisions: Vec<_> = store.decision(&canonical(id.into())).await?.into_iter().collect();
+            Ok(Json(json!({"id": id, "decisions": decisions})))
+        }
+        ("call", call) if !is_call_id(call) => {
+            Err(Refusal::Parameter(format!("call: must have 1 to {CALL_MAX} characters")))
+        }
+        ("call", call) => {
+            let decisions = store.decisions_of_call(call, limit(&parameters, LIST_MAX)?).await?;
+            Ok(Json(json!({"call": call, "decisions": decisions})))
+        }
+        _ => {
+            let (skill, limit) = page(&parameters, &headers)?;
+            let decisions = store.decisions(&skill, limit).await?;
+            Ok(Json(json!({"skill": skill, "decisions": decisions})))
+        }
     }
-    let (skill, limit) = page(&parameters, &headers)?;
-    let decisions = store.decisions(&skill, limit).await?;
-    Ok(Json(json!({"skill": skill, "decisions": decisions})))
+}
+
+/// What decisions are asked for by, and its value.
+fn chosen(parameters: &Parameters) -> Result<(&'static str, &str), Refusal> {
+    let given = ["skill", "id", "call"].map(|name| parameters.get(name).map(|value| (name, value.as_str())));
+    let mut given = given.into_iter().flatten();
+    match (given.next(), given.next()) {
+        (Some(one), None) => Ok(one),
+        (None, _) => Err(Refusal::Parameter(
+            "skill is missing; for example ?skill=debug&limit=10, ?id=DECISION or ?call=CALL".into(),
+        )),
+        _ => Err(Refusal::Parameter("skill, id and call: only one of them can be asked for".into())),
+    }
 }
 
 /// A skill and a number of rows.
@@ -64,4 +89,22 @@ fn limit(parameters: &Parameters, most: i64) -> Result<i64, Refusal> {
     let limit = parameters.get("limit").map_or(Ok(most), |limit| limit.parse());
     let limit = limit.ok().filter(|limit| (1..=most).contains(limit));
     limit.ok_or_else(|| Refusal::Parameter(format!("limit: must be from 1 to {most}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decisions_are_asked_for_by_one_thing() {
+        let of = |names: &[&str]| {
+            let parameters: Parameters = names.iter().map(|name| ((*name).to_string(), "x".to_string())).collect();
+            chosen(&parameters).map(|(name, _)| name).map_err(|refusal| refusal.to_string())
+        };
+        assert_eq!([of(&["skill", "limit"]), of(&["id"]), of(&["call"])], [Ok("skill"), Ok("id"), Ok("call")]);
+        assert!(of(&["limit"]).is_err_and(|said| said.starts_with("skill is missing")));
+        for two in [["skill", "id"], ["id", "call"], ["skill", "call"]] {
+            assert!(of(&two).is_err_and(|said| said.ends_with("only one of them can be asked for")), "{two:?}");
+        }
+    }
 }

@@ -16,12 +16,15 @@ use crate::{
     record::{COLUMNS, Field, Record},
 };
 
-/// $1 id of the entry, $2 its time, $3 arm, $4 the rest, then the columns.
+/// $1 id of the entry, $2 its time, $3 arm, $4 the rest, $5 the client's id of the call, then the columns.
 static DECIDE: LazyLock<String> = LazyLock::new(|| {
     let named = COLUMNS.map(|(name, _)| name).join(", ");
-    let values: Vec<String> = (1..=COLUMNS.len() + 4).map(|i| format!("${i}")).collect();
+    let values: Vec<String> = (1..=COLUMNS.len() + 5).map(|i| format!("${i}")).collect();
     let values = values.join(", ");
-    format!("INSERT INTO decisions (entry_id, at_ms, arm, rest, {named}) VALUES ({values}) ON CONFLICT (id) DO NOTHING")
+    format!(
+        "INSERT INTO decisions (entry_id, at_ms, arm, rest, client_call_id, {named}) VALUES ({values}) \
+         ON CONFLICT (id) DO NOTHING"
+    )
 });
 
 /// Milliseconds of a day, for messages.
@@ -85,6 +88,7 @@ async fn decide(
     let (arm, model) = (record.arm.as_str(), record.model.as_str());
     let rest = (!record.rest.is_empty()).then(|| serde_json::Value::Object(record.rest.clone()).to_string());
     let mut query = sqlx::query(sqlx::AssertSqlSafe(DECIDE.as_str())).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
+    query = query.bind(record.client_call());
     for field in &record.fields {
         query = match field {
             Field::Text(text) => query.bind(text.clone()),

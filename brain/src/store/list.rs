@@ -22,6 +22,10 @@ static DECISIONS: LazyLock<String> =
 /// $1 id.
 static DECISION: LazyLock<String> = LazyLock::new(|| decisions_where("d.id = $1"));
 
+/// $1 the client's id of the call, $2 most rows. Ids sort by time.
+static DECISIONS_OF_CALL: LazyLock<String> =
+    LazyLock::new(|| decisions_where("d.client_call_id = $1 ORDER BY d.id DESC LIMIT $2"));
+
 fn decisions_where(condition: &str) -> String {
     format!(
         "SELECT {}, d.at_ms AS at_ms, (SELECT group_concat(source || '=' || verdict) FROM outcomes \
@@ -81,6 +85,15 @@ pub(super) async fn decisions(
 ) -> Result<Vec<StoredDecision>, sqlx::Error> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(DECISIONS.as_str())).bind(skill).bind(limit).fetch_all(readers).await?;
     rows.iter().map(stored_decision).collect()
+}
+
+pub(super) async fn decisions_of_call(
+    readers: &SqlitePool,
+    call: &str,
+    limit: i64,
+) -> Result<Vec<StoredDecision>, sqlx::Error> {
+    let query = sqlx::query(sqlx::AssertSqlSafe(DECISIONS_OF_CALL.as_str())).bind(call).bind(limit);
+    query.fetch_all(readers).await?.iter().map(stored_decision).collect()
 }
 
 pub(super) async fn decision(readers: &SqlitePool, id: &str) -> Result<Option<StoredDecision>, sqlx::Error> {

@@ -6,6 +6,7 @@ use sqlx::Row;
 use super::*;
 use crate::{entry::FinalStatus, verdict::Sources};
 
+mod calls;
 mod migration;
 mod recount;
 mod verdicts;

@@ -146,6 +146,34 @@ impl BrainClient {
         }
     }
 
+    /// The decisions that were made for a client's call, by the client's own id of it, the latest first.
+    ///
+    /// # Errors
+    /// As [`BrainClient::evidence`]; an earlier brain refuses the parameter (400).
+    pub async fn decisions_of_call(&self, call: &str) -> Result<Vec<KnownDecision>, BrainError> {
+        let request = self.client.get(self.url("/decisions")).query(&[("call", call)]);
+        self.list(request, "decisions").await
+    }
+
+    /// The decisions of a call that was just answered, as soon as one of them has an answer. The records arrive one after
+    /// the other: these are all once none was added between two looks.
+    ///
+    /// # Errors
+    /// As [`BrainClient::decisions_of_call`].
+    pub async fn decisions_of_call_on_their_way(&self, call: &str) -> Result<Vec<KnownDecision>, BrainError> {
+        let until = Instant::now() + ON_ITS_WAY;
+        let mut before = 0;
+        loop {
+            let known = self.decisions_of_call(call).await?;
+            let answered = known.iter().any(|known| known.text("error").is_empty());
+            if (answered && known.len() == before) || Instant::now() >= until {
+                return Ok(known);
+            }
+            before = known.len();
+            tokio::time::sleep(ASK_AGAIN).await;
+        }
+    }
+
     /// Begins the evidence of a skill anew, or that of one of its models. Returns how many outcomes count no more.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::brain_client::{BrainClient, BrainError};
 pub(super) struct BrainAt {
     pub(super) client: BrainClient,
     pub(super) address: String,
-    has_token: bool,
+    pub(super) has_token: bool,
 }
 
 /// The address from the option or otherwise from the variable.
@@ -21,13 +21,25 @@ pub(super) fn given<'a>(option: Option<&'a str>, variables: &'a Variables) -> Op
 impl BrainAt {
     /// The brain at this address, with the token in `BRAIN_TOKEN`.
     pub(super) fn new(address: &str, variables: &Variables) -> Result<Self, CliError> {
+        Self::with(address, variables, BrainClient::patient)
+    }
+
+    fn with(
+        address: &str,
+        variables: &Variables,
+        patience: impl FnOnce(BrainClient) -> BrainClient,
+    ) -> Result<Self, CliError> {
         let shown = shown::url(address);
         let url = http_url(address)
             .ok_or_else(|| CliError::Message(format!("--brain-url: {shown}: must be an http or https URL")))?;
         let token = variables.get("BRAIN_TOKEN").map(|token| token.trim().into());
-        let client =
-            BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), super::http_client()?).patient();
-        Ok(Self { client, address: shown, has_token: token.is_some() })
+        let client = BrainClient::new(&BrainTarget { url, token: None }, token.as_ref(), super::http_client()?);
+        Ok(Self { client: patience(client), address: shown, has_token: token.is_some() })
+    }
+
+    /// The same, without time for a slow disk: a session waits.
+    pub(super) fn in_a_hurry(address: &str, variables: &Variables) -> Result<Self, CliError> {
+        Self::with(address, variables, |client| client)
     }
 
     /// Why there is no answer, and what to do, as a sentence without its end.

@@ -1,7 +1,7 @@
 //! `routing outcome`.
 
 mod ci;
-mod commits;
+pub(super) mod commits;
 
 use std::process::ExitCode;
 
@@ -18,7 +18,7 @@ use super::{
 use crate::{settings::environment::DEFAULT_BRAIN_URL, verdict::OUTCOME};
 
 /// Where an answer of the brain says what it has logged.
-const LOGGED: &str = "/result/_meta/routing.hyperguild.io~1logged";
+pub(super) const LOGGED: &str = "/result/_meta/routing.hyperguild.io~1logged";
 const PASS: &str = "pass";
 const FAIL: &str = "fail";
 /// The status that takes a verdict back.
@@ -30,15 +30,17 @@ const TOLD_MAX: usize = 500;
 
 /// The arguments of `session_log`.
 #[derive(Serialize)]
-struct OutcomeEntry<'a> {
-    skill: &'a str,
-    phase: &'static str,
-    final_status: &'static str,
-    session_id: &'a str,
+pub(super) struct OutcomeEntry<'a> {
+    pub(super) skill: &'a str,
+    pub(super) phase: &'static str,
+    pub(super) final_status: &'static str,
+    pub(super) session_id: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    decision_id: Option<&'a str>,
+    pub(super) decision_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<&'a str>,
+    pub(super) source: Option<&'a str>,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub(super) message: &'static str,
 }
 
 pub(super) async fn run(args: &OutcomeArgs, variables: &Variables) -> Result<ExitCode, CliError> {
@@ -110,6 +112,7 @@ async fn one(
         session_id: session.as_deref().unwrap_or_default(),
         decision_id: decision.as_deref(),
         source: source.as_deref(),
+        message: "",
     };
     let failed = if final_status == RETRACT { "nothing was taken back" } else { "the outcome was not reported" };
     let problem = |error| CliError::Message(format!("{failed}: {}", brain.why(&error)));

@@ -35,6 +35,8 @@ const STATUS_MAX_BYTES: usize = 4 * 1024 * 1024;
 const WATCH: Duration = Duration::from_secs(2);
 /// Decisions that are shown.
 const DECISIONS: usize = 10;
+/// Decisions that are shown in short.
+const DECISIONS_IN_SHORT: usize = 3;
 /// Clears a terminal.
 const CLEAR: &str = "\u{1b}[2J\u{1b}[H";
 
@@ -87,6 +89,13 @@ async fn watch(client: &reqwest::Client, args: &StatusArgs, brain: Option<&Brain
         }
         tokio::time::sleep(WATCH).await;
     }
+}
+
+/// The screen in short, for a hook.
+pub(super) async fn in_short(admin_url: &str, brain: Option<&BrainAt>) -> Result<String, CliError> {
+    let mut seen = look(&super::http_client()?, admin_url, brain).await?;
+    seen.decisions.truncate(DECISIONS_IN_SHORT);
+    Ok(page::text(&seen).trim_end().into())
 }
 
 fn shown_as(seen: &Seen, output: Output) -> String {

@@ -2,7 +2,11 @@
 
 mod connect;
 mod hooks;
+mod installed;
 mod plugin;
+mod plugin_faults;
+mod plugin_rating;
+mod plugin_reports;
 mod refused;
 mod routed;
 

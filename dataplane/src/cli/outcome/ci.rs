@@ -94,6 +94,7 @@ async fn one(brain: &BrainAt, skill: Option<&str>, decision: &str, final_status:
         session_id: "",
         decision_id: Some(decision),
         source: Some(Source::Ci.as_str()),
+        message: "",
     };
     brain.client.session_log(&entry).await.err().map(|error| brain.why(&error))
 }

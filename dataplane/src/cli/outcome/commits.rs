@@ -18,7 +18,7 @@ const REVERTS: &str = "This reverts commit ";
 
 /// Why commits cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CommitsError {
+pub(in crate::cli) enum CommitsError {
     #[error("git cannot be started: {0}; install it, or add its folder to PATH")]
     NoGit(#[source] io::Error),
     #[error(
@@ -33,23 +33,23 @@ pub(super) enum CommitsError {
 
 /// A commit, with what its message says.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Commit {
-    pub(super) name: String,
+pub(in crate::cli) struct Commit {
+    pub(in crate::cli) name: String,
     /// Ids of the decisions in its trailers.
-    pub(super) decisions: Vec<String>,
+    pub(in crate::cli) decisions: Vec<String>,
     /// Names of the commits that it reverts.
     reverts: Vec<String>,
 }
 
 impl Commit {
     /// The beginning of its name.
-    pub(super) fn short(&self) -> &str {
+    pub(in crate::cli) fn short(&self) -> &str {
         self.name.get(..NAME_SHOWN).unwrap_or(&self.name)
     }
 }
 
 /// The commits of a range, the latest first.
-pub(super) async fn of_range(range: &str) -> Result<Vec<Commit>, CommitsError> {
+pub(in crate::cli) async fn of_range(range: &str) -> Result<Vec<Commit>, CommitsError> {
     let shown = printable(range, SHOWN);
     // Git would take a single name for all that led to it, and something with a dash for an option.
     if !(range.contains("..") || range.ends_with("^!")) || range.starts_with('-') || range.contains(char::is_whitespace)
@@ -63,7 +63,7 @@ pub(super) async fn of_range(range: &str) -> Result<Vec<Commit>, CommitsError> {
 }
 
 /// The commits that those of a range revert, wherever these are, and the names of those that are not in the repository.
-pub(super) async fn reverted_in(range: &str) -> Result<(Vec<Commit>, Vec<String>), CommitsError> {
+pub(in crate::cli) async fn reverted_in(range: &str) -> Result<(Vec<Commit>, Vec<String>), CommitsError> {
     let (mut originals, mut missing) = (vec![], vec![]);
     let most = format!("--max-count={COMMITS_MAX}");
     for name in reverted(&of_range(range).await?) {

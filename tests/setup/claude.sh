@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Prepares Claude Code in the cache folder and prints the path of its program.
+set -euo pipefail
+
+setup=$(cd "$(dirname "$0")" && pwd)
+here=$(cd "$setup/../clients" && pwd)
+. "$setup/once.sh"
+
+make_claude() {
+    echo "installing Claude Code, Codex and the MCP clients of npm (about 830 MB) …"
+    mkdir -p "$1"
+    cp "$here/package.json" "$here/package-lock.json" "$1/"
+    # Its engine field wants a newer Node than its native program needs; no install script has to run.
+    npm ci --prefix "$1" --no-audit --no-fund --ignore-scripts --engine-strict=false --loglevel=error
+}
+
+claude="$cache/claude-$(hash_of "$here/package-lock.json")"
+once "$claude" make_claude
+program=$(find "$claude/node_modules/@anthropic-ai" -maxdepth 2 -type f -name claude -path '*claude-code-linux*' |
+    head -n 1)
+if [ ! -x "$program" ]; then
+    echo "Claude Code has no program for this machine ($(uname -sm));" \
+        "it is an optional package of @anthropic-ai/claude-code" >&2
+    exit 1
+fi
+echo "$program"
