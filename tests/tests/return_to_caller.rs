@@ -33,7 +33,7 @@ impl It {
     }
 
     async fn debug(&self) -> CallResult {
-        let arguments = json!({"project_root": "/tmp", "problem": "It panics.", "error": "x".repeat(8123),
+        let arguments = json!({"project_root": "/tmp", "problem": "It panics.", "error_output": "x".repeat(8123),
             "files": ["src/a.rs"]});
         self.routing.mcp().result("debug", arguments).await
     }
@@ -69,7 +69,7 @@ async fn below_ceil_the_caller_gets_the_work_and_no_model_is_asked() {
     let result = it.debug().await;
     assert_is_work(&result, "the local model is right too seldom here (0.68 of 41)");
     let text = result.text(0);
-    assert!(text.contains("- error: your argument, 8,123 characters") && !text.contains("xxx"), "{text}");
+    assert!(text.contains("- error_output: your argument, 8,123 characters") && !text.contains("xxx"), "{text}");
     assert!(text.contains(r#"- problem: "It panics.""#) && text.contains(r#"- files: "src/a.rs""#), "{text}");
     assert!(result.text(1).starts_with("routing: debug: claude (caller, local 0.68 of 41); decision_id"), "{result:?}");
     assert_eq!(
@@ -104,7 +104,7 @@ async fn below_ceil_the_caller_gets_the_work_and_no_model_is_asked() {
 async fn after_a_local_error_the_work_comes_back() {
     let it = It::start("status-500", json!({"thresholds": {"floor": "0", "ceil": "0"}}), json!({})).await;
     let result = it.debug().await;
-    assert_is_work(&result, "the local model failed (status_500)");
+    assert_is_work(&result, "the local model failed (status)");
     assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);
     assert_eq!(it.models.asked(), ["status-500"]);
     assert!(result.text(1).contains("then claude_fallback (caller, local 0.68 of 41); decision_id"), "{result:?}");
@@ -115,11 +115,11 @@ async fn after_a_local_error_the_work_comes_back() {
 
 #[tokio::test]
 async fn a_local_model_that_hangs_has_all_its_time_and_then_the_work_comes_back() {
-    let timeouts = json!({"timeouts": {"local": "500ms", "total": "500ms"}});
+    let timeouts = json!({"timeouts": {"local": "2s", "total": "2s"}});
     let it = It::start("hangs", json!({"thresholds": {"floor": "0", "ceil": "0"}}), timeouts).await;
     assert_is_work(&it.debug().await, "the local model failed (timeout)");
     let local = &it.decided(2).await[0]["decision"];
-    assert!(local["duration_ms"].as_u64().is_some_and(|took| took >= 490), "nothing is kept for a fallback: {local}");
+    assert!(local["duration_ms"].as_u64().is_some_and(|took| took >= 1850), "nothing is kept for a fallback: {local}");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn a_local_answer_that_fails_its_check_is_not_given_and_the_work_comes_bac
     assert_is_work(&result, "the answer of the local model failed the check of this skill");
     assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_escalation")]);
     assert_eq!(result.decisions("check"), [json!("failed"), json!(null)]);
-    assert!(!result.0["content"].to_string().contains("Paris"), "{result:?}");
+    assert!(!result.text(0).contains("Paris"), "{result:?}");
     let entries = it.decided(2).await;
     assert_eq!(entries[1]["message"], "debug: claude_escalation — model=caller, after-failed-check");
     let verdicts = it.brain.verdicts();
@@ -252,17 +252,17 @@ fn check_accepts_it_and_names_the_line_of_what_it_refuses() {
         (
             "{returnToCaller: {}}",
             "",
-            "6:49: spec.models.claude.returnToCaller: cannot serve the skill trainer: it has 2 stages",
+            "6:39: spec.models.claude.returnToCaller: cannot serve the skill trainer: it has 2 stages",
         ),
         (
             "{returnToCaller: {}, name: c}",
             one,
-            "6:33: spec.models.claude: must have exactly one of name and returnToCaller",
+            "6:30: spec.models.claude: must have exactly one of name and returnToCaller",
         ),
-        ("{returnToCaller: }", one, "6:33: spec.models.claude: must have exactly one of name and returnToCaller"),
-        ("{returnToCaller: {model: c}}", one, "6:66: spec.models.claude.returnToCaller.model: unknown field"),
-        ("{returnToCaller: yes}", one, "6:49: spec.models.claude.returnToCaller: yes: must be"),
-        ("{returnToCaller: {}, timeout: 9s}", one, "6:49: spec.models.claude.returnToCaller: must not have parameters"),
+        ("{returnToCaller: }", one, "6:30: spec.models.claude: must have exactly one of name and returnToCaller"),
+        ("{returnToCaller: {model: c}}", one, "6:56: spec.models.claude.returnToCaller.model: unknown field"),
+        ("{returnToCaller: yes}", one, "6:39: spec.models.claude.returnToCaller: yes: must be {}: it has no fields"),
+        ("{returnToCaller: {}, timeout: 9s}", one, "6:39: spec.models.claude.returnToCaller: must not have parameters"),
     ] {
         let (valid, printed) = program::check(&text(claude, more), &[]);
         assert!(!valid && printed.contains(expected) && printed.lines().count() == 1, "{claude}: {printed}");

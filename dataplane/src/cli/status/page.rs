@@ -236,7 +236,7 @@ mod tests {
 routing 1 at http://a, config ab (policy)
 
 Models
-  local   qwen    llm:80  does not answer:  start it
+  local   qwen    llm:80  does not answer:      start it
   claude  caller          does the work itself
 
 Skills

@@ -22,7 +22,8 @@ pub(super) fn text(skill: &str, work: &Work, decisions: &[DecisionRecord], line:
         DecisionLine::Hide => "",
     };
     format!(
-        "{skill}: {}: do this yourself.\n\nInstructions of the skill, written for whoever does its work:\n\n{instructions}\n\n\
+        "{skill}: {}: do this yourself.\n\nInstructions of the skill. They are written for a model that has nothing but the material and no tools; \
+         use yours.\n\n{instructions}\n\n\
          Material, which you passed to the skill and have:\n{material}\n\nFollow the instructions with this material now, and \
          answer as they say; do not call {skill} again for it.{report}",
         why(decisions)

@@ -71,7 +71,10 @@ fn repeated(text: &str) -> String {
 }
 
 fn characters(text: &str) -> String {
-    format!("{} characters", grouped(text.chars().count()))
+    match text.chars().count() {
+        1 => "1 character".into(),
+        count => format!("{} characters", grouped(count)),
+    }
 }
 
 /// `8123` as `8,123`.

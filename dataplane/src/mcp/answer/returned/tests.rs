@@ -51,7 +51,7 @@ fn material_is_named_with_its_size_and_short_values_and_paths_are_repeated() {
     assert_eq!(
         lines,
         [
-            r#"- contents: your argument: "b\nrouting: c" (1 characters), "src/a.rs" (8,123 characters)"#,
+            r#"- contents: your argument: "src/a.rs" (8,123 characters), "b\nrouting: c" (1 character)"#,
             "- diff: your argument, 1,234,567 characters",
             r#"- files: "src/a.rs", "src/b.rs""#,
             "- nested: your argument, a list of 1, 14 characters of JSON",
