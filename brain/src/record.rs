@@ -259,6 +259,16 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn work_that_the_caller_does_counts_for_claude_under_the_callers_name() {
+        for decision in ["claude", "claude_fallback", "claude_escalation"] {
+            let mut sent = record(&Uuid::now_v7().to_string(), "debug", decision, "caller");
+            (sent["answered_by"], sent["gateway_fallback"]) = (json!("caller"), json!(null));
+            let read = read(&sent).expect("a record");
+            assert_eq!((read.arm, &*read.model), (Arm::Claude, "caller"), "{decision}");
+        }
+    }
+
+    #[test]
     fn a_record_that_cannot_be_judged_is_refused_by_its_field() {
         for (name, value) in [
             ("id", json!("nonsense")),

@@ -4,6 +4,7 @@
 
 mod access;
 mod attach;
+mod caller;
 mod check;
 mod data_plane;
 mod errors;
@@ -54,20 +55,28 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         data_plane,
     } = spec;
     let local = upstream::target("spec.models.local", &models.local, upstream, errors);
-    let claude = upstream::target("spec.models.claude", &models.claude, upstream, errors);
+    let claude = caller::claude("spec.models.claude", &models.claude, upstream, errors);
     let grader = models.grader.as_ref().map(|grader| upstream::target("spec.models.grader", grader, upstream, errors));
     let local_timeout = local.as_ref().and_then(|local| local.timeout);
     let timeouts = timeouts::of_policy(timeouts, local_timeout, errors);
     check::needs_grader("spec.models", models, skills.as_deref(), errors);
+    if models.claude.is_caller() {
+        caller::judges_nothing("spec.skills", skills.as_deref().unwrap_or_default(), errors);
+    }
     let brain = brain.as_ref().map(|brain| upstream::brain("spec.brain", brain, errors));
     let thresholds = Thresholds::compile(thresholds, evidence.of, brain.is_some(), errors);
     let exploration =
         evidence::exploration("spec.evidence.exploration", &evidence.exploration, brain.is_some(), errors);
     let evidence = evidence::rules("spec.evidence", evidence, errors);
     let of_policy = OfPolicy { thresholds: &thresholds, timeouts, local_timeout };
+    let are_listed = skills.is_some();
     let skills = compile_skills(skills.as_deref(), &of_policy, prompts, errors);
     if let Some(rules) = &evidence {
         evidence::needs_source("spec.evidence.sources", rules, skills.values().map(AsRef::as_ref), errors);
+    }
+    if models.claude.is_caller() {
+        let path = "spec.models.claude.returnToCaller";
+        caller::needs_one_stage(path, skills.values().map(AsRef::as_ref), are_listed, errors);
     }
     let access = access::rules("spec.access", access, errors);
     errors.check(

@@ -13,7 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use self::rules::{CheckReport, EvidenceReport, GradingReport};
-use crate::policy::{RelativeTo, service::DEFAULT_PORT};
+use crate::{
+    policy::{RelativeTo, service::DEFAULT_PORT},
+    table::ClaudeTarget,
+};
 
 /// Port of `/mcp` in a pod, whatever port the Services have: changing theirs restarts nothing.
 pub const MCP_PORT: u16 = DEFAULT_PORT;
@@ -197,7 +200,7 @@ pub struct SkillReport {
     pub exploring: bool,
 }
 
-/// Whether a model's endpoint can be reached.
+/// Whether a model's endpoint can be reached. The caller, which may do Claude's work, has no endpoint.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ModelReport {
@@ -207,7 +210,7 @@ pub struct ModelReport {
     /// The model's name in requests.
     #[serde(deserialize_with = "lenient")]
     pub model: String,
-    /// Host and port of its endpoint, for example `litellm:4000`.
+    /// Host and port of its endpoint, for example `litellm:4000`; empty: the caller does the work.
     #[serde(deserialize_with = "lenient")]
     pub endpoint: String,
     /// Whether the endpoint answered last, whatever it answered; none: it was not asked yet.
@@ -222,6 +225,20 @@ pub struct ModelReport {
     /// Why calls of the model fail, or may fail, with the cure; empty: nothing is known to be wrong.
     #[serde(deserialize_with = "lenient")]
     pub problem: String,
+}
+
+impl ModelReport {
+    /// Claude's, where the caller does the work.
+    #[must_use]
+    pub fn of_the_caller() -> Self {
+        Self { name: "claude".into(), model: ClaudeTarget::CALLER.into(), ..Self::default() }
+    }
+
+    /// Whether it is about a model that is called.
+    #[must_use]
+    pub fn has_endpoint(&self) -> bool {
+        !self.endpoint.is_empty()
+    }
 }
 
 /// A field that another version reports in another form counts as absent, so that the others are still read.

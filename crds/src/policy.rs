@@ -26,7 +26,7 @@ pub use evidence::{
     Brain, Evidence, EvidenceOf, Exploration, ExplorationMode, OnExpired, RelativeTo, Source, Thresholds,
 };
 pub use limits::{Limits, SkillTimeouts, Timeouts};
-pub use models::{Model, Models};
+pub use models::{ClaudeModel, Model, Models, ReturnToCaller};
 pub use quantity::Quantity;
 pub use reason::{EventType, Reason};
 pub use service::{Service, ServiceType};
@@ -104,6 +104,9 @@ pub(crate) const NEEDS_GRADER: &str = "must have a grader, because a skill has g
 #[x_kube(validation = Rule::new(EXPLORATION_NEEDS_A_BRAIN)
     .message("needs brain: without one nothing is learned from it; set brain, or leave exploration out")
     .field_path(".evidence.exploration.mode"))]
+#[x_kube(validation = Rule::new(models::CALLER_JUDGES_RULE).message(models::CALLER_JUDGES).field_path(".skills"))]
+#[x_kube(validation = Rule::new(models::CALLER_STAGES_RULE).message(models::CALLER_STAGES)
+    .field_path(".models.claude.returnToCaller"))]
 #[x_kube(validation = Rule::new(SOURCE_RULE).message(NEEDS_SOURCE).field_path(".evidence.sources"))]
 #[x_kube(validation = Rule::new(RELATIVE_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".thresholds.relativeTo"))]
 #[x_kube(validation = Rule::new(RELATIVE_SKILL_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".skills"))]

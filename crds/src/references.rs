@@ -77,13 +77,9 @@ pub fn config_map_names(spec: &RoutingPolicySpec) -> BTreeSet<String> {
 /// The name of every Secret that a policy refers to, with the path of the field that has it.
 #[must_use]
 pub fn secret_names(spec: &RoutingPolicySpec) -> Vec<(String, &str)> {
-    let upstreams = [
-        ("spec.upstream", Some(&spec.upstream)),
-        ("spec.models.local.upstream", spec.models.local.upstream.as_ref()),
-        ("spec.models.claude.upstream", spec.models.claude.upstream.as_ref()),
-        ("spec.models.grader.upstream", spec.models.grader.as_ref().and_then(|grader| grader.upstream.as_ref())),
-    ];
-    let keys = upstreams.into_iter().filter_map(|(path, upstream)| Some((path, api_key(upstream?)?)));
+    let own = spec.models.own_upstreams().map(|(name, upstream)| (format!("spec.models.{name}.upstream"), upstream));
+    let upstreams = std::iter::once(("spec.upstream".to_string(), Some(&spec.upstream))).chain(own);
+    let keys = upstreams.filter_map(|(path, upstream)| Some((path, api_key(upstream?)?)));
     let mut names: Vec<_> = keys.map(|(path, name)| (format!("{path}.apiKeySecretRef.name"), name)).collect();
     if let Some(reference) = spec.brain.as_ref().and_then(|brain| brain.token_secret_ref.as_ref()) {
         names.push(("spec.brain.tokenSecretRef.name".into(), &reference.name));

@@ -20,8 +20,8 @@ use crate::{
 pub struct RoutingTable {
     /// The local model and how to reach it.
     pub local: ModelTarget,
-    /// Claude and how to reach it.
-    pub claude: ModelTarget,
+    /// Claude and how to reach it, or the caller.
+    pub claude: ClaudeTarget,
     /// The model that judges answers of skills with `grading.by: Grader`.
     pub grader: Option<ModelTarget>,
     /// The brain and how to reach it; none: there are no pass rates.
@@ -59,6 +59,35 @@ pub struct ModelTarget {
     pub parameters: Map<String, Value>,
     /// Longest attempt; none: what is left of the call's budget.
     pub timeout: Option<Duration>,
+}
+
+/// Who does what the local model does not do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClaudeTarget {
+    /// A model.
+    Model(Box<ModelTarget>),
+    /// Whoever calls: the work is returned, and no model is called.
+    Caller,
+}
+
+impl ClaudeTarget {
+    /// Stands for the caller where a model is named: in records, at the brain, in reports.
+    pub const CALLER: &str = "caller";
+
+    /// The model; none: the caller does the work.
+    #[must_use]
+    pub fn model(&self) -> Option<&ModelTarget> {
+        match self {
+            Self::Model(target) => Some(target),
+            Self::Caller => None,
+        }
+    }
+
+    /// The model's name, or what stands for the caller.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.model().map_or(Self::CALLER, |target| &target.model)
+    }
 }
 
 /// What [`ModelTarget::url`] ends in.
@@ -277,11 +306,11 @@ pub struct AccessRules {
 }
 
 impl RoutingTable {
-    /// The models with their names in the policy.
+    /// The models that are called, with their names in the policy.
     pub fn models(&self) -> impl Iterator<Item = (&'static str, &ModelTarget)> {
-        [("local", &self.local), ("claude", &self.claude)]
+        [("local", Some(&self.local)), ("claude", self.claude.model()), ("grader", self.grader.as_ref())]
             .into_iter()
-            .chain(self.grader.iter().map(|model| ("grader", model)))
+            .filter_map(|(name, model)| Some((name, model?)))
     }
 
     /// Whether both tables list the same tools for callers.
@@ -301,8 +330,7 @@ impl RoutingTable {
 
     /// Every Secret key that the table refers to.
     pub fn secrets(&self) -> impl Iterator<Item = &SecretKeyRef> {
-        let models =
-            [&self.local, &self.claude].into_iter().chain(&self.grader).filter_map(|target| target.api_key.as_ref());
+        let models = self.models().filter_map(|(_, target)| target.api_key.as_ref());
         let brain = self.brain.iter().filter_map(|brain| brain.token.as_ref());
         models.chain(brain).chain(self.access.tokens.iter().map(|(_, secret)| secret))
     }

@@ -83,7 +83,10 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
     let active = data_plane.config.active();
     let skills = active.table.skills.values().map(|skill| skill_report(&data_plane, &active, skill));
     let models = active.models().map(|(name, model)| model_report(name, model));
-    let (skills, models) = join(join_all(skills), join_all(models)).await;
+    let (skills, mut models) = join(join_all(skills), join_all(models)).await;
+    if active.claude.is_none() {
+        models.push(ModelReport::of_the_caller());
+    }
     Json(PodStatus {
         version: crds::VERSION.into(),
         config_hash: active.hash.clone(),

@@ -8,6 +8,7 @@ mod attempt;
 mod check;
 pub mod failure;
 mod material;
+mod returned;
 mod shadow;
 mod warnings;
 
@@ -28,7 +29,7 @@ use self::{
     failure::CallFailure,
     material::Material,
 };
-pub use self::{shadow::ShadowPlaces, warnings::ModelWarnings};
+pub use self::{returned::Work, shadow::ShadowPlaces, warnings::ModelWarnings};
 use crate::{
     client_context::ClientContext,
     config::{Active, active::PolicyOrigin},
@@ -66,10 +67,26 @@ pub struct Call {
 
 /// How a call ended, and what was decided on the way.
 pub struct CallOutcome {
-    /// The answer of the last stage.
-    pub answer: Result<String, CallFailure>,
+    /// What the caller gets.
+    pub answer: Result<CallAnswer, CallFailure>,
     /// The decisions whose attempts produced an answer or an error, in order.
     pub decisions: Vec<DecisionRecord>,
+}
+
+/// What a call gives its caller.
+pub enum CallAnswer {
+    /// The answer of the last stage.
+    Text(String),
+    /// The work itself, to be done by the caller.
+    Work(Work),
+}
+
+/// What a stage has.
+enum StageAnswer {
+    /// The answer of a model.
+    Text(String),
+    /// None: the caller does the work.
+    Returned,
 }
 
 impl Call {
@@ -79,6 +96,10 @@ impl Call {
         asked.into_iter().for_each(|asked| self.report_repeat(asked));
         let mut decisions = vec![];
         let answer = self.run_stages(call_id, &mut decisions).await;
+        let answer = answer.map(|answer| match answer {
+            StageAnswer::Text(text) => CallAnswer::Text(text),
+            StageAnswer::Returned => CallAnswer::Work(Work::of(&self, decisions.last())),
+        });
         let last = answering(&decisions, self.skill.stages.len().saturating_sub(1)).filter(|_| answer.is_ok());
         if let Some((asked, last)) = asked.zip(last) {
             let answered = Answered { call_id, decision_id: last.id };
@@ -104,7 +125,7 @@ impl Call {
         self.data_plane.decision_log.verdict(before.call_id, self.active.brain.as_ref(), verdict);
     }
 
-    async fn run_stages(&self, call_id: Uuid, decisions: &mut Vec<DecisionRecord>) -> Result<String, CallFailure> {
+    async fn run_stages(&self, call_id: Uuid, decisions: &mut Vec<DecisionRecord>) -> Result<StageAnswer, CallFailure> {
         if self.session().is_some_and(|id| id.chars().any(is_hidden) || id.chars().count() > SESSION_MAX) {
             return Err(CallFailure::SessionId { skill: self.skill.name.clone() });
         }
@@ -116,10 +137,14 @@ impl Call {
             let prompt = self.prompt(i, stage, previous.as_deref(), &material, deadline).await?;
             let time = deadline::stage_share(deadline.saturating_duration_since(Instant::now()), stages.len() - i);
             let stage_deadline = Instant::now() + time;
-            previous = Some(self.run_stage(call_id, i, &prompt, stage_deadline, decisions).await?);
+            match self.run_stage(call_id, i, &prompt, stage_deadline, decisions).await? {
+                StageAnswer::Text(text) => previous = Some(text),
+                // `compile` sees to it that this is the last stage.
+                StageAnswer::Returned => return Ok(StageAnswer::Returned),
+            }
         }
         // `compile` refuses a skill without stages, so there is an answer.
-        previous.ok_or(CallFailure::NoStages)
+        previous.map(StageAnswer::Text).ok_or(CallFailure::NoStages)
     }
 
     async fn prompt(
@@ -149,7 +174,7 @@ impl Call {
         prompt: &Prompt,
         deadline: Instant,
         decisions: &mut Vec<DecisionRecord>,
-    ) -> Result<String, CallFailure> {
+    ) -> Result<StageAnswer, CallFailure> {
         // A pinned skill needs no evidence, so it never waits for the brain.
         let evidence = match self.active.evidence_of(&self.skill) {
             Some(cache) => cache.of(&self.skill.name).await,
@@ -165,11 +190,11 @@ impl Call {
         let model = record.model.clone();
         decisions.push(record);
         match result {
-            Ok(text) => {
+            Ok(answer) => {
                 shadow::after(self, &stage_call, prompt);
-                let text = self.unless_failed_check(&stage_call, prompt, text, decisions).await;
-                self.sample(&stage_call, prompt, &text, decisions);
-                Ok(text)
+                let answer = self.unless_failed_check(&stage_call, prompt, answer, decisions).await;
+                self.sample(&stage_call, prompt, &answer, decisions);
+                Ok(answer)
             }
             Err(error) if decision == Decision::Local && self.skill.on_local_error == OnLocalError::Claude => {
                 self.fall_back(&stage_call, prompt, (model, error), decisions).await
@@ -186,16 +211,17 @@ impl Call {
     }
 
     /// The answer of the local model, or that of Claude if the skill's check sends it there. If Claude has none, or no
-    /// time is left for it, the local one is kept.
+    /// time is left for it, the local one is kept. To return the work to the caller needs no time.
     async fn unless_failed_check(
         &self,
         stage_call: &StageCall,
         prompt: &Prompt,
-        answer: String,
+        answer: StageAnswer,
         decisions: &mut Vec<DecisionRecord>,
-    ) -> String {
+    ) -> StageAnswer {
         let sent_on = decisions.last().is_some_and(|record| check::sends_on(&self.skill, record));
-        if !sent_on || stage_call.deadline <= Instant::now() {
+        let out_of_time = self.active.claude.is_some() && stage_call.deadline <= Instant::now();
+        if !sent_on || out_of_time {
             return answer;
         }
         let (record, result) =
@@ -204,7 +230,8 @@ impl Call {
         result.unwrap_or(answer)
     }
 
-    fn sample(&self, stage_call: &StageCall, prompt: &Prompt, answer: &str, decisions: &[DecisionRecord]) {
+    fn sample(&self, stage_call: &StageCall, prompt: &Prompt, answer: &StageAnswer, decisions: &[DecisionRecord]) {
+        let StageAnswer::Text(answer) = answer else { return };
         let Some(record) = answering(decisions, stage_call.stage) else { return };
         let graded = Graded { call_id: stage_call.call_id, hash: stage_call.hash, prompt, answer, record };
         grading::sample(&self.data_plane, &self.active, &self.skill, &graded);
@@ -216,7 +243,7 @@ impl Call {
         prompt: &Prompt,
         (local_model, local_error): (String, AttemptError),
         decisions: &mut Vec<DecisionRecord>,
-    ) -> Result<String, CallFailure> {
+    ) -> Result<StageAnswer, CallFailure> {
         let (record, result) =
             Attempt::new(self, stage_call, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
         let claude_model = record.model.clone();

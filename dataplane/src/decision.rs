@@ -75,6 +75,9 @@ pub struct DecisionRecord {
     /// What the client says of itself.
     #[serde(flatten)]
     pub client: ClientContext,
+    /// No model was called: the caller got the work itself, and is the `model` of this record.
+    #[serde(skip)]
+    pub returned: bool,
     /// The rate that counted: none if `pass_rate` is based on too few samples.
     #[serde(skip)]
     pub effective_rate: Option<f64>,
@@ -176,6 +179,7 @@ pub(crate) mod tests {
             shadow: false,
             check: None,
             client: ClientContext::default(),
+            returned: false,
             effective_rate: rate,
         }
     }

@@ -95,8 +95,8 @@ pub fn sample(data_plane: &Arc<DataPlane>, active: &Arc<Active>, skill: &Skill, 
 
 fn model<'a>(active: &'a Active, rules: &GradingRules) -> Option<&'a ModelClient> {
     match rules.by {
-        GradedBy::Claude => Some(&active.claude),
-        // `compile` refuses a policy without it.
+        // `compile` refuses a policy without the one that it names.
+        GradedBy::Claude => active.claude.as_ref(),
         GradedBy::Grader => active.grader.as_ref(),
     }
 }

@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use self::access::Caller;
 pub use self::instructions::MATERIAL;
 use crate::{
-    call::{Call, CallOutcome},
+    call::{Call, CallAnswer, CallOutcome},
     client_context::ClientContext,
     config::Active,
     data_plane::DataPlane,
@@ -100,7 +100,8 @@ impl Skills {
         let CallOutcome { answer, decisions } = outcome;
         self.0.metrics.call(skill, if answer.is_ok() { "answered" } else { "failed" });
         match answer {
-            Ok(text) => answer::answered(skill, text, &decisions, active.table.decision_line),
+            Ok(CallAnswer::Text(text)) => answer::answered(skill, text, &decisions, active.table.decision_line),
+            Ok(CallAnswer::Work(work)) => answer::returned(skill, &work, &decisions, active.table.decision_line),
             Err(failure) => answer::failed(&failure, &decisions),
         }
     }

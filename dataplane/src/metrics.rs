@@ -222,7 +222,7 @@ impl Metrics {
         self.calls.get_or_create(&CallLabels { skill: skill.into(), result }).inc();
     }
 
-    /// A model call ended.
+    /// A model call ended, or the caller got the work itself.
     pub fn decision(&self, record: &DecisionRecord) {
         let (skill, decision) = (record.skill.clone(), record.decision.as_str());
         if record.gateway_fallback == Some(true) {
@@ -240,7 +240,9 @@ impl Metrics {
         }
         let seconds = Duration::from_millis(record.duration_ms).as_secs_f64();
         let result = record.error.unwrap_or("answered");
-        self.model_seconds.get_or_create(&ModelLabels { decision, result }).observe(seconds);
+        if !record.returned {
+            self.model_seconds.get_or_create(&ModelLabels { decision, result }).observe(seconds);
+        }
         self.decisions.get_or_create(&DecisionLabels { skill, decision, reason: record.reason.as_str() }).inc();
     }
 

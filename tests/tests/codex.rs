@@ -32,8 +32,8 @@ fn over_http(url: &str) -> String {
 
 /// What Codex itself says at the end.
 fn last_message(events: &[Value]) -> &Value {
-    let messages = events.iter().filter(|event| event["item"]["type"] == "agent_message");
-    messages.last().map_or(&Value::Null, |event| &event["item"]["text"])
+    let mut messages = events.iter().rev().filter(|event| event["item"]["type"] == "agent_message");
+    messages.next().map_or(&Value::Null, |event| &event["item"]["text"])
 }
 
 #[tokio::test]

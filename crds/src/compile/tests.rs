@@ -8,6 +8,7 @@ use crate::{
 };
 
 mod attach;
+mod caller;
 mod check;
 mod evidence;
 mod timeouts;
@@ -31,7 +32,7 @@ fn a_minimal_policy_serves_the_builtin_skills_with_the_defaults() {
     let table = with("").expect("compiles");
     assert_eq!(table.skills.keys().collect::<Vec<_>>(), ["code_review", "debug", "retrospective", "trainer"]);
     assert_eq!(table.local.url.as_str(), "http://litellm:4000/v1/chat/completions");
-    assert_eq!((table.local.timeout, table.claude.timeout), (None, None));
+    assert_eq!((table.local.timeout, table.claude.model().map(|claude| claude.timeout)), (None, Some(None)));
     let (local, total) = (Duration::from_secs(75), Duration::from_secs(115));
     assert_eq!(
         table.skills["debug"].timeouts,
@@ -291,8 +292,9 @@ fn a_models_own_upstream_inherits_nothing() {
     )
     .expect("compiles");
     assert_eq!(table.local.url.as_str(), "http://a/v1/chat/completions");
-    assert_eq!(table.claude.url.as_str(), "https://b/v1/chat/completions");
-    assert!(table.local.api_key.is_some() && table.claude.api_key.is_none());
-    assert_eq!(table.claude.timeout, Some(Duration::from_secs(30)));
+    let claude = table.claude.model().expect("a model");
+    assert_eq!(claude.url.as_str(), "https://b/v1/chat/completions");
+    assert!(table.local.api_key.is_some() && claude.api_key.is_none());
+    assert_eq!(claude.timeout, Some(Duration::from_secs(30)));
     assert_eq!(table.secrets().count(), 1);
 }

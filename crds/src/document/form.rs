@@ -94,6 +94,9 @@ pub(super) fn unknown_fields(raw: &Value) -> Vec<String> {
 
 fn note_unknown(schema: &Value, value: &Value, path: &str, found: &mut Vec<String>) {
     match (value, schema.get("properties").and_then(Value::as_object)) {
+        (Value::Object(fields), None) if has_no_fields(schema) => {
+            found.extend(fields.keys().map(|name| format!("{path}.{name}")));
+        }
         (Value::Object(fields), Some(known)) => {
             for (name, value) in fields {
                 let path = format!("{path}.{name}");
@@ -110,6 +113,12 @@ fn note_unknown(schema: &Value, value: &Value, path: &str, found: &mut Vec<Strin
         }
         _ => {}
     }
+}
+
+/// Whether the only value that fits is `{}`.
+fn has_no_fields(schema: &Value) -> bool {
+    let open = ["properties", "additionalProperties", "x-kubernetes-preserve-unknown-fields"];
+    schema["type"] == "object" && open.iter().all(|keyword| schema.get(keyword).is_none())
 }
 
 fn open_api() -> Value {

@@ -36,7 +36,7 @@ impl RateQuery {
         let named = table.skills.values().filter(|skill| rules.names_sources_of(skill));
         let arms = || ArmsQuery {
             local: table.local.model.clone(),
-            claude: table.claude.model.clone(),
+            claude: table.claude.name().into(),
             at_least: (rules.on_expired == OnExpired::Hold).then_some(rules.min_samples),
         };
         Self {

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crds::policy::OnLocalError;
+use crds::{policy::OnLocalError, table::ClaudeTarget};
 use uuid::Uuid;
 
-use super::{Call, check};
+use super::{Call, StageAnswer, check};
 use crate::{
     clock, deadline,
     decide::{Decided, Decision, Reason},
@@ -34,15 +34,16 @@ impl StageCall {
 pub(super) struct Attempt<'a> {
     call: &'a Call,
     stage_call: &'a StageCall,
-    model: &'a ModelClient,
+    /// None: the caller does the work.
+    model: Option<&'a ModelClient>,
     record: DecisionRecord,
 }
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(call: &'a Call, stage_call: &'a StageCall, decision: Decision, reason: Reason) -> Self {
         let model = match decision {
-            Decision::Local => &call.active.local,
-            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => &call.active.claude,
+            Decision::Local => Some(&call.active.local),
+            Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => call.active.claude.as_ref(),
         };
         let record = DecisionRecord {
             id: Uuid::now_v7(),
@@ -57,7 +58,7 @@ impl<'a> Attempt<'a> {
             ceil: call.skill.thresholds.ceil,
             reason,
             decision,
-            model: model.target().model.clone(),
+            model: model.map_or(ClaudeTarget::CALLER, |model| &model.target().model).into(),
             answered_by: None,
             gateway_fallback: None,
             prompt_tokens: None,
@@ -73,6 +74,7 @@ impl<'a> Attempt<'a> {
             shadow: false,
             check: None,
             client: call.client.clone(),
+            returned: false,
             effective_rate: stage_call.decided.effective_rate,
         };
         Self { call, stage_call, model, record }
@@ -83,9 +85,25 @@ impl<'a> Attempt<'a> {
         self.record
     }
 
-    pub(super) async fn run(self, prompt: &Prompt) -> (DecisionRecord, Result<String, AttemptError>) {
-        let budget = self.budget();
-        let Self { call, stage_call, model, record } = self;
+    /// Calls the model, or returns the work to the caller.
+    pub(super) async fn run(self, prompt: &Prompt) -> (DecisionRecord, Result<StageAnswer, AttemptError>) {
+        match self.model {
+            Some(model) => self.ask(model, prompt).await,
+            None => (self.returned(), Ok(StageAnswer::Returned)),
+        }
+    }
+
+    /// The record of work that the caller does; there is nothing to wait for, to check or to warn of.
+    fn returned(self) -> DecisionRecord {
+        let Self { call, stage_call, model: _, record } = self;
+        let mut record = DecisionRecord { answered_by: Some(ClaudeTarget::CALLER.into()), returned: true, ..record };
+        PendingRecord { call, stage_call, began: Instant::now(), record: None }.write(&mut record);
+        record
+    }
+
+    async fn ask(self, model: &ModelClient, prompt: &Prompt) -> (DecisionRecord, Result<StageAnswer, AttemptError>) {
+        let budget = self.budget(model);
+        let Self { call, stage_call, model: _, record } = self;
         let (skill, decision) = (&record.skill, record.decision.as_str());
         // Fails only if nobody listens: progress is optional.
         let _ = call.activity.send(format!(
@@ -100,20 +118,22 @@ impl<'a> Attempt<'a> {
             Ok(answer) => check::checked(&call.skill, stage_call.stage, answer).await,
             Err(_) => None,
         };
-        (pending.finish(&result, checked), result.map(|answer| answer.text))
+        (pending.finish(&result, checked), result.map(|answer| StageAnswer::Text(answer.text)))
     }
 
     /// The time for this attempt; a local one leaves time for a fallback to Claude.
-    fn budget(&self) -> Duration {
+    fn budget(&self, model: &ModelClient) -> Duration {
         let left = self.stage_call.deadline.saturating_duration_since(Instant::now());
         match self.record.decision {
             Decision::Local => {
                 let skill = &self.call.skill;
-                let fallback = skill.on_local_error == OnLocalError::Claude || check::escalates(skill);
+                let escapes = skill.on_local_error == OnLocalError::Claude || check::escalates(skill);
+                // To return the work takes no time.
+                let fallback = escapes && self.call.active.claude.is_some();
                 deadline::local_share(left, skill.timeouts, fallback)
             }
             Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => {
-                self.model.target().timeout.map_or(left, |own| own.min(left))
+                model.target().timeout.map_or(left, |own| own.min(left))
             }
         }
     }

@@ -53,7 +53,8 @@ pub struct Active {
     pub hash: String,
     pub origin: PolicyOrigin,
     pub local: ModelClient,
-    pub claude: ModelClient,
+    /// None: the caller does what the local model does not do.
+    pub claude: Option<ModelClient>,
     /// What judges answers of skills with `grading.by: Grader`; none: the policy has none.
     pub grader: Option<ModelClient>,
     /// None: the policy has no brain. Kept across reloads that change neither its address nor its token.
@@ -89,14 +90,12 @@ impl Active {
             ModelClient::after(before, beside, target.clone(), key).map_err(refused)
         };
         let local = model(LOCAL, &table.local, previous.map(|previous| &previous.local), None)?;
-        let claude = model(CLAUDE, &table.claude, previous.map(|previous| &previous.claude), Some(&local))?;
-        let grader = match &table.grader {
-            Some(target) => {
-                let before = previous.and_then(|previous| previous.grader.as_ref());
-                Some(model(GRADER, target, before, Some(&claude))?)
-            }
-            None => None,
-        };
+        let before = previous.and_then(|previous| previous.claude.as_ref());
+        let of_claude = |target| model(CLAUDE, target, before, Some(&local));
+        let claude = table.claude.model().map(of_claude).transpose()?;
+        let before = previous.and_then(|previous| previous.grader.as_ref());
+        let of_grader = |target| model(GRADER, target, before, claude.as_ref());
+        let grader = table.grader.as_ref().map(of_grader).transpose()?;
         let brain = brain_of(&table, &secrets, previous, shared);
         let evidence = evidence_of(&table, brain.as_ref(), previous, shared);
         let tokens =
@@ -107,10 +106,11 @@ impl Active {
         Ok(Self { local, claude, grader, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
     }
 
-    /// The models with their names in the policy.
+    /// The models that are called, with their names in the policy.
     pub fn models(&self) -> impl Iterator<Item = (&'static str, &ModelClient)> {
-        let grader = self.grader.iter().map(|grader| (GRADER, grader));
-        [(LOCAL, &self.local), (CLAUDE, &self.claude)].into_iter().chain(grader)
+        [(LOCAL, Some(&self.local)), (CLAUDE, self.claude.as_ref()), (GRADER, self.grader.as_ref())]
+            .into_iter()
+            .filter_map(|(name, model)| Some((name, model?)))
     }
 
     /// Where the skill's pass rate is; none: there is no brain, or the skill is pinned and needs none.

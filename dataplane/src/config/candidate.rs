@@ -13,7 +13,7 @@ use crds::{
     document::{Position, Positions},
     hash::config_hash,
     pod::RENDERED,
-    policy::{ConfigMapKeyRef, Models},
+    policy::ConfigMapKeyRef,
     references,
 };
 use serde::Serialize;
@@ -197,11 +197,9 @@ fn not_beside(reference: &ConfigMapKeyRef, beside: &BTreeMap<ConfigMapKeyRef, St
 
 /// The CA bundles that hold no usable certificate; `crds` checks only that they are PEM.
 fn bad_ca_bundles(spec: &RoutingPolicySpec, table: &RoutingTable) -> Vec<FieldError> {
-    let Models { local, claude, grader } = &spec.models;
-    let models = [Some(local), Some(claude), grader.as_ref()].into_iter().flatten();
     let mut errors = vec![];
-    for (model, (name, target)) in models.zip(table.models()) {
-        let own = model.upstream.is_some();
+    for (name, target) in table.models() {
+        let own = spec.models.has_own_upstream(name);
         let path = if own { format!("spec.models.{name}.upstream.caBundle") } else { "spec.upstream.caBundle".into() };
         if let Some(Err(error)) = target.ca_bundle.as_deref().map(upstream::check_ca_bundle) {
             errors.push(FieldError::absent(path, error.to_string()));

@@ -62,7 +62,7 @@ impl Project {
         let (mut files, mut left) = (Files::default(), TOTAL_MAX_BYTES);
         for (i, path) in paths.iter().enumerate() {
             let text = if i < FILES_MAX {
-                self.file(folder, path, |root, path| below::text(root, path))
+                self.file(folder, path, below::text)
             } else {
                 Err(format!("only the first {FILES_MAX} files are read"))
             };

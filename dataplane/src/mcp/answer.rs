@@ -3,14 +3,15 @@
 //! the text behind it.
 
 mod imitation;
+mod returned;
 
-use crds::policy::DecisionLine;
+use crds::{policy::DecisionLine, table::ClaudeTarget};
 use rmcp::model::{Annotations, CallToolResult, ContentBlock, MetaObject, Role, TextContent};
 use serde_json::{Value, json};
 
 use self::imitation::MARK;
 use crate::{
-    call::failure::CallFailure,
+    call::{Work, failure::CallFailure},
     decide::Reason,
     decision::{Basis, Checked, DecisionRecord, answering},
 };
@@ -21,6 +22,22 @@ const DECISIONS: &str = "routing.hyperguild.io/decisions";
 const ERROR_MAX: usize = 9_000;
 
 pub(super) fn answered(skill: &str, text: String, decisions: &[DecisionRecord], line: DecisionLine) -> CallToolResult {
+    let mut content = head(skill, decisions, line);
+    content.push(ContentBlock::text(imitation::quoted(&text).into_owned()));
+    content.extend(cut_note(decisions).map(ContentBlock::text));
+    content.extend(failed_check_note(decisions).map(ContentBlock::text));
+    with_decisions(CallToolResult::success(content), decisions)
+}
+
+/// The work itself, for the caller to do.
+pub(super) fn returned(skill: &str, work: &Work, decisions: &[DecisionRecord], line: DecisionLine) -> CallToolResult {
+    let mut content = head(skill, decisions, line);
+    content.push(ContentBlock::text(returned::text(skill, work, decisions, line)));
+    with_decisions(CallToolResult::success(content), decisions)
+}
+
+/// The decision line, if the policy shows it.
+fn head(skill: &str, decisions: &[DecisionRecord], line: DecisionLine) -> Vec<ContentBlock> {
     let mut content = vec![];
     if line == DecisionLine::Show && !decisions.is_empty() {
         let for_the_model = Annotations::default().with_audience(vec![Role::Assistant]);
@@ -28,10 +45,7 @@ pub(super) fn answered(skill: &str, text: String, decisions: &[DecisionRecord], 
             TextContent::new(decision_line(skill, decisions)).with_annotations(for_the_model),
         ));
     }
-    content.push(ContentBlock::text(imitation::quoted(&text).into_owned()));
-    content.extend(cut_note(decisions).map(ContentBlock::text));
-    content.extend(failed_check_note(decisions).map(ContentBlock::text));
-    with_decisions(CallToolResult::success(content), decisions)
+    content
 }
 
 pub(super) fn failed(failure: &CallFailure, decisions: &[DecisionRecord]) -> CallToolResult {
@@ -110,6 +124,9 @@ fn summary(record: &DecisionRecord) -> Value {
     });
     for (name, value) in basis(&record.basis).into_iter().filter(|(_, value)| !value.is_null()) {
         summary[name] = value;
+    }
+    if record.returned {
+        summary["answeredBy"] = ClaudeTarget::CALLER.into();
     }
     if let Some(check) = record.check {
         summary["check"] = check.as_str().into();

@@ -5,8 +5,10 @@ use crds::{RoutingTable, table::Skill};
 
 /// Longest text, in characters: Claude Code cuts at 4096, others earlier.
 const MAX: usize = 2048;
-const INTRODUCTION: &str = "Skills that another model runs: a second opinion that uses none of your own tokens. Each call goes to a \
-local model or to Claude by how often the local one got this skill right. ";
+const INTRODUCTION: &str = "Skills that another model runs: a second opinion that uses none of your own tokens. ";
+const ROUTES: &str = "Each call goes to a local model or to Claude by how often the local one got this skill right. ";
+const RETURNS: &str = "Each call goes to a local model, or comes back as the skill's instructions for you to follow, by how often \
+the local model got this skill right. ";
 /// How the material gets here; `routing connect`, through which it gets here otherwise, says so in its place.
 pub const MATERIAL: &str = "The server sees only the arguments: pass the material in them, as each tool says.";
 const LINE: &str = " The first line of an answer names the decision; report how it turned out. Skills:";
@@ -20,7 +22,8 @@ const MORE: usize = 24;
 /// The text for a table. With many skills each has the same room, and what one does not need goes to the others.
 pub fn of(table: &RoutingTable) -> String {
     let skills: Vec<(&str, &str)> = table.skills.values().map(|skill| (skill.name.as_str(), when(skill))).collect();
-    let mut text = format!("{INTRODUCTION}{MATERIAL}{LINE}");
+    let routes = if table.claude.model().is_some() { ROUTES } else { RETURNS };
+    let mut text = format!("{INTRODUCTION}{routes}{MATERIAL}{LINE}");
     let listed = fitting(&skills, MAX - text.chars().count() - MORE);
     let room = room(&skills[..listed], MAX - text.chars().count() - MORE);
     for (name, when) in &skills[..listed] {
@@ -86,6 +89,8 @@ fn room(skills: &[(&str, &str)], total: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use crds::table::ClaudeTarget;
+
     use super::*;
     use crate::mcp::tools::tests::table;
 
@@ -97,6 +102,15 @@ mod tests {
             let line = text.lines().find(|line| line.starts_with(&format!("- {skill}: ")));
             assert!(line.is_some_and(|line| line.contains("Not ") && !line.ends_with('…')), "{skill}: {text}");
         }
+    }
+
+    #[test]
+    fn a_caller_that_gets_work_back_is_told_so_before_its_first_call() {
+        let mut table = table("  skills: [{name: debug}]\n");
+        assert!(of(&table).contains("to a local model or to Claude"));
+        table.claude = ClaudeTarget::Caller;
+        let text = of(&table);
+        assert!(text.contains("comes back as the skill's instructions for you to follow") && !text.contains("Claude"));
     }
 
     #[test]

@@ -110,7 +110,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
     let claude = model(claude, own_upstream(reader, CLAUDE_BASE_URL, "ROUTING_CLAUDE_API_KEY"));
     RoutingPolicySpec {
         upstream: upstream_at(reader, upstream, "LITELLM_API_KEY"),
-        models: Models { local, claude, grader: None },
+        models: Models { local, claude: claude.into(), grader: None },
         brain: Some(Brain { url: brain, token_secret_ref: secret(reader, "BRAIN_TOKEN") }),
         thresholds: thresholds(reader),
         evidence: evidence(reader),

@@ -38,7 +38,7 @@ contract_variables! {
     contract_1_litellm_api_key: "LITELLM_API_KEY", |v: Given<'_>| spec(v).upstream.api_key_secret_ref.map(|r| r.key), None, "sk" => Some("LITELLM_API_KEY".to_string());
     contract_1_brain_url: "BRAIN_URL", |v: Given<'_>| spec(v).brain.expect("a brain").url, "http://ingestion.supervisor:3300", "http://b" => "http://b";
     contract_1_local_model: "HYPERGUILD_LOCAL_MODEL", |v: Given<'_>| spec(v).models.local.name, "qwen35", "m" => "m";
-    contract_1_claude_model: "HYPERGUILD_CLAUDE_MODEL", |v: Given<'_>| spec(v).models.claude.name, "claude-sonnet-4-6", "m" => "m";
+    contract_1_claude_model: "HYPERGUILD_CLAUDE_MODEL", |v: Given<'_>| spec(v).models.claude.name.unwrap_or_default(), "claude-sonnet-4-6", "m" => "m";
     contract_1_floor: "HYPERGUILD_ROUTE_LOCAL_FLOOR", |v: Given<'_>| spec(v).thresholds.floor.value(), Ok(0.90), "0.857142857" => Ok(0.857_142_857);
     contract_1_ceil: "HYPERGUILD_ROUTE_LOCAL_CEIL", |v: Given<'_>| spec(v).thresholds.ceil.value(), Ok(0.70), "1e-3" => Ok(0.001);
     contract_1_ttl: "HYPERGUILD_PASS_RATE_TTL_SECONDS", |v: Given<'_>| spec(v).evidence.ttl.text().to_string(), "60s", "86400" => "86400s";

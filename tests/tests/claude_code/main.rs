@@ -15,7 +15,6 @@ use tests::{
     Policy,
     claude_code::ClaudeCode,
     get_json,
-    policy::merged,
     program::{Program, Running},
     stand_in::{
         messages::{MessagesApi, Reply},
@@ -48,8 +47,8 @@ impl It {
     /// With changes of the policy's spec, and more fields of the server's entry in `.mcp.json`.
     async fn with(script: impl IntoIterator<Item = Reply>, spec: Value, entry: Value) -> Self {
         let (models, brain) = (Models::start().await, Program::brain().start().await);
-        let spec = merged(json!({"brain": {"url": brain.base_url()}}), spec);
-        let routing = Program::serve_policy(&Policy::at(&models.url()).spec(spec))
+        let policy = Policy::at(&models.url()).spec(json!({"brain": {"url": brain.base_url()}}));
+        let routing = Program::serve_policy(&policy.spec(spec))
             .variable("ROUTING_SECRET_VARIABLES", "TOKEN")
             .variable("TOKEN", TOKEN)
             .start()

@@ -83,3 +83,26 @@ async fn a_long_answer_arrives_whole_with_its_decision() {
     assert!(result.texts[0].starts_with("routing: debug: local (longer"), "{}", result.texts[0]);
     assert_eq!(result.texts[1].len(), "a long answer ".repeat(10_000).trim_end().len(), "{:.200}", result.texts[1]);
 }
+
+#[tokio::test]
+async fn where_the_caller_does_the_work_the_model_gets_the_instructions_whole() {
+    let rest = 30_000;
+    let system = format!("Find the fault.\n{}\nName the cause.", "Read on.\n".repeat(rest / 9));
+    let stages = json!([{"system": {"text": system}, "user": "{{ args.problem }}"}]);
+    let spec = json!({"models": {"claude": {"name": null, "returnToCaller": {}}},
+        "skills": [{"name": "debug", "route": "Claude", "stages": stages}]});
+    let problem = format!("It panics. {}", "y".repeat(1000));
+    let it = It::with([debug(&problem), Reply::text(LAST)], spec, json!({})).await;
+    let run = it.claude.headless("please debug", &ALLOWED).await;
+    assert!(run.status.success(), "{}", run.stderr);
+    let results = it.model.last().results();
+    let [result] = &results[..] else { panic!("{results:?}") };
+    let [line, work] = &result.texts[..] else { panic!("{result:?}") };
+    assert!(!result.is_error && line.starts_with("routing: debug: claude (caller, pinned); decision_id"), "{line}");
+    assert!(work.starts_with("debug: the policy leaves this skill to you: do this yourself."), "{work}");
+    assert!(work.contains(&system), "as a text, not as a file: {} characters", work.len());
+    assert!(work.contains("- problem: your argument, 1,011 characters") && !work.contains("yyy"), "{work}");
+    let decision = it.decisions(1).await.remove(0);
+    assert_eq!((&decision["decision"], &decision["model"]), (&json!("claude"), &json!("caller")));
+    assert!(line.contains(decision["id"].as_str().expect("an id")) && it.models.asked().is_empty());
+}

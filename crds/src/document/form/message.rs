@@ -6,7 +6,7 @@ use jsonschema::{
 };
 use serde_json::Value;
 
-use super::super::locate;
+use super::{super::locate, OPEN_API, has_no_fields};
 use crate::{FieldError, nearest::nearest, shown};
 
 pub(super) fn field_error(given: &Value, error: &ValidationError<'_>) -> FieldError {
@@ -24,11 +24,21 @@ pub(super) fn field_error(given: &Value, error: &ValidationError<'_>) -> FieldEr
         scalar => scalar.to_string(),
     };
     let message = match error.kind() {
+        ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::Object) } if wants_no_fields(error) => {
+            "must be {}: it has no fields".into()
+        }
         ValidationErrorKind::Type { kind: TypeKind::Single(wanted) } => wrong_type(value, *wanted),
         ValidationErrorKind::Enum { options } => not_one_of(value, options),
         _ => error.masked_with("the value").to_string(),
     };
     FieldError::new(path, shown, message)
+}
+
+/// Whether what is wrong is a field whose only value is `{}`.
+fn wants_no_fields(error: &ValidationError<'_>) -> bool {
+    let path = error.schema_path().as_str();
+    let schema = OPEN_API.pointer(path.strip_suffix("/type").unwrap_or(path));
+    schema.is_some_and(has_no_fields)
 }
 
 fn wrong_type(value: &Value, wanted: JsonType) -> String {

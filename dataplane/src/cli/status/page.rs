@@ -80,6 +80,7 @@ fn model(report: &ModelReport) -> Vec<String> {
 /// Whether a model answers, as far as it is known.
 fn answers(report: &ModelReport) -> &'static str {
     match report.reachable {
+        _ if !report.has_endpoint() => "does the work itself",
         Some(true) if report.problem.is_empty() => "answers",
         Some(true) => "answers, but",
         Some(false) => "does not answer:",
@@ -213,7 +214,7 @@ mod tests {
             config_hash: "ab".into(),
             origin: "policy".into(),
             skills: vec![debug, fresh],
-            models: vec![away],
+            models: vec![away, ModelReport::of_the_caller()],
             ..PodStatus::default()
         };
         let decision = json!({"id": "i", "skill": "debug", "decision": "claude", "model": "c", "reason": "below_ceil"});
@@ -235,7 +236,8 @@ mod tests {
 routing 1 at http://a, config ab (policy)
 
 Models
-  local  qwen  llm:80  does not answer:  start it
+  local   qwen    llm:80  does not answer:      start it
+  claude  caller          does the work itself
 
 Skills
   SKILL  CALLS GO TO  WHY                       LOCAL                   CLAUDE                  COVERAGE

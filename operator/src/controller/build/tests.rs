@@ -146,6 +146,14 @@ fn the_network_policy_allows_the_ports_of_models_and_brain() {
     let built_policy = network_policy::network_policy(&own_grader, &[&valid.table], "operators");
     let children = [("NetworkPolicy edge".to_string(), serde_json::to_value(built_policy).expect("JSON"))].into();
     assert_eq!(called_ports(&children), [4000, 8001], "that of the model that judges");
+    let mut caller = policy("skills: [{name: debug}]");
+    caller.spec.models =
+        serde_saphyr::from_str("{local: {name: l, upstream: {url: http://gpu:8000}}, claude: {returnToCaller: {}}}")
+            .expect("models");
+    let valid = validate(&caller, &[], &Texts::new(), &[]).expect("it is valid");
+    let built_policy = network_policy::network_policy(&caller, &[&valid.table], "operators");
+    let children = [("NetworkPolicy edge".to_string(), serde_json::to_value(built_policy).expect("JSON"))].into();
+    assert_eq!(called_ports(&children), [8000], "the caller has no endpoint");
     let children = built("");
     let spec = &children["NetworkPolicy edge"]["spec"];
     assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 3210, "protocol": "TCP"}]}), "callers from anywhere");

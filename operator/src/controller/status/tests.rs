@@ -308,6 +308,7 @@ fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
     let lacks = || model("local", json!(true), "does not list m");
     let refused = json!({"name": "claude", "model": "m", "endpoint": "h:1", "reachable": true, "modelsStatus": 404});
     let unknown = "no pod has reported yet whether it reaches the endpoints of the models";
+    let caller = json!(crds::pod::ModelReport::of_the_caller());
     let rows = [
         (vec![], "Unknown/UpstreamNotProbed", unknown),
         (vec![running("p1")], "Unknown/UpstreamNotProbed", unknown),
@@ -316,6 +317,7 @@ fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
             "Unknown/UpstreamNotProbed",
             unknown,
         ),
+        (vec![reports("p1", "new", vec![well(), caller])], "True/UpstreamReachable", "models.local m at h:1 answers"),
         (
             vec![reports("p1", "old", vec![down()]), reports("p2", "new", vec![well(), refused])],
             "True/UpstreamReachable",

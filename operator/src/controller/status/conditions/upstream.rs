@@ -27,7 +27,8 @@ pub(super) fn reachable(observed: &Observed<'_>) -> Finding {
 fn worst<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, Report<'a>> {
     let mut worst: BTreeMap<&str, Report<'_>> = BTreeMap::new();
     for pod in observed.pods.iter().filter(|pod| pod.runs(observed.target)) {
-        for report in pod.status().into_iter().flat_map(|status| &status.models) {
+        let reports = pod.status().into_iter().flat_map(|status| &status.models);
+        for report in reports.filter(|report| report.has_endpoint()) {
             let known = worst.entry(&report.name).or_insert((report, &pod.name));
             if rank(report) < rank(known.0) {
                 *known = (report, &pod.name);

@@ -1,0 +1,23 @@
+//! The work that a call returns to its caller, where no model does what the local one does not do.
+
+use serde_json::{Map, Value};
+
+use super::Call;
+use crate::decision::DecisionRecord;
+
+/// A skill's work, to be done by whoever called it.
+pub struct Work {
+    /// The system prompt of the stage.
+    pub instructions: String,
+    /// The arguments of the call: the caller has them.
+    pub arguments: Map<String, Value>,
+}
+
+impl Work {
+    /// That of the stage of this decision.
+    pub(super) fn of(call: &Call, decided: Option<&DecisionRecord>) -> Self {
+        let stage = decided.and_then(|record| call.skill.stages.get(record.stage));
+        let instructions = stage.map(|stage| stage.system.clone()).unwrap_or_default();
+        Self { instructions, arguments: call.arguments.clone() }
+    }
+}
