@@ -16,8 +16,10 @@ use crate::http_client::{self, BodyError};
 
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
-/// How long it is tried again while nothing listens: a server that restarts is back by then.
+/// How long a call is tried again while nothing listens: a server that restarts is back by then.
 const AWAY_MAX: Duration = Duration::from_secs(3);
+/// The same for other messages: a client that starts waits for few seconds.
+const AWAY_AT_START_MAX: Duration = Duration::from_millis(500);
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// Longest text of the server that a message repeats, in characters.
 const SHOWN: usize = 300;
@@ -94,7 +96,8 @@ impl Server {
         schema: Option<&Value>,
         negotiated: Option<&str>,
     ) -> Result<Response, ServerError> {
-        let until = Instant::now() + AWAY_MAX;
+        let is_call = message["method"] == "tools/call";
+        let until = Instant::now() + if is_call { AWAY_MAX } else { AWAY_AT_START_MAX };
         loop {
             match self.request(message, schema, negotiated).send().await {
                 Ok(response) => return Ok(response),
