@@ -175,3 +175,21 @@ async fn an_interrupt_stops_the_brain_cleanly_and_the_next_start_has_all_entries
     let rate: Value = get_json(format!("{}/pass-rate?skill=debug", brain.base_url())).await;
     assert_eq!((&rate["fail"], &rate["pass_rate"]), (&json!(5), &json!(0.0)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_of_a_call_need_the_token_and_what_cannot_be_asked_is_refused_in_a_sentence() {
+    let brain = Program::brain().variable("BRAIN_TOKEN", "t").start().await;
+    let url = |query: &str| format!("{}/decisions?{query}", brain.base_url());
+    assert_eq!(http().get(url("call=x")).send().await.expect("an answer").status(), 401);
+    let long = format!("call={}", "x".repeat(257));
+    for (query, status, said) in [
+        ("call=x", 200, r#"{"call":"x","decisions":[]}"#),
+        (&*long, 400, r#"{"error":"call: must have 1 to 256 characters"}"#),
+        ("call=", 400, r#"{"error":"call: must have 1 to 256 characters"}"#),
+        ("call=x&limit=0", 400, r#"{"error":"limit: must be from 1 to 500"}"#),
+        ("call=x&id=y", 400, r#"{"error":"skill, id and call: only one of them can be asked for"}"#),
+    ] {
+        let answer = http().get(url(query)).bearer_auth("t").send().await.expect("an answer");
+        assert_eq!((answer.status().as_u16(), &*answer.text().await.expect("text")), (status, said), "{query}");
+    }
+}

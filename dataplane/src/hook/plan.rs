@@ -1,13 +1,21 @@
 //! From an event and what is known to what is reported, remembered and said.
 
+mod calls;
+mod unasked;
+mod user;
+
+use self::{
+    calls::{answered, failed, warned},
+    unasked::{reverted, stopped, tested},
+    user::{rated, said},
+};
 use super::{
     answer::HookAnswer,
-    event::{Call, Event},
+    event::Event,
     facts::Facts,
     line,
-    question::{self, Told},
     rating::Spoken,
-    state::{By, State, Verdict},
+    state::{State, Verdict},
 };
 
 /// Why a report was made, for those who read the brain's entries.
@@ -94,125 +102,6 @@ fn resolved(mut state: State, facts: &Facts) -> State {
 /// The last answer, once it is known what became of the calls.
 pub fn last_decision(state: &State, facts: &Facts) -> Option<String> {
     resolved(state.clone(), facts).last().map(|last| last.decision.clone())
-}
-
-fn answered(state: &mut State, call: &Call, facts: &Facts) -> HookAnswer {
-    let known = facts.calls.get(&call.id);
-    if let Some(known) = known.and_then(|known| line::answering(known.as_ref().ok()?)) {
-        state.answered(known.text("id"), known.text("skill"), facts.now_ms);
-        return HookAnswer::Show(line::shown(known));
-    }
-    state.waits_for(&call.id, &call.skill, facts.now_ms);
-    // It is the last thing now, and what was before it is not rated in its place.
-    state.failed = false;
-    let problem = match known {
-        None => return HookAnswer::Nothing,
-        Some(Err(problem)) => problem.clone(),
-        Some(Ok(_)) => {
-            "the brain does not know this call: the plugin's brain_url and the policy's brain.url must be the \
-                        same brain, and no earlier version"
-                .into()
-        }
-    };
-    warned(state, &problem)
-}
-
-/// Once in a session.
-fn warned(state: &mut State, problem: &str) -> HookAnswer {
-    if std::mem::replace(&mut state.warned, true) {
-        return HookAnswer::Nothing;
-    }
-    HookAnswer::Show(format!("routing: {problem}. Until then no line says where calls go, and +1 / -1 reach nobody."))
-}
-
-fn failed(state: &mut State) -> Say {
-    state.failed = true;
-    nothing()
-}
-
-fn rated(state: &State, right: bool, more: bool, facts: &Facts, reports: &mut Vec<Report>) -> Say {
-    let verdict = Verdict { by: By::Human, right };
-    if let Some(problem) = why_nothing(state, facts) {
-        return Say::Answer(said(format!("routing: {problem}"), more));
-    }
-    reports.extend(report(state, verdict, ""));
-    Say::Rating { more }
-}
-
-/// Why there is no answer that could be rated; none: there is one.
-fn why_nothing(state: &State, facts: &Facts) -> Option<String> {
-    let away = facts.calls.values().find_map(|known| known.as_ref().err());
-    match (state.pending.last(), away) {
-        (Some(_), Some(problem)) => return Some(format!("not reported: {problem}")),
-        (Some(pending), None) => {
-            let skill = &pending.skill;
-            return Some(format!("{NOTHING} yet: the brain knows of no answer to the last call of {skill}"));
-        }
-        (None, _) => {}
-    }
-    match (state.failed, state.answers.is_empty()) {
-        (true, _) => Some(format!("{NOTHING}: the last routed call failed, and an error is no answer")),
-        (false, true) => Some(format!("{NOTHING}: no routed call was answered in this session")),
-        (false, false) => None,
-    }
-}
-
-/// The prompt goes on, or ends here.
-fn said(text: String, more: bool) -> HookAnswer {
-    if more { HookAnswer::Show(text) } else { HookAnswer::End(text) }
-}
-
-/// A report on the last answer.
-fn report(state: &State, verdict: Verdict, basis: &'static str) -> Option<Report> {
-    let last = state.last()?;
-    Some(Report { decision: last.decision.clone(), skill: last.skill.clone(), verdict, basis })
-}
-
-/// Red before the answer and green after it. Nothing is concluded from red.
-fn tested(state: &mut State, test: &str, green: bool, facts: &Facts, reports: &mut Vec<Report>) -> Say {
-    let stronger = |verdicts: &std::collections::BTreeMap<String, String>| {
-        ["human", "ci", "review"].iter().any(|source| verdicts.contains_key(*source))
-    };
-    let open = facts.verdicts.as_ref().is_some_and(|verdicts| !stronger(verdicts));
-    if green && open && state.judged_by(test).is_some() {
-        reports.extend(report(state, Verdict { by: By::Ci, right: true }, TEST_AFTER));
-    }
-    state.tested(test, green);
-    Say::Reported
-}
-
-fn reverted(state: &State, facts: &Facts, reports: &mut Vec<Report>) -> Say {
-    let new = facts.reverted.iter().filter(|(decision, _)| !state.reverted.contains(decision));
-    let verdict = Verdict { by: By::Ci, right: false };
-    reports.extend(new.map(|(decision, skill)| Report {
-        decision: decision.clone(),
-        skill: skill.clone(),
-        verdict,
-        basis: REVERTED,
-    }));
-    Say::Reported
-}
-
-/// The model is asked once, and only if nobody has said anything.
-fn stopped(state: &mut State, again: bool, told: Option<Told>, facts: &Facts, reports: &mut Vec<Report>) -> Say {
-    let asking = state.asking.take();
-    if again {
-        reports.extend(asking.and_then(|decision| agents(state, &decision, told?)));
-        return Say::Reported;
-    }
-    let silent = facts.verdicts.as_ref().is_some_and(std::collections::BTreeMap::is_empty);
-    let unjudged = state.last().filter(|last| last.verdict.is_none() && state.pending.is_empty());
-    let Some(last) = unjudged.filter(|_| facts.ask && silent && !state.asked) else { return nothing() };
-    let (decision, skill) = (last.decision.clone(), last.skill.clone());
-    (state.asked, state.asking) = (true, Some(decision));
-    Say::Answer(HookAnswer::Ask(question::ask(&skill)))
-}
-
-/// The model's own word, if it is on the answer that it was asked about, and knows.
-fn agents(state: &State, decision: &str, told: Told) -> Option<Report> {
-    let verdict = Verdict { by: By::Agent, right: told.right? };
-    let same = state.last().is_some_and(|last| last.decision == decision && last.skill == told.skill);
-    report(state, verdict, "").filter(|_| same)
 }
 
 /// What is remembered and said once the reports are sent: of each what changed, or why it was not taken.

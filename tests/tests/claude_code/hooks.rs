@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use tests::{
     claude_code::{ClaudeCode, Key},
     stand_in::messages::{MessagesApi, Reply},
+    waiting,
 };
 
 use super::{ALLOWED, It, LAST, debug};
@@ -98,4 +99,16 @@ async fn a_stop_that_a_hook_blocks_asks_the_model_again_with_the_reason() {
     let run = claude.headless("hello", &[]).await;
     assert_eq!((run.result(), model.requests().len()), (LAST, 2));
     assert!(model.last().text().contains("Stop hook feedback:\nReport how it went."), "{}", model.last().text());
+}
+
+#[tokio::test]
+async fn a_hook_knows_whether_there_is_a_terminal() {
+    let model = MessagesApi::start([]).await;
+    let claude = ClaudeCode::new(&model);
+    claude.settings(&hook("Stop", r#"cat >/dev/null; echo "$CLAUDE_CODE_ENTRYPOINT" >>"$HOME/entrypoints""#));
+    claude.headless("hello", &[]).await;
+    let mut terminal = claude.terminal(&[]).await;
+    terminal.type_line("hello").await;
+    let read = || std::fs::read_to_string(claude.home().join("entrypoints")).unwrap_or_default();
+    waiting::until_true("both", || async { read() == "sdk-cli\ncli\n" }).await;
 }

@@ -103,8 +103,23 @@ async fn the_model_is_not_asked_once_a_person_has_spoken() {
         it.brain.mcp().result("session_log", verdict).await;
         it.claude.project_file("spoken", "");
     };
-    let (run, ()) = tokio::join!(it.claude.headless("please debug", &BASH), spoken);
-    assert_eq!((run.result(), it.model.requests().len()), (LAST, 3));
+    let mut terminal = it.claude.terminal(&BASH).await;
+    terminal.type_line("please debug").await;
+    spoken.await;
+    terminal.until(LAST).await;
+    // The next turn begins only once the hook of the first one has ended.
+    it.model.say([Reply::text("I go on.")]);
+    terminal.type_line("go on").await;
+    terminal.until("I go on.").await;
+    assert!(!it.model.last().text().contains(QUESTION), "{}", it.model.last().text());
+}
+
+/// A script reads the last reply, and that must be the one to its prompt.
+#[tokio::test]
+async fn without_a_terminal_the_model_is_not_asked() {
+    let it = It::installed([debug(), Reply::text(LAST)], &[]).await;
+    let run = it.claude.headless("please debug", &[]).await;
+    assert_eq!((run.result(), it.model.requests().len()), (LAST, 2));
 }
 
 #[tokio::test]

@@ -6,6 +6,10 @@ use crds::{pod::ADMIN_PORT, variables::Variables};
 const OPTION: &str = "CLAUDE_PLUGIN_OPTION_";
 const BRAIN_URL: &str = "http://127.0.0.1:3300";
 
+/// How Claude Code was started; `claude -p` prints only the last reply, which must not be that to a question of ours.
+const ENTRYPOINT: &str = "CLAUDE_CODE_ENTRYPOINT";
+const OF_A_SCRIPT: &str = "sdk";
+
 /// The settings of the hooks.
 pub(super) struct Settings {
     pub(super) brain_url: String,
@@ -23,7 +27,8 @@ impl Settings {
         let brain_url = option("BRAIN_URL").or_else(|| variables.get("BRAIN_URL")).unwrap_or(BRAIN_URL);
         let brain_token = option("BRAIN_TOKEN").or_else(|| variables.get("BRAIN_TOKEN"));
         let admin_url = option("ADMIN_URL").map_or_else(|| format!("http://127.0.0.1:{ADMIN_PORT}"), Into::into);
-        let ask = option("ASK").is_none_or(|ask| !matches!(ask, "false" | "0" | "no"));
+        let wanted = option("ASK").is_none_or(|ask| !matches!(ask, "false" | "0" | "no"));
+        let ask = wanted && !variables.get(ENTRYPOINT).is_some_and(|from| from.starts_with(OF_A_SCRIPT));
         Self { brain_url: brain_url.into(), brain_token: brain_token.map(Into::into), admin_url, ask }
     }
 }
@@ -58,5 +63,6 @@ mod tests {
             (&*settings.brain_url, settings.brain_token.as_deref(), settings.ask),
             ("http://o", Some("t"), false)
         );
+        assert_eq!(["cli", "sdk-cli", "sdk-py"].map(|from| of(&[(ENTRYPOINT, from)]).ask), [true, false, false]);
     }
 }
