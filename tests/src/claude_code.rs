@@ -65,6 +65,11 @@ impl ClaudeCode {
         self
     }
 
+    /// What it is started with, for a shell that starts it by its name.
+    pub fn variables(&self) -> impl Iterator<Item = (String, String)> {
+        self.variables.clone().into_iter()
+    }
+
     /// Its home.
     #[must_use]
     pub fn home(&self) -> PathBuf {

@@ -1,10 +1,15 @@
 //! The program on a laptop, as a new user meets it: the commands of README and `docs/laptop.md`, run as printed.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use tests::{
     checkout,
+    claude_code::ClaudeCode,
     documented::{self, Documented, Terminal},
     get_json, http,
     make_run::{MakeRun, Ports},
@@ -12,7 +17,10 @@ use tests::{
     program,
     program::Program,
     required,
-    stand_in::models::Models,
+    stand_in::{
+        messages::{MessagesApi, Reply},
+        models::Models,
+    },
     waiting,
 };
 
@@ -74,18 +82,23 @@ fn assert_fields(shown: &str, found: &Value) {
 async fn the_quick_start_of_the_readme_works_as_printed_and_shows_the_route_change() {
     let section = "## Quick start";
     let commands = documented::commands("README.md", section);
-    let [start, call, report, again, add, with_examples, status, with_model] = &commands[..] else {
+    let [start, call, report, again, claude @ .., with_examples, status, with_model] = &commands[..] else {
         panic!("the section has other commands")
     };
+    let began = Instant::now();
     let mut run = MakeRun::command(&start.command, &[]).await;
     let greeting = &documented::code_blocks("README.md", section, "text")[0];
     for line in greeting.lines().filter(|line| !line.contains("outcomes")) {
         assert!(run.printed().contains(&run.ports.put_into(line)), "{line}\n{}", run.printed());
     }
 
-    let home = tempfile::tempdir().expect("a folder");
-    link(home.path(), "claude", &required("ROUTING_TEST_CLAUDE"));
-    let mut terminal = terminal(home.path(), &[]);
+    let arguments = json!({"project_root": "/tmp", "problem": "It panics on an empty file."});
+    let model = MessagesApi::start([Reply::call("mcp__plugin_routing_routing__debug", arguments)]).await;
+    let user = ClaudeCode::new(&model);
+    link(&user.home(), "claude", &required("ROUTING_TEST_CLAUDE"));
+    // Whose model is a stand-in; everything else is as the user has it.
+    let of_model: Vec<_> = user.variables().filter(|(name, _)| name.starts_with("ANTHROPIC_")).collect();
+    let mut terminal = terminal(&user.home(), &of_model);
     let decided = decision(&terminal.run(&run.ports.put_into(&call.command)));
     assert_eq!((&decided["decision"], &decided["reason"]), (&json!("local"), &json!("no_pass_rate")));
     report.expect_printed(&terminal.run(&run.ports.put_into(&report.command)));
@@ -94,9 +107,17 @@ async fn the_quick_start_of_the_readme_works_as_printed_and_shows_the_route_chan
     assert_eq!((&rate["fail"], &rate["total"]), (&json!(1), &json!(1)));
     let decided = decision_for_claude(&mut terminal, &run.ports.put_into(&again.command)).await;
     assert_fields(&documented::code_blocks("README.md", section, "json")[1], &decided);
-    terminal.run(&run.ports.put_into(&add.command));
+    let [link, add, install, ask] = claude else { panic!("the section has other commands of Claude Code") };
+    terminal.run(&link.command);
+    terminal.run(&add.command);
+    let (mcp, brain_url) = (run.url(), format!("http://127.0.0.1:{}", run.ports.brain));
+    terminal.run(&format!("{} --config url={mcp} --config brain_url={brain_url}", install.command));
     let listed = terminal.run("claude mcp list");
     assert!(listed.lines().any(|line| line.contains("routing") && line.contains("Connected")), "{listed}");
+    let said = terminal.run(&(ask.command.replacen("claude ", "claude -p ", 1) + " </dev/null"));
+    println!("from `make run` to the first call that Claude Code made: {:.1?}, compiled before", began.elapsed());
+    let result = model.requests().last().expect("a request").results().remove(0);
+    assert!(!result.is_error && result.texts[0].starts_with("routing: debug: "), "{said}: {result:?}");
 
     run.interrupt().await;
     let run = MakeRun::command(&with_examples.command, &[]).await;
