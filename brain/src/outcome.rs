@@ -22,6 +22,9 @@ pub(crate) fn told(
         status => format!("reported: {}", status.as_str()),
     };
     let mut text = format!("{what} ({}) for {skill}. {}", source.as_str(), changes(skill, judged, before, after));
+    if judged.is_none() && entry.decision_id.is_some() {
+        text += " The decision is not known, so this counts by itself.";
+    }
     if let Some(known) = known.filter(|known| !known.contains(skill)) {
         text += &unknown(skill, known);
     }

@@ -1,7 +1,9 @@
 //! What a client says of itself and of its call, in the `_meta` of the call: for records only, nothing is decided by it.
 //! No I/O.
 
-use crds::shown::printable;
+use std::collections::BTreeMap;
+
+use crds::{policy::attach::ATTACH_MAX, shown::printable};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -33,6 +35,9 @@ pub struct ClientContext {
     pub name: Option<String>,
     #[serde(rename = "client_version", skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// Arguments that `routing connect` has filled, with what they hold: the caller has not seen it.
+    #[serde(skip)]
+    pub filled: BTreeMap<String, String>,
     /// A valid `traceparent` of W3C Trace Context; it is also sent to the gateway.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
@@ -51,6 +56,7 @@ impl ClientContext {
                 .or_else(|| text(meta.get(OPENCODE_SESSION)))
                 .or_else(|| of_codex("session_id"))
                 .or_else(|| of_codex("thread_id")),
+            filled: filled(meta),
             name: of_info("name"),
             version: of_info("version"),
             traceparent: meta
@@ -67,6 +73,12 @@ fn codex_turn(meta: &Map<String, Value>) -> Option<Value> {
         Value::String(json) => serde_json::from_str(json).ok(),
         turn => Some(turn.clone()),
     }
+}
+
+fn filled(meta: &Map<String, Value>) -> BTreeMap<String, String> {
+    let all = meta.get(crate::connect::FILLED).and_then(Value::as_object).into_iter().flatten();
+    let one = |(name, what): (&String, &Value)| Some((name.clone(), text(Some(what))?));
+    all.take(ATTACH_MAX).filter_map(one).collect()
 }
 
 /// A text in one line; an empty one counts as none.

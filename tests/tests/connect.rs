@@ -53,9 +53,11 @@ async fn a_model_names_files_and_revisions_and_the_skill_reads_their_text() {
     assert!(review["inputSchema"]["required"] == json!([]) && review["title"].is_string(), "{review}");
 
     let reviewed = it.call("code_review", json!({"files": ["src/a.rs"]})).await;
-    assert_eq!((reviewed.is_error(), reviewed.text(0)), (false, "answer of l"), "{reviewed:?}");
+    assert_eq!((reviewed.is_error(), reviewed.text(1)), (false, "answer of l"), "{reviewed:?}");
+    assert_eq!(reviewed.text(0), "note of routing connect: read: src/a.rs.");
     assert!(read(&models).contains("<file path=\"src/a.rs\">\nfn new() {}"), "{}", read(&models));
-    it.call("code_review", json!({"diff": "HEAD"})).await;
+    let compared = it.call("code_review", json!({"diff": "HEAD"})).await;
+    assert!(compared.text(0).starts_with("note of routing connect: read: git diff HEAD ("), "{}", compared.text(0));
     assert!(read(&models).contains("-fn old() {}\n+fn new() {}"), "{}", read(&models));
     it.call("code_review", json!({})).await;
     assert!(read(&models).contains("-fn old() {}\n+fn new() {}"), "what is not committed: {}", read(&models));
@@ -94,7 +96,7 @@ async fn only_what_is_below_the_clients_roots_is_read() {
     assert!(read(&models).contains("of the root"), "{}", read(&models));
     let absolute = started.path().join("a").display().to_string();
     let refused = it.call("code_review", json!({"files": [absolute], "project_root": started.path()})).await;
-    assert!(refused.text(0).contains("(it is outside of the project)"), "{refused:?}");
+    assert!(refused.is_error() && refused.text(0).contains("(it is outside of the project)"), "{refused:?}");
     assert!(!read(&models).contains("of the start"));
     // Without roots it is the folder in which the client started it.
     let mut it = Connect::start(&routing.mcp_url(), started.path(), &[]);
@@ -182,6 +184,7 @@ async fn what_is_no_message_and_what_the_server_refuses_is_told() {
     let mut it = Connect::start(&routing.mcp_url(), project.path(), &[]);
     it.send(&json!("no message")).await;
     let unknown = it.request("prompts/list", json!({})).await;
+    assert!(unknown.get("result").is_none(), "an error or a result: {unknown}");
     assert_eq!(unknown["error"]["message"], "method not found: prompts/list");
     let wrong = it.call("debug", json!({"problem": 1})).await;
     assert!(wrong.is_error() && wrong.text(0).starts_with("debug: wrong arguments"), "{wrong:?}");
@@ -236,7 +239,8 @@ async fn in_a_hostile_project_each_file_has_a_clear_word_and_nothing_leaks() {
         began.elapsed(),
         it.peak_mib()
     );
-    assert!(read(&models).contains(".env") && !all.is_error() && !tail.is_error(), "{tail:?}");
+    assert!(!all.is_error() && !by_default.is_error(), "{all:?} {by_default:?}");
+    assert!(tail.is_error() && tail.text(0).contains("there is no material to send"), "a hole has no line: {tail:?}");
     for said in [
         "left out: .env (it looks like a secret)",
         "left out: target/built (Git ignores it)",
@@ -251,8 +255,8 @@ async fn in_a_hostile_project_each_file_has_a_clear_word_and_nothing_leaks() {
     ] {
         assert!(all.text(0).contains(said), "{said} in {}", all.text(0));
     }
-    assert!(by_default.text(0).contains("new files are not in the diff: ") && by_default.text(0).contains("more"));
-    assert!(secret.text(0).contains("left out: .env"), "{secret:?}");
+    assert!(by_default.text(0).contains(" more new files are left out; name them in files"), "{}", by_default.text(0));
+    assert!(secret.is_error() && secret.text(0).contains("left out: .env"), "{secret:?}");
     let sent: String = models.received().iter().map(|call| call.body.to_string()).collect();
     let kept = tests::get_json(format!("{}/decisions?skill=code_review", brain.base_url())).await.to_string();
     for (place, text) in [("what models read", sent), ("the brain", kept), ("logs", routing.log() + &brain.log())] {
@@ -288,4 +292,24 @@ fn the_entry_of_each_client_is_printed_and_starts_it() {
     assert!(serde_json::from_str::<Value>(&print("vscode")).expect("JSON")["servers"]["routing"].is_object());
     let codex: toml::Value = toml::from_str(&print("codex")).expect("TOML");
     assert_eq!(codex["mcp_servers"]["routing"]["env_vars"][0].as_str(), Some("ROUTING_MCP_TOKEN"));
+}
+
+/// The caller's model named a revision, and does not have the text of it.
+#[tokio::test]
+async fn work_that_is_returned_names_what_was_read_for_the_caller() {
+    let models = Models::start().await;
+    let spec = json!({"models": {"claude": {"name": null, "returnToCaller": {}}},
+        "skills": [{"name": "code_review", "route": "Claude"}, {"name": "debug"}]});
+    let routing = Program::serve_policy(&Policy::at(&models.url()).spec(spec)).start().await;
+    let project = repository(&[("a.rs", "fn old() {}\n")]);
+    fs::write(project.path().join("a.rs"), "fn new() {}\n").expect("written");
+    let mut it = Connect::start(&routing.mcp_url(), project.path(), &[]);
+    let work = it.call("code_review", json!({"diff": "HEAD", "focus": "names"})).await;
+    let text = work.text(1);
+    assert!(
+        text.contains("- diff: git diff HEAD (") && text.contains("you have not seen it: read it yourself"),
+        "{text}"
+    );
+    assert!(text.contains("- focus: \"names\""), "{text}");
+    assert_eq!(models.asked(), Vec::<String>::new());
 }

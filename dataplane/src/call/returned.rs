@@ -1,5 +1,7 @@
 //! The work that a call returns to its caller, where no model does what the local one does not do.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
 use super::Call;
@@ -11,6 +13,8 @@ pub struct Work {
     pub instructions: String,
     /// The arguments of the call: the caller has them.
     pub arguments: Map<String, Value>,
+    /// Those that were filled for the caller, who has not seen them, with what they hold.
+    pub filled: BTreeMap<String, String>,
 }
 
 impl Work {
@@ -18,6 +22,6 @@ impl Work {
     pub(super) fn of(call: &Call, decided: Option<&DecisionRecord>) -> Self {
         let stage = decided.and_then(|record| call.skill.stages.get(record.stage));
         let instructions = stage.map(|stage| stage.system.clone()).unwrap_or_default();
-        Self { instructions, arguments: call.arguments.clone() }
+        Self { instructions, arguments: call.arguments.clone(), filled: call.client.filled.clone() }
     }
 }

@@ -11,6 +11,7 @@ use std::{
 use clap::Args;
 use crds::{shown, variables::Variables};
 use secrecy::SecretString;
+use url::Url;
 use uuid::Uuid;
 
 use self::client_config::Client;
@@ -46,11 +47,11 @@ pub(super) struct ConnectArgs {
 pub(super) async fn run(args: &ConnectArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let url = [args.url.as_deref(), variables.get("ROUTING_URL"), variables.get(PLUGIN_URL)];
     let url = url.into_iter().flatten().next().unwrap_or(LOCAL_URL);
-    let parsed = http_url(url).ok_or_else(|| {
+    let parsed = http_url(url).map(with_path).ok_or_else(|| {
         CliError::Message(format!("--url: {}: must be an http or https URL, for example {LOCAL_URL}", shown::url(url)))
     })?;
     if let Some(client) = args.print_config {
-        println!("{}", client.entry(url, &program()));
+        println!("{}", client.entry(parsed.as_str(), &program()));
         return Ok(ExitCode::SUCCESS);
     }
     let folder = std::env::current_dir()
@@ -62,10 +63,18 @@ pub(super) async fn run(args: &ConnectArgs, variables: &Variables) -> Result<Exi
     Ok(ExitCode::SUCCESS)
 }
 
+/// A base address is meant as that of the endpoint.
+fn with_path(mut url: Url) -> Url {
+    if url.path() == "/" {
+        url.set_path(endpoint::PATH);
+    }
+    url
+}
+
 /// From the variable, the plugin's option or the user's file.
 fn token(variables: &Variables) -> Result<Option<SecretString>, CliError> {
     let given = [variables.get("ROUTING_MCP_TOKEN"), variables.get(PLUGIN_TOKEN)];
-    let given = given.into_iter().flatten().map(str::trim).find(|token| !token.is_empty());
+    let given = given.into_iter().flatten().map(str::trim).find(|token| is_set(token));
     if let Some(token) = given {
         return Ok(Some(token.into()));
     }
@@ -81,6 +90,11 @@ fn token(variables: &Variables) -> Result<Option<SecretString>, CliError> {
             Ok((!text.is_empty()).then(|| text.into()))
         }
     }
+}
+
+/// A client may leave the name of a variable that is not set.
+fn is_set(token: &str) -> bool {
+    !token.is_empty() && !token.starts_with("${")
 }
 
 /// Below the user's settings, as the XDG base directory specification has it: a relative path does not count.

@@ -7,6 +7,8 @@ use crate::mcp::{MATERIAL, tools::ATTACH};
 
 /// Arguments of the built-in skills that hold the project's folder.
 const PROJECT_ROOT: &str = "project_root";
+/// Begins what the built-in skills say of how material is passed over HTTP.
+const NOT_HERE: &str = "The server can not see your disk";
 /// In the place of [`MATERIAL`].
 const READ_HERE: &str = "Files and changes are read from this project for you: name paths and revisions in the arguments, and do not \
 write their text out.";
@@ -25,16 +27,10 @@ pub fn instructions(text: &str) -> String {
 /// Says in a tool's definition what is filled, and asks for no more than that leaves.
 pub fn describe(tool: &mut Value) {
     let attach = attach_of(tool);
-    if attach.is_empty() {
-        return;
-    }
-    let filled: Vec<String> = attach.iter().map(|one| format!("`{}`: {}", one.argument, how(one))).collect();
-    if let Some(description) = tool["description"].as_str() {
-        let more = format!(
-            "{description} Through this connection the project is read for you, whatever is said above: {}",
-            filled.join(" ")
-        );
-        tool["description"] = more.into();
+    if let Some(description) = tool["description"].as_str().filter(|_| !attach.is_empty()) {
+        let filled: Vec<String> = attach.iter().map(|one| format!("`{}`: {}", one.argument, how(one))).collect();
+        let about = description.split(NOT_HERE).next().unwrap_or_default().trim_end();
+        tool["description"] = format!("{about} The project's files are read for you. {}", filled.join(" ")).into();
     }
     let Some(schema) = tool["inputSchema"].as_object_mut() else { return };
     for one in &attach {
@@ -59,7 +55,7 @@ fn how(one: &Attach) -> String {
     match one {
         Attach { from_files_in: Some(list), .. } => format!("Filled with the text of the files in `{list}`; leave it out."),
         Attach { from_git: Some(FromGit::WorkingTree), .. } => {
-            "A revision or range to compare, such as HEAD~1 or main...HEAD; left out, with no files named: what is not committed."
+            "A revision or range to compare, such as HEAD~1 or main...HEAD; left out, with no files named: what is not committed, new files included."
                 .into()
         }
         Attach { from_git: Some(FromGit::Named), .. } => {
@@ -102,7 +98,7 @@ mod tests {
     use super::*;
 
     fn tool() -> Value {
-        json!({"name": "code_review", "description": "Reviews.", "inputSchema": {"type": "object",
+        json!({"name": "code_review", "description": "Reviews. The server can not see your disk: pass all.", "inputSchema": {"type": "object",
             "required": ["project_root", "files", "goal"], "properties": {"project_root": {"type": "string"},
             "files": {"type": "array"}, "goal": {"type": "string", "description": "Kept."}, "contents": {}, "diff": {}}},
             "_meta": {"routing.hyperguild.io/attach": [{"argument": "contents", "fromFilesIn": "files"},
@@ -115,7 +111,8 @@ mod tests {
         describe(&mut seen);
         let text = seen["description"].as_str().expect("text");
         assert!(
-            text.starts_with("Reviews. Through this connection") && text.contains("`diff`: A revision or range"),
+            text.starts_with("Reviews. The project's files are read for you.")
+                && text.contains("`diff`: A revision or range"),
             "{text}"
         );
         assert_eq!(seen["inputSchema"]["required"], json!(["goal"]));
@@ -125,10 +122,13 @@ mod tests {
                 .as_str()
                 .is_some_and(|d| d.contains("`files`"))
         );
-        let mut other = json!({"name": "x", "description": "d", "inputSchema": {"required": ["project_root"]}});
-        let before = other.clone();
+        let mut other = json!({"name": "x", "description": "d", "inputSchema": {"required": ["project_root", "x"]}});
         describe(&mut other);
-        assert_eq!(other, before, "a skill that fills nothing, or an older server");
+        assert_eq!(
+            other,
+            json!({"name": "x", "description": "d", "inputSchema": {"required": ["x"]}}),
+            "it fills nothing else"
+        );
     }
 
     #[test]

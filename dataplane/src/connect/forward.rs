@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 
 use super::{
-    described,
+    FILLED, described,
     fill::{self, Filled},
     server::{self, Server},
     session::Session,
@@ -112,7 +112,7 @@ impl Forward {
         if self.session.tool(name).is_none() {
             let list = json!({"jsonrpc": "2.0", "id": OWN_LIST, "method": LIST});
             // What fails here fails again, and is told, when the call itself is sent.
-            let _ = self.server.send(&list, None, None, |said| self.take_tools(&said)).await;
+            let _ = self.server.send(&list, None, None, |said| self.take_tools(&said["result"])).await;
         }
         self.session.tool(name)
     }
@@ -122,9 +122,6 @@ impl Forward {
         self.session.sign(&mut call["params"]);
         let Some(tool) = tool else { return Ok(vec![]) };
         let attach = described::attach_of(tool);
-        if attach.is_empty() {
-            return Ok(vec![]);
-        }
         self.wait_for_roots().await;
         let project = self.session.project();
         let mut arguments = match call["params"]["arguments"].take() {
@@ -137,27 +134,40 @@ impl Forward {
         };
         let folder = project.folder(arguments.get("project_root").and_then(Value::as_str));
         described::complete(tool, &folder.to_string_lossy(), &mut arguments);
-        let Filled { arguments, notes } = fill::fill(&project, &attach, arguments).await?;
+        if attach.is_empty() {
+            call["params"]["arguments"] = arguments.into();
+            return Ok(vec![]);
+        }
+        let Filled { arguments, read, mut notes } = fill::fill(&project, &attach, arguments).await?;
         call["params"]["arguments"] = arguments.into();
+        if !read.is_empty() {
+            notes.insert(0, format!("read: {}", read.values().map(String::as_str).collect::<Vec<_>>().join("; ")));
+            call["params"]["_meta"][FILLED] = json!(read);
+        }
         Ok(notes)
     }
 
     /// What the client sees of an answer.
     fn reshape(&self, method: &str, answer: &mut Value, notes: &[String]) {
-        let result = &mut answer["result"];
-        if let Some(text) = result["instructions"].as_str() {
+        let Some(result) = answer.get_mut("result") else { return };
+        if let Some(text) = result.get("instructions").and_then(Value::as_str) {
             result["instructions"] = described::instructions(text).into();
         }
         match method {
             "initialize" => self.session.negotiated(result["protocolVersion"].as_str()),
             LIST => {
-                self.take_tools(answer);
-                answer["result"]["tools"].as_array_mut().into_iter().flatten().for_each(described::describe);
+                self.take_tools(result);
+                result
+                    .get_mut("tools")
+                    .and_then(Value::as_array_mut)
+                    .into_iter()
+                    .flatten()
+                    .for_each(described::describe);
             }
             CALL if !notes.is_empty() => {
                 let note = json!({"type": "text", "text": format!("note of routing connect: {}.", notes.join("; "))});
                 // After the line of the decision, because clients cut results at their end.
-                if let Some(blocks) = result["content"].as_array_mut() {
+                if let Some(blocks) = result.get_mut("content").and_then(Value::as_array_mut) {
                     blocks.insert(blocks.len().min(1), note);
                 }
             }
@@ -165,8 +175,8 @@ impl Forward {
         }
     }
 
-    fn take_tools(&self, answer: &Value) {
-        self.session.take_tools(answer["result"]["tools"].as_array().map(Vec::as_slice).unwrap_or_default());
+    fn take_tools(&self, result: &Value) {
+        self.session.take_tools(result["tools"].as_array().map(Vec::as_slice).unwrap_or_default());
     }
 
     fn ask_for_roots(&self) {

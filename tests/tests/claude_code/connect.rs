@@ -51,9 +51,10 @@ async fn a_model_that_names_a_change_gets_the_review_and_knows_what_it_may_name(
     assert!(told.contains("name paths and revisions in the arguments"), "{told}");
     let result = it.model.last().results()[0].clone();
     assert!(
-        result.texts[0].starts_with("routing: code_review: local") && result.texts[1] == "answer of l",
+        result.texts[0].starts_with("routing: code_review: local") && result.texts[2] == "answer of l",
         "{result:?}"
     );
+    assert!(result.texts[1].starts_with("note of routing connect: read: git diff HEAD ("), "{result:?}");
     assert!(it.models.received()[0].message(1).contains("+    let after_599 = compute(599);"));
     let url = format!("{}/decisions?skill=code_review", it.brain.base_url());
     let record = tests::waiting::until("the record", || async {

@@ -46,8 +46,8 @@ fn project() -> tempfile::TempDir {
 async fn what_is_named_is_read_and_what_is_not_sent_is_said() {
     let it = project();
     let named = json!({"files": ["a.rs", ".env", "built", "image.png", "none.rs", "../x", "/etc/passwd", "a\nb"]});
-    let (arguments, notes) = filled(it.path(), named.clone()).await.expect("filled");
-    assert_eq!((&arguments["contents"], &arguments["files"]), (&json!({"a.rs": "new\n"}), &named["files"]));
+    let (arguments, notes) = filled(it.path(), named).await.expect("filled");
+    assert_eq!((&arguments["contents"], &arguments["files"]), (&json!({"a.rs": "new\n"}), &json!(["a.rs"])));
     assert_eq!(arguments.get("diff"), None, "files were named");
     assert_eq!(
         notes,
@@ -79,10 +79,14 @@ async fn a_diff_is_of_what_is_named_and_without_any_material_of_what_is_not_comm
         let (filled, _) = filled(it.path(), arguments.clone()).await.expect("filled");
         assert!(filled["diff"].as_str().is_some_and(|diff| diff.contains("-old\n+new\n")), "{arguments}: {filled}");
     }
+    let (of_tree, _) = filled(it.path(), json!({})).await.expect("filled");
+    assert_eq!(of_tree["contents"], json!({"out.txt": "1\n2\n3\n"}), "new files are no part of a diff");
     let unknown = filled(it.path(), json!({"diff": "no-such"})).await.expect_err("no revision");
     assert!(unknown.starts_with("argument diff: no-such: is no revision"), "{unknown}");
     let empty = tempfile::tempdir().expect("a folder");
-    assert_eq!(filled(empty.path(), json!({})).await, Ok((json!({}), vec![])), "nobody asked for a diff");
+    let asked = json!({"problem": "x"});
+    let note = "no diff: the project is no Git repository".to_string();
+    assert_eq!(filled(empty.path(), asked.clone()).await, Ok((asked, vec![note])), "nobody asked for a diff");
     let named = filled(empty.path(), json!({"diff": "HEAD"})).await.expect_err("no repository");
     assert_eq!(named, "argument diff: the project is no Git repository");
 }
@@ -92,8 +96,8 @@ async fn the_end_of_a_file_takes_the_place_of_its_name() {
     let it = project();
     let (read, _) = filled(it.path(), json!({"error_output": "out.txt", "files": ["a.rs"]})).await.expect("filled");
     assert_eq!(read["error_output"], "2\n3\n");
-    let (kept, notes) = filled(it.path(), json!({"error_output": ".env"})).await.expect("filled");
-    assert_eq!((&kept["error_output"], notes.len()), (&json!(".env"), 1));
+    let (kept, notes) = filled(it.path(), json!({"error_output": ".env", "files": ["a.rs"]})).await.expect("filled");
+    assert_eq!((kept.get("error_output"), notes.len()), (None, 1));
     let (message, notes) = filled(it.path(), json!({"error_output": "error: no such file"})).await.expect("filled");
     assert_eq!((&message["error_output"], notes.len()), (&json!("error: no such file"), 0));
 }
@@ -111,4 +115,44 @@ async fn links_and_pipes_lead_nowhere() {
     assert_eq!(arguments["contents"], json!({"inside.rs": "new\n"}));
     assert_eq!(notes.len(), 4, "{notes:?}");
     assert!(!json!([arguments, notes]).to_string().contains("CANARY"));
+}
+
+#[tokio::test]
+async fn a_call_without_any_material_is_refused_with_what_to_name() {
+    let it = project();
+    for (arguments, why) in [
+        (json!({"files": ["none.rs", ".env"]}), "left out: none.rs (there is no such file); left out: .env"),
+        (json!({"error_output": ".env", "problem": "x"}), "left out: .env"),
+        (json!({"diff": "HEAD..HEAD"}), "nothing has changed"),
+    ] {
+        let refused = filled(it.path(), arguments.clone()).await.expect_err("no material");
+        assert!(
+            refused.starts_with("there is no material to send; name files that exist, or a revision ("),
+            "{refused}"
+        );
+        assert!(refused.contains(why), "{arguments}: {refused}");
+    }
+    let empty = tempfile::tempdir().expect("a folder");
+    let nothing = filled(empty.path(), json!({"project_root": empty.path()})).await.expect_err("nothing");
+    assert!(nothing.ends_with("(no diff: the project is no Git repository)"), "{nothing}");
+    for text in ["fix the bug", "--output=/tmp/x", "HEAD:.env"] {
+        let refused = filled(it.path(), json!({"diff": text})).await.expect_err("no diff");
+        assert!(refused.starts_with(&format!("argument diff: {text}: is neither a diff nor a revision")), "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_read_is_said() {
+    let it = project();
+    let project = Project::new(vec![it.path().to_path_buf()]);
+    let Value::Object(arguments) = json!({"files": ["a.rs"], "diff": "HEAD", "error_output": "out.txt"}) else {
+        panic!()
+    };
+    let read = fill(&project, &code_review(), arguments).await.expect("filled").read;
+    let read: Vec<(&str, &str)> = read.iter().map(|(name, what)| (name.as_str(), what.as_str())).collect();
+    let [contents, ("diff", diff), end] = read[..] else { panic!("{read:?}") };
+    assert_eq!((contents, end), (("contents", "a.rs"), ("error_output", "the end of out.txt (4 bytes)")));
+    assert!(diff.starts_with("git diff HEAD (") && diff.ends_with(" bytes)"), "{diff}");
+    let missing = filled(it.path(), json!({"error_output": "missing.log", "files": ["a.rs"]})).await.expect("filled");
+    assert_eq!(missing.1, ["error_output is passed as it is: this project has no file missing.log"]);
 }

@@ -17,8 +17,8 @@ pub const DIFF_MAX_BYTES: usize = 256 * 1024;
 const NAMES_MAX_BYTES: usize = 1024 * 1024;
 /// Time for one run of Git.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// New files that are named, at most.
-const NEW_SHOWN: usize = 10;
+/// New files that are taken, at most.
+const NEW_MAX: usize = 50;
 /// Longest message of Git that is shown, in characters.
 const SHOWN: usize = 200;
 const SAFE: [&str; 6] = ["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "core.quotePath=false"];
@@ -29,6 +29,8 @@ const PLAIN: [&str; 4] = ["--no-color", "--no-ext-diff", "--no-textconv", "--no-
 pub struct Diff {
     pub text: String,
     pub left_out: Vec<LeftOut>,
+    /// Files that Git does not know yet, relative to the folder; they are in no diff.
+    pub new_files: Vec<String>,
     /// What the caller should know, in words.
     pub notes: Vec<String>,
 }
@@ -55,7 +57,9 @@ pub async fn diff(folder: &Path, revision: Option<&str>) -> Result<Diff, GitErro
         GitError::Failed(_) => GitError::NoRepository,
         other => other,
     })?;
+    let is_of_tree = revision.is_none();
     let (revision, mut notes) = git.compared(revision).await?;
+    let new_files = if is_of_tree { git.new_files(&mut notes).await? } else { vec![] };
     let secrets = git.secrets(&revision).await?;
     let mut excluded: Vec<String> = secrets.iter().map(|path| format!(":(exclude,literal,top){path}")).collect();
     excluded.insert(0, ".".into());
@@ -66,9 +70,12 @@ pub async fn diff(folder: &Path, revision: Option<&str>) -> Result<Diff, GitErro
         text.truncate(text.rfind('\n').map_or(0, |end| end + 1));
         notes.push(format!("the diff is cut at {DIFF_MAX_BYTES} bytes; name a narrower revision, or files"));
     }
+    if text.is_empty() {
+        notes.push(git.nothing_changed().await?);
+    }
     let reason = || "it looks like a secret".to_string();
     let left_out = secrets.iter().map(|path| LeftOut { path: printable(path, SHOWN), reason: reason() }).collect();
-    Ok(Diff { text, left_out, notes })
+    Ok(Diff { text, left_out, new_files, notes })
 }
 
 struct Git<'a> {
@@ -86,7 +93,6 @@ impl Git<'_> {
             self.check(revision).await?;
             return Ok((revision.into(), notes));
         }
-        notes.extend(self.new_files().await?);
         if self.output(&["rev-parse", "--verify", "--quiet", "HEAD"], NAMES_MAX_BYTES).await.is_ok() {
             return Ok(("HEAD".into(), notes));
         }
@@ -123,15 +129,29 @@ impl Git<'_> {
         Ok(None)
     }
 
-    /// Says which files are new, because they are in no diff.
-    async fn new_files(&self) -> Result<Option<String>, GitError> {
+    /// The files that are in no diff because they are new, without those that look like secrets.
+    async fn new_files(&self, notes: &mut Vec<String>) -> Result<Vec<String>, GitError> {
         let (names, _) = self.output(&["ls-files", "--others", "--exclude-standard", "-z"], NAMES_MAX_BYTES).await?;
-        let is_shown = |name: &&str| !name.is_empty() && ignored::is_secret(&self.folder.join(name)).is_none();
-        let names: Vec<&str> = names.split('\0').filter(is_shown).collect();
-        let shown: Vec<String> = names.iter().take(NEW_SHOWN).map(|name| printable(name, SHOWN)).collect();
-        let more = names.len().saturating_sub(NEW_SHOWN);
-        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-        Ok((!names.is_empty()).then(|| format!("new files are not in the diff: {}{more}", shown.join(", "))))
+        let is_meant = |name: &&str| !name.is_empty() && ignored::is_secret(&self.folder.join(name)).is_none();
+        let mut names: Vec<String> = names.split('\0').filter(is_meant).map(String::from).collect();
+        if names.len() > NEW_MAX {
+            notes.push(format!("{} more new files are left out; name them in files", names.len() - NEW_MAX));
+            names.truncate(NEW_MAX);
+        }
+        Ok(names)
+    }
+
+    /// A client that started in a folder of the repository does not see the changes elsewhere.
+    async fn nothing_changed(&self) -> Result<String, GitError> {
+        let (prefix, _) = self.output(&["rev-parse", "--show-prefix"], NAMES_MAX_BYTES).await?;
+        let prefix = printable(prefix.trim(), SHOWN);
+        Ok(if prefix.is_empty() {
+            "nothing has changed".into()
+        } else {
+            format!(
+                "nothing below {prefix} has changed; what is elsewhere in the repository is outside of this project"
+            )
+        })
     }
 
     /// The changed files that look like secrets.

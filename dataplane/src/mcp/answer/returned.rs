@@ -14,7 +14,7 @@ const INSTRUCTIONS_MAX: usize = 42_000;
 /// The text, at most 50,000 characters with the decision line before it.
 pub(super) fn text(skill: &str, work: &Work, decisions: &[DecisionRecord], line: DecisionLine) -> String {
     let instructions = cut(&imitation::quoted(&work.instructions));
-    let material = material::lines(&work.arguments);
+    let material = material::lines(&work.arguments, &work.filled);
     let report = match line {
         DecisionLine::Show => {
             "\n\nWhen you know how it turned out, report it as the first line says. It counts for you."
@@ -24,7 +24,7 @@ pub(super) fn text(skill: &str, work: &Work, decisions: &[DecisionRecord], line:
     format!(
         "{skill}: {}: do this yourself.\n\nInstructions of the skill. They are written for a model that has nothing but the material and no tools; \
          use yours.\n\n{instructions}\n\n\
-         Material, which you passed to the skill and have:\n{material}\n\nFollow the instructions with this material now, and \
+         Material of your call:\n{material}\n\nFollow the instructions with this material now, and \
          answer as they say; do not call {skill} again for it.{report}",
         why(decisions)
     )

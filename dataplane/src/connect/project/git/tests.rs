@@ -46,9 +46,14 @@ async fn what_is_not_committed_is_compared_unless_a_revision_is_named() {
     it.write("new.rs", "new\n");
     let of_tree = it.diff(None).await.expect("a diff");
     assert!(of_tree.text.contains("-two\n+three\n"), "{}", of_tree.text);
-    assert_eq!(of_tree.notes, ["new files are not in the diff: new.rs"]);
+    assert_eq!((of_tree.new_files, of_tree.notes), (vec!["new.rs".to_string()], vec![]));
     assert!(it.diff(Some("HEAD~1")).await.expect("a diff").text.contains("-one\n+three\n"));
     assert!(it.diff(Some("HEAD~1..HEAD")).await.expect("a diff").text.contains("-one\n+two\n"));
+    assert_eq!(
+        it.diff(Some("HEAD~1")).await.expect("a diff").new_files,
+        [""; 0],
+        "of a revision it is what was asked for"
+    );
     let unknown = it.diff(Some("HEAD~9")).await.expect_err("none").to_string();
     assert!(unknown.starts_with("HEAD~9: is no revision of this repository; name one"), "{unknown}");
 }
@@ -120,4 +125,15 @@ async fn nothing_that_a_repository_configures_is_run() {
     }
     let found = it.diff(None).await.expect("a diff");
     assert!(found.text.contains("+two") && !mark.exists(), "{}", found.text);
+}
+
+#[tokio::test]
+async fn in_a_folder_of_the_repository_it_is_said_that_changes_elsewhere_are_not_seen() {
+    let it = Repository::new();
+    it.commit("sub/a.rs", "one\n");
+    assert_eq!(it.diff(None).await.expect("a diff").notes, ["nothing has changed"]);
+    it.write("elsewhere.rs", "new\n");
+    let of_folder = diff(&it.path().join("sub"), None).await.expect("a diff");
+    let note = "nothing below sub/ has changed; what is elsewhere in the repository is outside of this project";
+    assert_eq!((of_folder.new_files.len(), of_folder.notes), (0, vec![note.to_string()]));
 }

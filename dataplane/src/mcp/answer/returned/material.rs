@@ -1,5 +1,7 @@
 //! A call's arguments by reference: their names with their sizes, files by path, and short values as they are.
 
+use std::collections::BTreeMap;
+
 use crds::shown::printable;
 use serde_json::{Map, Value};
 
@@ -10,8 +12,8 @@ const LINE_MAX: usize = 2_000;
 /// Most characters of all lines.
 const ALL_MAX: usize = 5_000;
 
-/// One line for each argument.
-pub(super) fn lines(arguments: &Map<String, Value>) -> String {
+/// One line for each argument; `filled` are those that the caller has not seen.
+pub(super) fn lines(arguments: &Map<String, Value>, filled: &BTreeMap<String, String>) -> String {
     if arguments.is_empty() {
         return "- no arguments".into();
     }
@@ -20,15 +22,19 @@ pub(super) fn lines(arguments: &Map<String, Value>) -> String {
         left = left.saturating_sub(line.chars().count() + 1);
         left > 0
     };
-    let mut lines: Vec<String> = arguments.iter().map(line).take_while(fits).collect();
+    let mut lines: Vec<String> = arguments.iter().map(|argument| line(argument, filled)).take_while(fits).collect();
     if lines.len() < arguments.len() {
         lines.push(format!("- and {} more arguments", arguments.len() - lines.len()));
     }
     lines.join("\n")
 }
 
-fn line((name, value): (&String, &Value)) -> String {
-    let line = format!("- {}: {}", printable(name, SHORT), described(value));
+fn line((name, value): (&String, &Value), filled: &BTreeMap<String, String>) -> String {
+    let what = match filled.get(name) {
+        Some(read) => format!("{read}; it was read for you, and you have not seen it: read it yourself"),
+        None => described(value),
+    };
+    let line = format!("- {}: {what}", printable(name, SHORT));
     let whole = line.chars().count() <= LINE_MAX;
     if whole { line } else { line.chars().take(LINE_MAX).chain(['…']).collect() }
 }

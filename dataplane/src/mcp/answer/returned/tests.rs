@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{super::*, *};
@@ -5,7 +7,7 @@ use crate::{decide::Decision, decision::tests::record};
 
 fn work(instructions: &str, arguments: Value) -> Work {
     let Value::Object(arguments) = arguments else { panic!("no arguments") };
-    Work { instructions: instructions.into(), arguments }
+    Work { instructions: instructions.into(), arguments, filled: BTreeMap::default() }
 }
 
 fn caller(decision: Decision, reason: Reason) -> DecisionRecord {
