@@ -7,7 +7,7 @@ use jsonschema::{
 use serde_json::Value;
 
 use super::{super::locate, OPEN_API, has_no_fields};
-use crate::{FieldError, nearest::nearest, shown};
+use crate::{FieldError, nearest::nearest, period::PATTERN, shown};
 
 pub(super) fn field_error(given: &Value, error: &ValidationError<'_>) -> FieldError {
     let pointer = error.instance_path().as_str();
@@ -27,6 +27,11 @@ pub(super) fn field_error(given: &Value, error: &ValidationError<'_>) -> FieldEr
         ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::Object) } if wants_no_fields(error) => {
             "must be {}: it has no fields".into()
         }
+        ValidationErrorKind::Type { kind: TypeKind::Single(JsonType::String) }
+            if value.is_number() && schema(error).is_some_and(is_period) =>
+        {
+            format!("needs its unit: write {value}s for seconds; the units are ms, s, m, h and d")
+        }
         ValidationErrorKind::Type { kind: TypeKind::Single(wanted) } => wrong_type(value, *wanted),
         ValidationErrorKind::Enum { options } => not_one_of(value, options),
         _ => error.masked_with("the value").to_string(),
@@ -36,9 +41,17 @@ pub(super) fn field_error(given: &Value, error: &ValidationError<'_>) -> FieldEr
 
 /// Whether what is wrong is a field whose only value is `{}`.
 fn wants_no_fields(error: &ValidationError<'_>) -> bool {
+    schema(error).is_some_and(has_no_fields)
+}
+
+/// The schema of the field that is wrong.
+fn schema(error: &ValidationError<'_>) -> Option<&'static Value> {
     let path = error.schema_path().as_str();
-    let schema = OPEN_API.pointer(path.strip_suffix("/type").unwrap_or(path));
-    schema.is_some_and(has_no_fields)
+    OPEN_API.pointer(path.strip_suffix("/type").unwrap_or(path))
+}
+
+fn is_period(schema: &Value) -> bool {
+    schema["pattern"].as_str().is_some_and(|pattern| pattern.starts_with(PATTERN))
 }
 
 fn wrong_type(value: &Value, wanted: JsonType) -> String {

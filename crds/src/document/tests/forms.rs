@@ -133,7 +133,10 @@ fn a_value_of_another_type_or_case_is_refused_with_path_value_and_cure() {
         ("  decisionLine: hide", "spec.decisionLine: hide: must be one of Show, Hide; did you mean Hide?"),
         ("  access: {allowedHosts: a.example}", "spec.access.allowedHosts: a.example: must be a list"),
         ("  access: {tokens: {name: a}}", "spec.access.tokens: must be a list"),
-        ("  evidence: {window: 7}", "spec.evidence.window: 7: must be text; write it in quotes"),
+        (
+            "  evidence: {window: 7}",
+            "spec.evidence.window: 7: needs its unit: write 7s for seconds; the units are ms, s, m, h and d",
+        ),
         ("  evidence: {window: [7d]}", "spec.evidence.window: must be text"),
         ("  dataPlane: {podLabels: {a: 1}}", "spec.dataPlane.podLabels.a: 1: must be text; write it in quotes"),
         ("  treshold: {}", "spec.treshold: unknown field; did you mean thresholds?"),
