@@ -313,3 +313,21 @@ async fn work_that_is_returned_names_what_was_read_for_the_caller() {
     assert!(text.contains("- focus: \"names\""), "{text}");
     assert_eq!(models.asked(), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn without_git_or_a_project_files_are_read_and_a_revision_is_an_error() {
+    let (models, routing) = serving().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rs"), "fn a() {}\n").expect("written");
+    for (variables, why) in
+        [(&[("PATH", "/nowhere")][..], "git is not installed here"), (&[], "the project is no Git repository")]
+    {
+        let mut it = Connect::start(&routing.mcp_url(), folder.path(), variables);
+        let wrong = it.call("code_review", json!({"diff": "HEAD"})).await;
+        assert_eq!((wrong.is_error(), wrong.text(0)), (true, format!("code_review: argument diff: {why}").as_str()));
+        let nothing = it.call("code_review", json!({})).await;
+        assert!(nothing.is_error() && nothing.text(0).ends_with(&format!("(no diff: {why})")), "{nothing:?}");
+        assert!(!it.call("code_review", json!({"files": ["a.rs"]})).await.is_error());
+        assert!(read(&models).contains("fn a() {}"));
+    }
+}
