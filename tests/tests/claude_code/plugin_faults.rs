@@ -87,8 +87,10 @@ async fn a_data_plane_that_is_away_is_reported_in_our_words() {
     let it = It::installed([debug(), Reply::text(LAST)], &[QUIET[0], ("url", &nobody)]).await;
     let run = it.claude.headless("please debug", &[]).await;
     assert_eq!(run.result(), LAST);
-    let ours = "routing cannot be reached at http://127.0.0.1:";
-    assert!(it.model.requests()[0].text().contains(ours), "the model is told, too");
+    // Claude Code leaves the address out.
+    let ours = "routing cannot be reached at ";
+    // On a busy machine the program gives up only after the first request.
+    assert!(it.model.requests().iter().any(|request| request.text().contains(ours)), "the model is told, too");
     let listed = it.claude.run(&["mcp", "list"]).await.stdout;
     assert!(listed.contains("Failed to connect") && listed.contains(ours), "{listed}");
 }
