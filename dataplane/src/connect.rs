@@ -72,7 +72,10 @@ pub async fn run(
     let forward = Arc::new(Forward::new(Server::new(url, token)?, Session::new(session, folder), lines));
     let read = read(&forward, input).await;
     drop(forward);
-    writing.await.map_err(std::io::Error::other)??;
+    // A client that does not read any more gets no more time than one that does.
+    if let Ok(written) = timeout(LAST_ANSWERS, writing).await {
+        written.map_err(std::io::Error::other)??;
+    }
     Ok(read?)
 }
 
@@ -90,12 +93,15 @@ async fn read(forward: &Arc<Forward>, mut input: impl AsyncBufRead + Unpin) -> s
             return Err(std::io::Error::other(format!("a message is longer than {LINE_MAX_BYTES} bytes")));
         }
         while tasks.try_join_next().is_some() {}
-        let Some(message) = forward.take(&line) else { continue };
-        let (forward, places) = (Arc::clone(forward), Arc::clone(&places));
+        let Some((message, cancelled)) = forward.take(&line) else { continue };
+        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+            forward.refuse(&message, AT_ONCE);
+            continue;
+        };
+        let forward = Arc::clone(forward);
         tasks.spawn(async move {
-            // Fails only when the semaphore is closed, which it never is.
-            let _place = places.acquire().await;
-            forward.pass(message).await;
+            forward.pass(message, &cancelled).await;
+            drop(place);
         });
     }
 }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     FILLED, described,
@@ -34,8 +35,8 @@ impl Forward {
         Self { server, session, lines, roots_asked: watch::Sender::new(false) }
     }
 
-    /// Reads a line of the client; none: there is nothing to pass on.
-    pub fn take(&self, line: &[u8]) -> Option<Value> {
+    /// Reads a line of the client; none: there is nothing to pass on. A request can be cancelled from then on.
+    pub fn take(&self, line: &[u8]) -> Option<(Value, CancellationToken)> {
         let message: Value = match serde_json::from_slice(line) {
             Ok(message) => message,
             Err(_) if line.iter().all(u8::is_ascii_whitespace) => return None,
@@ -45,6 +46,11 @@ impl Forward {
                 return None;
             }
         };
+        if !message.is_object() {
+            let error = json!({"code": endpoint::INVALID_REQUEST, "message": "send one message, an object, per line"});
+            self.say(&json!({"jsonrpc": "2.0", "id": null, "error": error}));
+            return None;
+        }
         match message["method"].as_str() {
             None => {
                 self.answered(&message);
@@ -59,23 +65,33 @@ impl Forward {
             Some("notifications/initialized" | "notifications/roots/list_changed") => self.ask_for_roots(),
             Some(_) => {}
         }
-        Some(message)
+        let cancelled = self.session.start(&message["id"]);
+        Some((message, cancelled))
     }
 
     /// Passes a message on, and back what the server says to it.
-    pub async fn pass(&self, message: Value) {
+    pub async fn pass(&self, message: Value, cancelled: &CancellationToken) {
         if message["id"].is_null() {
             // A notification has no answer, and its failure none to whom it could be told.
             let _ = self.server.send(&message, None, self.session.version().as_deref(), |_| {}).await;
             return;
         }
         let id = message["id"].clone();
-        let cancelled = self.session.start(&id);
         tokio::select! {
-            () = self.request(message) => {}
+            biased;
             () = cancelled.cancelled() => {}
+            () = self.request(message) => {}
         }
         self.session.end(&id);
+    }
+
+    /// A request for which there is no place.
+    pub fn refuse(&self, message: &Value, at_once: usize) {
+        self.session.end(&message["id"]);
+        if !message["id"].is_null() {
+            let busy = format!("routing connect is already working on {at_once} requests; call again in a moment");
+            self.say(&server::error(&message["id"], &busy));
+        }
     }
 
     async fn request(&self, mut message: Value) {
@@ -122,8 +138,8 @@ impl Forward {
         self.session.sign(&mut call["params"]);
         let Some(tool) = tool else { return Ok(vec![]) };
         let attach = described::attach_of(tool);
-        self.wait_for_roots().await;
-        let project = self.session.project();
+        self.wait_for_roots().await?;
+        let project = self.session.project().ok_or("none of the client's roots is a folder of this machine")?;
         let mut arguments = match call["params"]["arguments"].take() {
             Value::Object(arguments) => arguments,
             Value::Null => Map::new(),
@@ -193,10 +209,13 @@ impl Forward {
         }
     }
 
-    async fn wait_for_roots(&self) {
+    /// Until they are known nothing may be read.
+    async fn wait_for_roots(&self) -> Result<(), String> {
         let mut asked = self.roots_asked.subscribe();
-        // A client that does not answer has the folder in which it started this program.
-        let _ = tokio::time::timeout(ROOTS_TIMEOUT, asked.wait_for(|asked| !asked)).await;
+        let answered = tokio::time::timeout(ROOTS_TIMEOUT, asked.wait_for(|asked| !asked)).await;
+        answered
+            .map(drop)
+            .map_err(|_| "the client has not said which folders may be read (roots/list); call again".into())
     }
 
     fn say(&self, message: &Value) {

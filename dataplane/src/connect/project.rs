@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use crds::shown::printable;
 
 pub use self::git::{Diff, GitError, diff};
+use self::ignored::Rules;
 use crate::workspace::{below, lexically_normal};
 
 /// Longest path that is shown, in characters.
@@ -50,7 +51,14 @@ impl Project {
     pub fn folder(&self, named: Option<&str>) -> PathBuf {
         let named = named.map(|named| lexically_normal(Path::new(named)));
         let first = || self.roots.first().cloned().unwrap_or_default();
-        named.filter(|named| is_plain(named) && self.root_of(named).is_some()).unwrap_or_else(first)
+        named.filter(|named| is_plain(named) && self.holds(named)).unwrap_or_else(first)
+    }
+
+    /// Whether a folder is below a root, wherever links lead.
+    fn holds(&self, folder: &Path) -> bool {
+        let real = |path: &Path| path.canonicalize().ok();
+        let below = |(root, _): (&Path, PathBuf)| Some(real(folder)?.starts_with(real(root)?));
+        self.root_of(folder).and_then(below).unwrap_or(false)
     }
 
     fn root_of(&self, path: &Path) -> Option<(&Path, PathBuf)> {
@@ -59,10 +67,10 @@ impl Project {
 
     /// Reads files. Blocking.
     pub fn files(&self, folder: &Path, paths: &[String]) -> Files {
-        let (mut files, mut left) = (Files::default(), TOTAL_MAX_BYTES);
+        let (mut files, mut left, rules) = (Files::default(), TOTAL_MAX_BYTES, Rules::default());
         for (i, path) in paths.iter().enumerate() {
             let text = if i < FILES_MAX {
-                self.file(folder, path, below::text)
+                self.file(&rules, folder, path, below::text)
             } else {
                 Err(format!("only the first {FILES_MAX} files are read"))
             };
@@ -80,7 +88,8 @@ impl Project {
 
     /// The last lines of a file. Blocking.
     pub fn last_lines(&self, folder: &Path, path: &str, lines: u32) -> Result<String, LeftOut> {
-        let read = self.file(folder, path, |root, path| below::last_lines(root, path, lines as usize));
+        let read =
+            self.file(&Rules::default(), folder, path, |root, path| below::last_lines(root, path, lines as usize));
         read.map_err(|reason| LeftOut { path: printable(path, PATH_SHOWN), reason })
     }
 
@@ -94,6 +103,7 @@ impl Project {
 
     fn file(
         &self,
+        rules: &Rules,
         folder: &Path,
         path: &str,
         read: impl Fn(&Path, &Path) -> Result<String, String>,
@@ -106,12 +116,10 @@ impl Project {
             return Err("the path contains ..".into());
         }
         let (root, below) = self.root_of(&absolute).ok_or("it is outside of the project")?;
-        if let Some(reason) = ignored::left_out(root, &below) {
-            return Err(reason.into());
-        }
-        // A link may have a harmless name.
-        let target = absolute.canonicalize().ok().and_then(|target| ignored::is_secret(&target));
-        target.map_or_else(|| read(root, &below), |reason| Err(reason.into()))
+        // A link may have a harmless name, and what it leads to another one.
+        let target = absolute.canonicalize().unwrap_or_else(|_| absolute.clone());
+        let left_out = rules.left_out(&absolute).or_else(|| rules.left_out(&target));
+        left_out.map_or_else(|| read(root, &below), |reason| Err(reason.into()))
     }
 }
 

@@ -22,11 +22,13 @@ const ROOTS_MAX: usize = 32;
 pub struct Session {
     /// Names it in records.
     id: String,
+    folder: PathBuf,
     state: Mutex<State>,
 }
 
 struct State {
-    project: Project,
+    /// None: the client has roots, and none is a folder here.
+    project: Option<Project>,
     /// Of the client, in its `initialize`.
     info: Option<Value>,
     has_roots: bool,
@@ -39,14 +41,14 @@ impl Session {
     /// `folder` is where the client started this program.
     pub fn new(id: String, folder: PathBuf) -> Self {
         let state = State {
-            project: Project::new(vec![folder]),
+            project: Some(Project::new(vec![folder.clone()])),
             info: None,
             has_roots: false,
             negotiated: None,
             tools: HashMap::new(),
             in_flight: HashMap::new(),
         };
-        Self { id, state: Mutex::new(state) }
+        Self { id, folder, state: Mutex::new(state) }
     }
 
     /// Notes what a client says of itself when it begins.
@@ -68,17 +70,19 @@ impl Session {
         self.lock().has_roots
     }
 
-    /// Takes the folders of a client's answer to `roots/list`; without any, the one of the start stays.
+    /// Takes the folders of a client's answer to `roots/list`; without any roots, it is the one of the start.
     pub fn take_roots(&self, result: &Value) {
-        let uris = result["roots"].as_array().into_iter().flatten().filter_map(|root| root["uri"].as_str());
+        let roots = result["roots"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let uris = roots.iter().filter_map(|root| root["uri"].as_str());
         let folders = uris.filter_map(|uri| Url::parse(uri).ok()?.to_file_path().ok());
-        let folders: Vec<PathBuf> = folders.take(ROOTS_MAX).collect();
-        if !folders.is_empty() {
-            self.lock().project = Project::new(folders);
+        let mut folders: Vec<PathBuf> = folders.take(ROOTS_MAX).collect();
+        if roots.is_empty() {
+            folders.push(self.folder.clone());
         }
+        self.lock().project = (!folders.is_empty()).then(|| Project::new(folders));
     }
 
-    pub fn project(&self) -> Project {
+    pub fn project(&self) -> Option<Project> {
         self.lock().project.clone()
     }
 
@@ -97,6 +101,9 @@ impl Session {
         let info = self.lock().info.clone();
         let Some(params) = params.as_object_mut() else { return };
         let meta = params.entry("_meta").or_insert_with(|| json!({}));
+        if !meta.is_object() {
+            *meta = json!({});
+        }
         let Some(meta) = meta.as_object_mut() else { return };
         meta.entry(SESSION).or_insert_with(|| self.id.clone().into());
         if let Some(info) = info {

@@ -93,7 +93,7 @@ fn resolved(mut state: State, facts: &Facts) -> State {
         let known = facts.calls.get(&pending.call).and_then(|known| line::answering(known.as_ref().ok()?));
         if let Some(known) = known {
             state.forget_pending(&pending.call);
-            state.answered(known.text("id"), known.text("skill"), facts.now_ms);
+            state.answered_after(known.text("id"), known.text("skill"), facts.now_ms, pending.red);
         }
     }
     state

@@ -52,9 +52,14 @@ fn are_words(text: &str) -> bool {
 /// Letters, within them apostrophes and hyphens, behind them marks of a sentence.
 fn is_word(token: &str) -> bool {
     let word = token.trim_end_matches([',', '.', '!', '?', ':', '…']);
-    let letter = |c: char| c.is_alphabetic() || !c.is_ascii() || c == '\'' || c == '-';
-    let begins = word.chars().next().is_some_and(|c| c.is_alphabetic() || !c.is_ascii());
+    let letter = |c: char| c.is_alphabetic() || is_emoji(c) || matches!(c, '\'' | '’' | '-');
+    let begins = word.chars().next().is_some_and(|c| c.is_alphabetic() || is_emoji(c));
     begins && word.chars().all(letter) && (word.chars().count() > 1 || !word.is_ascii() || ONE_LETTER.contains(&word))
+}
+
+/// Pictures and what joins them; signs of mathematics, arrows and currencies are none.
+fn is_emoji(c: char) -> bool {
+    matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}' | '\u{fe0f}' | '\u{200d}')
 }
 
 fn is_operator(token: &str) -> bool {
@@ -75,6 +80,12 @@ mod tests {
             ("+1", rated(true, false)),
             (" -1\n", rated(false, false)),
             ("+1 great", rated(true, true)),
+            ("-1 ≤ x ≤ 1", None),
+            ("-1 → 0, why?", None),
+            ("-1 × 3", None),
+            ("-1 °C is shown as 1 °C", None),
+            ("-1 € discount", None),
+            ("-1 – 2", None),
             ("-1 wrong cause", rated(false, true)),
             ("-1 that's off: the lock (not the queue) hangs", rated(false, true)),
             ("+1 Well done!\nNow write a test for x = y", rated(true, true)),

@@ -56,6 +56,8 @@ pub struct Pending {
     pub call: String,
     pub skill: String,
     pub since_ms: u64,
+    /// Tests that were red when it was made, and did not run since.
+    pub red: Vec<String>,
 }
 
 /// What was reported.
@@ -102,10 +104,15 @@ impl State {
     }
 
     pub(super) fn answered(&mut self, decision: &str, skill: &str, now_ms: u64) {
+        self.answered_after(decision, skill, now_ms, self.red.clone());
+    }
+
+    /// `red`: the tests that were red before.
+    pub(super) fn answered_after(&mut self, decision: &str, skill: &str, now_ms: u64, red: Vec<String>) {
         if self.answers.iter().any(|answer| answer.decision == decision) {
             return;
         }
-        let red = if skill == JUDGED_BY_TESTS { self.red.clone() } else { vec![] };
+        let red = if skill == JUDGED_BY_TESTS { red } else { vec![] };
         let (decision, skill) = (decision.into(), skill.into());
         push(&mut self.answers, Answer { decision, skill, at_ms: now_ms, verdict: None, red });
         self.failed = false;
@@ -113,7 +120,8 @@ impl State {
 
     pub(super) fn waits_for(&mut self, call: &str, skill: &str, now_ms: u64) {
         if !self.pending.iter().any(|pending| pending.call == call) {
-            push(&mut self.pending, Pending { call: call.into(), skill: skill.into(), since_ms: now_ms });
+            let red = self.red.clone();
+            push(&mut self.pending, Pending { call: call.into(), skill: skill.into(), since_ms: now_ms, red });
         }
     }
 
@@ -131,9 +139,10 @@ impl State {
         if !green {
             push(&mut self.red, test.to_string());
         }
-        for answer in &mut self.answers {
-            answer.red.retain(|red| red != test);
-        }
+        let before = self.answers.iter_mut().map(|answer| &mut answer.red);
+        before
+            .chain(self.pending.iter_mut().map(|pending| &mut pending.red))
+            .for_each(|red| red.retain(|red| red != test));
     }
 
     pub(super) fn judge(&mut self, decision: &str, verdict: Verdict) {

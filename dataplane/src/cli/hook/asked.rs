@@ -173,6 +173,10 @@ fn of_the_brain(skills: &[KnownSkill], address: &str) -> String {
 /// Whether a project's file names a server like the plugin's.
 fn has_second_server(file: &Path) -> bool {
     let mut text = String::new();
+    // A pipe in its place would hold the session up.
+    if !file.metadata().is_ok_and(|it| it.is_file()) {
+        return false;
+    }
     let read = File::open(file).and_then(|file| file.take(MCP_JSON_MAX).read_to_string(&mut text));
     let document: Option<Value> = read.ok().and_then(|_| serde_json::from_str(&text).ok());
     document.is_some_and(|document| document.pointer("/mcpServers/routing").is_some())

@@ -156,3 +156,16 @@ async fn what_was_read_is_said() {
     let missing = filled(it.path(), json!({"error_output": "missing.log", "files": ["a.rs"]})).await.expect("filled");
     assert_eq!(missing.1, ["error_output is passed as it is: this project has no file missing.log"]);
 }
+
+#[tokio::test]
+async fn a_link_to_what_is_left_out_or_elsewhere_is_no_way_around() {
+    let (it, outside) = (project(), project());
+    std::os::unix::fs::symlink("built", it.path().join("readme.txt")).expect("a link");
+    std::os::unix::fs::symlink(outside.path(), it.path().join("link")).expect("a link");
+    let (_, notes) = filled(it.path(), json!({"files": ["readme.txt", "a.rs"]})).await.expect("filled");
+    assert_eq!(notes, ["left out: readme.txt (Git ignores it)"]);
+    let elsewhere = json!({"project_root": it.path().join("link"), "files": ["a.rs"]});
+    fs::write(outside.path().join("a.rs"), "CANARY\n").expect("written");
+    let (arguments, _) = filled(it.path(), elsewhere).await.expect("filled");
+    assert_eq!(arguments["contents"], json!({"a.rs": "new\n"}), "of the root itself");
+}

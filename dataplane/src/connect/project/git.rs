@@ -1,7 +1,11 @@
 //! `git diff` of the caller's project. Files that look like secrets are left out, and nothing of the repository is run:
 //! no external diff, no text conversion, no monitor.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
 
 use tokio::{
     io::AsyncReadExt,
@@ -9,7 +13,7 @@ use tokio::{
     time::timeout,
 };
 
-use super::{LeftOut, ignored, printable};
+use super::{LeftOut, ignored::Rules, printable};
 
 /// Longest diff, in bytes: that of the arguments that take one.
 pub const DIFF_MAX_BYTES: usize = 256 * 1024;
@@ -21,8 +25,22 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NEW_MAX: usize = 50;
 /// Longest message of Git that is shown, in characters.
 const SHOWN: usize = 200;
-const SAFE: [&str; 6] = ["-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false", "-c", "core.quotePath=false"];
-const PLAIN: [&str; 4] = ["--no-color", "--no-ext-diff", "--no-textconv", "--no-renames"];
+/// Nothing that a repository configures is run, and nothing is fetched.
+const SAFE: [&str; 7] = [
+    "core.fsmonitor=false",
+    "core.untrackedCache=false",
+    "core.quotePath=false",
+    "core.hooksPath=/dev/null",
+    "core.sshCommand=false",
+    "diff.autoRefreshIndex=false",
+    "protocol.allow=never",
+];
+const PLAIN: [&str; 6] =
+    ["--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-relative", "--submodule=short"];
+/// The programs that a repository may have for the content of files.
+const FILTERS: &str = r"^filter\..*\.(clean|smudge|process)$";
+/// What Git's own variables begin with: they may lead to another repository.
+const GIT_VARIABLES: &str = "GIT_";
 
 /// A diff, and what is not in it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -42,6 +60,10 @@ pub enum GitError {
     NoGit,
     #[error("the project is no Git repository")]
     NoRepository,
+    #[error("the repository's files are elsewhere: its configuration or a link leads out of the project")]
+    Elsewhere,
+    #[error("the name of a changed file is not UTF-8; name files, or another revision")]
+    Name,
     #[error("{revision}: is no revision of this repository; name one, for example HEAD~1 or main...HEAD")]
     NoRevision { revision: String },
     #[error("git took longer than {} s", TIMEOUT.as_secs())]
@@ -52,16 +74,12 @@ pub enum GitError {
 
 /// The changes in a folder and below it: of a revision or a range; none: those that are not committed.
 pub async fn diff(folder: &Path, revision: Option<&str>) -> Result<Diff, GitError> {
-    let git = Git { folder };
-    git.output(&["rev-parse", "--git-dir"], NAMES_MAX_BYTES).await.map_err(|error| match error {
-        GitError::Failed(_) => GitError::NoRepository,
-        other => other,
-    })?;
+    let git = Git::at(folder).await?;
     let is_of_tree = revision.is_none();
     let (revision, mut notes) = git.compared(revision).await?;
     let new_files = if is_of_tree { git.new_files(&mut notes).await? } else { vec![] };
-    let secrets = git.secrets(&revision).await?;
-    let mut excluded: Vec<String> = secrets.iter().map(|path| format!(":(exclude,literal,top){path}")).collect();
+    let withheld = git.left_out(&revision).await?;
+    let mut excluded: Vec<String> = withheld.iter().map(|(path, _)| format!(":(exclude,literal,top){path}")).collect();
     excluded.insert(0, ".".into());
     let mut arguments = git.diff(&revision);
     arguments.extend(excluded.iter().map(String::as_str));
@@ -73,16 +91,39 @@ pub async fn diff(folder: &Path, revision: Option<&str>) -> Result<Diff, GitErro
     if text.is_empty() {
         notes.push(git.nothing_changed().await?);
     }
-    let reason = || "it looks like a secret".to_string();
-    let left_out = secrets.iter().map(|path| LeftOut { path: printable(path, SHOWN), reason: reason() }).collect();
+    let left_out =
+        withheld.iter().map(|(path, reason)| LeftOut { path: printable(path, SHOWN), reason: (*reason).into() });
+    let left_out = left_out.collect();
     Ok(Diff { text, left_out, new_files, notes })
 }
 
 struct Git<'a> {
     folder: &'a Path,
+    /// The top of the working tree.
+    top: PathBuf,
+    /// The repository's programs for the content of files, switched off.
+    filters: Vec<String>,
 }
 
-impl Git<'_> {
+impl<'a> Git<'a> {
+    async fn at(folder: &'a Path) -> Result<Self, GitError> {
+        let mut git = Self { folder, top: PathBuf::new(), filters: vec![] };
+        let top =
+            git.output(&["rev-parse", "--show-toplevel"], NAMES_MAX_BYTES).await.map_err(|error| match error {
+                GitError::Failed(_) => GitError::NoRepository,
+                other => other,
+            })?;
+        git.top = PathBuf::from(top.0.trim_end_matches('\n'));
+        if !folder.canonicalize().is_ok_and(|folder| folder.starts_with(&git.top)) {
+            return Err(GitError::Elsewhere);
+        }
+        // Git ends with an error if there are none.
+        let (names, _) =
+            git.output(&["config", "--name-only", "--get-regexp", FILTERS], NAMES_MAX_BYTES).await.unwrap_or_default();
+        git.filters = names.lines().map(|name| format!("{name}=")).collect();
+        Ok(git)
+    }
+
     /// What is compared, and what is to be said of it.
     async fn compared(&self, revision: Option<&str>) -> Result<(String, Vec<String>), GitError> {
         let mut notes = vec![];
@@ -132,7 +173,8 @@ impl Git<'_> {
     /// The files that are in no diff because they are new, without those that look like secrets.
     async fn new_files(&self, notes: &mut Vec<String>) -> Result<Vec<String>, GitError> {
         let (names, _) = self.output(&["ls-files", "--others", "--exclude-standard", "-z"], NAMES_MAX_BYTES).await?;
-        let is_meant = |name: &&str| !name.is_empty() && ignored::is_secret(&self.folder.join(name)).is_none();
+        let rules = Rules::default();
+        let is_meant = |name: &&str| !name.is_empty() && rules.left_out(&self.folder.join(name)).is_none();
         let mut names: Vec<String> = names.split('\0').filter(is_meant).map(String::from).collect();
         if names.len() > NEW_MAX {
             notes.push(format!("{} more new files are left out; name them in files", names.len() - NEW_MAX));
@@ -154,8 +196,8 @@ impl Git<'_> {
         })
     }
 
-    /// The changed files that look like secrets.
-    async fn secrets(&self, revision: &str) -> Result<Vec<String>, GitError> {
+    /// The changed files that are not sent, with the reason.
+    async fn left_out(&self, revision: &str) -> Result<Vec<(String, &'static str)>, GitError> {
         let mut arguments = self.diff(revision);
         arguments.splice(1..1, ["--name-only", "-z"]);
         arguments.push(".");
@@ -163,8 +205,13 @@ impl Git<'_> {
         if cut {
             return Err(GitError::Failed("too many files have changed; name a narrower revision, or files".into()));
         }
-        let is_secret = |name: &&str| !name.is_empty() && ignored::is_secret(Path::new(name)).is_some();
-        Ok(names.split('\0').filter(is_secret).map(String::from).collect())
+        // Such a name could not be left out.
+        if names.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(GitError::Name);
+        }
+        let rules = Rules::default();
+        let left_out = |name: &str| Some((name.to_string(), rules.left_out(&self.top.join(name))?));
+        Ok(names.split('\0').filter(|name| !name.is_empty()).filter_map(left_out).collect())
     }
 
     fn diff<'b>(&self, revision: &'b str) -> Vec<&'b str> {
@@ -185,8 +232,20 @@ impl Git<'_> {
 
     fn start(&self, arguments: &[&str]) -> Result<Child, GitError> {
         let mut command = Command::new("git");
-        command.arg("-C").arg(self.folder).args(SAFE).args(arguments);
-        command.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        command.arg("-C").arg(self.folder);
+        for setting in SAFE.into_iter().chain(self.filters.iter().map(String::as_str)) {
+            command.args(["-c", setting]);
+        }
+        command.args(arguments);
+        let own = std::env::vars_os().map(|(name, _)| name);
+        own.filter(|name| name.to_string_lossy().starts_with(GIT_VARIABLES)).for_each(|name| {
+            command.env_remove(name);
+        });
+        command
+            .env("GIT_OPTIONAL_LOCKS", "0")
+            .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("LC_ALL", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => GitError::NoGit,

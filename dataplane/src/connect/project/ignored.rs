@@ -1,7 +1,10 @@
 //! What is left out of what a caller names: what Git ignores, and what looks like a secret.
 
 use std::{
+    cell::RefCell,
+    collections::HashMap,
     path::{Path, PathBuf},
+    rc::Rc,
     sync::LazyLock,
 };
 
@@ -12,6 +15,8 @@ use ignore::{
 
 const SECRET: &str = "it looks like a secret";
 const IGNORED: &str = "Git ignores it";
+/// Largest file of patterns, in bytes.
+const PATTERNS_MAX_BYTES: u64 = 64 * 1024;
 /// Marks the top of a repository: a folder, or a file in a worktree and a submodule.
 const REPOSITORY: &str = ".git";
 
@@ -24,9 +29,46 @@ static SECRETS: LazyLock<Gitignore> = LazyLock::new(|| {
     builder.build().expect("every pattern is compiled in, and the tests parse them")
 });
 
-/// Why a file below a root is not sent; none: it may be. Reads the `.gitignore` files on its way.
-pub fn left_out(root: &Path, below: &Path) -> Option<&'static str> {
-    is_secret(&root.join(below)).or_else(|| is_ignored(&root.join(below)).then_some(IGNORED))
+/// By folder and file; none: it cannot be read.
+type Known = HashMap<(PathBuf, PathBuf), Rc<Option<Gitignore>>>;
+
+/// The rules of the repositories that files are in; each file of patterns is read once.
+#[derive(Default)]
+pub struct Rules(RefCell<Known>);
+
+impl Rules {
+    /// Why a file is not sent; none: it may be. The path is absolute and without links.
+    pub fn left_out(&self, path: &Path) -> Option<&'static str> {
+        is_secret(path).or_else(|| self.is_ignored(path).then_some(IGNORED))
+    }
+
+    /// As Git decides: of all patterns that fit a path the last one of the deepest file, and nothing in an ignored folder
+    /// is taken back. Patterns that cannot be read ignore everything.
+    fn is_ignored(&self, path: &Path) -> bool {
+        let Some(top) = top(path) else { return false };
+        let mut patterns = vec![self.patterns(&top, &exclude(&top))];
+        let mut folder = top.clone();
+        let names: Vec<_> = path.strip_prefix(&top).into_iter().flat_map(Path::components).collect();
+        for (i, name) in names.iter().enumerate() {
+            patterns.push(self.patterns(&folder, &folder.join(".gitignore")));
+            folder.push(name);
+            let is_folder = i + 1 < names.len();
+            for one in patterns.iter().rev() {
+                let Some(one) = one.as_ref() else { return true };
+                match one.matched(&folder, is_folder) {
+                    Match::None => {}
+                    Match::Ignore(_) => return true,
+                    Match::Whitelist(_) => break,
+                }
+            }
+        }
+        false
+    }
+
+    fn patterns(&self, folder: &Path, file: &Path) -> Rc<Option<Gitignore>> {
+        let key = (folder.to_path_buf(), file.to_path_buf());
+        Rc::clone(self.0.borrow_mut().entry(key).or_insert_with(|| Rc::new(patterns(folder, file))))
+    }
 }
 
 /// Whether a file's name, or that of a folder above it, is one that secrets have.
@@ -35,37 +77,38 @@ pub fn is_secret(path: &Path) -> Option<&'static str> {
     SECRETS.matched_path_or_any_parents(relative, false).is_ignore().then_some(SECRET)
 }
 
-/// As Git decides: of all patterns that fit a path the last one of the deepest file, and nothing in an ignored folder is
-/// taken back.
-fn is_ignored(path: &Path) -> bool {
-    let Some(top) = top(path) else { return false };
-    let mut patterns = vec![patterns(&top, &top.join(".git/info/exclude"))];
-    let mut folder = top.clone();
-    let names: Vec<_> = path.strip_prefix(&top).into_iter().flat_map(Path::components).collect();
-    for (i, name) in names.iter().enumerate() {
-        patterns.push(self::patterns(&folder, &folder.join(".gitignore")));
-        folder.push(name);
-        let is_folder = i + 1 < names.len();
-        let decided = patterns.iter().rev().map(|one| one.matched(&folder, is_folder)).find(|it| !it.is_none());
-        if matches!(decided, Some(Match::Ignore(_))) {
-            return true;
-        }
-    }
-    false
-}
-
 /// The top of the innermost repository that a file is in.
 fn top(path: &Path) -> Option<PathBuf> {
-    path.ancestors().skip(1).find(|folder| folder.join(REPOSITORY).symlink_metadata().is_ok()).map(Path::to_path_buf)
+    let is_top = |folder: &&Path| {
+        let marked = folder.join(REPOSITORY);
+        marked.is_file() || marked.join("HEAD").is_file()
+    };
+    path.ancestors().skip(1).find(is_top).map(Path::to_path_buf)
 }
 
-/// Of a file with patterns for a folder; a line that is none is skipped, as Git does.
-fn patterns(folder: &Path, file: &Path) -> Gitignore {
+/// The repository's own patterns; a worktree has those of its main one.
+fn exclude(top: &Path) -> PathBuf {
+    let marked = top.join(REPOSITORY);
+    let linked = std::fs::read_to_string(&marked).ok();
+    let linked = linked.as_deref().and_then(|text| text.strip_prefix("gitdir:")).map(|path| top.join(path.trim()));
+    let own = linked.unwrap_or(marked);
+    let common = std::fs::read_to_string(own.join("commondir")).ok().map(|path| own.join(path.trim()));
+    common.unwrap_or(own).join("info/exclude")
+}
+
+/// Of a file with patterns for a folder; none: it is too large to be read. A line that is no pattern is skipped, as Git
+/// does.
+fn patterns(folder: &Path, file: &Path) -> Option<Gitignore> {
     let mut builder = GitignoreBuilder::new(folder);
-    if file.symlink_metadata().is_ok_and(|it| it.is_file()) {
+    if let Ok(it) = file.symlink_metadata()
+        && it.is_file()
+    {
+        if it.len() > PATTERNS_MAX_BYTES {
+            return None;
+        }
         let _ = builder.add(file);
     }
-    builder.build().unwrap_or_else(|_| Gitignore::empty())
+    builder.build().ok()
 }
 
 #[cfg(test)]
@@ -104,10 +147,13 @@ mod tests {
         fs::create_dir_all(top.join(".git/info")).expect("folders");
         fs::create_dir_all(top.join("a/b")).expect("folders");
         fs::create_dir_all(top.join("sub/.git")).expect("folders");
+        fs::create_dir_all(top.join("build/empty/.git")).expect("folders");
         for (file, text) in [
             (".gitignore", "*.log\nbuild/\n!keep.log\n"),
             ("a/.gitignore", "!important.log\n/only-here\n"),
             (".git/info/exclude", "private\n"),
+            (".git/HEAD", "ref: refs/heads/main\n"),
+            ("sub/.git/HEAD", "ref: refs/heads/main\n"),
         ] {
             fs::write(top.join(file), text).expect("written");
         }
@@ -121,11 +167,13 @@ mod tests {
             ("build/keep.log", true),
             ("a/build/x", true),
             ("private", true),
+            ("build/empty/x", true),
             ("src/main.rs", false),
             ("sub/x.log", false),
         ] {
-            assert_eq!(is_ignored(&top.join(path)), ignored, "{path}");
+            assert_eq!(Rules::default().is_ignored(&top.join(path)), ignored, "{path}");
         }
-        assert_eq!(left_out(&top.join("a"), Path::new("b/x.log")), Some(IGNORED), "patterns above the root count");
+        fs::write(top.join("a/b/.gitignore"), "# a comment\n".repeat(6_000)).expect("written");
+        assert!(Rules::default().is_ignored(&top.join("a/b/main.rs")), "patterns that are too many to be read");
     }
 }

@@ -19,7 +19,10 @@ pub(super) fn rated(state: &State, right: bool, more: bool, facts: &Facts, repor
 /// Why there is no answer that could be rated; none: there is one.
 fn why_nothing(state: &State, facts: &Facts) -> Option<String> {
     let away = facts.calls.values().find_map(|known| known.as_ref().err());
-    match (state.pending.last(), away) {
+    // A call that was answered later, and shown, is the last one.
+    let answered_ms = state.last().map_or(0, |last| last.at_ms);
+    let pending = state.pending.last().filter(|pending| pending.since_ms >= answered_ms);
+    match (pending, away) {
         (Some(_), Some(problem)) => return Some(format!("not reported: {problem}")),
         (Some(pending), None) => {
             let skill = &pending.skill;

@@ -120,9 +120,21 @@ async fn nothing_that_a_repository_configures_is_run() {
     it.write("a.rs", "two\n");
     let mark = it.path().join("ran");
     let touch = format!("touch {} #", mark.display());
-    for key in ["core.fsmonitor", "diff.external", "diff.evil.textconv", "diff.evil.command", "core.pager"] {
+    for key in [
+        "core.fsmonitor",
+        "diff.external",
+        "diff.evil.textconv",
+        "diff.evil.command",
+        "core.pager",
+        "filter.evil.clean",
+    ] {
         assert!(it.git(&["config", key, &touch]));
     }
+    it.write(".gitattributes", "*.rs diff=evil filter=evil\n");
+    let hook = it.path().join(".git/hooks/post-index-change");
+    it.write(".git/hooks/post-index-change", &format!("#!/bin/sh\n{touch}\n"));
+    assert!(Command::new("chmod").arg("+x").arg(&hook).status().expect("chmod").success());
+    assert!(Command::new("touch").arg(it.path().join("a.rs")).status().expect("touch").success());
     let found = it.diff(None).await.expect("a diff");
     assert!(found.text.contains("+two") && !mark.exists(), "{}", found.text);
 }
@@ -136,4 +148,33 @@ async fn in_a_folder_of_the_repository_it_is_said_that_changes_elsewhere_are_not
     let of_folder = diff(&it.path().join("sub"), None).await.expect("a diff");
     let note = "nothing below sub/ has changed; what is elsewhere in the repository is outside of this project";
     assert_eq!((of_folder.new_files.len(), of_folder.notes), (0, vec![note.to_string()]));
+}
+
+/// What a user's or a repository's settings say changes nothing about what is left out.
+#[tokio::test]
+async fn no_setting_and_no_history_brings_back_what_is_left_out() {
+    let it = Repository::new();
+    it.commit("sub/.env", "CANARY-1\n");
+    it.commit("sub/local.conf", "CANARY-2\n");
+    it.commit("sub/a.rs", "one\n");
+    it.commit("sub/.gitignore", "local.conf\n");
+    for (name, text) in [("sub/.env", "CANARY-3\n"), ("sub/local.conf", "CANARY-4\n"), ("sub/a.rs", "two\n")] {
+        it.write(name, text);
+    }
+    for key in ["diff.relative", "diff.noprefix"] {
+        assert!(it.git(&["config", key, "true"]));
+    }
+    let found = diff(&it.path().join("sub"), None).await.expect("a diff");
+    assert!(found.text.contains("+two") && !found.text.contains("CANARY"), "{}", found.text);
+    let reasons: Vec<&str> = found.left_out.iter().map(|out| out.reason.as_str()).collect();
+    assert_eq!(reasons, ["it looks like a secret", "Git ignores it"], "tracked or not");
+}
+
+#[tokio::test]
+async fn a_repository_whose_files_are_elsewhere_is_refused() {
+    let (it, victim) = (Repository::new(), Repository::new());
+    it.commit("a.txt", "mine\n");
+    victim.write("a.txt", "CANARY\n");
+    assert!(it.git(&["config", "core.worktree", &victim.path().display().to_string()]));
+    assert_eq!(it.diff(None).await, Err(GitError::Elsewhere));
 }
