@@ -14,6 +14,9 @@ use tests::{
     stand_in::brain::{Brain, PassRate},
 };
 
+/// The branch of a new repository.
+const DEFAULT_BRANCH: &str = "main";
+
 /// A user's home, with a brain at this address.
 struct Home {
     folder: tempfile::TempDir,
@@ -189,7 +192,7 @@ async fn another_session_has_nothing_to_rate() {
 async fn a_message_gets_the_sessions_decisions_once_and_elsewhere_it_stays_as_it_is() {
     let brain = brain(&[("1", json!({"id": id(1)})), ("2", json!({"id": id(2)}))]).await;
     let home = Home::new(&brain.base_url());
-    home.git(&["init", "--quiet", "."]);
+    home.git(&["init", "--quiet", "--initial-branch", DEFAULT_BRANCH, "."]);
     home.called("1");
     home.called("2");
     let expected = format!("subject\n\nRouting-Decision: {}\nRouting-Decision: {}\n", id(1), id(2));
@@ -202,4 +205,8 @@ async fn a_message_gets_the_sessions_decisions_once_and_elsewhere_it_stays_as_it
     }
     home.git(&["commit", "--quiet", "--allow-empty", "-m", &expected]);
     assert_eq!(home.message("next\n", &[], Some("s")), "next\n", "the last commit has them");
+    home.git(&["checkout", "--quiet", "--orphan", "unrelated"]);
+    assert_eq!(home.message("other\n", &[], Some("s")), "other\n", "a commit of another branch has them");
+    home.git(&["branch", "--quiet", "-D", DEFAULT_BRANCH]);
+    assert_eq!(home.message("subject\n", &[], Some("s")), expected, "no commit has them any more");
 }

@@ -15,6 +15,24 @@ const STATUS: &str = "/routing:status";
 /// Words of one letter; other letters are names in code.
 const ONE_LETTER: [&str; 4] = ["a", "A", "i", "I"];
 
+/// With these the sign is a number, of which the sentence says something.
+const SAY_OF_A_NUMBER: [&str; 14] = [
+    "is",
+    "isn't",
+    "are",
+    "was",
+    "means",
+    "equals",
+    "returns",
+    "should",
+    "shouldn't",
+    "gets",
+    "comes",
+    "or",
+    "becomes",
+    "indicates",
+];
+
 /// Reads a prompt; none: it is for the model alone.
 pub(super) fn read(prompt: &str) -> Option<Spoken> {
     let prompt = prompt.trim();
@@ -46,7 +64,7 @@ fn sign(prompt: &str) -> Option<Spoken> {
 fn are_words(text: &str) -> bool {
     let line = text.trim_start().lines().next().unwrap_or_default();
     let first = line.split_whitespace().next().unwrap_or_default();
-    is_word(first) && !line.split_whitespace().any(is_operator)
+    is_word(first) && !SAY_OF_A_NUMBER.contains(&first) && !line.split_whitespace().any(is_operator)
 }
 
 /// Letters, within them apostrophes and hyphens, behind them marks of a sentence.
@@ -89,6 +107,9 @@ mod tests {
             ("-1 wrong cause", rated(false, true)),
             ("-1 that's off: the lock (not the queue) hangs", rated(false, true)),
             ("+1 Well done!\nNow write a test for x = y", rated(true, true)),
+            ("-1 is returned by indexOf", None),
+            ("-1 or 0?", None),
+            ("-1 this is wrong", rated(false, true)),
             ("+1 für dich", rated(true, true)),
             ("+1 👍", rated(true, true)),
             ("+1 I agree", rated(true, true)),

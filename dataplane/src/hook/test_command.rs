@@ -1,20 +1,12 @@
 //! Shell commands that run tests, and whose exit code is that of the tests.
 
+mod program;
+mod wrapper;
+
 use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-/// Programs that only run tests.
-const RUNNERS: [&str; 11] =
-    ["pytest", "py.test", "jest", "vitest", "ctest", "rspec", "phpunit", "bats", "tox", "nosetests", "nextest"];
-/// What stands before a program and lets its exit code through.
-const WRAPPERS: [&str; 6] = ["env", "time", "nice", "npx", "bunx", "command"];
-/// The same in two words.
-const WRAPPERS_OF_TWO: [[&str; 2]; 6] =
-    [["uv", "run"], ["poetry", "run"], ["pipenv", "run"], ["bundle", "exec"], ["pnpm", "exec"], ["yarn", "exec"]];
-/// With these no test runs.
-const RUNS_NOTHING: [&str; 8] =
-    ["--help", "-h", "--version", "--no-run", "--list", "--collect-only", "--listTests", "--dry-run"];
 /// Bytes of the hash that are kept.
 const HASH_BYTES: usize = 12;
 
@@ -71,57 +63,14 @@ fn is_assignment(word: &str) -> bool {
 
 fn is_test(part: &str) -> bool {
     let words: Vec<&str> = part.split_whitespace().collect();
-    let words = unwrapped(&words);
-    !words.iter().any(|word| RUNS_NOTHING.contains(word)) && of_program(words)
+    program::runs_tests(wrapper::within(&without_redirections(&words)))
 }
 
-/// Without variables, `timeout N` and the like.
-fn unwrapped<'a>(words: &'a [&'a str]) -> &'a [&'a str] {
-    match words {
-        [first, rest @ ..] if is_assignment(first) || WRAPPERS.contains(first) => unwrapped(rest),
-        ["timeout" | "gtimeout", rest @ ..] => unwrapped(after_the_time(rest)),
-        [first, second, rest @ ..] if WRAPPERS_OF_TWO.contains(&[*first, *second]) => unwrapped(rest),
-        words => words,
-    }
-}
-
-/// Behind the options of `timeout` and its number; the options `-k` and `-s` have a value.
-fn after_the_time<'a>(words: &'a [&'a str]) -> &'a [&'a str] {
-    match words {
-        ["-k" | "-s", _, rest @ ..] => after_the_time(rest),
-        [option, rest @ ..] if option.starts_with('-') => after_the_time(rest),
-        [_, rest @ ..] => rest,
-        [] => words,
-    }
-}
-
-fn of_program(words: &[&str]) -> bool {
-    let [program, arguments @ ..] = words else { return false };
-    let name = program.rsplit('/').next().unwrap_or(program);
-    let targets = || arguments.iter().filter(|word| !word.starts_with('-') && !word.contains('='));
-    let first = targets().find(|word| !word.starts_with('+')).copied().unwrap_or_default();
-    match name {
-        name if RUNNERS.contains(&name) => true,
-        "cargo" => matches!(first, "test" | "t" | "nextest"),
-        "go" | "dotnet" => first == "test",
-        "npm" | "pnpm" | "yarn" | "bun" => of_a_script(&targets().copied().collect::<Vec<_>>()),
-        "make" | "gmake" => targets().any(|target| matches!(*target, "test" | "tests" | "check")),
-        "mvn" | "mvnw" => targets().any(|goal| matches!(*goal, "test" | "verify")),
-        "gradle" | "gradlew" => targets().any(|task| matches!(task.rsplit(':').next(), Some("test" | "check"))),
-        python if python.starts_with("python") => {
-            arguments.windows(2).any(|pair| pair[0] == "-m" && matches!(pair[1], "pytest" | "unittest"))
-        }
-        _ => false,
-    }
-}
-
-/// `npm test`, `npm run test:unit`.
-fn of_a_script(words: &[&str]) -> bool {
-    let script = match words {
-        ["run" | "run-script", script, ..] | [script, ..] => script,
-        [] => return false,
-    };
-    matches!(*script, "test" | "t" | "tst") || script.starts_with("test:")
+/// `> file` and `2>file` change where the text goes, not the exit code.
+fn without_redirections<'a>(words: &[&'a str]) -> Vec<&'a str> {
+    let is_redirection = |word: &str| word.trim_start_matches(|c: char| c.is_ascii_digit()).starts_with(['>', '<']);
+    let is_target = |i: usize| i > 0 && is_redirection(words[i - 1]) && words[i - 1].ends_with(['>', '<']);
+    (0..words.len()).filter(|i| !is_redirection(words[*i]) && !is_target(*i)).map(|i| words[i]).collect()
 }
 
 #[cfg(test)]
@@ -159,6 +108,20 @@ mod tests {
             "tox -e py312",
             "cargo test > out.txt 2>&1",
             "set -e && cd a && make test",
+            "go test -run TestList ./...",
+            "go -C test test",
+            "cargo -q test --test listing",
+            "cargo test -- --nocapture",
+            "pytest -n 4 -q",
+            "make -C sub -j4 test",
+            "make -fMakefile.ci check",
+            "mvn -P ci clean verify",
+            "gradle test --tests Foo",
+            "npm --prefix web run test:unit",
+            "pnpm --filter web test",
+            "python -W error -m pytest tests",
+            "vitest",
+            "make check >out.txt 2> err.txt",
         ] {
             assert!(runs_tests(command), "{command}");
         }
@@ -183,6 +146,55 @@ mod tests {
             "make",
             "timeout 5",
             "$(make test)",
+            "go test -list .",
+            "go test -c ./x",
+            "go test -n",
+            "go test --list=.",
+            "cargo test -- --list",
+            "cargo -C test build",
+            "cargo nextest list",
+            "pytest --co",
+            "pytest --fixtures",
+            "pytest --markers",
+            "pytest -V",
+            "python -m pytest --collect-only -q",
+            "python -c x -m pytest",
+            "python x.py -m pytest",
+            "ctest -N",
+            "ctest --show-only=json-v1",
+            "mvn -DskipTests verify",
+            "mvn -Dmaven.test.skip=true verify",
+            "mvn -Dmaven.test.failure.ignore test",
+            "mvn -fn test",
+            "mvn -pl test clean",
+            "mvn test deploy",
+            "gradle check -x test",
+            "gradle -m test",
+            "gradle -p test build",
+            "vitest list",
+            "vitest bench",
+            "jest --showConfig",
+            "jest --clearCache",
+            "jest --passWithNoTests",
+            "tox -l",
+            "tox list",
+            "tox -e py312 --notest",
+            "dotnet test --list-tests",
+            "dotnet test -t",
+            "phpunit --list-tests",
+            "phpunit --list-suites",
+            "bats --count test",
+            "rspec --dry-run",
+            "make -C test clean",
+            "make -f test build",
+            "make -n test",
+            "make -si test",
+            "make --touch test",
+            "make test deploy",
+            "npm --prefix test run build",
+            "npm --unknown test",
+            "npm test --if-present",
+            "npm test -- --listTests",
             "cat <<E\nmake test\nE",
             "",
         ] {

@@ -20,6 +20,9 @@ const MOST: usize = 20;
 const JUST_NOW: &str = "--since=10 minutes ago";
 /// Most commits that are looked at.
 const COMMITS_MAX: &str = "--max-count=20";
+/// How long a session's answers may wait for their commit, and most commits that may name them.
+const LAST_DAYS: &str = "--since=7 days ago";
+const NAMING_MAX: &str = "--max-count=500";
 /// Sources of messages that others have written.
 const NOT_OURS: [&str; 2] = ["merge", "squash"];
 
@@ -28,7 +31,7 @@ pub(super) fn run(file: &Path, more: &[OsString], variables: &Variables) -> Resu
     let source = more.first().and_then(|source| source.to_str()).unwrap_or_default();
     let state = variables.get(SESSION).and_then(|session| kept::peek(session, variables));
     let Some(state) = state.filter(|_| !NOT_OURS.contains(&source)) else { return Ok(()) };
-    let (last_ms, named) = last_commit();
+    let (last_ms, named) = (last_commit_ms(), named_by_commits());
     let new = state.answers.iter().filter(|answer| answer.at_ms > last_ms && !named.contains(&answer.decision));
     let decisions: Vec<&str> = new.rev().take(MOST).map(|answer| answer.decision.as_str()).collect();
     if decisions.is_empty() { Ok(()) } else { add(file, &decisions) }
@@ -48,13 +51,17 @@ fn add(file: &Path, decisions: &[&str]) -> Result<(), String> {
     }
 }
 
-/// When the last commit was made, in milliseconds since 1970, and the decisions that it names.
-fn last_commit() -> (u64, Vec<String>) {
-    let format = format!("--format=%ct%n%(trailers:key={TRAILER},valueonly)");
-    let text = git(&["log", "-1", &format]).unwrap_or_default();
-    let mut lines = text.lines().map(str::trim);
-    let seconds: u64 = lines.next().and_then(|seconds| seconds.parse().ok()).unwrap_or_default();
-    (seconds * 1000, lines.filter(|id| !id.is_empty()).map(Into::into).collect())
+/// When the last commit was made, in milliseconds since 1970.
+fn last_commit_ms() -> u64 {
+    let seconds = git(&["log", "-1", "--format=%ct"]).and_then(|seconds| seconds.trim().parse::<u64>().ok());
+    seconds.unwrap_or_default() * 1000
+}
+
+/// The decisions that commits of the last days name, on whatever branch: each belongs to one commit.
+fn named_by_commits() -> Vec<String> {
+    let format = format!("--format=%(trailers:key={TRAILER},valueonly)");
+    let text = git(&["log", "--branches", "HEAD", LAST_DAYS, NAMING_MAX, &format]).unwrap_or_default();
+    text.lines().map(str::trim).filter(|id| !id.is_empty()).map(Into::into).collect()
 }
 
 /// The decisions of the commits that the commits of the last minutes revert.
