@@ -1,5 +1,5 @@
-//! `git diff` of the caller's project. Files that look like secrets are left out, and nothing of the repository is run:
-//! no external diff, no text conversion, no monitor.
+//! `git diff` of the caller's project. Files that look like secrets are left out, and nothing that the repository
+//! configures is run or fetched: no external diff, text conversion, filter, hook, monitor, or missing object.
 
 use std::{
     path::{Path, PathBuf},
@@ -25,20 +25,32 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NEW_MAX: usize = 50;
 /// Longest message of Git that is shown, in characters.
 const SHOWN: usize = 200;
-/// Nothing that a repository configures is run, and nothing is fetched.
-const SAFE: [&str; 7] = [
+/// Nothing that a repository configures is run.
+const SAFE: [&str; 5] = [
     "core.fsmonitor=false",
     "core.untrackedCache=false",
     "core.quotePath=false",
     "core.hooksPath=/dev/null",
-    "core.sshCommand=false",
     "diff.autoRefreshIndex=false",
-    "protocol.allow=never",
 ];
+const NO_RENAMES: &str = "--no-renames";
+const RENAMES: &str = "--find-renames";
 const PLAIN: [&str; 6] =
-    ["--no-color", "--no-ext-diff", "--no-textconv", "--no-renames", "--no-relative", "--submodule=short"];
+    ["--no-color", "--no-ext-diff", "--no-textconv", NO_RENAMES, "--no-relative", "--submodule=short"];
+/// Why a file under a harmless name is not sent.
+const RENAMED: &str = "it is a file that is not sent, under a new name";
+/// What Git keeps in its folder while something is in progress, and what that is.
+const IN_PROGRESS: [(&str, &str); 5] = [
+    ("rebase-merge", "rebase"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+];
 /// The programs that a repository may have for the content of files.
 const FILTERS: &str = r"^filter\..*\.(clean|smudge|process)$";
+/// With it nothing is fetched, whatever a repository allows: no protocol has this name.
+const NO_PROTOCOL: &str = "none";
 /// What Git's own variables begin with: they may lead to another repository.
 const GIT_VARIABLES: &str = "GIT_";
 
@@ -99,6 +111,8 @@ pub async fn diff(folder: &Path, revision: Option<&str>) -> Result<Diff, GitErro
 
 struct Git<'a> {
     folder: &'a Path,
+    /// The same without links.
+    real: PathBuf,
     /// The top of the working tree.
     top: PathBuf,
     /// The repository's programs for the content of files, switched off.
@@ -107,19 +121,25 @@ struct Git<'a> {
 
 impl<'a> Git<'a> {
     async fn at(folder: &'a Path) -> Result<Self, GitError> {
-        let mut git = Self { folder, top: PathBuf::new(), filters: vec![] };
+        let real = folder.canonicalize().map_err(|_| GitError::NoRepository)?;
+        let mut git = Self { folder, real, top: PathBuf::new(), filters: vec![] };
         let top =
             git.output(&["rev-parse", "--show-toplevel"], NAMES_MAX_BYTES).await.map_err(|error| match error {
                 GitError::Failed(_) => GitError::NoRepository,
                 other => other,
             })?;
         git.top = PathBuf::from(top.0.trim_end_matches('\n'));
-        if !folder.canonicalize().is_ok_and(|folder| folder.starts_with(&git.top)) {
+        if !git.real.starts_with(&git.top) {
             return Err(GitError::Elsewhere);
         }
         // Git ends with an error if there are none.
         let (names, _) =
             git.output(&["config", "--name-only", "--get-regexp", FILTERS], NAMES_MAX_BYTES).await.unwrap_or_default();
+        // Its end could not be told from a value's begin.
+        if let Some(name) = names.lines().find(|name| name.contains('=')) {
+            let name = printable(name, SHOWN);
+            return Err(GitError::Failed(format!("the filter {name} of the repository cannot be switched off")));
+        }
         git.filters = names.lines().map(|name| format!("{name}=")).collect();
         Ok(git)
     }
@@ -155,19 +175,10 @@ impl<'a> Git<'a> {
     }
 
     async fn in_progress(&self) -> Result<Option<&'static str>, GitError> {
-        for (name, state) in [
-            ("rebase-merge", "rebase"),
-            ("rebase-apply", "rebase"),
-            ("MERGE_HEAD", "merge"),
-            ("CHERRY_PICK_HEAD", "cherry-pick"),
-            ("REVERT_HEAD", "revert"),
-        ] {
-            let (path, _) = self.output(&["rev-parse", "--git-path", name], NAMES_MAX_BYTES).await?;
-            if self.folder.join(path.trim_end_matches('\n')).exists() {
-                return Ok(Some(state));
-            }
-        }
-        Ok(None)
+        let (git_dir, _) = self.output(&["rev-parse", "--absolute-git-dir"], NAMES_MAX_BYTES).await?;
+        let git_dir = Path::new(git_dir.trim_end_matches('\n'));
+        let is = |(name, _): &&(&str, &str)| git_dir.join(name).exists();
+        Ok(IN_PROGRESS.iter().find(is).map(|(_, state)| *state))
     }
 
     /// The files that are in no diff because they are new, without those that look like secrets.
@@ -196,11 +207,12 @@ impl<'a> Git<'a> {
         })
     }
 
-    /// The changed files that are not sent, with the reason.
+    /// The changed files that are not sent, with the reason: a secret stays one under its new name.
     async fn left_out(&self, revision: &str) -> Result<Vec<(String, &'static str)>, GitError> {
         let mut arguments = self.diff(revision);
-        arguments.splice(1..1, ["--name-only", "-z"]);
-        arguments.push(".");
+        arguments.splice(1..1, ["--name-status", "-z"]);
+        let with_renames = arguments.iter().map(|argument| if *argument == NO_RENAMES { RENAMES } else { argument });
+        let arguments: Vec<&str> = with_renames.chain([":(top)"]).collect();
         let (names, cut) = self.output(&arguments, NAMES_MAX_BYTES).await?;
         if cut {
             return Err(GitError::Failed("too many files have changed; name a narrower revision, or files".into()));
@@ -210,8 +222,16 @@ impl<'a> Git<'a> {
             return Err(GitError::Name);
         }
         let rules = Rules::default();
-        let left_out = |name: &str| Some((name.to_string(), rules.left_out(&self.top.join(name))?));
-        Ok(names.split('\0').filter(|name| !name.is_empty()).filter_map(left_out).collect())
+        let is_left_out = |name: &str| rules.left_out(&self.top.join(name));
+        let mut left_out = vec![];
+        // All of the repository, as a file may come from elsewhere.
+        for (name, earlier) in changed(&names) {
+            let before = earlier.and_then(|earlier| Some((earlier, is_left_out(earlier)?)));
+            let now = is_left_out(name).or(before.map(|_| RENAMED));
+            left_out.extend(before.into_iter().chain(now.map(|reason| (name, reason))));
+        }
+        left_out.retain(|(name, _)| self.top.join(name).starts_with(&self.real));
+        Ok(left_out.into_iter().map(|(name, reason)| (name.to_string(), reason)).collect())
     }
 
     fn diff<'b>(&self, revision: &'b str) -> Vec<&'b str> {
@@ -244,6 +264,7 @@ impl<'a> Git<'a> {
         command
             .env("GIT_OPTIONAL_LOCKS", "0")
             .env("GIT_NO_LAZY_FETCH", "1")
+            .env("GIT_ALLOW_PROTOCOL", NO_PROTOCOL)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -252,6 +273,15 @@ impl<'a> Git<'a> {
             _ => GitError::Failed(error.to_string()),
         })
     }
+}
+
+/// The names in a list of states and names, each with its earlier one if it was renamed.
+fn changed(list: &str) -> impl Iterator<Item = (&str, Option<&str>)> {
+    let mut words = list.split('\0');
+    std::iter::from_fn(move || {
+        let (state, name) = (words.next().filter(|state| !state.is_empty())?, words.next()?);
+        Some(if state.starts_with(['R', 'C']) { (words.next()?, Some(name)) } else { (name, None) })
+    })
 }
 
 async fn read(child: &mut Child, max: usize) -> Result<(String, bool), GitError> {

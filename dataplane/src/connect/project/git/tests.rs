@@ -71,9 +71,74 @@ async fn secrets_are_in_no_diff_though_they_are_tracked() {
         assert_eq!(found.left_out.iter().map(|out| out.path.as_str()).collect::<Vec<_>>(), ["sub/.env"]);
     }
     // Renaming does not show the old content, either.
+    assert!(it.git(&["commit", "--quiet", "-am", "changed"]));
     assert!(it.git(&["mv", "sub/.env", "plain"]) && it.git(&["commit", "--quiet", "-am", "renamed"]));
     let renamed = it.diff(Some("HEAD~1")).await.expect("a diff");
-    assert!(renamed.left_out.len() == 1 && !renamed.text.contains("CANARY-1"), "{}", renamed.text);
+    let reasons: Vec<&str> = renamed.left_out.iter().map(|out| out.reason.as_str()).collect();
+    assert_eq!(reasons, ["it looks like a secret", "it is a file that is not sent, under a new name"]);
+    assert!(!renamed.text.contains("CANARY"), "{}", renamed.text);
+}
+
+/// The file came from another folder, and was changed on the way.
+#[tokio::test]
+async fn a_secret_that_moves_into_the_project_under_a_harmless_name_stays_out() {
+    let it = Repository::new();
+    let lines = |first: &str| format!("{first}\n{}", "TOKEN=CANARY\n".repeat(20));
+    it.commit("secrets/.env", &lines("one"));
+    it.commit("sub/a.rs", "one\n");
+    assert!(it.git(&["mv", "secrets/.env", "sub/config.txt"]));
+    it.write("sub/config.txt", &lines("two"));
+    it.write("sub/a.rs", "two\n");
+    let found = diff(&it.path().join("sub"), None).await.expect("a diff");
+    assert!(found.text.contains("+two\n") && !found.text.contains("CANARY"), "{}", found.text);
+    assert_eq!(found.left_out.iter().map(|out| out.path.as_str()).collect::<Vec<_>>(), ["sub/config.txt"]);
+}
+
+#[tokio::test]
+async fn a_changed_name_that_is_not_utf_8_is_refused_as_it_could_not_be_left_out() {
+    use std::os::unix::ffi::OsStrExt;
+    let it = Repository::new();
+    it.commit("a.rs", "one\n");
+    fs::write(it.path().join(std::ffi::OsStr::from_bytes(b".env\xff")), "CANARY").expect("written");
+    assert!(it.git(&["add", "--all"]));
+    assert_eq!(it.diff(None).await, Err(GitError::Name));
+}
+
+#[tokio::test]
+async fn what_a_working_trees_own_list_ignores_is_left_out() {
+    let it = Repository::new();
+    it.commit("a.rs", "one\n");
+    let tree = it.path().join("tree");
+    assert!(it.git(&["worktree", "add", "--quiet", &tree.display().to_string()]));
+    it.write(".git/info/exclude", "private/\n");
+    it.write("tree/private/x", "CANARY");
+    it.write("tree/new.rs", "new");
+    assert_eq!(diff(&tree, None).await.expect("a diff").new_files, ["new.rs"]);
+    let rules = Rules::default();
+    assert_eq!(rules.left_out(&tree.join("private/x")), Some("Git ignores it"));
+}
+
+/// A repository without some of its objects names the program that brings them.
+#[tokio::test]
+async fn what_a_repository_does_not_have_is_not_fetched() {
+    let (it, full) = (Repository::new(), Repository::new());
+    full.commit("a.rs", "one\n");
+    full.commit("a.rs", "two\n");
+    assert!(full.git(&["config", "uploadpack.allowFilter", "true"]));
+    let url = format!("file://{}", full.path().display());
+    let partial = it.path().join("partial").display().to_string();
+    assert!(it.git(&["clone", "--quiet", "--filter=blob:none", &url, &partial]));
+    let mark = it.path().join("ran");
+    for (key, value) in [
+        ("remote.origin.url", format!("ext::touch {}", mark.display())),
+        ("protocol.ext.allow", "always".into()),
+        ("protocol.allow", "always".into()),
+    ] {
+        assert!(it.git(&["-C", &partial, "config", key, &value]));
+    }
+    let missing = diff(std::path::Path::new(&partial), Some("HEAD~1")).await.expect_err("an object is missing");
+    assert!(matches!(missing, GitError::Failed(_)) && !mark.exists(), "{missing:?}");
+    assert!(!it.git(&["-C", &partial, "diff", "HEAD~1"]) && mark.exists(), "it would run");
 }
 
 #[tokio::test]
@@ -105,6 +170,11 @@ async fn a_submodule_is_one_line_and_a_large_diff_is_cut() {
     assert!(it.git(&["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", &path, "module"]));
     assert!(it.git(&["commit", "--quiet", "-m", "module"]));
     assert!(it.diff(Some("HEAD~1")).await.expect("a diff").text.contains("+Subproject commit "));
+    inner.commit("x", "CANARY\n");
+    assert!(it.git(&["config", "diff.submodule", "diff"]) && it.git(&["config", "submodule.recurse", "true"]));
+    assert!(it.git(&["-C", "module", "-c", "protocol.file.allow=always", "pull", "--quiet"]));
+    let moved = it.diff(None).await.expect("a diff").text;
+    assert!(moved.contains("+Subproject commit ") && !moved.contains("CANARY"), "{moved}");
     it.write("a", &"a long line of text\n".repeat(40_000));
     let large = it.diff(None).await.expect("a diff");
     assert!(large.text.len() <= DIFF_MAX_BYTES && large.text.ends_with('\n'), "{}", large.text.len());
@@ -137,6 +207,12 @@ async fn nothing_that_a_repository_configures_is_run() {
     assert!(Command::new("touch").arg(it.path().join("a.rs")).status().expect("touch").success());
     let found = it.diff(None).await.expect("a diff");
     assert!(found.text.contains("+two") && !mark.exists(), "{}", found.text);
+    assert!(it.git(&["config", "filter.a=b.clean", &touch]));
+    let unsafe_name = it.diff(None).await.expect_err("its filter would run").to_string();
+    assert!(
+        unsafe_name.contains("the filter filter.a=b.clean of the repository cannot be switched off"),
+        "{unsafe_name}"
+    );
 }
 
 #[tokio::test]
