@@ -22,6 +22,12 @@ impl Variables {
         self.0.get(name).map(String::as_str).filter(|text| !text.is_empty())
     }
 
+    /// The text of a variable that an MCP client fills in: some leave the name of what has no value.
+    #[must_use]
+    pub fn filled_in(&self, name: &str) -> Option<&str> {
+        self.get(name).map(str::trim).filter(|text| !text.is_empty() && !text.starts_with("${"))
+    }
+
     /// Sets a variable.
     pub fn set(&mut self, name: &str, text: &str) {
         self.0.insert(name.into(), text.into());

@@ -10,6 +10,7 @@ use std::{
 };
 
 use crds::{decimal::is_share, shown::printable, table::BrainTarget};
+use endpoint::method::{CALL, LIST};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -130,7 +131,7 @@ impl BrainClient {
     /// The brain did not accept the entry within two seconds (30 if `patient`).
     pub async fn session_log(&self, arguments: &impl Serialize) -> Result<Value, BrainError> {
         let params = json!({"name": "session_log", "arguments": arguments});
-        let body = self.json(self.rpc("tools/call", params), ANSWER_MAX_BYTES).await?;
+        let body = self.json(self.rpc(CALL, params), ANSWER_MAX_BYTES).await?;
         match refusal(&body) {
             Some(reason) => Err(BrainError::Refused { reason: printable(reason, REASON_SHOWN) }),
             None => Ok(body),
@@ -152,7 +153,7 @@ impl BrainClient {
         if let Some(known) = self.known_schema() {
             return known;
         }
-        let body = self.json(self.rpc("tools/list", json!({})), ANSWER_MAX_BYTES).await;
+        let body = self.json(self.rpc(LIST, json!({})), ANSWER_MAX_BYTES).await;
         let (declared, ttl) = body.map_or((Declared::default(), SCHEMA_RETRY), |body| (declared(&body), SCHEMA_TTL));
         self.note_schema(declared, ttl);
         declared

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crds::{policy::attach::ATTACH_MAX, shown::printable};
+use endpoint::method::CLIENT_INFO;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -17,8 +18,6 @@ const CONNECT_SESSION: &str = crate::connect::SESSION;
 const OPENCODE_SESSION: &str = "sessionID";
 /// Codex's turn: an object, or its JSON as text.
 const CODEX_TURN: &str = "x-codex-turn-metadata";
-/// Name and version of the client (MCP 2026-07-28).
-const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 /// Trace context (SEP-414).
 const TRACEPARENT: &str = "traceparent";
 

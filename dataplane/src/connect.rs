@@ -29,6 +29,8 @@ use self::{forward::Forward, server::Server, session::Session};
 
 /// What `routing connect` has filled, in the `_meta` of a call: argument, and in words what it holds.
 pub const FILLED: &str = "routing.hyperguild.io/filled";
+/// The argument of a skill that names the folder of the project.
+const PROJECT_ROOT: &str = "project_root";
 /// The user's file with the token, below the folder of the user's settings.
 pub const TOKEN_FILE: &str = "~/.config/routing/token";
 /// Longest message of a client, in bytes: that of the data plane.

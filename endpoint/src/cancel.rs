@@ -16,13 +16,12 @@ use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{CANCELLED, error_body, lenient::is_json, message::Message, rpc_error_of};
+use crate::{CANCELLED, error_body, lenient::is_json, message::Message, method::INITIALIZE, rpc_error_of};
 
 /// Names the session; made up for each `initialize`.
 pub(crate) const SESSION: &str = "mcp-session-id";
 /// Longest session name that is taken, in bytes.
 const SESSION_MAX: usize = 128;
-const INITIALIZE: &str = "initialize";
 const CANCEL: &str = "notifications/cancelled";
 const MESSAGE: &str = "the call was cancelled by its client";
 

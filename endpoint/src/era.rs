@@ -4,20 +4,22 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::Response,
 };
-use rmcp::model::{ErrorCode, ErrorData, ProtocolVersion};
+use rmcp::model::{ErrorData, ProtocolVersion};
 
-use crate::{error_of, message::Message};
+use crate::{
+    error_of,
+    message::Message,
+    method::{self, INITIALIZE},
+};
 
 /// Names the protocol version of a request (MCP from 2025-06-18).
 const HEADER: &str = "mcp-protocol-version";
-const INITIALIZE: &str = "initialize";
 
 /// The refusal of a request of no known version, or of an `initialize` in a version that has none; none: it is served.
 pub(crate) fn refused(headers: &HeaderMap, message: &Message) -> Option<Response> {
     let version = message.head.version.as_deref();
     if message.method.as_deref() == Some(INITIALIZE) && version.is_some_and(|version| !has_initialize(version)) {
-        let error = ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("method not found: {INITIALIZE}"), None);
-        return Some(error_of(&message.id, StatusCode::NOT_FOUND, &error));
+        return Some(error_of(&message.id, StatusCode::NOT_FOUND, &method::not_found(INITIALIZE)));
     }
     // A header that is no text is refused by the library.
     let named = headers.get(HEADER)?.to_str().ok()?;
@@ -72,7 +74,7 @@ mod tests {
     #[tokio::test]
     async fn a_version_without_initialize_does_not_know_that_method() {
         let initialize = |params: Value| json!({"jsonrpc": "2.0", "id": "a", "method": "initialize", "params": params});
-        let modern = json!({"_meta": {"io.modelcontextprotocol/protocolVersion": "2026-07-28"}});
+        let modern = json!({"_meta": {method::PROTOCOL_VERSION: "2026-07-28"}});
         let (status, body) = refusal(Some("2026-07-28"), initialize(modern)).await.expect("refused");
         assert_eq!((status, &body["error"]["code"], &body["id"]), (404, &json!(-32601), &json!("a")));
         assert_eq!(body["error"]["message"], "method not found: initialize");

@@ -9,7 +9,6 @@ use axum::{
     middleware::Next,
     response::Response,
 };
-
 use crds::shown::printable;
 use serde_json::Value;
 
@@ -19,6 +18,7 @@ use crate::{
     cancel::{self, Calls},
     early, era, json_response,
     message::{self, Message},
+    method::{CALL, DISCOVER, INITIALIZE, LIST, not_found_text},
     rpc_error, rpc_error_of,
     serve::Activity,
 };
@@ -27,15 +27,10 @@ use crate::{
 const ERROR_TEXT_MAX_BYTES: usize = 4096;
 /// Longest part of it that is passed on, in characters.
 const ERROR_SHOWN: usize = 300;
-/// Longest name of a method that an error repeats, in characters.
-const METHOD_SHOWN: usize = 64;
 const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
-/// The method that can take long.
-const CALL: &str = "tools/call";
-
 /// The methods that are served: an error of theirs is never that the method is unknown.
-const SERVED: [&str; 4] = [CALL, "tools/list", "initialize", "server/discover"];
+const SERVED: [&str; 4] = [CALL, LIST, INITIALIZE, DISCOVER];
 
 /// What requests share.
 #[derive(Clone)]
@@ -102,7 +97,7 @@ async fn with_method_named(method: &str, response: Response) -> Response {
     let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let named = serde_json::from_slice::<Value>(&bytes).ok().filter(|body| body["error"]["message"] == method);
     let Some(mut body) = named else { return Response::from_parts(parts, Body::from(bytes)) };
-    body["error"]["message"] = format!("method not found: {}", printable(method, METHOD_SHOWN)).into();
+    body["error"]["message"] = not_found_text(method).into();
     json_response(parts.status, &body)
 }
 

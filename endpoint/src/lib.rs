@@ -13,6 +13,7 @@ pub mod host;
 mod kind;
 mod lenient;
 mod message;
+pub mod method;
 pub mod origin;
 mod params;
 pub mod serve;
@@ -56,7 +57,6 @@ pub const INTERNAL_ERROR: i32 = -32_603;
 pub const UNAUTHORIZED: i32 = -32_001;
 /// JSON-RPC code (in the range for servers): the server cannot take the request now.
 pub const UNAVAILABLE: i32 = -32_002;
-
 /// JSON-RPC code (in the range for servers): the client cancelled the request.
 pub const CANCELLED: i32 = -32_003;
 /// Names the session of a client that began with `initialize`.

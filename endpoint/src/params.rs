@@ -1,15 +1,9 @@
 //! Which parameter of a known method is wrong: the MCP library only says that some are.
 
-use rmcp::{
-    ErrorData,
-    model::{CustomRequest, ErrorCode},
-};
+use rmcp::{ErrorData, model::CustomRequest};
 use serde_json::Value;
 
-use crate::kind::Kind;
-
-/// Longest name of a method that an error repeats, in characters.
-const SHOWN: usize = 64;
+use crate::{kind::Kind, method};
 
 /// A parameter, what it must be, and whether it must be there.
 type Rule = (&'static str, Kind, bool);
@@ -17,7 +11,7 @@ type Rule = (&'static str, Kind, bool);
 /// The parameters of the methods that are served. A parent comes before what is in it.
 const METHODS: [(&str, &[Rule]); 4] = [
     (
-        "initialize",
+        method::INITIALIZE,
         &[
             ("params", Kind::Object, true),
             ("params.protocolVersion", Kind::String, true),
@@ -29,7 +23,7 @@ const METHODS: [(&str, &[Rule]); 4] = [
         ],
     ),
     (
-        "tools/call",
+        method::CALL,
         &[
             ("params", Kind::Object, true),
             ("params.name", Kind::String, true),
@@ -37,7 +31,7 @@ const METHODS: [(&str, &[Rule]); 4] = [
             META,
         ],
     ),
-    ("tools/list", &[("params", Kind::Object, false), ("params.cursor", Kind::String, false), META]),
+    (method::LIST, &[("params", Kind::Object, false), ("params.cursor", Kind::String, false), META]),
     ("ping", &[("params", Kind::Object, false), META]),
 ];
 const META: Rule = ("params._meta", Kind::Object, false);
@@ -45,13 +39,12 @@ const META: Rule = ("params._meta", Kind::Object, false);
 /// The answer to a request that rmcp does not know: a known method with wrong parameters, or an unknown method.
 #[must_use]
 pub fn unknown_request(request: &CustomRequest) -> ErrorData {
-    let method = crds::shown::printable(&request.method, SHOWN);
     let Some((_, rules)) = METHODS.iter().find(|(known, _)| *known == request.method) else {
-        return ErrorData::new(ErrorCode::METHOD_NOT_FOUND, format!("method not found: {method}"), None);
+        return method::not_found(&request.method);
     };
     let fault = rules.iter().find_map(|rule| fault(request.params.as_ref(), *rule));
     let message = fault.unwrap_or_else(|| "params: do not fit the method".into());
-    ErrorData::invalid_params(format!("invalid params for {method}: {message}"), None)
+    ErrorData::invalid_params(format!("invalid params for {}: {message}", request.method), None)
 }
 
 fn fault(params: Option<&Value>, (path, kind, required): Rule) -> Option<String> {
@@ -65,6 +58,7 @@ fn fault(params: Option<&Value>, (path, kind, required): Rule) -> Option<String>
 
 #[cfg(test)]
 mod tests {
+    use rmcp::model::ErrorCode;
     use serde_json::json;
 
     use super::*;

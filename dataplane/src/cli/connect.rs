@@ -73,8 +73,7 @@ fn with_path(mut url: Url) -> Url {
 
 /// From the variable, the plugin's option or the user's file.
 fn token(variables: &Variables) -> Result<Option<SecretString>, CliError> {
-    let given = [variables.get("ROUTING_MCP_TOKEN"), variables.get(PLUGIN_TOKEN)];
-    let given = given.into_iter().flatten().map(str::trim).find(|token| is_set(token));
+    let given = variables.filled_in("ROUTING_MCP_TOKEN").or_else(|| variables.filled_in(PLUGIN_TOKEN));
     if let Some(token) = given {
         return Ok(Some(token.into()));
     }
@@ -90,11 +89,6 @@ fn token(variables: &Variables) -> Result<Option<SecretString>, CliError> {
             Ok((!text.is_empty()).then(|| text.into()))
         }
     }
-}
-
-/// A client may leave the name of a variable that is not set.
-fn is_set(token: &str) -> bool {
-    !token.is_empty() && !token.starts_with("${")
 }
 
 /// Below the user's settings, as the XDG base directory specification has it: a relative path does not count.

@@ -3,10 +3,9 @@
 use crds::policy::{Attach, FromGit};
 use serde_json::{Value, json};
 
+use super::PROJECT_ROOT;
 use crate::mcp::{MATERIAL, tools::ATTACH};
 
-/// Arguments of the built-in skills that hold the project's folder.
-const PROJECT_ROOT: &str = "project_root";
 /// Begins what the built-in skills say of how material is passed over HTTP.
 const NOT_HERE: &str = "The server can not see your disk";
 /// In the place of [`MATERIAL`].

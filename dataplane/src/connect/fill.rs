@@ -9,10 +9,11 @@ use crds::{
 };
 use serde_json::{Map, Value};
 
-use super::project::{Diff, Files, GitError, LeftOut, Project, diff};
+use super::{
+    PROJECT_ROOT,
+    project::{Diff, Files, GitError, LeftOut, Project, diff},
+};
 
-/// Arguments of the built-in skills that hold the project's folder.
-const PROJECT_ROOT: &str = "project_root";
 /// Longest name of a revision, or of a file whose end is read, in bytes.
 const NAMED_MAX: usize = 1024;
 /// Names what is not committed.

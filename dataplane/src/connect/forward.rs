@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use endpoint::method::{CALL, INITIALIZE, LIST, PROTOCOL_VERSION};
 use serde_json::{Map, Value, json};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    FILLED, described,
+    FILLED, PROJECT_ROOT, described,
     fill::{self, Filled},
     server::{self, Server},
     session::Session,
@@ -18,8 +19,6 @@ const ROOTS_TIMEOUT: Duration = Duration::from_secs(2);
 /// Ids of this program's own requests.
 const ROOTS: &str = "routing-connect-roots";
 const OWN_LIST: &str = "routing-connect-list";
-const CALL: &str = "tools/call";
-const LIST: &str = "tools/list";
 const PARSE_ERROR: i32 = endpoint::PARSE_ERROR;
 
 pub struct Forward {
@@ -61,7 +60,7 @@ impl Forward {
                 self.session.cancel(&message["params"]["requestId"]);
                 return None;
             }
-            Some("initialize") => self.session.begins(&message["params"]),
+            Some(INITIALIZE) => self.session.begins(&message["params"]),
             Some("notifications/initialized" | "notifications/roots/list_changed") => self.ask_for_roots(),
             Some(_) => {}
         }
@@ -148,7 +147,7 @@ impl Forward {
                 return Ok(vec![]);
             }
         };
-        let folder = project.folder(arguments.get("project_root").and_then(Value::as_str));
+        let folder = project.folder(arguments.get(PROJECT_ROOT).and_then(Value::as_str));
         described::complete(tool, &folder.to_string_lossy(), &mut arguments);
         if attach.is_empty() {
             call["params"]["arguments"] = arguments.into();
@@ -170,7 +169,7 @@ impl Forward {
             result["instructions"] = described::instructions(text).into();
         }
         match method {
-            "initialize" => self.session.negotiated(result["protocolVersion"].as_str()),
+            INITIALIZE => self.session.negotiated(result["protocolVersion"].as_str()),
             LIST => {
                 self.take_tools(result);
                 result
@@ -229,7 +228,7 @@ fn tool_error(id: &Value, call: &Value, wrong: &str) -> Value {
     let name = crds::shown::printable(call["params"]["name"].as_str().unwrap_or_default(), 64);
     let content = json!([{"type": "text", "text": format!("{name}: {wrong}")}]);
     let mut result = json!({"content": content, "isError": true});
-    if !call["params"]["_meta"]["io.modelcontextprotocol/protocolVersion"].is_null() {
+    if !call["params"]["_meta"][PROTOCOL_VERSION].is_null() {
         result["resultType"] = "complete".into();
     }
     json!({"jsonrpc": "2.0", "id": id, "result": result})

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use base64::Engine;
 use crds::shown::{printable, url as shown_url};
+use endpoint::method::{CALL, PROTOCOL_VERSION};
 use futures::{Stream, StreamExt};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -23,8 +24,6 @@ const AWAY_AT_START_MAX: Duration = Duration::from_millis(500);
 const TRY_AGAIN: Duration = Duration::from_millis(200);
 /// Longest text of the server that a message repeats, in characters.
 const SHOWN: usize = 300;
-/// Key of the protocol version in the `_meta` of a request (MCP 2026-07-28).
-const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
 
 /// Where the data plane is, and what it is sent.
 pub struct Server {
@@ -96,7 +95,7 @@ impl Server {
         schema: Option<&Value>,
         negotiated: Option<&str>,
     ) -> Result<Response, ServerError> {
-        let is_call = message["method"] == "tools/call";
+        let is_call = message["method"] == CALL;
         let until = Instant::now() + if is_call { AWAY_MAX } else { AWAY_AT_START_MAX };
         loop {
             match self.request(message, schema, negotiated).send().await {
@@ -180,7 +179,7 @@ fn bounded(response: Response) -> impl Stream<Item = Result<Bytes, std::io::Erro
 /// What HTTP says of a message in addition, so that nothing between has to read it (MCP 2026-07-28).
 fn headers(message: &Value, schema: Option<&Value>, negotiated: Option<&str>) -> Vec<(String, String)> {
     let params = &message["params"];
-    let Some(version) = params["_meta"][VERSION].as_str() else {
+    let Some(version) = params["_meta"][PROTOCOL_VERSION].as_str() else {
         let negotiated = negotiated.map(|version| ("mcp-protocol-version".to_string(), version.to_string()));
         return negotiated.into_iter().collect();
     };

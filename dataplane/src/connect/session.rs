@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use endpoint::method::CLIENT_INFO;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -14,7 +15,6 @@ use super::project::Project;
 
 /// The client's session, in the `_meta` of calls.
 pub const SESSION: &str = "routing.hyperguild.io/session";
-const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 /// Most roots of a client that are read.
 const ROOTS_MAX: usize = 32;
 

@@ -4,9 +4,7 @@ use serde::Deserialize;
 use serde_json::{Value, value::RawValue};
 
 use super::valid_id;
-
-/// Key of the protocol version in the `_meta` of a request (MCP 2026-07-28).
-const VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+use crate::method::PROTOCOL_VERSION;
 
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Head {
@@ -29,7 +27,7 @@ impl Head {
     pub(super) fn of(params: &RawValue) -> Self {
         let Ok(Members { meta, request_id }) = serde_json::from_str(params.get()) else { return Self::default() };
         let meta: Option<Value> = meta.and_then(|meta| serde_json::from_str(meta.get()).ok());
-        let version = meta.as_ref().and_then(|meta| meta.get(VERSION)?.as_str().map(String::from));
+        let version = meta.as_ref().and_then(|meta| meta.get(PROTOCOL_VERSION)?.as_str().map(String::from));
         Self { version, cancels: request_id.and_then(valid_id) }
     }
 }
@@ -44,11 +42,11 @@ mod tests {
     fn a_version_and_a_cancelled_request_are_read_and_other_forms_count_as_absent() {
         let version = |version: &str| Head { version: Some(version.into()), cancels: None };
         for (params, expected) in [
-            (json!({"_meta": {VERSION: "2026-07-28", "progressToken": 1}}), version("2026-07-28")),
+            (json!({"_meta": {PROTOCOL_VERSION: "2026-07-28", "progressToken": 1}}), version("2026-07-28")),
             (json!({"requestId": 7}), Head { version: None, cancels: Some(json!(7)) }),
             (json!({"requestId": "a", "reason": "r"}), Head { version: None, cancels: Some(json!("a")) }),
             (json!({"requestId": [7], "_meta": "x"}), Head::default()),
-            (json!({"_meta": {VERSION: 1}}), Head::default()),
+            (json!({"_meta": {PROTOCOL_VERSION: 1}}), Head::default()),
             (json!({}), Head::default()),
         ] {
             let text = serde_json::value::to_raw_value(&params).expect("JSON");

@@ -23,7 +23,7 @@ pub(super) struct Settings {
 
 impl Settings {
     pub(super) fn of(variables: &Variables) -> Self {
-        let option = |name: &str| variables.get(&format!("{OPTION}{name}")).map(str::trim).filter(|text| is_set(text));
+        let option = |name: &str| variables.filled_in(&format!("{OPTION}{name}"));
         let brain_url = option("BRAIN_URL").or_else(|| variables.get("BRAIN_URL")).unwrap_or(BRAIN_URL);
         let brain_token = option("BRAIN_TOKEN").or_else(|| variables.get("BRAIN_TOKEN"));
         let admin_url = option("ADMIN_URL").map_or_else(|| format!("http://127.0.0.1:{ADMIN_PORT}"), Into::into);
@@ -31,11 +31,6 @@ impl Settings {
         let ask = wanted && !variables.get(ENTRYPOINT).is_some_and(|from| from.starts_with(OF_A_SCRIPT));
         Self { brain_url: brain_url.into(), brain_token: brain_token.map(Into::into), admin_url, ask }
     }
-}
-
-/// Claude Code leaves the name of an option that has no value.
-fn is_set(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with("${")
 }
 
 #[cfg(test)]
