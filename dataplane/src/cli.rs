@@ -13,7 +13,7 @@ mod outcome;
 mod serve;
 mod status;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use crds::{pod::variable, shown::chain, variables::Variables};
@@ -279,6 +279,10 @@ pub enum CliError {
     Message(String),
 }
 
+/// How long the process waits at its end for a write or a read that blocks: one to a pipe that nobody reads would never
+/// end.
+const LAST_WRITES: Duration = Duration::from_secs(1);
+
 /// Runs a command.
 ///
 /// # Errors
@@ -296,7 +300,9 @@ pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
     let variables = environment()?;
     let runtime = tokio::runtime::Runtime::new()
         .map_err(|error| CliError::Message(format!("no threads can be started: {error}")))?;
-    runtime.block_on(run_command(command, variables))
+    let ended = runtime.block_on(run_command(command, variables));
+    runtime.shutdown_timeout(LAST_WRITES);
+    ended
 }
 
 async fn run_command(command: Command, variables: Variables) -> Result<ExitCode, CliError> {

@@ -87,6 +87,18 @@ impl Connect {
         CallResult(self.request("tools/call", json!({"name": tool, "arguments": arguments})).await["result"].clone())
     }
 
+    /// Reads nothing more and sends nothing more; how it ended.
+    ///
+    /// # Panics
+    /// If it does not end within a generous time.
+    pub async fn hang_up(self) -> std::process::ExitStatus {
+        let Self { mut child, input, output, .. } = self;
+        drop(input);
+        let ended = tokio::time::timeout(waiting::LIMIT, child.wait()).await.expect("it ends");
+        drop(output);
+        ended.expect("a status")
+    }
+
     /// Most memory that it had, in MiB.
     #[must_use]
     pub fn peak_mib(&self) -> u64 {

@@ -60,7 +60,7 @@ fn last_commit_ms() -> u64 {
 /// The decisions that commits of the last days name, on whatever branch: each belongs to one commit.
 fn named_by_commits() -> Vec<String> {
     let format = format!("--format=%(trailers:key={TRAILER},valueonly)");
-    let text = git(&["log", "--branches", "HEAD", LAST_DAYS, NAMING_MAX, &format]).unwrap_or_default();
+    let text = git(&["log", "--all", LAST_DAYS, NAMING_MAX, &format]).unwrap_or_default();
     text.lines().map(str::trim).filter(|id| !id.is_empty()).map(Into::into).collect()
 }
 

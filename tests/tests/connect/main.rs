@@ -1,5 +1,7 @@
 //! `routing connect` between real clients and the real data plane, in projects of every kind.
 
+mod messages;
+
 use std::{fs, path::Path, process::Command, time::Instant};
 
 use serde_json::{Value, json};
