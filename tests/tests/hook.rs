@@ -126,6 +126,15 @@ fn whatever_comes_in_nothing_is_answered_and_nothing_is_held_up() {
 }
 
 #[test]
+fn a_pipe_in_the_place_of_a_projects_file_holds_no_session_up() {
+    let home = Home::new(&format!("http://127.0.0.1:{}", ports::free()));
+    let pipe = home.folder.path().join(".mcp.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().expect("mkfifo").success());
+    // Opening it would wait for a writer for ever.
+    assert_eq!(home.event("SessionStart", json!({"source": "startup"})), Value::Null);
+}
+
+#[test]
 fn a_brain_that_never_answers_holds_a_session_up_for_a_few_seconds_only() {
     // It takes connections and says nothing.
     let silent = ports::listener();

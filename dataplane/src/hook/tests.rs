@@ -119,6 +119,32 @@ fn a_call_in_the_background_becomes_the_last_answer_once_the_brain_knows_it() {
 }
 
 #[test]
+fn a_call_that_is_never_answered_blocks_no_rating_of_a_later_one() {
+    let mut it = Session::new();
+    it.event(Event::Answered(Call { in_background: true, ..call("1") }));
+    it.facts.now_ms += 1;
+    it.answered("2");
+    it.event(rated(true));
+    assert_eq!(it.reported(), [("d-2", "human", true)]);
+}
+
+/// The brain knows the answer only after the test ran again.
+#[test]
+fn a_test_that_was_red_again_after_a_call_in_the_background_began_judges_nothing() {
+    for (red_again, reports) in [(false, 1), (true, 0)] {
+        let mut it = Session::new();
+        it.event(Event::Tested(TEST.into(), false));
+        it.event(Event::Answered(Call { in_background: true, ..call("1") }));
+        if red_again {
+            it.event(Event::Tested(TEST.into(), false));
+        }
+        it.knows("1", "debug");
+        it.event(Event::Tested(TEST.into(), true));
+        assert_eq!(it.reported().len(), reports, "red again: {red_again}");
+    }
+}
+
+#[test]
 fn a_brain_that_is_away_is_reported_once_a_session_and_a_rating_says_why_it_was_not_sent() {
     let mut it = Session::new();
     it.facts.calls.insert("1".into(), Err("the brain is away".into()));

@@ -20,11 +20,22 @@ impl ClaudeCode {
         self.must(&arguments).await;
     }
 
-    async fn must(&self, arguments: &[&str]) {
+    /// Brings a plugin to the version that its marketplace's folder has now; what Claude Code says.
+    ///
+    /// # Panics
+    /// If Claude Code refuses.
+    pub async fn update_plugin(&self, marketplace: &Path, plugin: &str) -> String {
+        let market = name_of(marketplace);
+        self.must(&["plugin", "marketplace", "update", &market]).await;
+        self.must(&["plugin", "update", &format!("{plugin}@{market}")]).await
+    }
+
+    async fn must(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments).await;
         // The values may be secret.
         let command = &arguments[..arguments.len().min(3)];
         assert!(ended.status.success(), "{command:?}:\n{}\n{}", ended.stdout, ended.stderr);
+        ended.stdout
     }
 }
 

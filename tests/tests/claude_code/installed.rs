@@ -1,5 +1,7 @@
 //! The plugin of this repository, installed as a user installs it.
 
+use std::path::Path;
+
 use serde_json::{Value, json};
 use tests::{checkout, claude_code::ClaudeCode, get_json, program, stand_in::messages::Reply, waiting};
 
@@ -29,6 +31,17 @@ impl It {
         config: &[(&str, &str)],
         path: &str,
     ) -> Self {
+        Self::installed_from(&checkout(), script, spec, config, path).await
+    }
+
+    /// The same from another folder than this checkout.
+    pub async fn installed_from(
+        marketplace: &Path,
+        script: impl IntoIterator<Item = Reply>,
+        spec: Value,
+        config: &[(&str, &str)],
+        path: &str,
+    ) -> Self {
         let it = Self::with(script, spec, json!({})).await;
         std::fs::remove_file(it.claude.project().join(".mcp.json")).expect("removed");
         let claude = it.claude.variable("PATH", path);
@@ -36,7 +49,7 @@ impl It {
         let admin = format!("http://127.0.0.1:{}", it.routing.ports.admin);
         let ours = [("url", &*url), ("brain_url", &*brain), ("admin_url", &*admin)];
         let others = ours.into_iter().filter(|(name, _)| !config.iter().any(|(other, _)| other == name));
-        claude.install_plugin(&checkout(), "routing", &others.chain(config.iter().copied()).collect::<Vec<_>>()).await;
+        claude.install_plugin(marketplace, "routing", &others.chain(config.iter().copied()).collect::<Vec<_>>()).await;
         Self { claude, ..it }
     }
 

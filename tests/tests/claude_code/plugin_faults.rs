@@ -1,10 +1,10 @@
 //! What is missing, away or too old is one line, and the session goes on; what is private stays in the session.
 
-use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use serde_json::json;
 use tests::{
-    ports,
+    checkout, ports,
     stand_in::messages::{DONE, Reply},
 };
 
@@ -34,9 +34,8 @@ async fn a_brain_that_is_away_is_one_line_and_the_session_goes_on() {
     terminal.until("I go on.").await;
 }
 
-fn script(folder: &Path, text: &str) {
-    let file = folder.join("routing");
-    fs::write(&file, text).expect("written");
+fn script(file: &Path, text: &str) {
+    fs::write(file, text).expect("written");
     fs::set_permissions(file, fs::Permissions::from_mode(0o755)).expect("set");
 }
 
@@ -44,7 +43,7 @@ fn script(folder: &Path, text: &str) {
 async fn without_the_program_or_with_an_old_one_the_skills_work_and_one_line_says_what_to_do() {
     let folder = tempfile::tempdir().expect("a folder");
     // As clap refuses a command that it does not know; a hook that ends with 2 blocks what it was asked about.
-    script(folder.path(), "#!/bin/sh\necho 'unrecognized subcommand' >&2\nexit 2\n");
+    script(&folder.path().join("routing"), "#!/bin/sh\necho 'unrecognized subcommand' >&2\nexit 2\n");
     let old = format!("{}:/usr/bin:/bin", folder.path().display());
     for (path, line) in [
         ("/usr/bin:/bin", "routing: the program routing is not in PATH, ~/.local/bin or ~/.cargo/bin."),
@@ -60,6 +59,41 @@ async fn without_the_program_or_with_an_old_one_the_skills_work_and_one_line_say
         terminal.until(DONE).await;
         assert_eq!(terminal.screen().matches("routing: the program").count(), 1, "{}", terminal.screen());
     }
+}
+
+/// The session keeps its server, and Claude Code takes the newer hooks at once: both work with what the other remembers.
+#[tokio::test]
+async fn an_update_while_a_session_runs_breaks_nothing_in_it() {
+    let market = tempfile::tempdir().expect("a folder");
+    for folder in [".claude-plugin", "plugin"] {
+        let copied = Command::new("cp").arg("-r").arg(checkout().join(folder)).arg(market.path()).status();
+        assert!(copied.expect("cp").success());
+    }
+    let path = path_with_the_program();
+    let replies = [debug(), Reply::text(LAST)];
+    let it = It::installed_from(market.path(), replies, json!({}), &QUIET, &path).await;
+    let mut terminal = it.claude.terminal(&[]).await;
+    terminal.type_line("please debug").await;
+    terminal.until(LAST).await;
+    let changed = |file: &str, from: &str, to: &str| {
+        let file = market.path().join("plugin").join(file);
+        let text = fs::read_to_string(&file).expect("text");
+        assert!(text.contains(from), "{text}");
+        fs::write(file, text.replacen(from, to, 1)).expect("written");
+    };
+    changed(".claude-plugin/plugin.json", "\"version\": \"0.1.0\"", "\"version\": \"9.9.9\"");
+    changed("scripts/hook", "#!/bin/sh\n", "#!/bin/sh\ntouch \"$HOME/newer\"\n");
+    let said = it.claude.update_plugin(market.path(), "routing").await;
+    assert!(said.contains("from 0.1.0 to 9.9.9") && said.contains("Restart to apply"), "{said}");
+    terminal.type_line("-1").await;
+    terminal.until("reported: fail (human) for debug").await;
+    it.model.say([debug(), Reply::text("And again.")]);
+    terminal.type_line("once more").await;
+    terminal.until("And again.").await;
+    terminal.type_line("+1").await;
+    terminal.until("reported: pass (human) for debug").await;
+    assert_eq!(it.models.asked().len(), 2);
+    assert!(it.claude.home().join("newer").exists(), "the newer hooks ran");
 }
 
 #[tokio::test]
