@@ -46,6 +46,7 @@ pub fn app(data_plane: Arc<DataPlane>, hosts: Hosts) -> Router {
         // A data plane without a config never listens.
         .route(READY_PATH, get(ready))
         .route(LIVE_PATH, get(|| async { "alive\n" }))
+        .fallback(|| async { (StatusCode::NOT_FOUND, ABOUT) })
         .with_state(data_plane)
         .layer(middleware::from_fn_with_state(Arc::new(hosts), host::admit))
 }

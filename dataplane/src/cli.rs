@@ -195,7 +195,7 @@ struct OutcomeArgs {
     /// Id of the decision: decision_id in the answer's decision line
     #[arg(long, value_name = "ID")]
     decision: Option<String>,
-    /// Takes back what the same source reported on the decision; SKILL may be left out if the brain knows the decision
+    /// Takes back what this --source reported on the decision; SKILL may be left out if the brain knows the decision
     #[arg(long, requires = "decision", conflicts_with_all = ["outcome", "new_skill", "commits", "reverts"])]
     retract: bool,
     /// Who says so: human, ci, review, agent, check, grader or implicit [default: the brain's, agent]

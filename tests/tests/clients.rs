@@ -35,13 +35,15 @@ async fn what_make_run_prints_works_as_printed() {
     let rate: Value = get_json(format!("{brain}/pass-rate?skill=debug")).await;
     assert_eq!((&rate["fail"], &rate["total"]), (&json!(1), &json!(1)), "no example outcomes unless asked for");
 
-    let home = tempfile::tempdir().expect("a folder");
-    let line = run.line("claude mcp add").strip_prefix("claude ").expect("a claude line").to_string();
-    let added = clients::claude(home.path(), &line.split(' ').collect::<Vec<_>>());
-    assert!(added.status.success(), "{added:?}");
-    let listed = clients::claude(home.path(), &["mcp", "list"]);
-    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    assert!(listed.lines().any(|line| line.contains("routing") && line.contains("Connected")), "{listed}");
+    for how in ["claude mcp add routing -- ", "claude mcp add --transport http"] {
+        let home = tempfile::tempdir().expect("a folder");
+        let line = run.line(how).strip_prefix("claude ").expect("a claude line").to_string();
+        let added = clients::claude(home.path(), &line.split(' ').collect::<Vec<_>>());
+        assert!(added.status.success(), "{added:?}");
+        let listed = clients::claude(home.path(), &["mcp", "list"]);
+        let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+        assert!(listed.lines().any(|line| line.contains("routing") && line.contains("Connected")), "{listed}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -76,6 +76,14 @@ async fn silent_connections_cost_neither_a_call_nor_a_probe_its_answer() {
 }
 
 #[tokio::test]
+async fn an_unknown_path_of_the_admin_port_is_told_what_is_there() {
+    let routing = Program::serve().start().await;
+    let answer = http().get(format!("http://127.0.0.1:{}/stats", routing.ports.admin)).send().await.expect("an answer");
+    assert_eq!(answer.status(), 404);
+    assert!(answer.text().await.expect("text").starts_with("routing, admin port: /status, /metrics"));
+}
+
+#[tokio::test]
 async fn heads_that_can_be_understood_in_two_ways_are_refused_on_every_port() {
     let (routing, brain) = (Program::serve().start().await, Program::brain().start().await);
     for port in [routing.ports.mcp, routing.ports.admin, brain.ports.mcp] {

@@ -107,3 +107,13 @@ pub fn declared(schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
     let properties = schema.get("properties").and_then(Value::as_object);
     if open { None } else { Some(properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()) }
 }
+
+/// Whether an argument may be of a JSON type, as far as its schema says so in `type`.
+pub fn may_be(schema: &Map<String, Value>, argument: &str, json_type: &str) -> bool {
+    let property = schema.get("properties").and_then(|properties| properties.get(argument));
+    match property.and_then(|property| property.get("type")) {
+        Some(Value::String(only)) => only == json_type,
+        Some(Value::Array(any)) => any.iter().any(|one| one == json_type),
+        _ => true,
+    }
+}

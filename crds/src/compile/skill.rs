@@ -80,7 +80,7 @@ pub(super) fn compile(
     let declared = input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
     let known = input_schema.as_ref().and_then(arguments::declared);
     let attach = match &given.attach {
-        Some(own) => attach::checked(&format!("{path}.attach"), own, known.as_ref(), errors),
+        Some(own) => attach::checked(&format!("{path}.attach"), own, input_schema.as_ref(), errors),
         // A schema of the user's may leave out what the built-in one has.
         None => attach::that_fit(attach.as_deref().unwrap_or_default(), known.as_ref()),
     };

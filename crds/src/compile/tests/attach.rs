@@ -33,6 +33,18 @@ fn every_rule_about_titles_and_filled_arguments_names_the_field() {
             "spec.skills[0].attach[1].argument: context: is already filled by an entry above",
         ),
         (
+            debug("attach: [{argument: context, fromFilesIn: files}]"),
+            "spec.skills[0].attach[0].argument: context: must have type: object in the skill's inputSchema",
+        ),
+        (
+            debug("attach: [{argument: contents, fromFilesIn: context}]"),
+            "spec.skills[0].attach[0].fromFilesIn: context: must have type: array in the skill's inputSchema",
+        ),
+        (
+            debug("attach: [{argument: files, fromGit: Named}]"),
+            "spec.skills[0].attach[0].argument: files: must have type: string in the skill's inputSchema",
+        ),
+        (
             debug("attach: [{argument: context, fromLastLines: 0}]"),
             "spec.skills[0].attach[0].fromLastLines: 0: must be from",
         ),

@@ -48,7 +48,11 @@ Call a skill:
 Report that this answer was wrong; after {ttl_seconds} seconds at most that counts for the next call:
   {brain_token}{binary} outcome debug fail --brain-url {brain} --decision "$(echo "$answer" | grep -o 'decision_id [0-9a-f-]*' | cut -d' ' -f2)"
 
-Add it to Claude Code:
+Add it to Claude Code, so that skills read files and changes of the project themselves (docs/connect.md; the plugin of
+docs/claude-code.md does the same, and shows each decision):
+  claude mcp add routing -- {binary} connect --url {mcp}
+
+Or over HTTP alone:
   claude mcp add --transport http routing {mcp}{claude_token}
 
 Ctrl-C ends it.
