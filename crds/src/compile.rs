@@ -9,6 +9,7 @@ mod check;
 mod data_plane;
 mod errors;
 mod evidence;
+mod price;
 mod skill;
 mod timeouts;
 mod upstream;

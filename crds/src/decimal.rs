@@ -1,17 +1,16 @@
 //! Decimals between 0 and 1, written as strings because Kubernetes forbids floats in specs.
 
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::scalar::{self, Scalar};
 
 /// The form of a decimal in a document: 0 to 1 with at most four decimal places.
 pub const PATTERN: &str = r"^(0(\.\d{1,4})?|1(\.0{1,4})?)$";
 
 /// A number between 0 and 1.
-///
-/// Any scalar is read, so that a wrong one is reported with its field's path, together with all other errors, and not
-/// as the parser's first failure.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decimal {
     text: String,
@@ -31,12 +30,6 @@ impl Decimal {
     #[must_use]
     pub fn from_number(value: f64) -> Self {
         Self { text: value.to_string(), value: Ok(value) }
-    }
-
-    /// A number that was written without quotes.
-    fn unquoted(number: impl ToString) -> Self {
-        let text = number.to_string();
-        Self { value: Err(format!("quote it: \"{text}\"")), text }
     }
 
     /// The text as it was written.
@@ -74,26 +67,10 @@ impl Serialize for Decimal {
 
 impl<'de> Deserialize<'de> for Decimal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Scalar;
-        impl Visitor<'_> for Scalar {
-            type Value = Decimal;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a quoted decimal, for example \"0.90\"")
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Decimal, E> {
-                Ok(Decimal::from_text(text))
-            }
-            fn visit_f64<E>(self, number: f64) -> Result<Decimal, E> {
-                Ok(Decimal::unquoted(number))
-            }
-            fn visit_i64<E>(self, number: i64) -> Result<Decimal, E> {
-                Ok(Decimal::unquoted(number))
-            }
-            fn visit_u64<E>(self, number: u64) -> Result<Decimal, E> {
-                Ok(Decimal::unquoted(number))
-            }
-        }
-        deserializer.deserialize_any(Scalar)
+        Ok(match scalar::read(deserializer, "a quoted decimal, for example \"0.90\"")? {
+            Scalar::Text(text) => Self::from_text(&text),
+            Scalar::Number(text) => Self { value: Err(scalar::quote(&text)), text },
+        })
     }
 }
 

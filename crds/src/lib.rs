@@ -28,9 +28,11 @@ pub mod period;
 pub mod pod;
 pub mod policy;
 pub mod references;
+mod scalar;
 pub mod shown;
 pub mod table;
 pub mod template;
+pub mod usd;
 pub mod variables;
 pub mod version;
 

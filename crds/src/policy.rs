@@ -9,6 +9,7 @@ pub mod data_plane;
 pub mod evidence;
 pub mod limits;
 pub mod models;
+pub mod price;
 pub mod quantity;
 pub mod reason;
 pub mod service;
@@ -27,6 +28,7 @@ pub use evidence::{
 };
 pub use limits::{Limits, SkillTimeouts, Timeouts};
 pub use models::{ClaudeModel, Model, Models, ReturnToCaller};
+pub use price::Price;
 pub use quantity::Quantity;
 pub use reason::{EventType, Reason};
 pub use service::{Service, ServiceType};

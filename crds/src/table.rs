@@ -59,6 +59,19 @@ pub struct ModelTarget {
     pub parameters: Map<String, Value>,
     /// Longest attempt; none: what is left of the call's budget.
     pub timeout: Option<Duration>,
+    /// What it costs; none: not known.
+    pub price: Option<TokenPrice>,
+}
+
+/// What tokens cost, in millionths of a US dollar per million tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenPrice {
+    /// Tokens of prompts.
+    pub input: u64,
+    /// Tokens of answers.
+    pub output: u64,
+    /// Tokens of prompts that the provider had cached.
+    pub cached: u64,
 }
 
 /// Who does what the local model does not do.

@@ -100,6 +100,8 @@ struct Declared {
     decisions: bool,
     /// `source`, with `decision_id`.
     sources: bool,
+    /// `usage`, with `decision_id`.
+    usage: bool,
 }
 
 impl BrainClient {
@@ -147,6 +149,11 @@ impl BrainClient {
     /// Whether the brain's `session_log` declares the arguments `source` and `decision_id`; false if it does not answer.
     pub async fn takes_sources(&self) -> bool {
         self.declared().await.sources
+    }
+
+    /// Whether the brain's `session_log` declares the arguments `usage` and `decision_id`; false if it does not answer.
+    pub async fn takes_usage(&self) -> bool {
+        self.declared().await.usage
     }
 
     async fn declared(&self) -> Declared {
@@ -280,7 +287,11 @@ fn declared(body: &Value) -> Declared {
         session_log.is_some_and(|tool| tool.pointer(&format!("/inputSchema/properties/{argument}")).is_some())
     };
     let names_decisions = declares("decision_id");
-    Declared { decisions: names_decisions && declares("decision"), sources: names_decisions && declares("source") }
+    Declared {
+        decisions: names_decisions && declares("decision"),
+        sources: names_decisions && declares("source"),
+        usage: names_decisions && declares("usage"),
+    }
 }
 
 #[cfg(test)]
@@ -349,14 +360,15 @@ mod tests {
     #[test]
     fn what_a_brain_declares_is_recognised() {
         let list = |properties: Value| json!({"result": {"tools": [{"name": "session_log", "inputSchema": {"properties": properties}}]}});
-        for (properties, decisions, sources) in [
-            (json!({"decision": {}, "decision_id": {}}), true, false),
-            (json!({"decision": {}, "decision_id": {}, "source": {}}), true, true),
-            (json!({"decision_id": {}, "source": {}}), false, true),
-            (json!({"message": {}}), false, false),
-            (json!({"decision": {}, "source": {}}), false, false),
+        for (properties, decisions, sources, usage) in [
+            (json!({"decision": {}, "decision_id": {}}), true, false, false),
+            (json!({"decision": {}, "decision_id": {}, "source": {}}), true, true, false),
+            (json!({"decision": {}, "decision_id": {}, "source": {}, "usage": {}}), true, true, true),
+            (json!({"decision_id": {}, "source": {}}), false, true, false),
+            (json!({"message": {}, "usage": {}}), false, false, false),
+            (json!({"decision": {}, "source": {}}), false, false, false),
         ] {
-            assert_eq!(declared(&list(properties.clone())), Declared { decisions, sources }, "{properties}");
+            assert_eq!(declared(&list(properties.clone())), Declared { decisions, sources, usage }, "{properties}");
         }
         assert_eq!(declared(&json!({"error": {}})), Declared::default());
     }

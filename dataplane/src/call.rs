@@ -210,8 +210,8 @@ impl Call {
         }
     }
 
-    /// The answer of the local model, or that of Claude if the skill's check sends it there. If Claude has none, or no
-    /// time is left for it, the local one is kept. To return the work to the caller needs no time.
+    /// The answer of the local model, or that of Claude if the skill's check sends it there. If Claude has none, the local
+    /// one is kept.
     async fn unless_failed_check(
         &self,
         stage_call: &StageCall,
@@ -219,9 +219,7 @@ impl Call {
         answer: StageAnswer,
         decisions: &mut Vec<DecisionRecord>,
     ) -> StageAnswer {
-        let sent_on = decisions.last().is_some_and(|record| check::sends_on(&self.skill, record));
-        let out_of_time = self.active.claude.is_some() && stage_call.deadline <= Instant::now();
-        if !sent_on || out_of_time {
+        if !decisions.last().is_some_and(|record| record.sent_on) {
             return answer;
         }
         let (record, result) =

@@ -39,6 +39,14 @@ impl Decision {
             Self::ClaudeEscalation => "claude_escalation",
         }
     }
+
+    /// Which of the two models it means.
+    pub fn arm(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Claude | Self::ClaudeFallback | Self::ClaudeEscalation => "claude",
+        }
+    }
 }
 
 /// Why a call goes where it goes.

@@ -1,17 +1,21 @@
 //! The record of one model call: what was decided, on which evidence, and how the call ended.
 
 mod basis;
+mod price;
 
 use std::time::Duration;
 
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use self::basis::{Basis, milliseconds};
+pub use self::{
+    basis::{Basis, milliseconds},
+    price::PriceAtTheTime,
+};
 use crate::{
     client_context::ClientContext,
     decide::{Decision, Reason},
-    upstream::FinishReason,
+    upstream::{FinishReason, Usage},
 };
 
 /// One model call made for a caller.
@@ -45,10 +49,12 @@ pub struct DecisionRecord {
     pub answered_by: Option<String>,
     /// Whether the gateway itself fell back to another model, if it reports that.
     pub gateway_fallback: Option<bool>,
-    /// Tokens of the prompt, if the gateway reports them.
-    pub prompt_tokens: Option<u64>,
-    /// Tokens of the answer, if the gateway reports them.
-    pub completion_tokens: Option<u64>,
+    /// Tokens and cost, if the gateway reports them.
+    #[serde(flatten)]
+    pub usage: Usage,
+    /// What Claude costs, of a call that the local model answers for it; none: not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claude_price: Option<PriceAtTheTime>,
     /// Why the model stopped, if it answered and the gateway reports it.
     pub finish_reason: Option<FinishReason>,
     /// How long the model call took, in milliseconds.
@@ -72,6 +78,9 @@ pub struct DecisionRecord {
     /// What the skill's check says of the answer; none: it was not checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub check: Option<Checked>,
+    /// The answer was not used: its check failed, and the call went on to Claude.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub sent_on: bool,
     /// What the client says of itself.
     #[serde(flatten)]
     pub client: ClientContext,
@@ -166,8 +175,8 @@ pub(crate) mod tests {
             model: "qwen35".into(),
             answered_by: None,
             gateway_fallback: None,
-            prompt_tokens: None,
-            completion_tokens: None,
+            usage: Usage::default(),
+            claude_price: None,
             finish_reason: None,
             duration_ms: 0,
             error: None,
@@ -178,6 +187,7 @@ pub(crate) mod tests {
             basis: Basis::default(),
             shadow: false,
             check: None,
+            sent_on: false,
             client: ClientContext::default(),
             returned: false,
             effective_rate: rate,

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::{
     brain_client::{BrainClient, BrainError},
     decision::{Checked, DecisionRecord},
+    grading::Spent,
     metrics::Metrics,
     upstream::FinishReason,
     verdict::Verdict,
@@ -36,6 +37,7 @@ struct Item {
 enum Report {
     Decision(Box<DecisionRecord>),
     Verdict(Verdict),
+    Spent(Spent),
 }
 
 /// The queues of decisions that wait for the brain, and their workers.
@@ -62,12 +64,21 @@ impl DecisionLog {
     /// Logs a decision of the call `call_id`: one log line always, and an entry in the brain if there is one.
     pub fn record(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, record: DecisionRecord) {
         log_line(&record);
+        self.metrics.used(&record.skill, &record.model, record.decision.arm(), &record.usage);
         if record.shadow {
             self.metrics.shadow(&record.skill, record.error.unwrap_or("answered"));
         } else {
             self.metrics.decision(&record);
         }
         self.send(call_id, brain, Report::Decision(Box::new(record)));
+    }
+
+    /// Reports what it took to judge a decision of the call `call_id`.
+    pub fn graded(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, spent: Spent) {
+        self.metrics.used(&spent.skill, &spent.usage.model, Spent::ARM, &spent.usage.usage);
+        if spent.usage.usage.is_known() {
+            self.send(call_id, brain, Report::Spent(spent));
+        }
     }
 
     /// Reports a verdict on a decision of the call `call_id`, after that decision.
@@ -80,7 +91,7 @@ impl DecisionLog {
         let Some(brain) = brain else { return };
         // The low bits of a UUIDv7 are random.
         let worker = usize::try_from(call_id.as_u128() % WORKERS as u128).unwrap_or_default();
-        let is_verdict = matches!(report, Report::Verdict(_));
+        let is_verdict = !matches!(report, Report::Decision(_));
         let item = Item { brain: Arc::clone(brain), report };
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let queued = locked(&self.queues).get(worker).is_some_and(|queue| queue.try_send(item).is_ok());
@@ -116,6 +127,7 @@ async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, met
                 }
             }
             Report::Verdict(verdict) => tell_verdict(&brain, &verdict, &metrics).await,
+            Report::Spent(spent) => tell_spent(&brain, &spent, &metrics).await,
         }
         waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -133,6 +145,17 @@ async fn tell_verdict(brain: &BrainClient, verdict: &Verdict, metrics: &Metrics)
     if let Err(error) = brain.session_log(verdict).await {
         metrics.verdict_dropped(error.kind());
         tracing::warn!(id = %verdict.decision_id, source = verdict.source.as_str(), %error, "the brain did not accept a verdict");
+    }
+}
+
+/// Sends what a judgement took to a brain that keeps it; for others it would be an entry about nothing.
+async fn tell_spent(brain: &BrainClient, spent: &Spent, metrics: &Metrics) {
+    if !brain.takes_usage().await {
+        return;
+    }
+    if let Err(error) = brain.session_log(spent).await {
+        metrics.verdict_dropped(error.kind());
+        tracing::warn!(id = %spent.decision_id, %error, "the brain did not accept what a judgement took");
     }
 }
 
@@ -211,8 +234,10 @@ fn log_line(record: &DecisionRecord) {
         model = record.model,
         answered_by = record.answered_by,
         gateway_fallback = record.gateway_fallback,
-        prompt_tokens = record.prompt_tokens,
-        completion_tokens = record.completion_tokens,
+        prompt_tokens = record.usage.prompt_tokens,
+        completion_tokens = record.usage.completion_tokens,
+        cached_tokens = record.usage.cached_tokens,
+        cost_usd = record.usage.cost.map(|cost| cost.usd),
         finish_reason = record.finish_reason.map(FinishReason::as_str),
         duration_ms = record.duration_ms,
         error = record.error,
@@ -235,6 +260,7 @@ fn log_line(record: &DecisionRecord) {
         held_age_ms = record.basis.held_age_ms,
         p_local = record.basis.p_local,
         shadow = record.shadow.then_some(true),
+        sent_on = record.sent_on.then_some(true),
         "decided"
     );
 }

@@ -2,6 +2,7 @@
 
 mod budget;
 mod judge;
+mod spent;
 
 use std::{
     collections::HashMap,
@@ -17,6 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use self::budget::Budget;
+pub use self::spent::Spent;
 use crate::{
     config::Active,
     data_plane::DataPlane,
@@ -110,7 +112,10 @@ async fn ask(
     (skill, call_id, decision_id): (&str, Uuid, Uuid),
 ) -> &'static str {
     let time = judge.target().timeout.unwrap_or(TIME_MAX);
-    let said = match judge.ask(prompt, time).await {
+    let reply = judge.ask(prompt, time).await;
+    let spent = Spent::new(skill, decision_id, &judge.target().model, reply.usage);
+    data_plane.decision_log.graded(call_id, active.brain.as_ref(), spent);
+    let said = match reply.result {
         Ok(said) => said,
         Err(error) => {
             // The error has nothing of a prompt.

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{Mutex, PoisonError, atomic::Ordering},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -13,7 +16,7 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
-use crate::{decision::DecisionRecord, telemetry, verdict::Verdict};
+use crate::{decision::DecisionRecord, telemetry, upstream::Usage, verdict::Verdict};
 
 /// Upper bounds of the histogram of model call times, in seconds: up to the longest time that clients wait.
 const CALL_SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 280.0];
@@ -100,6 +103,21 @@ struct KindLabel {
     kind: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct TokenLabels {
+    skill: String,
+    model: String,
+    arm: &'static str,
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct CostLabels {
+    skill: String,
+    model: String,
+    arm: &'static str,
+}
+
 type Counters<L> = Family<L, Counter>;
 
 /// Every metric of the data plane.
@@ -121,6 +139,8 @@ pub struct Metrics {
     verdicts_dropped: Counters<KindLabel>,
     gradings: Counters<CallLabels>,
     model_seconds: Family<ModelLabels, Histogram>,
+    tokens: Counters<TokenLabels>,
+    cost: Family<CostLabels, Counter<f64, AtomicU64>>,
     refused: Counters<KindLabel>,
     pass_rate_errors: Counters<KindLabel>,
     decision_log_dropped: Counters<KindLabel>,
@@ -175,6 +195,14 @@ impl Default for Metrics {
                  over_budget (not sent)",
             ),
             model_seconds: new.with("model_call_seconds", "Duration of model calls by decision and result", seconds),
+            tokens: new.metric(
+                "tokens",
+                "Tokens of model calls by kind: in (prompts, cached tokens included), cached (of these), out (answers)",
+            ),
+            cost: new.metric(
+                "cost_usd",
+                "Cost of model calls in US dollars, as the gateway reports it, or by the price in the policy",
+            ),
             refused: new.metric("refused_requests", "Requests refused before MCP: host, origin, unauthorized, closed"),
             pass_rate_errors: new.metric("pass_rate_errors", "Failed requests for pass rates, by kind of error"),
             decision_log_dropped: new
@@ -244,6 +272,22 @@ impl Metrics {
             self.model_seconds.get_or_create(&ModelLabels { decision, result }).observe(seconds);
         }
         self.decisions.get_or_create(&DecisionLabels { skill, decision, reason: record.reason.as_str() }).inc();
+    }
+
+    /// A model call for a skill used this; `arm`: local, claude, or grader for judgements.
+    pub fn used(&self, skill: &str, model: &str, arm: &'static str, usage: &Usage) {
+        let (skill, model) = (skill.to_string(), model.to_string());
+        for (kind, tokens) in
+            [("in", usage.prompt_tokens), ("cached", usage.cached_tokens), ("out", usage.completion_tokens)]
+        {
+            if let Some(tokens) = tokens {
+                let labels = TokenLabels { skill: skill.clone(), model: model.clone(), arm, kind };
+                self.tokens.get_or_create(&labels).inc_by(tokens);
+            }
+        }
+        if let Some(cost) = usage.cost {
+            self.cost.get_or_create(&CostLabels { skill, model, arm }).inc_by(cost.usd);
+        }
     }
 
     /// A prompt could not be rendered.

@@ -10,6 +10,7 @@ mod probe;
 mod reach;
 mod thinking;
 mod unreachable;
+mod usage;
 
 use std::{
     sync::Arc,
@@ -19,7 +20,7 @@ use std::{
 use crds::table::ModelTarget;
 use reqwest::{
     Client,
-    header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderValue},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -32,6 +33,7 @@ pub use self::{
     finish::FinishReason,
     reach::Reachability,
     unreachable::Unreachable,
+    usage::Usage,
 };
 use crate::http_client::{self, BodyError};
 
@@ -56,6 +58,14 @@ pub struct ModelClient {
     authorization: Option<HeaderValue>,
     client: Client,
     reach: Arc<Reach>,
+}
+
+/// What became of a model call.
+pub struct Reply {
+    /// Also of an answer that cannot be used: it was paid for.
+    pub usage: Usage,
+    /// The answer. An error never contains a text of the prompt or of the endpoint.
+    pub result: Result<Answer, AttemptError>,
 }
 
 /// Why a model cannot be called.
@@ -104,33 +114,28 @@ impl ModelClient {
     }
 
     /// Calls the model and waits for at most `budget`.
-    ///
-    /// # Errors
-    /// There is no usable answer; the error never contains a text of the prompt or of the endpoint.
-    pub async fn ask(&self, prompt: &Prompt, budget: Duration) -> Result<Answer, AttemptError> {
+    pub async fn ask(&self, prompt: &Prompt, budget: Duration) -> Reply {
         self.ask_within(None, prompt, budget).await
     }
 
     /// As [`Self::ask`], within a trace: a valid `traceparent` of W3C Trace Context, which the endpoint gets as a header.
-    ///
-    /// # Errors
-    /// As [`Self::ask`].
-    pub async fn ask_within(
-        &self,
-        traceparent: Option<&str>,
-        prompt: &Prompt,
-        budget: Duration,
-    ) -> Result<Answer, AttemptError> {
+    pub async fn ask_within(&self, traceparent: Option<&str>, prompt: &Prompt, budget: Duration) -> Reply {
         let asked = Instant::now();
-        let result = match tokio::time::timeout(budget, self.exchange(traceparent, prompt)).await {
-            Ok(answer) => answer,
-            Err(_) => Err(AttemptError::TimedOut { after: asked.elapsed() }),
+        let exchanged = tokio::time::timeout(budget, self.exchange(traceparent, prompt)).await;
+        let exchanged = exchanged.unwrap_or_else(|_| Err(AttemptError::TimedOut { after: asked.elapsed() }));
+        let reply = match exchanged {
+            Ok((headers, body)) => Reply {
+                usage: Usage::of(&headers, &body, self.target.price.as_ref()),
+                result: answer::read(&body, answer::Gateway::from_headers(&headers)),
+            },
+            Err(error) => Reply { usage: Usage::default(), result: Err(error) },
         };
-        self.reach.called(asked, &self.target.model, &result);
-        result
+        self.reach.called(asked, &self.target.model, &reply.result);
+        reply
     }
 
-    async fn exchange(&self, traceparent: Option<&str>, prompt: &Prompt) -> Result<Answer, AttemptError> {
+    /// The headers and the document of an answer with a status of success.
+    async fn exchange(&self, traceparent: Option<&str>, prompt: &Prompt) -> Result<(HeaderMap, Value), AttemptError> {
         let url = &self.target.url;
         let mut request = self.client.post(url.clone()).json(&ChatRequest::new(&self.target, prompt));
         // Without this header an endpoint may choose any encoding (RFC 9110, 12.5.3).
@@ -154,7 +159,7 @@ impl ModelClient {
         if let Some(encoding) = answer::encoding(&headers, &body) {
             return Err(AttemptError::Encoded { encoding });
         }
-        answer::parse(&body, &answer::Gateway::from_headers(&headers))
+        Ok((headers, answer::json(&body)?))
     }
 }
 
@@ -242,6 +247,7 @@ mod tests {
             api_key: None,
             ca_bundle: None,
             timeout: None,
+            price: None,
         };
         (target, callers)
     }
@@ -252,7 +258,7 @@ mod tests {
         let (target, callers) = model().await;
         let prompt = Prompt { system: "s".into(), user: "u".into() };
         let ask = async |client: &ModelClient| {
-            client.ask(&prompt, Duration::from_secs(60)).await.expect("an answer");
+            client.ask(&prompt, Duration::from_secs(60)).await.result.expect("an answer");
             callers.lock().expect("not poisoned").len()
         };
         let first = ModelClient::after(None, None, target.clone(), None).expect("a client");
@@ -284,7 +290,7 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = ModelClient::after(None, None, target, None).expect("a client");
         let prompt = Prompt { system: "s".into(), user: "u".into() };
-        client.ask(&prompt, Duration::from_secs(60)).await.expect_err("an error")
+        client.ask(&prompt, Duration::from_secs(60)).await.result.expect_err("an error")
     }
 
     #[tokio::test]
@@ -322,6 +328,7 @@ mod tests {
             api_key: None,
             ca_bundle: None,
             timeout: None,
+            price: None,
         };
         let prompt = Prompt { system: "s".into(), user: "u".into() };
         assert_eq!(

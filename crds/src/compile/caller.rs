@@ -23,8 +23,8 @@ pub(super) fn claude(path: &str, given: &ClaudeModel, shared: &Upstream, errors:
 }
 
 fn caller(path: &str, given: &ClaudeModel, errors: &mut Errors) -> Option<ClaudeTarget> {
-    let ClaudeModel { name: _, return_to_caller: _, parameters, upstream, timeout } = given;
-    if !parameters.is_empty() || upstream.is_some() || timeout.is_some() {
+    let ClaudeModel { name: _, return_to_caller: _, parameters, upstream, timeout, price } = given;
+    if !parameters.is_empty() || upstream.is_some() || timeout.is_some() || price.is_some() {
         errors.push(FieldError::absent(path, CALLER_ALONE));
     }
     Some(ClaudeTarget::Caller)

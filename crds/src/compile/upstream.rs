@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-use super::errors::Errors;
+use super::{errors::Errors, price};
 use crate::{
     FieldError,
     arguments::{JSON_DEPTH_MAX, is_deeper_than},
@@ -21,7 +21,7 @@ const PARAMETERS_MAX_BYTES: usize = 8 * 1024;
 const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
 
 pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut Errors) -> Option<ModelTarget> {
-    let Model { name, parameters, upstream, timeout } = model;
+    let Model { name, parameters, upstream, timeout, price } = model;
     errors.check(
         format!("{path}.name"),
         name,
@@ -35,6 +35,10 @@ pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut 
     };
     let timeout = match timeout {
         Some(period) => Some(errors.take(format!("{path}.timeout"), period.text(), period.duration())?),
+        None => None,
+    };
+    let price = match price {
+        Some(given) => Some(price::compile(&format!("{path}.price"), given, errors)?),
         None => None,
     };
     let Upstream { url, api_key_secret_ref, ca_bundle } = upstream;
@@ -51,6 +55,7 @@ pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut 
         ca_bundle,
         parameters: parameters.clone(),
         timeout,
+        price,
     })
 }
 

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::Upstream;
+use super::{Price, Upstream};
 use crate::period::Period;
 
 /// Longest name of a model, in characters.
@@ -15,9 +15,9 @@ pub const NAME_MAX: usize = 200;
 pub(crate) const CLAUDE_ONE: &str = "must have exactly one of name and returnToCaller";
 /// What says how a model is called.
 const CALLER_RULE: &str = "!has(self.returnToCaller) || \
-    !(has(self.parameters) || has(self.upstream) || has(self.timeout))";
+    !(has(self.parameters) || has(self.upstream) || has(self.timeout) || has(self.price))";
 /// Why these have no meaning.
-pub(crate) const CALLER_ALONE: &str = "must not have parameters, upstream or timeout beside it, because no model is called; \
+pub(crate) const CALLER_ALONE: &str = "must not have parameters, upstream, timeout or price beside it, because no model is called; \
     remove them, or set name instead";
 /// Whoever judges is a model.
 pub(super) const CALLER_JUDGES_RULE: &str = "!has(self.models.claude.returnToCaller) || !has(self.skills) || \
@@ -95,6 +95,10 @@ pub struct ClaudeModel {
     /// Longest attempt on this model. If absent: what is left of `timeouts.total`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
+
+    /// What this model costs, so that costs and savings can be reported. If absent: only what the gateway reports counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }
 
 /// Says that the caller does the work. It has no fields.
@@ -111,14 +115,14 @@ impl ClaudeModel {
     /// The model; none: it has no name.
     #[must_use]
     pub fn model(&self) -> Option<Model> {
-        let Self { name, return_to_caller: _, parameters, upstream, timeout } = self.clone();
-        Some(Model { name: name?, parameters, upstream, timeout })
+        let Self { name, return_to_caller: _, parameters, upstream, timeout, price } = self.clone();
+        Some(Model { name: name?, parameters, upstream, timeout, price })
     }
 }
 
 impl From<Model> for ClaudeModel {
-    fn from(Model { name, parameters, upstream, timeout }: Model) -> Self {
-        Self { name: Some(name), return_to_caller: None, parameters, upstream, timeout }
+    fn from(Model { name, parameters, upstream, timeout, price }: Model) -> Self {
+        Self { name: Some(name), return_to_caller: None, parameters, upstream, timeout, price }
     }
 }
 
@@ -143,4 +147,8 @@ pub struct Model {
     /// Longest attempt on this model. If absent: `timeouts.local` for the local model, and 60 s for the grader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
+
+    /// What this model costs, so that costs and savings can be reported. If absent: only what the gateway reports counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
 }

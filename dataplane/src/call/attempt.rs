@@ -9,10 +9,10 @@ use super::{Call, StageAnswer, check};
 use crate::{
     clock, deadline,
     decide::{Decided, Decision, Reason},
-    decision::{Basis, Checked, DecisionRecord, milliseconds},
+    decision::{Basis, Checked, DecisionRecord, PriceAtTheTime, milliseconds},
     evidence::SkillEvidence,
     mode::Mode,
-    upstream::{Answer, AttemptError, ModelClient, Prompt},
+    upstream::{AttemptError, ModelClient, Prompt, Reply, Usage},
 };
 
 /// What both attempts of a stage share.
@@ -61,8 +61,8 @@ impl<'a> Attempt<'a> {
             model: model.map_or(ClaudeTarget::CALLER, |model| &model.target().model).into(),
             answered_by: None,
             gateway_fallback: None,
-            prompt_tokens: None,
-            completion_tokens: None,
+            usage: Usage::default(),
+            claude_price: claude_price(call, decision),
             finish_reason: None,
             duration_ms: 0,
             error: None,
@@ -73,6 +73,7 @@ impl<'a> Attempt<'a> {
             basis: stage_call.basis(call),
             shadow: false,
             check: None,
+            sent_on: false,
             client: call.client.clone(),
             returned: false,
             effective_rate: stage_call.decided.effective_rate,
@@ -113,12 +114,12 @@ impl<'a> Attempt<'a> {
             record.model
         ));
         let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record) };
-        let result = model.ask_within(call.client.traceparent.as_deref(), prompt, budget).await;
-        let checked = match &result {
+        let reply = model.ask_within(call.client.traceparent.as_deref(), prompt, budget).await;
+        let checked = match &reply.result {
             Ok(answer) => check::checked(&call.skill, stage_call.stage, answer).await,
             Err(_) => None,
         };
-        (pending.finish(&result, checked), result.map(|answer| StageAnswer::Text(answer.text)))
+        (pending.finish(&reply, checked), reply.result.map(|answer| StageAnswer::Text(answer.text)))
     }
 
     /// The time for this attempt; a local one leaves time for a fallback to Claude.
@@ -139,6 +140,12 @@ impl<'a> Attempt<'a> {
     }
 }
 
+/// What Claude would cost, for a call that it may be spared.
+fn claude_price(call: &Call, decision: Decision) -> Option<PriceAtTheTime> {
+    let claude = call.active.claude.as_ref().filter(|_| decision == Decision::Local)?;
+    claude.target().price.as_ref().map(PriceAtTheTime::of)
+}
+
 /// The record of an attempt in flight. Dropped before the attempt ends, it is written with the error `cancelled`.
 struct PendingRecord<'a> {
     call: &'a Call,
@@ -148,15 +155,16 @@ struct PendingRecord<'a> {
 }
 
 impl PendingRecord<'_> {
-    fn finish(mut self, result: &Result<Answer, AttemptError>, checked: Option<Checked>) -> DecisionRecord {
+    fn finish(mut self, reply: &Reply, checked: Option<Checked>) -> DecisionRecord {
         // Set on creation, and taken only here or in `drop`, which runs later.
         let mut record = self.record.take().expect("a pending record is finished once");
-        note_end(&mut record, result);
+        note_end(&mut record, reply);
         record.check = checked;
+        record.sent_on = check::sends_on(self.call, &record, self.stage_call.deadline);
         self.write(&mut record);
         let Call { data_plane, active, skill, .. } = self.call;
         check::report(&data_plane.decision_log, active, skill, self.stage_call.call_id, &record);
-        self.call.data_plane.model_warnings.of(&record, result);
+        self.call.data_plane.model_warnings.of(&record, &reply.result);
         record
     }
 
@@ -168,13 +176,12 @@ impl PendingRecord<'_> {
 }
 
 /// Notes in the record how its model call ended.
-pub(super) fn note_end(record: &mut DecisionRecord, result: &Result<Answer, AttemptError>) {
-    match result {
+pub(super) fn note_end(record: &mut DecisionRecord, reply: &Reply) {
+    record.usage = reply.usage;
+    match &reply.result {
         Ok(answer) => {
             record.answered_by.clone_from(&answer.gateway.answered_by);
             record.gateway_fallback = answer.gateway.fell_back;
-            record.prompt_tokens = answer.prompt_tokens;
-            record.completion_tokens = answer.completion_tokens;
             record.finish_reason = answer.finish_reason;
         }
         Err(error) => record.error = Some(error.kind()),

@@ -1,6 +1,6 @@
 //! The check of a skill's answers: of the answer of its last stage, whichever model gave it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use crds::{
     policy::{CheckCounts, OnFailedCheck, Source},
@@ -8,6 +8,7 @@ use crds::{
 };
 use uuid::Uuid;
 
+use super::Call;
 use crate::{
     config::Active,
     decide::Decision,
@@ -42,9 +43,11 @@ pub(super) fn escalates(skill: &Skill) -> bool {
     skill.check.as_ref().is_some_and(|check| check.on_failed == OnFailedCheck::Claude)
 }
 
-/// Whether this attempt makes Claude answer.
-pub(super) fn sends_on(skill: &Skill, record: &DecisionRecord) -> bool {
-    record.decision == Decision::Local && record.failed_check() && escalates(skill)
+/// Whether this attempt makes Claude answer: a failed one of the local model, unless no time is left for it. To return the
+/// work to the caller needs none.
+pub(super) fn sends_on(call: &Call, record: &DecisionRecord, deadline: Instant) -> bool {
+    let out_of_time = call.active.claude.is_some() && deadline <= Instant::now();
+    record.decision == Decision::Local && record.failed_check() && escalates(&call.skill) && !out_of_time
 }
 
 /// Reports what the check says, if it counts. Claude's answers to what was too hard for the local model say nothing of

@@ -54,7 +54,7 @@ pub(super) fn after(call: &Call, stage_call: &StageCall, prompt: &Prompt) {
     let shadow = Shadow {
         data_plane: Arc::clone(&call.data_plane),
         active: Arc::clone(&call.active),
-        record: DecisionRecord { shadow: true, ..record },
+        record: DecisionRecord { shadow: true, claude_price: None, ..record },
         prompt: prompt.clone(),
         skill: Arc::clone(&call.skill),
         hash: stage_call.hash,
@@ -79,16 +79,16 @@ struct Shadow {
 impl Shadow {
     async fn run(mut self, call_id: uuid::Uuid) {
         let began = Instant::now();
-        let result = self.active.local.ask(&self.prompt, self.time()).await;
-        note_end(&mut self.record, &result);
+        let reply = self.active.local.ask(&self.prompt, self.time()).await;
+        note_end(&mut self.record, &reply);
         self.record.set_duration(began.elapsed());
-        if let Ok(answer) = &result {
+        if let Ok(answer) = &reply.result {
             self.record.check = check::checked(&self.skill, self.record.stage, answer).await;
         }
         let Self { data_plane, active, record, prompt, skill, hash } = self;
         data_plane.decision_log.record(call_id, active.brain.as_ref(), record.clone());
         check::report(&data_plane.decision_log, &active, &skill, call_id, &record);
-        if let Ok(answer) = &result {
+        if let Ok(answer) = &reply.result {
             let graded = Graded { call_id, hash, prompt: &prompt, answer: &answer.text, record: &record };
             grading::sample(&data_plane, &active, &skill, &graded);
         }

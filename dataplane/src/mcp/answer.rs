@@ -14,6 +14,7 @@ use crate::{
     call::{Work, failure::CallFailure},
     decide::Reason,
     decision::{Basis, Checked, DecisionRecord, answering},
+    upstream::Usage,
 };
 
 /// Key of the decisions in a result's `_meta`.
@@ -125,6 +126,9 @@ fn summary(record: &DecisionRecord) -> Value {
     for (name, value) in basis(&record.basis).into_iter().filter(|(_, value)| !value.is_null()) {
         summary[name] = value;
     }
+    for (name, value) in spent(&record.usage).into_iter().filter(|(_, value)| !value.is_null()) {
+        summary[name] = value;
+    }
     if record.returned {
         summary["answeredBy"] = ClaudeTarget::CALLER.into();
     }
@@ -132,6 +136,17 @@ fn summary(record: &DecisionRecord) -> Value {
         summary["check"] = check.as_str().into();
     }
     summary
+}
+
+/// Tokens and cost; null where they are not known.
+fn spent(usage: &Usage) -> [(&'static str, Value); 4] {
+    let Usage { prompt_tokens, completion_tokens, cached_tokens, cost } = usage;
+    [
+        ("tokensIn", json!(prompt_tokens)),
+        ("tokensOut", json!(completion_tokens)),
+        ("tokensCached", json!(cached_tokens)),
+        ("costUsd", json!(cost.map(|cost| cost.usd))),
+    ]
 }
 
 /// What a decision rests on besides; null where it does not apply.

@@ -21,10 +21,6 @@ pub struct Answer {
     pub finish_reason: Option<FinishReason>,
     /// From the headers of the answer.
     pub gateway: Gateway,
-    /// Tokens of the prompt, if the endpoint reports them.
-    pub prompt_tokens: Option<u64>,
-    /// Tokens of the answer, if the endpoint reports them.
-    pub completion_tokens: Option<u64>,
 }
 
 /// What LiteLLM's headers report. The body's `model` is not used: LiteLLM rewrites it to the requested name.
@@ -60,22 +56,18 @@ pub(super) fn encoding(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     Some(name.unwrap_or_else(|| "an unknown encoding".into()))
 }
 
-pub(super) fn parse(body: &[u8], gateway: &Gateway) -> Result<Answer, AttemptError> {
-    let body: Value = serde_json::from_slice(body).map_err(|_| AttemptError::NotJson)?;
-    if let Some(error) = error_of(&body) {
+pub(super) fn json(body: &[u8]) -> Result<Value, AttemptError> {
+    serde_json::from_slice(body).map_err(|_| AttemptError::NotJson)
+}
+
+pub(super) fn read(body: &Value, gateway: Gateway) -> Result<Answer, AttemptError> {
+    if let Some(error) = error_of(body) {
         return Err(AttemptError::ErrorBody { kind: error_word(error) });
     }
     let choice = body.pointer("/choices/0").ok_or(AttemptError::NoContent)?;
     let finish_reason = choice.get("finish_reason").and_then(Value::as_str).map(FinishReason::of);
     let text = usable(choice, finish_reason)?;
-    let tokens = |name: &str| body.pointer(&format!("/usage/{name}")).and_then(Value::as_u64);
-    Ok(Answer {
-        text,
-        finish_reason,
-        gateway: gateway.clone(),
-        prompt_tokens: tokens("prompt_tokens"),
-        completion_tokens: tokens("completion_tokens"),
-    })
+    Ok(Answer { text, finish_reason, gateway })
 }
 
 /// The text of a choice, unless the endpoint says itself that it must not be used.
@@ -171,7 +163,7 @@ mod tests {
     use super::*;
 
     fn read(body: &Value) -> Result<String, &'static str> {
-        parse(body.to_string().as_bytes(), &Gateway::default()).map(|a| a.text).map_err(|e| e.kind())
+        super::read(body, Gateway::default()).map(|a| a.text).map_err(|e| e.kind())
     }
 
     fn said(content: Value, finish_reason: &str) -> Value {
@@ -205,14 +197,11 @@ mod tests {
             assert_eq!(read(&body), Err(kind), "{body}");
         }
         for text in ["", "<html>502</html>", "{\"choices\": [{\"message\": {\"content\": \"trunc", "\u{feff}"] {
-            assert_eq!(parse(text.as_bytes(), &Gateway::default()), Err(AttemptError::NotJson), "{text}");
+            assert_eq!(json(text.as_bytes()), Err(AttemptError::NotJson), "{text}");
         }
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-        assert_eq!(parse(deep.as_bytes(), &Gateway::default()), Err(AttemptError::NotJson));
-        assert_eq!(
-            parse(b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}", &Gateway::default()),
-            Err(AttemptError::NotJson)
-        );
+        assert_eq!(json(deep.as_bytes()), Err(AttemptError::NotJson));
+        assert_eq!(json(b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}"), Err(AttemptError::NotJson));
     }
 
     #[test]
@@ -237,7 +226,7 @@ mod tests {
             ("stop", FinishReason::Stop),
             ("a new one", FinishReason::Other),
         ] {
-            let answer = parse(said(json!("half an"), word).to_string().as_bytes(), &Gateway::default());
+            let answer = super::read(&said(json!("half an"), word), Gateway::default());
             let answer = answer.expect("an answer");
             assert_eq!((answer.text.as_str(), answer.finish_reason), ("half an", Some(reason)), "{word}");
         }

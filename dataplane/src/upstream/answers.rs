@@ -2,7 +2,12 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use super::answer::{Gateway, parse, refused};
+use reqwest::header::HeaderMap;
+
+use super::{
+    Usage,
+    answer::{Gateway, json, read, refused},
+};
 
 /// The text of every complete answer in the folder.
 const WHOLE: &str = "The cache is never invalidated.";
@@ -74,11 +79,12 @@ fn the_real_answers_of_endpoints_are_read_as_they_are_meant() {
     for (file, status, expected) in ANSWERS {
         let body = fs::read(folder().join(format!("{file}.json"))).expect(file);
         let answer = match status {
-            200 => parse(&body, &Gateway::default()),
+            200 => read(&json(&body).expect(file), Gateway::default()),
             _ => Err(refused(*status, &body, "qwen35")),
         };
         let read = answer.map(|answer| {
-            assert_eq!((answer.prompt_tokens, answer.completion_tokens), (Some(31), Some(9)), "{file}");
+            let usage = Usage::of(&HeaderMap::new(), &json(&body).expect(file), None);
+            assert_eq!((usage.prompt_tokens, usage.completion_tokens), (Some(31), Some(9)), "{file}");
             (answer.text, answer.finish_reason.map(super::FinishReason::as_str).unwrap_or_default())
         });
         let expected = expected.map(|(text, reason)| (text.to_string(), reason)).map_err(str::to_string);

@@ -83,7 +83,18 @@ mod tests {
         let url = format!("http://{}/base/v1/chat/completions", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, Router::new().route("/base/v1/models", get(list))).await });
         let (url, parameters) = (url.parse().expect("a URL"), Map::new());
-        (ModelTarget { url, model: "m".into(), parameters, api_key: None, ca_bundle: None, timeout: None }, keys)
+        (
+            ModelTarget {
+                url,
+                model: "m".into(),
+                parameters,
+                api_key: None,
+                ca_bundle: None,
+                timeout: None,
+                price: None,
+            },
+            keys,
+        )
     }
 
     #[tokio::test]
@@ -119,7 +130,7 @@ mod tests {
         let target = ModelTarget { url: url.parse().expect("a URL"), ..target };
         let client = ModelClient::after(None, None, target, None).expect("a client");
         let prompt = Prompt { system: "s".into(), user: "u".into() };
-        client.ask(&prompt, Duration::from_secs(60)).await.expect_err("nobody listens");
+        client.ask(&prompt, Duration::from_secs(60)).await.result.expect_err("nobody listens");
         let told = client.reachability();
         assert_eq!(told.reachable, Some(false));
         assert!(told.problem.starts_with("cannot be reached: the connection was refused; "), "{told:?}");

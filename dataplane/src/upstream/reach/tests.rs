@@ -7,7 +7,7 @@ fn refused() -> AttemptError {
 
 fn answered() -> Result<Answer, AttemptError> {
     let text = "hello".into();
-    Ok(Answer { text, finish_reason: None, gateway: Gateway::default(), prompt_tokens: None, completion_tokens: None })
+    Ok(Answer { text, finish_reason: None, gateway: Gateway::default() })
 }
 
 #[test]
