@@ -10,11 +10,14 @@ use uuid::Uuid;
 
 use crate::{
     record::Record,
+    spent::GradingUsage,
     verdict::{Source, Verdict},
 };
 
 /// Longest skill name, in characters.
 const SKILL_MAX: usize = 64;
+/// Longest name of a model, in characters.
+const MODEL_MAX: usize = 200;
 /// Longest session id, phase, decision id, in characters.
 const ID_MAX: usize = 256;
 /// Longest id that an error repeats, in characters.
@@ -93,6 +96,9 @@ pub struct Entry {
     /// The record of a decision, sent by the data plane; at most 16 KiB of JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decision: Option<serde_json::Map<String, Value>>,
+    /// What it took to judge the decision's answer, sent by the data plane.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<GradingUsage>,
 }
 
 /// An id of a decision in the one form that is stored and compared: a UUID has others, such as upper case. What is none
@@ -130,6 +136,10 @@ impl Entry {
     /// What the schema cannot say.
     fn check(&self) -> Result<(), String> {
         let record = self.record()?;
+        let alone = self.decision_id.is_some() && record.is_none() && self.final_status == FinalStatus::Skip;
+        if self.usage.is_some() && !alone {
+            return Err("argument usage: needs decision_id and final_status skip, and no decision beside it".into());
+        }
         let Some(id) = &self.decision_id else {
             let retracts = self.final_status == FinalStatus::Retract;
             return if retracts {
@@ -178,7 +188,8 @@ impl Entry {
                 "duration_ms": {"type": "integer", "minimum": 0, "maximum": DURATION_MAX_MS, "description": "How long it took, in milliseconds."},
                 "project_root": text(PATH_MAX, "The project that this is about."),
                 "decision_id": text(ID_MAX, "The id in the answer's routing line, so that the outcome is tied to its decision."),
-                "decision": {"type": "object", "description": "A decision record; sent by the data plane."}
+                "decision": {"type": "object", "description": "A decision record; sent by the data plane."},
+                "usage": GradingUsage::schema(MODEL_MAX)
             }
         });
         schema.as_object().cloned().unwrap_or_default()
@@ -235,6 +246,9 @@ mod tests {
             ("duration_ms", json!(1.5)),
             ("decision", json!({"x": "y".repeat(16 * 1024)})),
             ("decision", json!("text")),
+            ("usage", json!({"model": "m"})),
+            ("usage", json!({})),
+            ("usage", json!({"model": "m", "cost_usd": -1})),
             ("unknown", json!(1)),
         ] {
             let mut arguments = json!({"skill": "debug", "final_status": "pass"});

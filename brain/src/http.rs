@@ -3,6 +3,7 @@
 mod lists;
 mod rates;
 mod refusal;
+mod report;
 
 use std::sync::Arc;
 
@@ -41,6 +42,8 @@ pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> R
         .route("/decisions", get(lists::decisions))
         .route("/evidence", get(rates::evidence))
         .route("/evidence/reset", post(rates::reset))
+        .route("/api/v1/report", get(report::report))
+        .route("/api/v1/series", get(report::series))
         .with_state(store.clone())
         .merge(endpoint::endpoint(tools, hard_stop, budget))
         .route_layer(middleware::from_fn_with_state(guard, admit));

@@ -68,7 +68,7 @@ impl BrainTools {
     async fn log(&self, entry: Entry, reporter: IpAddr) -> Result<CallToolResult, StoreError> {
         let says_nothing = entry.final_status == FinalStatus::Skip;
         // A record, or an entry about no decision, steers nothing.
-        if entry.decision.is_some() || (says_nothing && entry.decision_id.is_none()) {
+        if entry.decision.is_some() || entry.usage.is_some() || (says_nothing && entry.decision_id.is_none()) {
             let id = self.store.append(entry).await?;
             return Ok(answer(format!("logged: {id}"), json!({"id": id})));
         }

@@ -8,20 +8,28 @@ mod list;
 mod open;
 mod outcomes;
 mod session;
+mod span;
+mod spending;
 mod writer;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
-use crds::shown;
+use crds::{period::Period, shown};
 use sqlx::SqlitePool;
 
+use self::span::Span;
 pub use self::{
-    evidence::{Evidence, ModelRate, Query, Rate},
+    evidence::{Agreement, Evidence, ModelRate, Query, Rate},
     list::{ENTRIES_MAX as LIST_MAX, StoredDecision, StoredOutcome},
     session::{ENTRIES_MAX as SESSION_ENTRIES_MAX, StoredEntry},
+    spending::{Step, Sums},
 };
 use self::{open::Database, writer::Writer};
-use crate::{entry::Entry, settings::DatabaseUrl};
+use crate::{
+    entry::Entry,
+    report::{Known, Report, Series},
+    settings::DatabaseUrl,
+};
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -166,6 +174,44 @@ impl Store {
     /// The database failed.
     pub async fn session(&self, session_id: &str, limit: i64) -> Result<Vec<StoredEntry>, StoreError> {
         Ok(session::read(&self.readers, session_id, limit).await?)
+    }
+
+    /// What the calls of the last `window` did and cost.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn report(&self, window: &Period) -> Result<Report, StoreError> {
+        self.report_at(window, now_ms()).await
+    }
+
+    /// The same over time: in hours up to three days, in days from then on.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn series(&self, window: &Period) -> Result<Series, StoreError> {
+        let [_, hour, day] = counts::WIDTHS;
+        let length_ms = i64::try_from(window.duration().unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
+        let (step, now_ms) = (if length_ms <= 3 * day { hour } else { day }, now_ms());
+        let from_ms = now_ms.saturating_sub(length_ms).max(0);
+        Ok(Series::of(step, &spending::steps(&self.readers, step, from_ms, now_ms).await?))
+    }
+
+    async fn report_at(&self, window: &Period, now_ms: i64) -> Result<Report, StoreError> {
+        let length = window.duration().unwrap_or_default();
+        let length_ms = i64::try_from(length.as_millis()).unwrap_or(i64::MAX);
+        let since_ms = now_ms.saturating_sub(length_ms).max(0);
+        let before = Span::before(since_ms, length_ms);
+        let (now, before) = (
+            spending::sums(&self.readers, &Span::new(since_ms, now_ms)).await?,
+            spending::sums(&self.readers, &before).await?,
+        );
+        let mut evidence = BTreeMap::new();
+        for skill in list::skills(&self.readers).await? {
+            let query = Query { window: length, ..Query::of_all(&skill) };
+            let of = (self.evidence_at(&query, now_ms).await?, self.evidence_at(&query, since_ms).await?);
+            evidence.insert(skill, of);
+        }
+        Ok(Report::of(&Known { now, before, evidence }, (since_ms, now_ms), window.text()))
     }
 
     /// Writes the queued entries and closes the database.

@@ -9,22 +9,34 @@ use super::{
     clock::TOLERANCE_MS,
     counts::{self, About, What},
     outcomes::{self, Reported},
-    session,
+    session, spending,
 };
 use crate::{
     entry::Entry,
     record::{COLUMNS, Field, Record},
+    spent::Spent,
 };
 
-/// $1 id of the entry, $2 its time, $3 arm, $4 the rest, $5 the client's id of the call, then the columns.
+/// What a decision has besides the columns of its record, in the order in which it is bound.
+const DERIVED: [&str; 10] = [
+    "entry_id",
+    "at_ms",
+    "arm",
+    "rest",
+    "client_call_id",
+    "line",
+    "tokens_cached",
+    "nano_usd",
+    "would_in",
+    "would_out",
+];
+
+/// First what is derived, then the columns.
 static DECIDE: LazyLock<String> = LazyLock::new(|| {
     let named = COLUMNS.map(|(name, _)| name).join(", ");
-    let values: Vec<String> = (1..=COLUMNS.len() + 5).map(|i| format!("${i}")).collect();
-    let values = values.join(", ");
-    format!(
-        "INSERT INTO decisions (entry_id, at_ms, arm, rest, client_call_id, {named}) VALUES ({values}) \
-         ON CONFLICT (id) DO NOTHING"
-    )
+    let values: Vec<String> = (1..=COLUMNS.len() + DERIVED.len()).map(|i| format!("${i}")).collect();
+    let (derived, values) = (DERIVED.join(", "), values.join(", "));
+    format!("INSERT INTO decisions ({derived}, {named}) VALUES ({values}) ON CONFLICT (id) DO NOTHING")
 });
 
 /// Milliseconds of a day, for messages.
@@ -42,9 +54,11 @@ pub(super) async fn apply(
 ) -> Result<(), StoreError> {
     let record = entry.record().map_err(|reason| StoreError::Refused { reason })?;
     not_in_the_future(entry, record.as_ref(), at_ms)?;
-    match &record {
-        Some(record) => decide(tx, id, record, at_ms).await?,
-        None => {
+    match (&record, &entry.usage) {
+        (Some(record), _) => decide(tx, id, record, at_ms).await?,
+        // It says what a judgement took, and nothing about the answer.
+        (None, Some(usage)) => spending::grade(tx, id, entry, usage, at_ms).await?,
+        (None, None) => {
             let Entry { skill, source, final_status, decision_id, .. } = entry;
             let (verdict, decision_id) = (final_status.verdict(), decision_id.as_deref());
             outcomes::report(tx, &Reported { id, at_ms, skill, source: *source, verdict, decision_id }).await?;
@@ -88,7 +102,10 @@ async fn decide(
     let (arm, model) = (record.arm.as_str(), record.model.as_str());
     let rest = (!record.rest.is_empty()).then(|| serde_json::Value::Object(record.rest.clone()).to_string());
     let mut query = sqlx::query(sqlx::AssertSqlSafe(DECIDE.as_str())).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
-    query = query.bind(record.client_call());
+    let spent = Spent::of(record);
+    let would = spent.would;
+    query = query.bind(record.client_call()).bind(spent.line.as_str()).bind(spent.tokens_cached).bind(spent.nano_usd);
+    query = query.bind(would.map(|would| would.nano_in)).bind(would.map(|would| would.price_out));
     for field in &record.fields {
         query = match field {
             Field::Text(text) => query.bind(text.clone()),
@@ -100,6 +117,7 @@ async fn decide(
         return Ok(());
     }
     counts::add(tx, About { skill: &record.skill, arm, model }, &What::Decision, at_ms, 1).await?;
+    spending::add(tx, (&record.skill, arm, model), &spent, at_ms).await?;
     outcomes::attribute(tx, &record.id, &record.skill, (arm, model), record.text("error").is_some()).await
 }
 

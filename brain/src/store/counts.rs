@@ -10,7 +10,7 @@ const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 /// The widths of the counts, in milliseconds.
-const WIDTHS: [i64; 3] = [MINUTE_MS, HOUR_MS, DAY_MS];
+pub(super) const WIDTHS: [i64; 3] = [MINUTE_MS, HOUR_MS, DAY_MS];
 
 /// $1 skill, $2 start of the window, $3 first full hour, $4 first full day, $5 end of the window (what starts later is in
 /// the future), $6 to $8 the widths.

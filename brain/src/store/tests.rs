@@ -9,6 +9,7 @@ use crate::{entry::FinalStatus, verdict::Sources};
 mod calls;
 mod migration;
 mod recount;
+mod report;
 mod verdicts;
 
 const MINUTE_MS: i64 = 60_000;

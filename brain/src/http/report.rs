@@ -1,0 +1,46 @@
+//! What calls did and cost: `/api/v1/report` and `/api/v1/series`.
+
+use axum::{
+    Json,
+    extract::{Query as UriQuery, State},
+};
+use crds::{period::Period, shown::printable};
+
+use super::{rates::Parameters, refusal::Refusal};
+use crate::{
+    report::{Report, Series},
+    store::Store,
+};
+
+/// The span of a report when the request has none.
+const DEFAULT_SINCE: &str = "7d";
+/// Longest span, in days: there are at most so many steps.
+const DAYS_MAX: u64 = 400;
+/// Longest query value that an error repeats, in characters.
+const SHOWN: usize = 64;
+
+pub(super) async fn report(
+    State(store): State<Store>,
+    UriQuery(parameters): UriQuery<Parameters>,
+) -> Result<Json<Report>, Refusal> {
+    Ok(Json(store.report(&since(&parameters)?).await?))
+}
+
+pub(super) async fn series(
+    State(store): State<Store>,
+    UriQuery(parameters): UriQuery<Parameters>,
+) -> Result<Json<Series>, Refusal> {
+    Ok(Json(store.series(&since(&parameters)?).await?))
+}
+
+fn since(parameters: &Parameters) -> Result<Period, Refusal> {
+    let text = parameters.get("since").filter(|text| !text.is_empty()).map_or(DEFAULT_SINCE, String::as_str);
+    let period = Period::from_text(text);
+    let fits = period.duration().is_ok_and(|length| length.as_secs() <= DAYS_MAX * 86_400);
+    let wrong = || {
+        let shown = printable(text, SHOWN);
+        let rule = format!("must be a whole number with a unit (ms, s, m, h, d), at most {DAYS_MAX}d, for example 7d");
+        Refusal::Parameter(format!("since={shown}: {rule}"))
+    };
+    if fits { Ok(period) } else { Err(wrong()) }
+}

@@ -1,0 +1,184 @@
+//! What calls used and cost, added up per minute, hour and day.
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+use super::{counts::WIDTHS, floor_to, span::Span};
+use crate::{
+    entry::Entry,
+    spent::{GradingUsage, Line, Spent},
+};
+
+const ADD: &str = "INSERT INTO spending (skill, width_ms, start_ms, arm, model, line, detail, calls, firsts, counted, tokens_in, \
+     tokens_cached, tokens_out, out_squares, priced, nano_usd, nano_squares, would_calls, would_in, would_out) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
+     ON CONFLICT (skill, width_ms, start_ms, arm, model, line, detail) DO UPDATE SET calls = spending.calls + 1, \
+     firsts = spending.firsts + excluded.firsts, counted = spending.counted + excluded.counted, \
+     tokens_in = spending.tokens_in + excluded.tokens_in, tokens_cached = spending.tokens_cached + excluded.tokens_cached, \
+     tokens_out = spending.tokens_out + excluded.tokens_out, out_squares = spending.out_squares + excluded.out_squares, \
+     priced = spending.priced + excluded.priced, nano_usd = spending.nano_usd + excluded.nano_usd, \
+     nano_squares = spending.nano_squares + excluded.nano_squares, \
+     would_calls = spending.would_calls + excluded.would_calls, would_in = spending.would_in + excluded.would_in, \
+     would_out = spending.would_out + excluded.would_out";
+
+/// Three parameters a segment: width, start, end.
+const SUMS: &str = "SELECT skill, arm, model, line, detail, CAST(SUM(calls) AS BIGINT) AS calls, \
+     CAST(SUM(firsts) AS BIGINT) AS firsts, CAST(SUM(counted) AS BIGINT) AS counted, \
+     CAST(SUM(tokens_in) AS BIGINT) AS tokens_in, CAST(SUM(tokens_cached) AS BIGINT) AS tokens_cached, \
+     CAST(SUM(tokens_out) AS BIGINT) AS tokens_out, SUM(out_squares) AS out_squares, CAST(SUM(priced) AS BIGINT) AS priced, \
+     CAST(SUM(nano_usd) AS BIGINT) AS nano_usd, SUM(nano_squares) AS nano_squares, \
+     CAST(SUM(would_calls) AS BIGINT) AS would_calls, CAST(SUM(would_in) AS BIGINT) AS would_in, \
+     CAST(SUM(would_out) AS BIGINT) AS would_out \
+     FROM spending \
+     WHERE (width_ms = $1 AND start_ms >= $2 AND start_ms < $3) OR (width_ms = $4 AND start_ms >= $5 AND start_ms < $6) \
+        OR (width_ms = $7 AND start_ms >= $8 AND start_ms < $9) OR (width_ms = $10 AND start_ms >= $11 AND start_ms < $12) \
+        OR (width_ms = $13 AND start_ms >= $14 AND start_ms < $15) \
+     GROUP BY skill, arm, model, line, detail";
+
+/// What the calls of a line add up to.
+#[derive(Clone, Debug, Default, PartialEq, sqlx::FromRow)]
+pub struct Sums {
+    /// The skill.
+    pub skill: String,
+    /// `local` or `claude`; of a judgement, empty.
+    pub arm: String,
+    /// The model that was called.
+    pub model: String,
+    /// See [`Line`].
+    pub line: String,
+    /// The kind of error of failed calls.
+    pub detail: String,
+    /// Model calls.
+    pub calls: i64,
+    /// Those that began a call of a caller.
+    pub firsts: i64,
+    /// Those whose tokens are known.
+    pub counted: i64,
+    /// Tokens of prompts.
+    pub tokens_in: i64,
+    /// Those of prompts that were cached.
+    pub tokens_cached: i64,
+    /// Tokens of answers.
+    pub tokens_out: i64,
+    /// Their squares, for the spread.
+    pub out_squares: f64,
+    /// Calls whose cost is known.
+    pub priced: i64,
+    /// Their cost, in billionths of a US dollar.
+    pub nano_usd: i64,
+    /// Its squares, for the spread.
+    pub nano_squares: f64,
+    /// Calls for which Claude's price is known.
+    pub would_calls: i64,
+    /// What their prompts would have cost on Claude, in billionths of a US dollar.
+    pub would_in: i64,
+    /// The sum of the prices of a million tokens of answers, in millionths of a US dollar.
+    pub would_out: i64,
+}
+
+impl Sums {
+    /// What the calls were for.
+    #[must_use]
+    pub fn line(&self) -> Option<Line> {
+        Line::stored(&self.line)
+    }
+}
+
+/// The sums of a step of a span.
+#[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
+pub struct Step {
+    /// When it begins, in milliseconds since 1970.
+    pub start_ms: i64,
+    /// Of one skill, model, line and detail.
+    #[sqlx(flatten)]
+    pub sums: Sums,
+}
+
+/// Adds a call of a model for a skill.
+pub(super) async fn add(
+    tx: &mut Transaction<'_, Sqlite>,
+    (skill, arm, model): (&str, &str, &str),
+    spent: &Spent,
+    at_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let Spent { line, detail, first, tokens_in, tokens_cached, tokens_out, nano_usd, would } = spent;
+    let or_0 = |number: &Option<i64>| number.unwrap_or_default();
+    for width in WIDTHS {
+        sqlx::query(ADD)
+            .bind(skill)
+            .bind(width)
+            .bind(floor_to(at_ms, width))
+            .bind(arm)
+            .bind(model)
+            .bind(line.as_str())
+            .bind(detail)
+            .bind(i64::from(*first))
+            .bind(i64::from(tokens_in.is_some() && tokens_out.is_some()))
+            .bind(or_0(tokens_in))
+            .bind(or_0(tokens_cached))
+            .bind(or_0(tokens_out))
+            .bind(squared(or_0(tokens_out)))
+            .bind(i64::from(nano_usd.is_some()))
+            .bind(or_0(nano_usd))
+            .bind(squared(or_0(nano_usd)))
+            .bind(i64::from(would.is_some()))
+            .bind(would.map_or(0, |would| would.nano_in))
+            .bind(would.map_or(0, |would| would.price_out))
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+// An estimate of a spread, of numbers far below 2^53.
+#[allow(clippy::cast_precision_loss)]
+fn squared(number: i64) -> f64 {
+    number as f64 * number as f64
+}
+
+/// Writes what a judgement took.
+pub(super) async fn grade(
+    tx: &mut Transaction<'_, Sqlite>,
+    id: &str,
+    entry: &Entry,
+    usage: &GradingUsage,
+    at_ms: i64,
+) -> Result<(), sqlx::Error> {
+    let spent = usage.spent();
+    let insert = "INSERT INTO gradings (id, decision_id, at_ms, skill, model, tokens_in, tokens_cached, tokens_out, nano_usd) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    sqlx::query(insert)
+        .bind(id)
+        .bind(entry.decision_id.as_deref().unwrap_or_default())
+        .bind(at_ms)
+        .bind(&entry.skill)
+        .bind(&usage.model)
+        .bind(spent.tokens_in)
+        .bind(spent.tokens_cached)
+        .bind(spent.tokens_out)
+        .bind(spent.nano_usd)
+        .execute(&mut **tx)
+        .await?;
+    add(tx, (&entry.skill, "", &usage.model), &spent, at_ms).await
+}
+
+/// The sums of all skills over a span.
+pub(super) async fn sums(readers: &SqlitePool, span: &Span) -> Result<Vec<Sums>, sqlx::Error> {
+    let mut query = sqlx::query_as(SUMS);
+    for (width, start, end) in span.segments() {
+        query = query.bind(width).bind(start).bind(end);
+    }
+    query.fetch_all(readers).await
+}
+
+/// The sums of each step of a width, from the step of a time on.
+pub(super) async fn steps(
+    readers: &SqlitePool,
+    width: i64,
+    from_ms: i64,
+    until_ms: i64,
+) -> Result<Vec<Step>, sqlx::Error> {
+    let steps = "SELECT start_ms, skill, arm, model, line, detail, calls, firsts, counted, tokens_in, tokens_cached, tokens_out, \
+         out_squares, priced, nano_usd, nano_squares, would_calls, would_in, would_out \
+         FROM spending WHERE width_ms = $1 AND start_ms >= $2 AND start_ms <= $3";
+    sqlx::query_as(steps).bind(width).bind(floor_to(from_ms, width)).bind(until_ms).fetch_all(readers).await
+}
