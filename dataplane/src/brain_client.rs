@@ -3,6 +3,7 @@
 mod known;
 mod prompt_entry;
 mod rate_query;
+mod report;
 
 use std::{
     sync::Mutex,
@@ -24,6 +25,7 @@ use self::prompt_entry::prompt_entry;
 pub use self::{
     known::{KnownAgreement, KnownDecision, KnownModel, KnownRate, KnownSkill},
     rate_query::RateQuery,
+    report::{KnownArm, KnownBefore, KnownFigures, KnownReport, KnownSaved, KnownSkillReport},
 };
 use crate::{
     decide::Measured,

@@ -10,6 +10,7 @@ mod evidence;
 mod hook;
 mod mcp_json;
 mod outcome;
+mod report;
 mod serve;
 mod status;
 
@@ -105,6 +106,8 @@ enum Command {
     Evidence(evidence::EvidenceArgs),
     /// Shows where the calls of each skill go and why, and whether the models answer
     Status(status::StatusArgs),
+    /// Shows what calls did and cost, how often answers were right, and what was saved
+    Report(report::ReportArgs),
     /// Answers hooks: of Claude Code, for the plugin, and of Git
     Hook(hook::HookArgs),
     /// Runs a data plane and a brain in this process, with stand-in models unless LITELLM_BASE_URL is set
@@ -321,6 +324,7 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
         Command::Outcome(args) => outcome::run(&args, &variables).await,
         Command::Evidence(args) => evidence::run(&args, &variables).await,
         Command::Status(args) => status::run(&args, &variables).await,
+        Command::Report(args) => report::run(&args, &variables).await,
         Command::Demo(args) => demo::run(&args, &variables).await,
         Command::RenderPrompt => Ok(renderer::run()),
         Command::Hook(args) => Ok(hook::run(&args)),
@@ -342,6 +346,7 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         | Command::Outcome(_)
         | Command::Evidence(_)
         | Command::Status(_)
+        | Command::Report(_)
         | Command::Hook(_)
         | Command::RenderPrompt => vec![],
     };

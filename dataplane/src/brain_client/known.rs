@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, REASON_SHOWN, SESSION_MAX_BYTES};
 
 /// For a person at a terminal.
-const TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a record may be on its way: the time-out of sending one.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);

@@ -194,6 +194,10 @@ async fn behave(model: &str, release: &Notify) -> Response {
             Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
         }))
         .into_response(),
+        model if model.starts_with("costs:") => {
+            let cost = model.trim_start_matches("costs:").to_string();
+            ([("x-litellm-response-cost", cost)], said("an answer that was paid for")).into_response()
+        }
         model => said(model.strip_prefix("says:").unwrap_or(&format!("answer of {model}"))),
     }
 }
