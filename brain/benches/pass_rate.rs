@@ -31,7 +31,7 @@ async fn main() {
 async fn measure(entries: i64) -> Duration {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("brain.db");
-    let store = Store::open(&DatabaseUrl(path.clone())).await.expect("opens");
+    let store = Store::open(&DatabaseUrl::sqlite(path.clone())).await.expect("opens");
     let began = Instant::now();
     fill(&path, entries).await;
     let filled = began.elapsed();

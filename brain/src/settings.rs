@@ -78,7 +78,7 @@ mod tests {
         for variables in [vec![], vec![("BRAIN_PORT", ""), ("BRAIN_TOKEN", ""), ("BRAIN_DATABASE_URL", "")]] {
             let settings = read(&variables).expect("defaults");
             assert_eq!((settings.port, settings.token.is_none()), (3300, true));
-            assert_eq!(settings.database, DatabaseUrl(".routing/brain.db".into()));
+            assert_eq!(settings.database, DatabaseUrl::sqlite(".routing/brain.db"));
         }
     }
 

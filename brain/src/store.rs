@@ -1,4 +1,4 @@
-//! The entries on disk, in SQLite.
+//! The entries on disk, in SQLite or Postgres: the same queries for both.
 
 mod apply;
 mod clock;
@@ -15,7 +15,7 @@ mod writer;
 use std::{collections::BTreeMap, path::PathBuf};
 
 use crds::{period::Period, shown};
-use sqlx::SqlitePool;
+use sqlx::AnyPool;
 
 use self::span::Span;
 pub use self::{
@@ -84,7 +84,7 @@ impl StoreError {
 /// The entries on disk. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
-    readers: SqlitePool,
+    readers: AnyPool,
     writer: Writer,
 }
 
@@ -93,8 +93,8 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Open`] with the path and the reason.
-    pub async fn open(DatabaseUrl(path): &DatabaseUrl) -> Result<Self, StoreError> {
-        let Database { readers, writing, file } = open::open(path).await?;
+    pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        let Database { readers, writing, file } = open::open(url).await?;
         let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await?;
         Ok(Self { readers, writer: Writer::start(writing, file, newest.unwrap_or_default(), now_ms()) })
     }

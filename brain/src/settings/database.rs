@@ -14,9 +14,12 @@ const FILE: &str = "brain.db";
 const EARLIER: &str = ".routing/brain.db";
 const RULE: &str = "must be sqlite:PATH, for example sqlite:/data/brain.db";
 
-/// The path of a SQLite file.
+/// Where entries are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseUrl(pub PathBuf);
+pub enum DatabaseUrl {
+    /// The path of a SQLite file.
+    Sqlite(PathBuf),
+}
 
 impl DatabaseUrl {
     /// Reads `sqlite:PATH` or `sqlite://PATH`.
@@ -24,13 +27,29 @@ impl DatabaseUrl {
     pub fn parse(text: &str) -> Option<Self> {
         let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"))?;
         let is_path = !path.is_empty() && !path.contains('?') && !path.starts_with(':');
-        is_path.then(|| Self(path.into()))
+        is_path.then(|| Self::sqlite(path))
+    }
+
+    /// The database in a SQLite file.
+    #[must_use]
+    pub fn sqlite(path: impl Into<PathBuf>) -> Self {
+        Self::Sqlite(path.into())
+    }
+
+    /// The file, if it is one.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Sqlite(path) => Some(path),
+        }
     }
 
     /// The whole path, also if it was given relative to the folder in which the program runs.
     #[must_use]
     pub fn shown(&self) -> String {
-        std::path::absolute(&self.0).unwrap_or_else(|_| self.0.clone()).display().to_string()
+        match self {
+            Self::Sqlite(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+        }
     }
 }
 
@@ -51,8 +70,8 @@ pub enum Place {
 /// The file and why it is that one.
 pub(super) fn from_variables(reader: &mut Reader<'_>) -> (DatabaseUrl, Place) {
     let set = reader.optional("BRAIN_DATABASE_URL", RULE, DatabaseUrl::parse);
-    let data = data_folder(reader).map_or_else(|| DatabaseUrl(EARLIER.into()), |folder| DatabaseUrl(folder.join(FILE)));
-    let earlier = is_own_file(Path::new(EARLIER)) && !data.0.exists();
+    let data = data_folder(reader).map_or_else(|| PathBuf::from(EARLIER), |folder| folder.join(FILE));
+    let earlier = is_own_file(Path::new(EARLIER)) && !data.exists();
     chosen(set, data, earlier)
 }
 
@@ -62,13 +81,14 @@ fn is_own_file(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|metadata| is_own(&metadata))
 }
 
-fn chosen(set: Option<DatabaseUrl>, data: DatabaseUrl, earlier_exists: bool) -> (DatabaseUrl, Place) {
+fn chosen(set: Option<DatabaseUrl>, data: PathBuf, earlier_exists: bool) -> (DatabaseUrl, Place) {
+    let data_folder = DatabaseUrl::sqlite(&data);
     match set {
         Some(set) => (set, Place::Set),
-        None if earlier_exists && data.0 != Path::new(EARLIER) => {
-            (DatabaseUrl(EARLIER.into()), Place::Earlier { instead: data })
+        None if earlier_exists && data != Path::new(EARLIER) => {
+            (DatabaseUrl::sqlite(EARLIER), Place::Earlier { instead: data_folder })
         }
-        None => (data, Place::DataFolder),
+        None => (data_folder, Place::DataFolder),
     }
 }
 
@@ -85,10 +105,9 @@ mod tests {
 
     use super::*;
 
-    fn read(variables: &[(&str, &str)]) -> (String, Place) {
+    fn read(variables: &[(&str, &str)]) -> (DatabaseUrl, Place) {
         let variables: Variables = variables.iter().copied().collect();
-        let (DatabaseUrl(path), place) = from_variables(&mut Reader::new(&variables));
-        (path.display().to_string(), place)
+        from_variables(&mut Reader::new(&variables))
     }
 
     #[test]
@@ -101,18 +120,19 @@ mod tests {
             (vec![("HOME", "me")], ".routing/brain.db"),
             (vec![], ".routing/brain.db"),
         ] {
-            assert_eq!(read(&variables), (path.into(), Place::DataFolder), "{variables:?}");
+            assert_eq!(read(&variables), (DatabaseUrl::sqlite(path), Place::DataFolder), "{variables:?}");
         }
         let set = [("BRAIN_DATABASE_URL", "sqlite:/data/brain.db"), ("XDG_DATA_HOME", "/x"), ("HOME", "/home/me")];
-        assert_eq!(read(&set), ("/data/brain.db".into(), Place::Set));
+        assert_eq!(read(&set), (DatabaseUrl::sqlite("/data/brain.db"), Place::Set));
     }
 
     #[test]
     fn the_file_of_an_earlier_version_is_used_where_it_exists() {
-        let (data, earlier) = (DatabaseUrl("/x/routing/brain.db".into()), DatabaseUrl(EARLIER.into()));
-        assert_eq!(chosen(None, data.clone(), true), (earlier.clone(), Place::Earlier { instead: data.clone() }));
-        let set = DatabaseUrl("/data/brain.db".into());
+        let (data, earlier) = (PathBuf::from("/x/routing/brain.db"), DatabaseUrl::sqlite(EARLIER));
+        let instead = DatabaseUrl::sqlite(&data);
+        assert_eq!(chosen(None, data.clone(), true), (earlier.clone(), Place::Earlier { instead }));
+        let set = DatabaseUrl::sqlite("/data/brain.db");
         assert_eq!(chosen(Some(set.clone()), data, true), (set, Place::Set));
-        assert_eq!(chosen(None, earlier.clone(), true), (earlier, Place::DataFolder), "a user without a home");
+        assert_eq!(chosen(None, EARLIER.into(), true), (earlier, Place::DataFolder), "a user without a home");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Any, Transaction};
 
 use super::{
     StoreError,
@@ -47,7 +47,7 @@ const DAY_MS: i64 = 24 * 3_600_000;
 /// # Errors
 /// [`StoreError::Refused`]: this entry is not written, and the transaction can go on.
 pub(super) async fn apply(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Transaction<'_, Any>,
     id: &str,
     entry: &Entry,
     at_ms: i64,
@@ -93,12 +93,7 @@ fn not_in_the_future(entry: &Entry, record: Option<&Record>, now_ms: i64) -> Res
 }
 
 /// A decision that is known already stays as it is.
-async fn decide(
-    tx: &mut Transaction<'_, Sqlite>,
-    entry_id: &str,
-    record: &Record,
-    at_ms: i64,
-) -> Result<(), StoreError> {
+async fn decide(tx: &mut Transaction<'_, Any>, entry_id: &str, record: &Record, at_ms: i64) -> Result<(), StoreError> {
     let (arm, model) = (record.arm.as_str(), record.model.as_str());
     let rest = (!record.rest.is_empty()).then(|| serde_json::Value::Object(record.rest.clone()).to_string());
     let mut query = sqlx::query(sqlx::AssertSqlSafe(DECIDE.as_str())).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
@@ -122,7 +117,7 @@ async fn decide(
 }
 
 async fn insert(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Transaction<'_, Any>,
     id: &str,
     entry: &Entry,
     record: Option<&Record>,

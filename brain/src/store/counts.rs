@@ -1,7 +1,7 @@
 //! What is counted per minute, hour and day: entries, decisions, and answers by the verdicts that stand on them. A rate is
 //! a sum over a few thousand rows at most, however many entries there are.
 
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Any, AnyPool, Transaction};
 
 use super::{clock::TOLERANCE_MS, floor_to};
 use crate::verdict::Pattern;
@@ -69,7 +69,7 @@ pub(super) struct About<'a> {
 
 /// Adds to what happened at a time; a negative number takes it back.
 pub(super) async fn add(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     About { skill, arm, model }: About<'_>,
     what: &What,
     at_ms: i64,
@@ -100,12 +100,7 @@ pub(super) struct Sum {
 }
 
 /// The sums of a skill over the last `window_ms`, from a full minute on.
-pub(super) async fn sums(
-    readers: &SqlitePool,
-    skill: &str,
-    window_ms: i64,
-    now_ms: i64,
-) -> Result<Vec<Sum>, sqlx::Error> {
+pub(super) async fn sums(readers: &AnyPool, skill: &str, window_ms: i64, now_ms: i64) -> Result<Vec<Sum>, sqlx::Error> {
     let from = floor_to(now_ms.saturating_sub(window_ms).max(0), MINUTE_MS);
     let up = |width: i64| floor_to(from + width - 1, width);
     let rows: Vec<(String, String, String, i64)> = sqlx::query_as(SUMS)

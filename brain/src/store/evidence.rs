@@ -6,7 +6,7 @@ use std::{
 };
 
 use serde::Serialize;
-use sqlx::SqlitePool;
+use sqlx::AnyPool;
 
 use super::{
     clock::TOLERANCE_MS,
@@ -151,7 +151,7 @@ impl Evidence {
     }
 }
 
-pub(super) async fn read(readers: &SqlitePool, query: &Query, now_ms: i64) -> Result<Evidence, sqlx::Error> {
+pub(super) async fn read(readers: &AnyPool, query: &Query, now_ms: i64) -> Result<Evidence, sqlx::Error> {
     let window_ms = i64::try_from(query.window.as_millis()).unwrap_or(i64::MAX);
     let sums = counts::sums(readers, &query.skill, window_ms, now_ms).await?;
     let mut evidence = summed(&sums, query);
@@ -203,7 +203,7 @@ fn summed(sums: &[Sum], query: &Query) -> Evidence {
 }
 
 /// When the evidence of the skill, or of its local model, was begun anew.
-async fn since(readers: &SqlitePool, Query { skill, local, .. }: &Query) -> Result<Option<i64>, sqlx::Error> {
+async fn since(readers: &AnyPool, Query { skill, local, .. }: &Query) -> Result<Option<i64>, sqlx::Error> {
     sqlx::query_scalar("SELECT MAX(at_ms) FROM resets WHERE skill = $1 AND (model = '' OR model = $2)")
         .bind(skill)
         .bind(local.as_deref().unwrap_or_default())
@@ -213,7 +213,7 @@ async fn since(readers: &SqlitePool, Query { skill, local, .. }: &Query) -> Resu
 
 /// The rate of the latest `at_least` judged local answers, however old, and when the latest of them was judged.
 async fn latest(
-    readers: &SqlitePool,
+    readers: &AnyPool,
     query: &Query,
     local: &str,
     now_ms: i64,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::LazyLock};
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{AnyPool, Row, any::AnyRow};
 
 use crate::record::{self, COLUMNS, Field, Kind};
 
@@ -28,7 +28,7 @@ static DECISIONS_OF_CALL: LazyLock<String> =
 
 fn decisions_where(condition: &str) -> String {
     format!(
-        "SELECT {}, d.at_ms AS at_ms, (SELECT group_concat(source || '=' || verdict) FROM outcomes \
+        "SELECT {}, d.at_ms AS at_ms, (SELECT string_agg(source || '=' || verdict, ',') FROM outcomes \
             WHERE unit = d.id AND state = 'stands') AS verdicts \
          FROM decisions d WHERE {condition}",
         columns()
@@ -74,21 +74,17 @@ pub struct StoredDecision {
     pub verdicts: BTreeMap<String, String>,
 }
 
-pub(super) async fn outcomes(readers: &SqlitePool, skill: &str, limit: i64) -> Result<Vec<StoredOutcome>, sqlx::Error> {
+pub(super) async fn outcomes(readers: &AnyPool, skill: &str, limit: i64) -> Result<Vec<StoredOutcome>, sqlx::Error> {
     sqlx::query_as(OUTCOMES).bind(skill).bind(limit).fetch_all(readers).await
 }
 
-pub(super) async fn decisions(
-    readers: &SqlitePool,
-    skill: &str,
-    limit: i64,
-) -> Result<Vec<StoredDecision>, sqlx::Error> {
+pub(super) async fn decisions(readers: &AnyPool, skill: &str, limit: i64) -> Result<Vec<StoredDecision>, sqlx::Error> {
     let rows = sqlx::query(sqlx::AssertSqlSafe(DECISIONS.as_str())).bind(skill).bind(limit).fetch_all(readers).await?;
     rows.iter().map(stored_decision).collect()
 }
 
 pub(super) async fn decisions_of_call(
-    readers: &SqlitePool,
+    readers: &AnyPool,
     call: &str,
     limit: i64,
 ) -> Result<Vec<StoredDecision>, sqlx::Error> {
@@ -96,12 +92,12 @@ pub(super) async fn decisions_of_call(
     query.fetch_all(readers).await?.iter().map(stored_decision).collect()
 }
 
-pub(super) async fn decision(readers: &SqlitePool, id: &str) -> Result<Option<StoredDecision>, sqlx::Error> {
+pub(super) async fn decision(readers: &AnyPool, id: &str) -> Result<Option<StoredDecision>, sqlx::Error> {
     let row = sqlx::query(sqlx::AssertSqlSafe(DECISION.as_str())).bind(id).fetch_optional(readers).await?;
     row.as_ref().map(stored_decision).transpose()
 }
 
-fn stored_decision(row: &SqliteRow) -> Result<StoredDecision, sqlx::Error> {
+fn stored_decision(row: &AnyRow) -> Result<StoredDecision, sqlx::Error> {
     let verdicts: Option<String> = row.try_get("verdicts")?;
     let verdicts = verdicts.unwrap_or_default();
     let pairs = verdicts.split(',').filter_map(|pair| pair.split_once('='));
@@ -112,7 +108,7 @@ fn stored_decision(row: &SqliteRow) -> Result<StoredDecision, sqlx::Error> {
     })
 }
 
-pub(super) async fn skills(readers: &SqlitePool) -> Result<Vec<String>, sqlx::Error> {
+pub(super) async fn skills(readers: &AnyPool) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT DISTINCT skill FROM counts WHERE width_ms = 86400000 AND what <> 'entry' ORDER BY skill")
         .fetch_all(readers)
         .await
@@ -125,7 +121,7 @@ pub(super) fn columns() -> String {
 }
 
 /// The record in a row with [`columns`], if there is one.
-pub(super) fn record(row: &SqliteRow) -> Result<Option<Value>, sqlx::Error> {
+pub(super) fn record(row: &AnyRow) -> Result<Option<Value>, sqlx::Error> {
     let id: Option<String> = row.try_get("d_id")?;
     if id.is_none() {
         return Ok(None);

@@ -1,6 +1,6 @@
 //! Verdicts on decisions. A decision is counted once, by the verdicts that stand on it: one of each source, its latest.
 
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Any, Transaction};
 
 use super::{
     StoreError,
@@ -11,7 +11,7 @@ use crate::{
     verdict::{Pattern, Source, Verdict},
 };
 
-type Tx<'t> = Transaction<'t, Sqlite>;
+type Tx<'t> = Transaction<'t, Any>;
 
 const STANDING: &str =
     "SELECT id, at_ms, skill, arm, model, source, verdict FROM outcomes WHERE unit = $1 AND state = 'stands'";

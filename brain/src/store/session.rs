@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{Row, SqlitePool, sqlite::SqliteRow};
+use sqlx::{AnyPool, Row, any::AnyRow};
 
 use super::list;
 
@@ -64,7 +64,7 @@ pub struct StoredEntry {
 }
 
 /// The latest `limit` entries, oldest first.
-pub(super) async fn read(readers: &SqlitePool, id: &str, limit: i64) -> Result<Vec<StoredEntry>, sqlx::Error> {
+pub(super) async fn read(readers: &AnyPool, id: &str, limit: i64) -> Result<Vec<StoredEntry>, sqlx::Error> {
     let query = sqlx::query(sqlx::AssertSqlSafe(QUERY.as_str()));
     let rows = query.bind(stored_id(id)).bind(limit).bind(DECISIONS_MAX).fetch_all(readers).await?;
     rows.iter().rev().map(stored_entry).collect()
@@ -75,7 +75,7 @@ pub(super) fn stored_id(id: &str) -> &str {
     if id == NO_SESSION { "" } else { id }
 }
 
-fn stored_entry(row: &SqliteRow) -> Result<StoredEntry, sqlx::Error> {
+fn stored_entry(row: &AnyRow) -> Result<StoredEntry, sqlx::Error> {
     Ok(StoredEntry {
         id: row.try_get("id")?,
         at: row.try_get("at_ms")?,
@@ -106,7 +106,7 @@ mod tests {
 
     async fn store() -> (Store, tempfile::TempDir) {
         let folder = tempfile::tempdir().expect("a folder");
-        (Store::open(&DatabaseUrl(folder.path().join("brain.db"))).await.expect("opens"), folder)
+        (Store::open(&DatabaseUrl::sqlite(folder.path().join("brain.db"))).await.expect("opens"), folder)
     }
 
     /// A UUID made of a name.

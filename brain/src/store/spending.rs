@@ -1,6 +1,6 @@
 //! What calls used and cost, added up per minute, hour and day.
 
-use sqlx::{Sqlite, SqlitePool, Transaction};
+use sqlx::{Any, AnyPool, Transaction};
 
 use super::{counts::WIDTHS, floor_to, span::Span};
 use crate::{
@@ -95,7 +95,7 @@ pub struct Step {
 
 /// Adds a call of a model for a skill.
 pub(super) async fn add(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Transaction<'_, Any>,
     (skill, arm, model): (&str, &str, &str),
     spent: &Spent,
     at_ms: i64,
@@ -137,7 +137,7 @@ fn squared(number: i64) -> f64 {
 
 /// Writes what a judgement took.
 pub(super) async fn grade(
-    tx: &mut Transaction<'_, Sqlite>,
+    tx: &mut Transaction<'_, Any>,
     id: &str,
     entry: &Entry,
     usage: &GradingUsage,
@@ -162,7 +162,7 @@ pub(super) async fn grade(
 }
 
 /// The sums of all skills over a span.
-pub(super) async fn sums(readers: &SqlitePool, span: &Span) -> Result<Vec<Sums>, sqlx::Error> {
+pub(super) async fn sums(readers: &AnyPool, span: &Span) -> Result<Vec<Sums>, sqlx::Error> {
     let mut query = sqlx::query_as(SUMS);
     for (width, start, end) in span.segments() {
         query = query.bind(width).bind(start).bind(end);
@@ -172,7 +172,7 @@ pub(super) async fn sums(readers: &SqlitePool, span: &Span) -> Result<Vec<Sums>,
 
 /// The sums of each step of a width, from the step of a time on.
 pub(super) async fn steps(
-    readers: &SqlitePool,
+    readers: &AnyPool,
     width: i64,
     from_ms: i64,
     until_ms: i64,

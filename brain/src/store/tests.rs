@@ -18,7 +18,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 
 async fn store() -> (Store, tempfile::TempDir) {
     let folder = tempfile::tempdir().expect("a folder");
-    let store = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens");
+    let store = Store::open(&DatabaseUrl::sqlite(folder.path().join("deep/brain.db"))).await.expect("opens");
     (store, folder)
 }
 
@@ -76,7 +76,7 @@ async fn entries_written_together_are_all_there_after_a_restart() {
     let ids: Vec<String> = futures::future::try_join_all(writes).await.expect("all written");
     store.close().await;
     assert!(matches!(store.append(entry("debug", FinalStatus::Pass)).await, Err(StoreError::Closed)));
-    let store = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens again");
+    let store = Store::open(&DatabaseUrl::sqlite(folder.path().join("deep/brain.db"))).await.expect("opens again");
     assert_eq!(store.evidence(&over("debug", DAY)).await.expect("evidence").total, 500);
     let read: Vec<String> =
         store.session("s", SESSION_ENTRIES_MAX).await.expect("entries").into_iter().map(|e| e.id).collect();
@@ -110,7 +110,7 @@ async fn the_error_about_an_unwritable_folder_names_the_file_and_the_cure() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("file");
     std::fs::write(&file, "").expect("a file");
-    let error = Store::open(&DatabaseUrl(file.join("brain.db"))).await.err().expect("a file is not a folder");
+    let error = Store::open(&DatabaseUrl::sqlite(file.join("brain.db"))).await.err().expect("a file is not a folder");
     let message = error.to_string();
     assert!(message.contains("file/brain.db") && message.contains("BRAIN_DATABASE_URL"), "{message}");
 }
@@ -151,7 +151,7 @@ async fn nothing_is_acknowledged_once_the_file_is_deleted_or_replaced() {
 async fn a_database_that_cannot_be_used_is_refused_with_the_cure_of_its_cause() {
     let sqlite = async |path: &std::path::Path, statement: &'static str| {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
-        let pool = SqlitePool::connect_with(options).await.expect("opens");
+        let pool = sqlx::SqlitePool::connect_with(options).await.expect("opens");
         sqlx::query(statement).execute(&pool).await.expect("done");
         pool.close().await;
     };
@@ -163,7 +163,7 @@ async fn a_database_that_cannot_be_used_is_refused_with_the_cure_of_its_cause() 
     )
     .expect("written");
     sqlite(&path("foreign"), "CREATE TABLE theirs (x TEXT)").await;
-    Store::open(&DatabaseUrl(path("newer"))).await.expect("opens").close().await;
+    Store::open(&DatabaseUrl::sqlite(path("newer"))).await.expect("opens").close().await;
     sqlite(
         &path("newer"),
         "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9999, '', 1, '', 0)",
@@ -176,7 +176,7 @@ async fn a_database_that_cannot_be_used_is_refused_with_the_cure_of_its_cause() 
         ("newer", "a newer version wrote it"),
         ("folder", "set BRAIN_DATABASE_URL"),
     ] {
-        let refused = Store::open(&DatabaseUrl(path(name))).await.err().expect("refused").to_string();
+        let refused = Store::open(&DatabaseUrl::sqlite(path(name))).await.err().expect("refused").to_string();
         assert!(refused.contains(&path(name).display().to_string()) && refused.contains(cure), "{name}: {refused}");
     }
 }

@@ -1,7 +1,7 @@
 //! The only writer. Entries that wait together are committed together, so that a disk that syncs a few hundred times a
 //! second stores thousands of entries a second.
 
-use sqlx::SqlitePool;
+use sqlx::AnyPool;
 use tokio::sync::{mpsc, oneshot};
 use uuid::Uuid;
 
@@ -37,7 +37,7 @@ pub(super) struct Writer(mpsc::Sender<Message>);
 
 impl Writer {
     /// `newest_ms` is the time of the newest entry.
-    pub(super) fn start(pool: SqlitePool, file: File, newest_ms: i64, now_ms: i64) -> Self {
+    pub(super) fn start(pool: AnyPool, file: Option<File>, newest_ms: i64, now_ms: i64) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let mut newest = Newest::new(newest_ms);
         newest.check(now_ms);
@@ -69,7 +69,7 @@ impl Writer {
     }
 }
 
-async fn run(pool: SqlitePool, file: File, mut newest: Newest, mut queue: mpsc::Receiver<Message>) {
+async fn run(pool: AnyPool, file: Option<File>, mut newest: Newest, mut queue: mpsc::Receiver<Message>) {
     let mut messages = Vec::with_capacity(BATCH);
     while queue.recv_many(&mut messages, BATCH).await > 0 {
         let mut batch = vec![];
@@ -98,7 +98,7 @@ async fn run(pool: SqlitePool, file: File, mut newest: Newest, mut queue: mpsc::
     }
 }
 
-async fn begin_anew(pool: &SqlitePool, Reset { skill, model, at_ms, done }: Reset) {
+async fn begin_anew(pool: &AnyPool, Reset { skill, model, at_ms, done }: Reset) {
     let reset = async {
         let mut transaction = pool.begin().await?;
         let ended = outcomes::reset(&mut transaction, &skill, model.as_deref(), at_ms).await?;
@@ -109,14 +109,14 @@ async fn begin_anew(pool: &SqlitePool, Reset { skill, model, at_ms, done }: Rese
     let _ = done.send(reset.await);
 }
 
-async fn commit(pool: &SqlitePool, file: &File, batch: Vec<Pending>) {
+async fn commit(pool: &AnyPool, file: &Option<File>, batch: Vec<Pending>) {
     if batch.is_empty() {
         return;
     }
     let (entries, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| ((p.entry, p.at_ms), p.written)).unzip();
     let mut result = write(pool, &entries).await;
     // Checked after the commit: before it, the file could still be replaced.
-    if result.is_ok() && !file.is_in_place() {
+    if let Some(file) = file.as_ref().filter(|file| result.is_ok() && !file.is_in_place()) {
         result = Err(StoreError::Replaced { path: file.path().into() });
     }
     let mut answers = match result {
@@ -135,7 +135,7 @@ async fn commit(pool: &SqlitePool, file: &File, batch: Vec<Pending>) {
 type Answer = Result<String, StoreError>;
 
 /// Writes entries in one transaction; those that are refused are left out.
-async fn write(pool: &SqlitePool, entries: &[(Entry, i64)]) -> Result<Vec<Answer>, StoreError> {
+async fn write(pool: &AnyPool, entries: &[(Entry, i64)]) -> Result<Vec<Answer>, StoreError> {
     let mut transaction = pool.begin().await?;
     let mut answers = Vec::with_capacity(entries.len());
     for (entry, at_ms) in entries {

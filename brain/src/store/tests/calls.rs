@@ -46,7 +46,8 @@ async fn a_database_of_the_version_before_finds_the_calls_that_it_had() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("brain.db");
     let mut old = SqliteConnection::connect(&format!("sqlite://{}?mode=rwc", path.display())).await.expect("connects");
-    let earlier: Vec<_> = sqlx::migrate!().iter().filter(|migration| migration.version <= 3).cloned().collect();
+    let earlier: Vec<_> =
+        sqlx::migrate!("./migrations/sqlite").iter().filter(|migration| migration.version <= 3).cloned().collect();
     sqlx::migrate::Migrator::with_migrations(earlier).run(&mut old).await.expect("the earlier schema");
     for (id, rest) in [
         ("with", Some(r#"{"client_call_id":"toolu_1","p_local":1.0}"#)),
@@ -57,6 +58,6 @@ async fn a_database_of_the_version_before_finds_the_calls_that_it_had() {
         sqlx::query(row).bind(id).bind(rest).execute(&mut old).await.expect("a row");
     }
     old.close().await.expect("closed");
-    let store = Store::open(&DatabaseUrl(path)).await.expect("migrates");
+    let store = Store::open(&DatabaseUrl::sqlite(path)).await.expect("migrates");
     assert_eq!((ids(&store, CALL, 500).await, ids(&store, "1", 500).await), (vec!["with".into()], vec![]));
 }

@@ -7,8 +7,10 @@ use super::*;
 use crate::record::tests::record;
 
 /// The migrations before the tables of decisions and outcomes.
-const BEFORE: [&str; 2] =
-    [include_str!("../../../migrations/0001_entries.sql"), include_str!("../../../migrations/0002_sessions.sql")];
+const BEFORE: [&str; 2] = [
+    include_str!("../../../migrations/sqlite/0001_entries.sql"),
+    include_str!("../../../migrations/sqlite/0002_sessions.sql"),
+];
 
 #[tokio::test]
 async fn a_database_of_an_earlier_version_keeps_every_entry_and_attributes_what_it_can() {
@@ -16,7 +18,7 @@ async fn a_database_of_an_earlier_version_keeps_every_entry_and_attributes_what_
     let path = folder.path().join("brain.db");
     let url = format!("sqlite://{}?mode=rwc", path.display());
     let mut old = SqliteConnection::connect(&url).await.expect("connects");
-    let migrator = sqlx::migrate!();
+    let migrator = sqlx::migrate!("./migrations/sqlite");
     let earlier: Vec<_> = migrator.iter().filter(|migration| migration.version <= 2).cloned().collect();
     assert_eq!(earlier.iter().map(|migration| migration.sql.as_str()).collect::<Vec<_>>(), BEFORE);
     sqlx::migrate::Migrator::with_migrations(earlier).run(&mut old).await.expect("the earlier schema");
@@ -53,7 +55,7 @@ async fn a_database_of_an_earlier_version_keeps_every_entry_and_attributes_what_
     }
     old.close().await.expect("closed");
 
-    let store = Store::open(&DatabaseUrl(path)).await.expect("migrates");
+    let store = Store::open(&DatabaseUrl::sqlite(path)).await.expect("migrates");
     let entries = store.session("s", SESSION_ENTRIES_MAX).await.expect("entries");
     assert_eq!(entries.len(), rows.len(), "no entry is lost");
     assert_eq!(entries[0].decision, rows[0].3, "a record is read as it was");

@@ -193,7 +193,7 @@ proptest! {
             }
             let counted = all_counts(&store).await;
             store.close().await;
-            let again = Store::open(&DatabaseUrl(folder.path().join("deep/brain.db"))).await.expect("opens again");
+            let again = Store::open(&DatabaseUrl::sqlite(folder.path().join("deep/brain.db"))).await.expect("opens again");
             prop_assert_eq!(all_counts(&again).await, counted, "also after a restart");
             Ok(())
         })?;

@@ -25,13 +25,13 @@ impl Outcomes {
         }
         let database = settings.database.clone();
         Ok(match settings.place {
-            Place::DataFolder => match stand_ins.database() {
-                None => Self { database, remark: "kept when it ends", examples: None },
-                Some(file) => Self {
-                    database: DatabaseUrl(database.0.with_file_name(file)),
+            Place::DataFolder => match (stand_ins.database(), database.path()) {
+                (Some(file), Some(path)) => Self {
+                    database: DatabaseUrl::sqlite(path.with_file_name(file)),
                     remark: "about these models alone; to begin anew, stop and delete it",
                     examples: None,
                 },
+                _ => Self { database, remark: "kept when it ends", examples: None },
             },
             Place::Set => Self { database, remark: "set by BRAIN_DATABASE_URL", examples: None },
             Place::Earlier { .. } => Self { database, remark: "found in this folder", examples: None },
@@ -42,7 +42,7 @@ impl Outcomes {
         let folder = tempfile::Builder::new().prefix("routing-examples-").tempdir().map_err(|e| {
             CliError::Message(format!("--with-examples: needs a temporary folder: {e}; set TMPDIR to one"))
         })?;
-        let database = DatabaseUrl(folder.path().join("examples.db"));
+        let database = DatabaseUrl::sqlite(folder.path().join("examples.db"));
         Ok(Self { database, remark: "of the examples alone; deleted when it ends", examples: Some(folder) })
     }
 
@@ -63,7 +63,7 @@ mod tests {
         };
         let (none, both) = (StandIns::Neither, StandIns::ForBoth);
         let path = |settings: &Settings, with_examples, stand_ins| {
-            Outcomes::of(settings, with_examples, stand_ins).expect("a folder").database.0.display().to_string()
+            Outcomes::of(settings, with_examples, stand_ins).expect("a folder").database.shown()
         };
         let (own, set) = (settings(""), settings("sqlite:/data/brain.db"));
         assert_eq!(path(&own, false, none), "/x/routing/brain.db");

@@ -1,0 +1,113 @@
+//! A database in an SQLite file.
+
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
+
+use sqlx::{
+    AnyConnection, AnyPool, Connection,
+    any::AnyPoolOptions,
+    migrate::{MigrateError, Migrator},
+};
+
+use super::{Cause, Database, File, READERS, StoreError};
+
+/// Its own changes of the schema, with which existing files were made.
+pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
+const TABLES: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE name = '_sqlx_migrations') FROM sqlite_master \
+     WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+/// A statement waits 5 s for another process that writes. An entry is acknowledged when its commit is on disk: FULL syncs
+/// the log at every commit.
+const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
+
+/// Opens the database of a file, creating the file and its folder.
+pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
+    let failed = |(cure, source)| StoreError::Open { path: path.into(), cure, source };
+    connect(path).await.map_err(failed)
+}
+
+async fn connect(path: &Path) -> Result<Database, (&'static str, Cause)> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    create_private(path).map_err(io)?;
+    prepare(path).await?;
+    let (writing, readers) = (pool(path, 1).await.map_err(database)?, pool(path, READERS).await.map_err(database)?);
+    Ok(Database { readers, writing, file: Some(File::of(path).map_err(io)?) })
+}
+
+/// Brings the schema up to date, on a connection of its own: a pool would try again and again, and tell no reason.
+async fn prepare(path: &Path) -> Result<(), (&'static str, Cause)> {
+    let mut connection = AnyConnection::connect(&url(path)).await.map_err(database)?;
+    sqlx::raw_sql(SETTINGS).execute(&mut connection).await.map_err(database)?;
+    let (tables, migrations): (i64, i64) = sqlx::query_as(TABLES).fetch_one(&mut connection).await.map_err(database)?;
+    if tables > 0 && migrations == 0 {
+        return Err((FOREIGN, "it has tables that the brain did not create".into()));
+    }
+    super::migrations(&MIGRATIONS).run(&mut connection).await.map_err(migration)?;
+    // A real write: a file on a full or read-only disk would otherwise be noticed by the first report.
+    sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut connection).await.map_err(database)?;
+    connection.close().await.map_err(database)
+}
+
+async fn pool(path: &Path, connections: u32) -> Result<AnyPool, sqlx::Error> {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .after_connect(|connection, _| Box::pin(async { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) }))
+        .connect(&url(path))
+        .await
+}
+
+/// The path as a URL that leads to it, whatever characters it has.
+fn url(path: &Path) -> String {
+    let encoded = |byte: &u8| match byte {
+        b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(*byte).to_string(),
+        other => format!("%{other:02X}"),
+    };
+    let path: String = path.as_os_str().as_encoded_bytes().iter().map(encoded).collect();
+    format!("sqlite:{path}?mode=rwc")
+}
+
+/// Creates the file with access for its owner only, because messages may be private. SQLite gives the files that it
+/// adds the same mode.
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let private = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
+    match private {
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other.map(drop),
+    }
+}
+
+const NOT_WRITABLE: &str = "make its folder writable, or set BRAIN_DATABASE_URL to another file";
+const DAMAGED: &str = "it is damaged or not a SQLite file: restore a backup, or move it away to begin anew";
+const FULL: &str = "free space on its disk";
+const LOCKED: &str = "another program writes it: stop that one";
+const NEWER: &str = "a newer version wrote it: start that version, or restore a backup from before it";
+const FOREIGN: &str = "it belongs to another program: set BRAIN_DATABASE_URL to another file";
+
+fn io(error: std::io::Error) -> (&'static str, Cause) {
+    let cure = if error.kind() == std::io::ErrorKind::StorageFull { FULL } else { NOT_WRITABLE };
+    (cure, error.into())
+}
+
+fn database(error: sqlx::Error) -> (&'static str, Cause) {
+    (cure(&error), error.into())
+}
+
+fn migration(error: MigrateError) -> (&'static str, Cause) {
+    let cure = match &error {
+        MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => NEWER,
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => cure(error),
+        _ => DAMAGED,
+    };
+    (cure, error.into())
+}
+
+/// What to do about a failure, by SQLite's primary result code.
+fn cure(error: &sqlx::Error) -> &'static str {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    match code.map(|code| code & 0xff) {
+        Some(5 | 6) => LOCKED,
+        Some(11 | 26) => DAMAGED,
+        Some(13) => FULL,
+        _ => NOT_WRITABLE,
+    }
+}
