@@ -5,6 +5,7 @@
 //! grow is text instead of an enum.
 
 pub mod rules;
+pub mod savings;
 pub mod why;
 
 use std::fmt;
@@ -99,6 +100,9 @@ pub struct PodStatus {
     /// Whether the models' endpoints can be reached.
     #[serde(deserialize_with = "lenient")]
     pub models: Vec<ModelReport>,
+    /// What was saved, as the brain knows it; none: there is no brain, or it keeps no costs.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub savings: Option<savings::SavingsReport>,
 }
 
 /// A config that a pod does not run.

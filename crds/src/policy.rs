@@ -33,7 +33,7 @@ pub use quantity::Quantity;
 pub use reason::{EventType, Reason};
 pub use service::{Service, ServiceType};
 pub use skill::{OnLocalError, RouteMode, SkillSpec, StageSpec};
-pub use status::{Endpoint, RateInterval, ReplicaCounts, RouteStatus, RoutingPolicyStatus, SkillStatus};
+pub use status::{Endpoint, RateInterval, ReplicaCounts, RouteStatus, RoutingPolicyStatus, SavingsStatus, SkillStatus};
 pub use upstream::{ConfigMapKeyRef, SecretKeyRef, TextSource, Upstream};
 
 use kube::{CustomResource, KubeSchema};

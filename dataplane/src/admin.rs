@@ -19,7 +19,7 @@ use crds::{
     table::Skill,
 };
 use endpoint::host::{self, Hosts};
-use futures::future::{join, join_all};
+use futures::future::{join_all, join3};
 
 use crate::{
     config::Active,
@@ -84,7 +84,13 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
     let active = data_plane.config.active();
     let skills = active.table.skills.values().map(|skill| skill_report(&data_plane, &active, skill));
     let models = active.models().map(|(name, model)| model_report(name, model));
-    let (skills, mut models) = join(join_all(skills), join_all(models)).await;
+    let savings = async {
+        match &active.savings {
+            Some(savings) => savings.now().await,
+            None => None,
+        }
+    };
+    let (skills, mut models, savings) = join3(join_all(skills), join_all(models), savings).await;
     if active.claude.is_none() {
         models.push(ModelReport::of_the_caller());
     }
@@ -105,6 +111,7 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
             .map(|_| EvidenceReport::of(&active.table.evidence, active.table.exploration)),
         skills,
         models,
+        savings,
     })
 }
 

@@ -40,6 +40,7 @@ mod metrics;
 mod mode;
 mod rendering;
 mod repeats;
+mod savings;
 mod secrets;
 mod server;
 mod settings;

@@ -121,6 +121,12 @@ async fn what_a_call_used_and_cost_is_in_its_answer_in_metrics_and_in_the_report
     );
     let (_, raw) = it.printed(&["--output", "json"]);
     assert_eq!(serde_json::from_str::<Value>(&raw).expect("JSON")["total"], report["total"]);
+    let savings = it.routing.status().await["savings"].clone();
+    assert_eq!((&savings["since"], &savings["calls"], &savings["shareLocal"]), (&json!("7d"), &json!(4), &json!(0.75)));
+    assert!(near(&savings["savedUsd"], 3.0 * (OF_CLAUDE - OF_GRADER)), "{savings}");
+    let admin = format!("http://127.0.0.1:{}", it.routing.ports.admin);
+    let (_, screen) = printed(&["status", "--url", &admin]);
+    assert!(screen.contains("Last 7d: 4 calls, 75 % answered at home"), "{screen}");
     let series = get_json(format!("{}/api/v1/series?since=1h", it.brain.base_url())).await;
     let points = series["points"].as_array().expect("points");
     let sum = |field: &str| points.iter().filter_map(|point| point[field].as_u64()).sum::<u64>();

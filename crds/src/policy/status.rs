@@ -13,6 +13,8 @@ use super::{
 
 /// Longest rate, in characters.
 const RATE_MAX: usize = 6;
+/// Longest amount of money, in characters.
+pub const USD_MAX: usize = 20;
 /// Longest reason of a skill's route, in characters.
 pub const REASON_MAX: usize = 64;
 /// Longest message about a skill's route, in characters.
@@ -52,6 +54,10 @@ pub struct RoutingPolicyStatus {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub skills: Vec<SkillStatus>,
 
+    /// What calls cost and saved in the last days, as a pod reports it from the brain. Updated with `skills`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub savings: Option<SavingsStatus>,
+
     /// Accepted: the policy and its ConfigMaps are valid; while it is False, the pods keep the last accepted config.
     /// ResolvedRefs: everything the policy refers to exists. Programmed: every pod runs the policy's config. Ready: all
     /// three, and the desired number of pods serves. UpstreamReachable: the models' endpoints answer the pods; the others
@@ -61,6 +67,30 @@ pub struct RoutingPolicyStatus {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
+}
+
+/// What calls cost and saved. Money in US dollars, as text because Kubernetes forbids floats.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct SavingsStatus {
+    /// How far back, for example 7d.
+    #[schemars(length(max = USD_MAX))]
+    pub since: String,
+    /// Calls of callers.
+    pub calls: i64,
+    /// The part of the answers that the local model gave, from 0 to 1; absent without answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = RATE_MAX))]
+    pub share_local: Option<String>,
+    /// What all model calls cost; absent: not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = USD_MAX))]
+    pub cost_usd: Option<String>,
+    /// What the answers of the local model would have cost on Claude, minus what local attempts and judgements cost;
+    /// absent: not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = USD_MAX))]
+    pub saved_usd: Option<String>,
 }
 
 /// Where callers reach the data plane.

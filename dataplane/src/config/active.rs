@@ -15,6 +15,7 @@ use crate::{
     brain_client::{BrainClient, RateQuery},
     evidence::EvidenceCache,
     metrics::Metrics,
+    savings::Savings,
     secrets::Secrets,
     upstream::ModelClient,
 };
@@ -62,6 +63,8 @@ pub struct Active {
     /// The brain's pass rates. Kept across reloads that change nothing about how they are asked for: the brain, the
     /// rules of `spec.evidence`, and the models' names where they are told apart.
     pub evidence: Option<Arc<EvidenceCache>>,
+    /// What was saved, as the brain knows it. Kept as long as the brain.
+    pub savings: Option<Arc<Savings>>,
     /// Name and digest of each access token whose Secret exists.
     pub tokens: Vec<(String, TokenDigest)>,
     /// Values of the secrets that the policy refers to, and which are missing.
@@ -98,12 +101,26 @@ impl Active {
         let grader = table.grader.as_ref().map(of_grader).transpose()?;
         let brain = brain_of(&table, &secrets, previous, shared);
         let evidence = evidence_of(&table, brain.as_ref(), previous, shared);
+        let savings = savings_of(brain.as_ref(), previous);
         let tokens =
             table.access.tokens.iter().filter_map(|(name, reference)| {
                 secrets.get(reference).map(|token| (name.clone(), TokenDigest::of(token)))
             });
         let tokens = tokens.collect();
-        Ok(Self { local, claude, grader, brain, evidence, tokens, hash, origin, secrets, unknown_fields, table })
+        Ok(Self {
+            local,
+            claude,
+            grader,
+            brain,
+            evidence,
+            savings,
+            tokens,
+            hash,
+            origin,
+            secrets,
+            unknown_fields,
+            table,
+        })
     }
 
     /// The models that are called, with their names in the policy.
@@ -147,6 +164,12 @@ fn brain_of(
         Some(brain) => Some(brain),
         None => Some(Arc::new(BrainClient::new(target, token.and_then(|t| secrets.get(t)), shared.client.clone()))),
     }
+}
+
+fn savings_of(brain: Option<&Arc<BrainClient>>, previous: Option<&Active>) -> Option<Arc<Savings>> {
+    let brain = brain?;
+    let before = previous.and_then(|previous| previous.savings.as_ref()).filter(|savings| savings.asks(brain));
+    Some(before.cloned().unwrap_or_else(|| Arc::new(Savings::of(Arc::clone(brain)))))
 }
 
 fn evidence_of(

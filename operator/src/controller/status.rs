@@ -3,6 +3,7 @@
 mod conditions;
 mod endpoint;
 mod replicas;
+mod savings;
 mod skills;
 
 use crds::{RoutingPolicy, policy::RoutingPolicyStatus};
@@ -49,6 +50,7 @@ pub fn status(observed: &Observed<'_>) -> RoutingPolicyStatus {
         replicas: Some(replicas),
         conditions: conditions::conditions(observed, replicas, &rollout, &skills),
         skills,
+        savings: savings::savings(observed),
     }
 }
 

@@ -22,7 +22,7 @@ fn the_caller_is_no_model_and_needs_neither_endpoint_nor_key() {
 
 #[test]
 fn the_caller_has_nothing_of_a_model_and_judges_nothing() {
-    let alone = "spec.models.claude.returnToCaller: must not have parameters, upstream or timeout beside it";
+    let alone = "spec.models.claude.returnToCaller: must not have parameters, upstream, timeout or price beside it";
     let judged = "  skills: [{name: debug, grading: {share: \"1\", maxPerHour: 1, rubric: r}}]";
     for (claude, more, expected) in [
         ("{}", ONE_STAGE, "spec.models.claude: must have exactly one of name and returnToCaller"),
@@ -30,6 +30,7 @@ fn the_caller_has_nothing_of_a_model_and_judges_nothing() {
         ("{returnToCaller: {}, timeout: 9s}", ONE_STAGE, alone),
         ("{returnToCaller: {}, parameters: {max_tokens: 9}}", ONE_STAGE, alone),
         ("{returnToCaller: {}, upstream: {url: http://a}}", ONE_STAGE, alone),
+        ("{returnToCaller: {}, price: {input: \"3\", output: \"15\"}}", ONE_STAGE, alone),
         (
             "{returnToCaller: {}}",
             judged,

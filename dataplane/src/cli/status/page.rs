@@ -2,7 +2,7 @@
 
 use crds::{
     interval::wilson,
-    pod::{ModelReport, PodStatus, SkillReport, why},
+    pod::{ModelReport, PodStatus, SkillReport, savings::SavingsReport, why},
     shown::printable,
 };
 use serde_json::{Value, json};
@@ -40,7 +40,17 @@ pub(super) fn text(seen: &Seen) -> String {
     let models = aligned(&status.models.iter().map(model).collect::<Vec<_>>());
     let mut skills = vec![row(["SKILL", "CALLS GO TO", "WHY", "LOCAL", "CLAUDE", "COVERAGE", ""])];
     skills.extend(status.skills.iter().map(skill));
-    format!("{}\nModels\n{models}\nSkills\n{}{}", head(seen), aligned(&skills), last(seen))
+    let saved = status.savings.as_ref().map(savings).unwrap_or_default();
+    format!("{}\nModels\n{models}\nSkills\n{}{saved}{}", head(seen), aligned(&skills), last(seen))
+}
+
+/// In one line; `routing report` has the rest.
+fn savings(report: &SavingsReport) -> String {
+    let share =
+        report.share_local.map(|share| format!(", {:.0} % answered at home", share * 100.0)).unwrap_or_default();
+    let usd = |what: &str, amount: Option<f64>| amount.map(|usd| format!(", ${usd:.2} {what}")).unwrap_or_default();
+    let (cost, saved) = (usd("spent", report.cost_usd), usd("saved", report.saved_usd));
+    format!("\nLast {}: {} calls{share}{cost}{saved} (routing report)\n", printable(&report.since, SHOWN), report.calls)
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Vec<String> {

@@ -347,3 +347,20 @@ fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
         assert_eq!(status.is_true(condition::READY), runs, "it depends on the config only: {status:?}");
     }
 }
+
+#[test]
+fn savings_are_those_of_a_pod_that_runs_the_config_and_nonsense_is_left_out() {
+    let policy = policy("");
+    let says = |savings: Value| pod("p", Ok(json!({"configHash": "new", "savings": savings})));
+    let of = |pods: &[PodView]| status_of(&policy, &rolled_out(1), pods).savings;
+    let good = json!({"since": "7d", "calls": 12, "shareLocal": 0.75, "costUsd": 0.5, "savedUsd": -1.234});
+    let shown = of(&[says(good.clone())]).expect("savings");
+    assert_eq!(
+        (shown.calls, shown.share_local.as_deref(), shown.cost_usd.as_deref(), shown.saved_usd.as_deref()),
+        (12, Some("0.75"), Some("0.50"), Some("-1.23"))
+    );
+    assert_eq!(of(&[pod("p", Ok(json!({"configHash": "old", "savings": good})))]), None);
+    let odd = of(&[says(json!({"since": "7d", "calls": 1, "shareLocal": 2, "costUsd": 1e300, "savedUsd": "x"}))]);
+    assert_eq!(odd.map(|odd| (odd.share_local, odd.cost_usd, odd.saved_usd)), Some((None, None, None)));
+    assert_eq!(of(&[says(json!({"since": "a".repeat(99), "calls": 1}))]), None);
+}
