@@ -1,7 +1,10 @@
 //! Each figure of a report, recomputed from the decisions themselves.
 
 use super::{verdicts::log, *};
-use crate::{record::tests::record, report::Report};
+use crate::{
+    record::tests::record,
+    report::{Report, SkillReport},
+};
 
 const NOW: i64 = 1_800_000_000_000;
 
@@ -14,10 +17,10 @@ fn nth(i: usize) -> (Value, i64) {
     let mut sent = record(&uuid::Uuid::from_u128(i as u128).to_string(), skill, decision, model);
     sent["time_ms"] = Value::Null;
     (sent["prompt_tokens"], sent["completion_tokens"]) = (json!(100 + i * 7 % 900), json!(10 + i * 13 % 400));
-    if i % 7 == 0 {
+    if i.is_multiple_of(7) {
         sent["completion_tokens"] = Value::Null;
     }
-    if decision != "local" && i % 4 != 0 {
+    if decision != "local" && !i.is_multiple_of(4) {
         sent["cost_usd"] = json!(0.001 * (1 + i % 9) as f64);
     }
     match i % 11 {
@@ -26,10 +29,10 @@ fn nth(i: usize) -> (Value, i64) {
         2 if decision == "local" => sent["sent_on"] = json!(true),
         _ => {}
     }
-    if decision == "local" && i % 13 != 0 {
+    if decision == "local" && !i.is_multiple_of(13) {
         sent["claude_price"] = json!({"input": 3.0, "output": 15.0});
     }
-    if i % 17 == 0 {
+    if i.is_multiple_of(17) {
         sent["stage"] = json!(1);
     }
     sent["cached_tokens"] = json!(i % 50);
@@ -44,7 +47,7 @@ async fn filled() -> (Store, tempfile::TempDir) {
         let entry = json!({"skill": "_routing", "final_status": "skip", "decision_id": sent["id"], "decision": sent});
         let entry = Entry::from_arguments(entry.as_object().cloned().expect("an object")).expect("an entry");
         store.writer.append(entry, at_ms).await.expect("written");
-        if i % 10 == 0 {
+        if i.is_multiple_of(10) {
             let usage = json!({"model": "judge", "prompt_tokens": 500, "completion_tokens": 5, "cost_usd": 0.0002});
             let entry =
                 json!({"skill": sent["skill"], "final_status": "skip", "decision_id": sent["id"], "usage": usage});
@@ -68,6 +71,81 @@ async fn of_last(store: &Store, window: &str) -> Report {
     store.report_at(&Period::from_text(window), NOW).await.expect("a report")
 }
 
+/// The figures of a skill, and what they are recomputed from.
+struct Recomputed<'a> {
+    store: &'a Store,
+    skill: &'a SkillReport,
+    since: i64,
+}
+
+const ANSWERED: &str = r#"error IS NULL AND rest NOT LIKE '%"shadow":true%'"#;
+const USED: &str = r#"rest NOT LIKE '%"sent_on":true%'"#;
+
+impl Recomputed<'_> {
+    async fn of_decisions(&self, what: &str, condition: &str) -> f64 {
+        let Self { store, skill, since } = self;
+        let name = &skill.skill;
+        let sql = format!("SELECT {what} FROM decisions WHERE skill = '{name}' AND at_ms >= {since} AND {condition}");
+        number(store, &sql).await
+    }
+
+    async fn count(&self, condition: &str) -> f64 {
+        self.of_decisions("COUNT(*)", condition).await
+    }
+
+    async fn check_calls(&self) {
+        let figures = &self.skill.figures;
+        let calls = self
+            .count(r#"COALESCE(stage, 0) = 0 AND decision IN ('local', 'claude') AND rest NOT LIKE '%"shadow":true%'"#);
+        near(figures.calls as f64, calls.await, "calls");
+        let home = self.count(&format!("decision = 'local' AND {ANSWERED} AND {USED}")).await;
+        let unused = self.count(&format!("decision = 'local' AND {ANSWERED} AND NOT ({USED})")).await;
+        let escalated = self.count(&format!("decision = 'claude_escalation' AND {ANSWERED}")).await;
+        let claude = self.count(&format!("decision IN ('claude', 'claude_fallback') AND {ANSWERED}")).await;
+        let home = home + (unused - escalated).max(0.0);
+        near(figures.share_local.unwrap_or_default(), home / (home + claude + escalated).max(1.0), "share");
+        near(figures.escalations as f64, escalated, "escalations");
+        let fallbacks = self.count("decision = 'claude_fallback' AND error IS NULL").await;
+        near(figures.fallbacks.calls as f64, fallbacks, "fallbacks");
+        let timeouts =
+            self.count(r#"decision = 'local' AND error = 'timeout' AND rest NOT LIKE '%"shadow":true%'"#).await;
+        near(figures.fallbacks.why.get("timeout").copied().unwrap_or_default() as f64, timeouts, "why");
+    }
+
+    async fn check_tokens(&self) {
+        let tokens = self.skill.figures.tokens;
+        for (found, arm, column) in [
+            (tokens.local.prompt, "local", "prompt_tokens"),
+            (tokens.local.completion, "local", "completion_tokens"),
+            (tokens.claude.prompt, "claude", "prompt_tokens"),
+            (tokens.claude.completion, "claude", "completion_tokens"),
+        ] {
+            let sum = self.of_decisions(&format!("SUM({column})"), &format!("arm = '{arm}'")).await;
+            near(found as f64, sum, column);
+        }
+    }
+
+    /// From the records as they were sent.
+    async fn check_money(&self) {
+        let Self { store, skill, since } = self;
+        let (name, figures) = (&skill.skill, &skill.figures);
+        let paid = self.of_decisions("SUM(json_extract(rest, '$.cost_usd'))", "1 = 1").await;
+        let judged = format!("SELECT SUM(nano_usd) / 1e9 FROM gradings WHERE skill = '{name}' AND at_ms >= {since}");
+        let judged = number(store, &judged).await;
+        near(figures.cost_usd.unwrap_or_default(), paid + judged, "cost");
+        let lengths = "arm = 'claude' AND error IS NULL AND completion_tokens IS NOT NULL";
+        let length = self.of_decisions("AVG(completion_tokens)", lengths).await;
+        let priced = format!("decision = 'local' AND {ANSWERED} AND {USED} AND rest LIKE '%claude_price%'");
+        let prompts = self.of_decisions("SUM(prompt_tokens) * 3.0 / 1e6", &priced).await;
+        let would = prompts + self.count(&priced).await * length * 15.0 / 1e6;
+        if let Some(saved) = figures.saved.filter(|_| length > 0.0) {
+            near(saved.would_usd, would, "would");
+            near(saved.usd, would - judged, "saved");
+            assert!(saved.low <= saved.usd && saved.usd <= saved.high);
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_figure_is_that_of_the_decisions_themselves() {
     let (store, _folder) = filled().await;
@@ -75,90 +153,14 @@ async fn every_figure_is_that_of_the_decisions_themselves() {
         let report = of_last(&store, window).await;
         let since = floor_to(report.since_ms, MINUTE_MS);
         for skill in &report.skills {
-            let name = &skill.skill;
-            let of = |what: &str, condition: &str| {
-                format!("SELECT {what} FROM decisions WHERE skill = '{name}' AND at_ms >= {since} AND {condition}")
-            };
-            let figures = &skill.figures;
-            let calls = number(
-                &store,
-                &of(
-                    "COUNT(*)",
-                    "COALESCE(stage, 0) = 0 AND decision IN ('local', 'claude') AND rest NOT LIKE '%\"shadow\":true%'",
-                ),
-            )
-            .await;
-            near(figures.calls as f64, calls, "calls");
-            let answered = "error IS NULL AND rest NOT LIKE '%\"shadow\":true%'";
-            let home = number(
-                &store,
-                &of("COUNT(*)", &format!("decision = 'local' AND {answered} AND rest NOT LIKE '%\"sent_on\":true%'")),
-            )
-            .await;
-            let unused = number(
-                &store,
-                &of("COUNT(*)", &format!("decision = 'local' AND {answered} AND rest LIKE '%\"sent_on\":true%'")),
-            )
-            .await;
-            let escalated =
-                number(&store, &of("COUNT(*)", &format!("decision = 'claude_escalation' AND {answered}"))).await;
-            let claude =
-                number(&store, &of("COUNT(*)", &format!("decision IN ('claude', 'claude_fallback') AND {answered}")))
-                    .await;
-            let kept = (unused - escalated).max(0.0);
-            near(
-                figures.share_local.unwrap_or_default(),
-                (home + kept) / (home + kept + claude + escalated).max(1.0),
-                "share",
-            );
-            near(figures.escalations as f64, escalated, "escalations");
-            let fallbacks = number(&store, &of("COUNT(*)", "decision = 'claude_fallback' AND error IS NULL")).await;
-            near(figures.fallbacks.calls as f64, fallbacks, "fallbacks");
-            let timeouts = number(
-                &store,
-                &of("COUNT(*)", "decision = 'local' AND error = 'timeout' AND rest NOT LIKE '%\"shadow\":true%'"),
-            )
-            .await;
-            near(figures.fallbacks.why.get("timeout").copied().unwrap_or_default() as f64, timeouts, "why");
-            for (found, arm, column) in [
-                (figures.tokens.local.prompt, "local", "prompt_tokens"),
-                (figures.tokens.local.completion, "local", "completion_tokens"),
-                (figures.tokens.claude.prompt, "claude", "prompt_tokens"),
-                (figures.tokens.claude.completion, "claude", "completion_tokens"),
-            ] {
-                near(
-                    found as f64,
-                    number(&store, &of(&format!("SUM({column})"), &format!("arm = '{arm}'"))).await,
-                    column,
-                );
-            }
-            let paid = number(&store, &of("SUM(json_extract(rest, '$.cost_usd'))", "1 = 1")).await;
-            let judged = number(
-                &store,
-                &format!("SELECT SUM(nano_usd) / 1e9 FROM gradings WHERE skill = '{name}' AND at_ms >= {since}"),
-            )
-            .await;
-            near(figures.cost_usd.unwrap_or_default(), paid + judged, "cost");
-
-            let length = number(
-                &store,
-                &of("AVG(completion_tokens)", "arm = 'claude' AND error IS NULL AND completion_tokens IS NOT NULL"),
-            )
-            .await;
-            let priced = format!(
-                "decision = 'local' AND {answered} AND rest NOT LIKE '%\"sent_on\":true%' AND rest LIKE '%claude_price%'"
-            );
-            let prompts = number(&store, &of("SUM(prompt_tokens) * 3.0 / 1e6", &priced)).await;
-            let number_priced = number(&store, &of("COUNT(*)", &priced)).await;
-            let would = prompts + number_priced * length * 15.0 / 1e6;
-            if let Some(saved) = figures.saved.filter(|_| length > 0.0) {
-                near(saved.would_usd, would, "would");
-                near(saved.usd, would - judged, "saved");
-                assert!(saved.low <= saved.usd && saved.usd <= saved.high);
-            }
+            let recomputed = Recomputed { store: &store, skill, since };
+            recomputed.check_calls().await;
+            recomputed.check_tokens().await;
+            recomputed.check_money().await;
         }
         let sum: i64 = report.skills.iter().map(|skill| skill.figures.calls).sum();
         assert_eq!(report.total.calls, sum, "{window}");
+        assert!(window != "7d" || report.total.saved.is_some_and(|saved| saved.usd > 0.0), "{report:?}");
     }
 }
 
