@@ -20,6 +20,8 @@ use crate::controller::labels;
 const DNS_PORT: u16 = 53;
 /// Label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+/// Label of the namespaces whose pods may read metrics.
+const MONITORING: &str = "routing.hyperguild.io/monitoring";
 
 /// The NetworkPolicy of the pods. It fits all of the tables: while a change rolls out, and while a pod refuses it, pods
 /// run the previous one. Models and brain can have any address, so only their ports are given. `operators` is the
@@ -32,7 +34,7 @@ pub fn network_policy(policy: &RoutingPolicy, tables: &[&RoutingTable], operator
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(labels::label_selector(&name)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
-            ingress: Some(vec![callers(), operator(operators)]),
+            ingress: Some(vec![callers(), operator(operators), monitoring()]),
             egress: Some(vec![names(), upstreams(tables)]),
         }),
     }
@@ -42,18 +44,26 @@ fn callers() -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", MCP_PORT)]), from: None }
 }
 
-/// The admin port has no token: only the operator may query it (and the kubelet, which no NetworkPolicy blocks).
+/// The admin port has no token: only the operator and monitoring may query it (and the kubelet, which no NetworkPolicy
+/// blocks).
 fn operator(namespace: &str) -> NetworkPolicyIngressRule {
-    let labelled = |name: &str, value: &str| LabelSelector {
-        match_labels: Some([(name.to_string(), value.to_string())].into()),
-        ..LabelSelector::default()
-    };
     let peer = NetworkPolicyPeer {
         namespace_selector: Some(labelled(NAMESPACE_NAME, namespace)),
         pod_selector: Some(labelled(labels::APPLICATION, labels::OPERATOR)),
         ..NetworkPolicyPeer::default()
     };
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
+}
+
+/// Who may label namespaces decides who reads metrics. The port has `/status`, too, which shows no more than they do.
+fn monitoring() -> NetworkPolicyIngressRule {
+    let peer =
+        NetworkPolicyPeer { namespace_selector: Some(labelled(MONITORING, "true")), ..NetworkPolicyPeer::default() };
+    NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
+}
+
+fn labelled(name: &str, value: &str) -> LabelSelector {
+    LabelSelector { match_labels: Some([(name.to_string(), value.to_string())].into()), ..LabelSelector::default() }
 }
 
 fn names() -> NetworkPolicyEgressRule {
