@@ -35,7 +35,7 @@ pub fn network_policy(policy: &RoutingPolicy, tables: &[&RoutingTable], operator
             pod_selector: Some(labels::label_selector(&name)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
             ingress: Some(vec![callers(), operator(operators), monitoring()]),
-            egress: Some(vec![names(), upstreams(tables)]),
+            egress: Some(vec![names(), upstreams(tables, collector(policy))]),
         }),
     }
 }
@@ -70,8 +70,14 @@ fn names() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]), to: None }
 }
 
-fn upstreams(tables: &[&RoutingTable]) -> NetworkPolicyEgressRule {
-    let numbers: BTreeSet<u16> = tables.iter().flat_map(|table| called_ports(table)).collect();
+/// The port of the OpenTelemetry collector, if there is one.
+fn collector(policy: &RoutingPolicy) -> Option<u16> {
+    let telemetry = policy.spec.data_plane.telemetry.as_ref()?;
+    crds::compile::parse_base_url(&telemetry.url).ok()?.port_or_known_default()
+}
+
+fn upstreams(tables: &[&RoutingTable], collector: Option<u16>) -> NetworkPolicyEgressRule {
+    let numbers: BTreeSet<u16> = tables.iter().flat_map(|table| called_ports(table)).chain(collector).collect();
     NetworkPolicyEgressRule { ports: Some(numbers.into_iter().map(|number| port("TCP", number)).collect()), to: None }
 }
 
