@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt generate smoke bench images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test lint fmt generate smoke bench bench-tracing images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -76,6 +76,11 @@ bench: ## pass rates with 10 million entries, a report on a million decisions; R
 	@if [ -z "$(REPLAY)" ]; then echo "replay: skipped; REPLAY=DIR names a folder of recorded answers: docs/evidence.md#again says how to get it"; exit; fi; \
 	folder=$$(cd "$(REPLAY)" && pwd); REPLAY=$$folder $(CARGO) bench --package dataplane --bench replay | tee bench/results/replay.txt.new; \
 	mv bench/results/replay.txt.new bench/results/replay.txt
+
+bench-tracing: build ## what OpenTelemetry costs at 1,000 calls/s, as a ratio; raw output in bench/results/tracing.txt
+	@mkdir -p bench/results
+	@export ROUTING_BIN=$(BINARY) ROUTING_TEST_COLLECTOR=$$(tests/setup/collector.sh); \
+	$(CARGO) bench --package tests --bench tracing | tee bench/results/tracing.txt
 
 images: ## the container images, by BuildKit as root, or by docker (IMAGE_BUILDER=docker); ARGS=NAME builds one
 	@tests/setup/tools.sh images

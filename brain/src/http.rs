@@ -22,7 +22,7 @@ use endpoint::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{mcp::BrainTools, reporters::Reporters, settings::Settings, store::Store};
+use crate::{judged::OnJudged, mcp::BrainTools, reporters::Reporters, settings::Settings, store::Store};
 
 /// What the bodies of all requests in flight may take together, in bytes.
 const BODIES_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -33,8 +33,18 @@ const ABOUT: &str =
 /// The brain's routes, for the hosts in its settings: `/pass-rate` and `/healthz` for everyone; all others need the
 /// token, if one is set.
 pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> Router {
+    app_that_reports(store, settings, hard_stop, Arc::new(|_| ()))
+}
+
+/// As [`app`]; `on_judged` is called with each verdict that was stored, and must not wait.
+pub fn app_that_reports(
+    store: Store,
+    settings: &Settings,
+    hard_stop: CancellationToken,
+    on_judged: OnJudged,
+) -> Router {
     let guard = Guard(settings.token.as_ref().map(TokenDigest::of).map(Arc::new));
-    let tools = BrainTools::new(store.clone(), Reporters::new(settings.unattributed_per_minute));
+    let tools = BrainTools::new(store.clone(), Reporters::new(settings.unattributed_per_minute), on_judged);
     let budget = BodyBudget::new(BODIES_MAX_BYTES);
     let guarded = Router::new()
         .route("/sessions/{id}", get(lists::session))

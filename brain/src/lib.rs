@@ -11,6 +11,7 @@
 
 pub mod entry;
 pub mod http;
+pub mod judged;
 mod mcp;
 mod outcome;
 mod record;

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::{
     entry::{Entry, FinalStatus},
+    judged::{Judged, OnJudged},
     outcome,
     record::Record,
     reporters::Reporters,
@@ -38,11 +39,12 @@ routing line. These reports decide where the skill's next calls go.";
 pub(crate) struct BrainTools {
     store: Store,
     reporters: Arc<Reporters>,
+    on_judged: OnJudged,
 }
 
 impl BrainTools {
-    pub(crate) fn new(store: Store, reporters: Reporters) -> Self {
-        Self { store, reporters: Arc::new(reporters) }
+    pub(crate) fn new(store: Store, reporters: Reporters, on_judged: OnJudged) -> Self {
+        Self { store, reporters: Arc::new(reporters), on_judged }
     }
 
     async fn call(&self, request: CallToolRequestParams, reporter: IpAddr) -> Result<CallToolResponse, ErrorData> {
@@ -85,6 +87,7 @@ impl BrainTools {
         // All names are looked up only to find the one that was probably meant, and before this entry is one of them.
         let known = if outcome::is_unknown(&before) { Some(self.store.skills().await?) } else { None };
         let id = self.store.append(entry).await?;
+        (self.on_judged)(&Judged::of(&logged, judged.as_ref()));
         let after = self.store.evidence(&query).await?;
         let text = outcome::told(&logged, judged.as_ref(), (&before, &after), known.as_deref());
         let change = json!({"id": id, "skill": logged.skill, "before": before.rate, "after": after.rate});

@@ -30,7 +30,7 @@ pub use self::{
 use crate::{
     decide::Measured,
     http_client::{self, BodyError},
-    upstream::bearer,
+    upstream::{TRACEPARENT, bearer},
 };
 
 /// `contract` part 3.
@@ -122,9 +122,14 @@ impl BrainClient {
     ///
     /// # Errors
     /// Anything but 200 with a rate that is null or a number from 0 to 1, within a second.
-    pub async fn pass_rate(&self, skill: &str, query: &RateQuery) -> Result<Measured, BrainError> {
+    pub async fn pass_rate(
+        &self,
+        skill: &str,
+        query: &RateQuery,
+        traceparent: Option<&str>,
+    ) -> Result<Measured, BrainError> {
         let request = self.client.get(self.url("/pass-rate")).query(&query.parameters(skill));
-        let body = self.json(request.timeout(PASS_RATE_TIMEOUT), ANSWER_MAX_BYTES).await?;
+        let body = self.json(traced(request, traceparent).timeout(PASS_RATE_TIMEOUT), ANSWER_MAX_BYTES).await?;
         let measured = measured(&body)?;
         Ok(Measured { arms: measured.arms.filter(|_| query.tells_models_apart()), ..measured })
     }
@@ -134,8 +139,20 @@ impl BrainClient {
     /// # Errors
     /// The brain did not accept the entry within two seconds (30 if `patient`).
     pub async fn session_log(&self, arguments: &impl Serialize) -> Result<Value, BrainError> {
+        self.session_log_within(None, arguments).await
+    }
+
+    /// As [`Self::session_log`], within a trace: a valid `traceparent` of W3C Trace Context.
+    ///
+    /// # Errors
+    /// As [`Self::session_log`].
+    pub async fn session_log_within(
+        &self,
+        traceparent: Option<&str>,
+        arguments: &impl Serialize,
+    ) -> Result<Value, BrainError> {
         let params = json!({"name": "session_log", "arguments": arguments});
-        let body = self.json(self.rpc(CALL, params), ANSWER_MAX_BYTES).await?;
+        let body = self.json(traced(self.rpc(CALL, params), traceparent), ANSWER_MAX_BYTES).await?;
         match refusal(&body) {
             Some(reason) => Err(BrainError::Refused { reason: printable(reason, REASON_SHOWN) }),
             None => Ok(body),
@@ -251,6 +268,13 @@ impl BrainClient {
             BodyError::TooLarge => BrainError::Malformed("a short answer"),
         })?;
         serde_json::from_slice(json_of(&body)).map_err(|_| BrainError::Malformed("JSON"))
+    }
+}
+
+fn traced(request: RequestBuilder, traceparent: Option<&str>) -> RequestBuilder {
+    match traceparent {
+        Some(traceparent) => request.header(TRACEPARENT, traceparent),
+        None => request,
     }
 }
 

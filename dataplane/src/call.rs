@@ -37,10 +37,11 @@ use crate::{
     deadline,
     decide::{Decision, Reason, SkillRules, decide_for_skill, request_hash},
     decision::{DecisionRecord, answering},
-    evidence::SkillEvidence,
+    evidence::{EvidenceCache, SkillEvidence},
     grading::{self, Graded},
     mode::Mode,
     repeats::{Answered, Asked},
+    traces::{Place, attribute},
     upstream::{AttemptError, Prompt},
     verdict::{Quality, Verdict},
 };
@@ -61,6 +62,8 @@ pub struct Call {
     pub mode: Option<Mode>,
     /// What the client says of itself and of its call.
     pub client: ClientContext,
+    /// Its span.
+    pub place: Place,
     /// The current step in words, for progress notifications.
     pub activity: watch::Sender<String>,
 }
@@ -177,12 +180,13 @@ impl Call {
     ) -> Result<StageAnswer, CallFailure> {
         // A pinned skill needs no evidence, so it never waits for the brain.
         let evidence = match self.active.evidence_of(&self.skill) {
-            Some(cache) => cache.of(&self.skill.name).await,
+            Some(cache) => self.evidence(cache).await,
             None => SkillEvidence::default(),
         };
         let hash = request_hash(&prompt.system, &prompt.user);
         let rules = SkillRules::of(&self.active.table, &self.skill);
         let decided = decide_for_skill(&rules, evidence.measured, hash);
+        self.place.work("decision", || attribute::of_decision(&self.skill.name, stage, &decided));
         let decision = decided.decision;
         let stage_call = StageCall { call_id, stage, hash, evidence, decided, deadline };
         let first = Attempt::new(self, &stage_call, decision, decided.reason);
@@ -208,6 +212,13 @@ impl Call {
                 })
             }
         }
+    }
+
+    async fn evidence(&self, cache: &Arc<EvidenceCache>) -> SkillEvidence {
+        let mut span = self.place.work("evidence", Vec::new);
+        let evidence = cache.of(&self.skill.name, span.traceparent()).await;
+        span.note(|| attribute::of_evidence(&evidence));
+        evidence
     }
 
     /// The answer of the local model, or that of Claude if the skill's check sends it there. If Claude has none, the local

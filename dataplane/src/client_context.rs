@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::HeaderMap;
 use crds::{policy::attach::ATTACH_MAX, shown::printable};
 use endpoint::method::CLIENT_INFO;
 use serde::Serialize;
@@ -37,12 +38,19 @@ pub struct ClientContext {
     /// Arguments that `routing connect` has filled, with what they hold: the caller has not seen it.
     #[serde(skip)]
     pub filled: BTreeMap<String, String>,
-    /// A valid `traceparent` of W3C Trace Context; it is also sent to the gateway.
+    /// A valid `traceparent` of W3C Trace Context; it is also sent to the gateway. With a collector, that of the span.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
 }
 
 impl ClientContext {
+    /// The same with the `traceparent` of the HTTP request, where the `_meta` of the call has none: a request may carry
+    /// more than one call.
+    pub fn within(self, headers: &HeaderMap) -> Self {
+        let header = || headers.get(TRACEPARENT)?.to_str().ok().filter(|text| is_traceparent(text)).map(Into::into);
+        Self { traceparent: self.traceparent.clone().or_else(header), ..self }
+    }
+
     /// Reads the `_meta` of a call.
     pub fn of(meta: &Map<String, Value>) -> Self {
         let codex = codex_turn(meta);
@@ -142,6 +150,19 @@ mod tests {
             "io.modelcontextprotocol/clientInfo": "name", "traceparent": {}});
         assert_eq!(of(other), json!({}));
         assert_eq!(of(json!({"sessionID": ""})), json!({}));
+    }
+
+    #[test]
+    fn the_trace_of_a_call_counts_before_that_of_its_request() {
+        let other = TRACE.replace("b7ad", "aaaa");
+        let traced = |meta: Value, header: &str| {
+            let headers =
+                HeaderMap::from_iter([(TRACEPARENT.parse().expect("a name"), header.parse().expect("a text"))]);
+            ClientContext::of(meta.as_object().expect("an object")).within(&headers).traceparent
+        };
+        assert_eq!(traced(json!({"traceparent": TRACE}), &other).as_deref(), Some(TRACE));
+        assert_eq!(traced(json!({"traceparent": "none"}), &other), Some(other.clone()));
+        assert_eq!(traced(json!({}), "00-0-0-00"), None);
     }
 
     #[test]

@@ -10,9 +10,11 @@ use crate::{
     decision_log::DecisionLog,
     grading::Gradings,
     metrics::Metrics,
+    otlp::Otlp,
     rendering::Renderers,
     repeats::Repeats,
     shutdown::Shutdown,
+    traces::Traces,
     workspace::WorkspaceFiles,
 };
 
@@ -35,6 +37,10 @@ pub struct DataPlane {
     pub renderers: Renderers,
     /// The folders below which callers' files may be read.
     pub workspace: WorkspaceFiles,
+    /// Spans and measurements for OpenTelemetry.
+    pub traces: Traces,
+    /// What sends them.
+    pub otlp: Otlp,
     /// Tells which phase of shutdown has begun.
     pub shutdown: Shutdown,
     in_flight: watch::Sender<usize>,
@@ -46,6 +52,7 @@ impl DataPlane {
         metrics: Arc<Metrics>,
         decision_log: Arc<DecisionLog>,
         workspace: WorkspaceFiles,
+        (otlp, traces): (Otlp, Traces),
         shutdown: Shutdown,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -58,6 +65,8 @@ impl DataPlane {
             repeats: Repeats::default(),
             renderers: Renderers::default(),
             workspace,
+            traces,
+            otlp,
             shutdown,
             in_flight: watch::Sender::new(0),
         })

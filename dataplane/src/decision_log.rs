@@ -17,6 +17,7 @@ use crate::{
     decision::{Checked, DecisionRecord},
     grading::Spent,
     metrics::Metrics,
+    traces::{Place, Traces, attribute},
     upstream::FinishReason,
     verdict::Verdict,
 };
@@ -31,6 +32,7 @@ const ROUTING: &str = "_routing";
 struct Item {
     brain: Arc<BrainClient>,
     report: Report,
+    place: Place,
 }
 
 /// What is reported to the brain.
@@ -46,11 +48,12 @@ pub struct DecisionLog {
     workers: Mutex<Vec<JoinHandle<()>>>,
     waiting: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
+    traces: Traces,
 }
 
 impl DecisionLog {
     /// Starts the workers; needs a Tokio runtime.
-    pub fn start(metrics: Arc<Metrics>) -> Arc<Self> {
+    pub fn start(metrics: Arc<Metrics>, traces: Traces) -> Arc<Self> {
         let waiting = Arc::new(AtomicUsize::new(0));
         let (queues, workers) = (0..WORKERS)
             .map(|_| {
@@ -58,41 +61,43 @@ impl DecisionLog {
                 (sender, tokio::spawn(deliver(receiver, Arc::clone(&waiting), Arc::clone(&metrics))))
             })
             .unzip();
-        Arc::new(Self { queues: Mutex::new(queues), workers: Mutex::new(workers), waiting, metrics })
+        Arc::new(Self { queues: Mutex::new(queues), workers: Mutex::new(workers), waiting, metrics, traces })
     }
 
-    /// Logs a decision of the call `call_id`: one log line always, and an entry in the brain if there is one.
-    pub fn record(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, record: DecisionRecord) {
+    /// Logs a decision of the call `call_id`, whose span is at `place`: one log line always, and an entry in the brain if
+    /// there is one.
+    pub fn record(&self, call_id: Uuid, place: &Place, brain: Option<&Arc<BrainClient>>, record: DecisionRecord) {
         log_line(&record);
         self.metrics.used(&record.skill, &record.model, record.decision.arm(), &record.usage);
+        self.traces.decided(&record);
         if record.shadow {
             self.metrics.shadow(&record.skill, record.error.unwrap_or("answered"));
         } else {
             self.metrics.decision(&record);
         }
-        self.send(call_id, brain, Report::Decision(Box::new(record)));
+        self.send(call_id, brain, Report::Decision(Box::new(record)), place.clone());
     }
 
     /// Reports what it took to judge a decision of the call `call_id`.
     pub fn graded(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, spent: Spent) {
         self.metrics.used(&spent.skill, &spent.usage.model, Spent::ARM, &spent.usage.usage);
         if spent.usage.usage.is_known() {
-            self.send(call_id, brain, Report::Spent(spent));
+            self.send(call_id, brain, Report::Spent(spent), Place::default());
         }
     }
 
     /// Reports a verdict on a decision of the call `call_id`, after that decision.
     pub fn verdict(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, verdict: Verdict) {
         self.metrics.verdict(&verdict);
-        self.send(call_id, brain, Report::Verdict(verdict));
+        self.send(call_id, brain, Report::Verdict(verdict), Place::default());
     }
 
-    fn send(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, report: Report) {
+    fn send(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, report: Report, place: Place) {
         let Some(brain) = brain else { return };
         // The low bits of a UUIDv7 are random.
         let worker = usize::try_from(call_id.as_u128() % WORKERS as u128).unwrap_or_default();
         let is_verdict = !matches!(report, Report::Decision(_));
-        let item = Item { brain: Arc::clone(brain), report };
+        let item = Item { brain: Arc::clone(brain), report, place };
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let queued = locked(&self.queues).get(worker).is_some_and(|queue| queue.try_send(item).is_ok());
         if !queued {
@@ -118,10 +123,12 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 }
 
 async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, metrics: Arc<Metrics>) {
-    while let Some(Item { brain, report }) = queue.recv().await {
+    while let Some(Item { brain, report, place }) = queue.recv().await {
         match report {
             Report::Decision(record) => {
-                if let Err(error) = tell(&brain, &record).await {
+                let mut span = place.request("log", || attribute::of_log(&record));
+                if let Err(error) = tell(&brain, &record, span.traceparent().as_deref()).await {
+                    span.fail(error.kind());
                     metrics.decision_log_dropped(error.kind());
                     tracing::warn!(id = %record.id, %error, "the brain did not accept a decision");
                 }
@@ -161,19 +168,20 @@ async fn tell_spent(brain: &BrainClient, spent: &Spent, metrics: &Metrics) {
 
 /// Sends the entry with its record to a brain that declares it. Other brains, and one that refuses it after all, get
 /// only the contract's entry, and of a shadow call nothing.
-async fn tell(brain: &BrainClient, record: &DecisionRecord) -> Result<(), BrainError> {
+async fn tell(brain: &BrainClient, record: &DecisionRecord, traceparent: Option<&str>) -> Result<(), BrainError> {
+    let send = async |entry: DecisionEntry<'_>| brain.session_log_within(traceparent, &entry).await.map(drop);
     if record.shadow {
         // It is no decision of a caller, so there is no entry of the contract's for it.
         let known = brain.takes_decisions().await;
-        return if known { brain.session_log(&DecisionEntry::of_shadow(record)).await.map(drop) } else { Ok(()) };
+        return if known { send(DecisionEntry::of_shadow(record)).await } else { Ok(()) };
     }
     if brain.takes_decisions().await {
-        match brain.session_log(&DecisionEntry::with_record(record)).await {
+        match send(DecisionEntry::with_record(record)).await {
             Err(BrainError::Refused { .. }) => brain.takes_no_decisions(),
-            told => return told.map(drop),
+            told => return told,
         }
     }
-    brain.session_log(&DecisionEntry::of(record)).await.map(drop)
+    send(DecisionEntry::of(record)).await
 }
 
 /// The entry of `contract` part 4, with the record only for a brain that declares it.

@@ -75,10 +75,11 @@ impl EvidenceCache {
         Arc::ptr_eq(&self.brain, brain) && self.rules == *rules && self.query == *query
     }
 
-    /// What is known about a skill. Waits for the brain only if there is no cached value to use.
-    pub async fn of(self: &Arc<Self>, skill: &str) -> SkillEvidence {
+    /// What is known about a skill. Waits for the brain only if there is no cached value to use. A request to the brain
+    /// that begins here is part of this trace.
+    pub async fn of(self: &Arc<Self>, skill: &str, traceparent: Option<String>) -> SkillEvidence {
         let now = Instant::now();
-        let (plan, known, fetch) = self.plan(skill, now);
+        let (plan, known, fetch) = self.plan(skill, now, traceparent);
         match (plan, fetch) {
             (Plan::Wait, Some(fetch)) => match fetch.await {
                 Ok(measured) => SkillEvidence { measured, age: Some(Duration::ZERO) },
@@ -93,7 +94,7 @@ impl EvidenceCache {
         let slot = self.lock().get(skill).map(|slot| (slot.known, slot.failed));
         match slot {
             Some((known, Some(failed))) if failed.elapsed() < self.rules.ttl => self.held(known),
-            _ => self.of(skill).await,
+            _ => self.of(skill, None).await,
         }
     }
 
@@ -102,7 +103,12 @@ impl EvidenceCache {
         self.lock().get(skill).and_then(|slot| slot.known).map(|(measured, _)| measured)
     }
 
-    fn plan(self: &Arc<Self>, skill: &str, now: Instant) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
+    fn plan(
+        self: &Arc<Self>,
+        skill: &str,
+        now: Instant,
+        traceparent: Option<String>,
+    ) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
         let mut skills = self.lock();
         let slot = skills.entry(skill.to_string()).or_default();
         let plan = plan(
@@ -110,15 +116,16 @@ impl EvidenceCache {
             slot.failed.map(|at| now.duration_since(at)),
             &self.rules,
         );
-        let fetch = (plan != Plan::Serve).then(|| slot.fetch.get_or_insert_with(|| self.fetch(skill)).clone());
+        let fetch =
+            (plan != Plan::Serve).then(|| slot.fetch.get_or_insert_with(|| self.fetch(skill, traceparent)).clone());
         (plan, slot.known, fetch)
     }
 
-    fn fetch(self: &Arc<Self>, skill: &str) -> Fetch {
+    fn fetch(self: &Arc<Self>, skill: &str, traceparent: Option<String>) -> Fetch {
         let (cache, skill) = (Arc::clone(self), skill.to_string());
         // A task of its own: a caller that disconnects must not leave the others with a request that nobody polls.
         let request = tokio::spawn(async move {
-            let result = cache.brain.pass_rate(&skill, &cache.query).await;
+            let result = cache.brain.pass_rate(&skill, &cache.query, traceparent.as_deref()).await;
             cache.note(&skill, &result);
             result
         });

@@ -4,6 +4,7 @@ pub mod access;
 mod answer;
 mod instructions;
 mod progress;
+mod span;
 pub mod tools;
 
 use std::sync::Arc;
@@ -21,8 +22,8 @@ use rmcp::{
 };
 use tokio::sync::watch;
 
-use self::access::Caller;
 pub use self::instructions::MATERIAL;
+use self::{access::Caller, span::CallSpan};
 use crate::{
     call::{Call, CallAnswer, CallOutcome},
     client_context::ClientContext,
@@ -68,6 +69,9 @@ impl Skills {
         };
         let parts = context.extensions.get::<Parts>();
         let (activity, activities) = watch::channel(String::new());
+        let client = ClientContext::of(&context.meta);
+        let client = parts.map_or_else(|| client.clone(), |parts| client.clone().within(&parts.headers));
+        let mut span = CallSpan::begin(&self.0, &skill.name, client.traceparent.as_deref());
         let call = Call {
             data_plane: Arc::clone(&self.0),
             active: Arc::clone(&active),
@@ -75,7 +79,8 @@ impl Skills {
             arguments,
             caller: parts.and_then(|parts| parts.extensions.get::<Caller>()).map(|Caller(name)| name.to_string()),
             mode: parts.and_then(|parts| Mode::of(&parts.headers)),
-            client: ClientContext::of(&context.meta),
+            client,
+            place: span.place(),
             activity,
         };
         let listens = parts.is_none_or(|parts| parts.extensions.get::<PlainJsonOnly>().is_none());
@@ -83,12 +88,16 @@ impl Skills {
             ended = progress::with_heartbeat(call.run(), context, listens, activities) => ended,
             () = self.0.shutdown.hard_stop.cancelled() => {
                 self.0.metrics.call(&skill.name, "cancelled");
+                // `span` ends as cancelled.
                 return Ok(answer::stopping(&skill.name).into());
             }
         };
         drop(in_flight);
         match ended {
-            Some(outcome) => Ok(self.answer(&active, &skill.name, outcome).into()),
+            Some(outcome) => {
+                span.ended(outcome.answer.is_ok());
+                Ok(self.answer(&active, &skill.name, outcome).into())
+            }
             None => {
                 self.0.metrics.call(&skill.name, "cancelled");
                 Err(ErrorData::internal_error("the call was cancelled", None))

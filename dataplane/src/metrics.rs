@@ -16,7 +16,7 @@ use prometheus_client::{
     registry::{Metric, Registry},
 };
 
-use crate::{decision::DecisionRecord, telemetry, upstream::Usage, verdict::Verdict};
+use crate::{decision::DecisionRecord, otlp::Losses, telemetry, upstream::Usage, verdict::Verdict};
 
 /// Upper bounds of the histogram of model call times, in seconds: up to the longest time that clients wait.
 const CALL_SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 280.0];
@@ -149,6 +149,8 @@ pub struct Metrics {
     in_flight: Gauge,
     upstream_reachable: Family<ModelLabel, Gauge>,
     log_lines_dropped: Counter,
+    /// What did not reach the OpenTelemetry collector.
+    pub otlp: Losses,
 }
 
 impl Default for Metrics {
@@ -211,6 +213,14 @@ impl Default for Metrics {
             config_checks: new.metric("config_checks", "Checks of the config's files, by trigger: event, timer"),
             log_lines_dropped: new
                 .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
+            otlp: Losses {
+                spans: new
+                    .metric("otlp_dropped_spans", "Spans that did not reach the OpenTelemetry collector: queue_full, export"),
+                exports: new.metric(
+                    "otlp_failed_exports",
+                    "Requests that the OpenTelemetry collector did not take: unreachable, refused",
+                ),
+            },
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
             upstream_reachable: new.metric(
                 "upstream_reachable",

@@ -86,6 +86,7 @@ pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports) -> Result<(), Serve
         tracing::warn!("some calls did not end in time and have no record");
     }
     data_plane.decision_log.flush(FLUSH_GRACE).await;
+    data_plane.otlp.flush().await;
     shutdown.stopped.cancel();
     // A client that still polls the admin port sees the process end.
     admin.abort();

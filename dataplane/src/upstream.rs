@@ -38,7 +38,7 @@ pub use self::{
 use crate::http_client::{self, BodyError};
 
 /// The header of W3C Trace Context.
-const TRACEPARENT: &str = "traceparent";
+pub const TRACEPARENT: &str = "traceparent";
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 

@@ -30,7 +30,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::{RoutingPolicy, references};
+use crds::{RoutingPolicy, policy::ReplicaCounts, references};
 use futures::FutureExt;
 use k8s_openapi::jiff::Timestamp;
 use kube::{
@@ -83,12 +83,14 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
     let namespace = Namespace::of(watched.meta(), &context.client);
     let Some(text) = namespace.policy_text(&watched.name_any()).await.map_err(Error::Dereference)? else {
         context.states.remove(watched.meta());
+        state.replicas = ReplicaCounts::default();
         return Ok(Action::await_change());
     };
     let Policy { read, unknown } = Policy::parse(&text); // pure
     let policy = match read {
         // A deleted policy's children are garbage-collected; a suspended policy and its children are left unchanged.
         Ok(policy) if policy.spec.suspend || policy.metadata.deletion_timestamp.is_some() => {
+            state.replicas = ReplicaCounts::default();
             return Ok(Action::await_change());
         }
         Ok(policy) => Arc::new(policy),
@@ -129,6 +131,7 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
         skills_are_due: state.reported.skills_are_due(),
         now: Timestamp::now(),
     }); // pure
+    state.replicas = status.replicas.unwrap_or_default();
     report(&namespace, &context.recorder, &policy, &status, &mut state.reported).await?; // writes
     // What failed is retried by itself, and a change is not older by it.
     match applied.failed {
@@ -152,6 +155,7 @@ async fn reconcile_within_limits(policy: Arc<PolicyMeta>, context: Arc<Context>)
                 state.failures = 0;
             }
             context.states.insert(policy.meta(), state);
+            context.metrics.pods(context.states.replicas());
             result
         }
         Ok(Err(_)) => Err(Error::Panicked),

@@ -20,6 +20,8 @@ pub struct Metrics {
     watch_errors: Counter,
     nudges: Counter,
     unreachable_pods: Counter,
+    desired_pods: Gauge,
+    programmed_pods: Gauge,
     /// 1 while this replica holds the lease.
     pub leader: Gauge,
 }
@@ -41,6 +43,9 @@ impl Default for Metrics {
             watch_errors: new.metric("watch_errors", "Lists and watches that failed and are retried"),
             nudges: new.metric("pod_nudges", "Pods annotated so that the kubelet refreshes their files"),
             unreachable_pods: new.metric("pods_unreachable", "Queries of pods that were not answered"),
+            desired_pods: new
+                .metric("desired_pods", "Pods that all policies should have, as far as they were reconciled"),
+            programmed_pods: new.metric("programmed_pods", "Pods among these that run the last config of their policy"),
             leader: new.metric("leader", "1 if this replica leads, otherwise 0"),
             registry,
         }
@@ -87,6 +92,12 @@ impl Metrics {
         self.errors.get_or_create(&ErrorLabel { error: category }).inc();
     }
 
+    /// How many pods all policies should have, and how many run the last config of theirs.
+    pub fn pods(&self, (desired, programmed): (u64, u64)) {
+        self.desired_pods.set(i64::try_from(desired).unwrap_or(i64::MAX));
+        self.programmed_pods.set(i64::try_from(programmed).unwrap_or(i64::MAX));
+    }
+
     /// Pods were queried: this many did not answer, and this many were annotated.
     pub fn queried(&self, unreachable: u64, nudged: u64) {
         self.unreachable_pods.inc_by(unreachable);
@@ -103,6 +114,7 @@ mod tests {
         let metrics = Metrics::default();
         metrics.reconciled(Duration::from_millis(20));
         metrics.failed("apply");
+        metrics.pods((3, 2));
         let text = metrics.text();
         let build = format!("routing_operator_build_info{{version=\"{}\"}} 1", crds::VERSION);
         for line in [
@@ -111,6 +123,8 @@ mod tests {
             "routing_operator_reconcile_errors_total{error=\"apply\"} 1",
             "routing_operator_reconcile_duration_seconds_count 1",
             "routing_operator_leader 0",
+            "routing_operator_desired_pods 3",
+            "routing_operator_programmed_pods 2",
             "routing_operator_pod_nudges_total 0",
             "routing_operator_watch_errors_total 0",
             "routing_operator_pods_unreachable_total 0",

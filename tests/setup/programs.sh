@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Prepares the real programs that tests talk to: a Python environment with LiteLLM and the MCP client, Claude Code, a
-# small language model, and Kubernetes with kubectl. They live in the cache folder, each in a folder named by the hash of
+# small language model, an OpenTelemetry collector, and Kubernetes with kubectl. They live in the cache folder, each in a folder named by the hash of
 # what it is made from, so that they are made once. With KUBEBUILDER_ASSETS set, etcd and kube-apiserver are taken from there.
-# Prints four lines for the shell, which a caller evaluates; everything else goes to stderr:
+# Prints five lines for the shell, which a caller evaluates; everything else goes to stderr:
 #   export ROUTING_TEST_VENV=…         the folder of the Python environment
 #   export ROUTING_TEST_CLAUDE=…       the Claude Code program
 #   export ROUTING_TEST_MODEL=…        the Python that serves the language model
 #   export ROUTING_TEST_KUBERNETES=…   the folder of Kubernetes
+#   export ROUTING_TEST_COLLECTOR=…    the OpenTelemetry collector
 set -euo pipefail
 
 setup=$(cd "$(dirname "$0")" && pwd)
@@ -25,6 +26,7 @@ once "$venv" make_venv
 claude=$("$setup/claude.sh")
 model=$("$setup/model.sh")
 kubernetes=$("$setup/kubernetes.sh")
+collector=$("$setup/collector.sh")
 
 printf 'export %s=%q\n' ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$claude" ROUTING_TEST_MODEL "$model" \
-    ROUTING_TEST_KUBERNETES "$kubernetes"
+    ROUTING_TEST_KUBERNETES "$kubernetes" ROUTING_TEST_COLLECTOR "$collector"

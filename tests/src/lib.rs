@@ -11,6 +11,7 @@ pub mod claude_code;
 pub mod clients;
 pub mod cluster;
 pub mod codex;
+pub mod collector;
 pub mod connect;
 pub mod conntrack;
 pub mod control_plane;

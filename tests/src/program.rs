@@ -4,12 +4,16 @@ use std::{
     fs::File,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{http, mcp::Mcp, memory, ports, required, waiting};
+
+/// What Linux counts processor time in, on every architecture that it reports it for.
+const TICKS_PER_SECOND: u64 = 100;
 
 /// The binary that `make test` built.
 #[must_use]
@@ -233,6 +237,19 @@ impl Running {
     #[must_use]
     pub fn peak_mib(&self) -> u64 {
         memory::peak_mib(self.child.id())
+    }
+
+    /// The processor time that it used so far.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn processor_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
+        // After the name, which is in parentheses: state is the first field, user and system time are the 12th and 13th.
+        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+        let ticks: u64 = fields.map(|field| field.parse::<u64>().expect("a number")).sum();
+        Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
     }
 
     /// The folder that it runs in.

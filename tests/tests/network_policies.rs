@@ -16,8 +16,10 @@ use tests::{
 /// The operator's namespace.
 const OPERATORS: &str = "routing-system";
 
+/// Label of the namespaces that may read metrics.
+const MONITORING: &str = "routing.hyperguild.io/monitoring";
 /// Name, namespace, address. The first four have policies.
-const PODS: [(&str, &str, &str); 10] = [
+const PODS: [(&str, &str, &str); 11] = [
     ("data-plane", "routing", "10.0.0.1"),
     ("neighbour", "routing", "10.0.0.2"),
     ("operator", OPERATORS, "10.0.0.3"),
@@ -30,6 +32,8 @@ const PODS: [(&str, &str, &str); 10] = [
     ("impostor", "elsewhere", "10.0.0.9"),
     // In the operator's namespace, without its labels.
     ("bystander", OPERATORS, "10.0.0.10"),
+    // In a namespace that is labelled for monitoring.
+    ("scraper", "observability", "10.0.0.11"),
 ];
 const ADDRESSES: [(&str, &str); 4] =
     [("anybody", "192.0.2.7"), ("metadata", "169.254.169.254"), ("api-server", "10.1.0.9"), ("node", "10.1.0.1")];
@@ -55,12 +59,14 @@ the same, where networks see its Service | operator → api-server TCP 443
 the name of the API server | operator → dns UDP 53
 long answers of DNS | operator → dns TCP 53
 the kubelet's probes | node → operator TCP 3211
+metrics, from a namespace that is labelled for it | scraper → data-plane TCP 3211
+the same of the operator | scraper → operator TCP 3211
 ";
 
 /// Connections that nothing needs: why they are bad | which | the sides that refuse.
 const UNWANTED: &str = "
 the admin port has no token | anybody → data-plane TCP 3211 | ingress
-the same for pods | prometheus → data-plane TCP 3211 | ingress
+the same for pods of a namespace without the label | prometheus → data-plane TCP 3211 | ingress
 the operator's labels in another namespace | impostor → data-plane TCP 3211 | ingress
 the operator's namespace without its labels | bystander → data-plane TCP 3211 | ingress
 data planes need nothing of each other | neighbour → data-plane TCP 3211 | egress ingress
@@ -136,7 +142,11 @@ fn network(operator_folder: &str) -> Network {
         policies: vec![data_plane_policy(&homelab), data_plane_policy(&minimal), operator_policy, brain_policy],
         // The API server gives every namespace this label.
         namespaces: PODS
-            .map(|(_, name, _)| (name.into(), [("kubernetes.io/metadata.name".into(), name.into())].into()))
+            .map(|(_, name, _)| {
+                let monitoring = (name == "observability").then(|| (MONITORING.into(), "true".into()));
+                let named = [("kubernetes.io/metadata.name".into(), name.into())];
+                (name.into(), named.into_iter().chain(monitoring).collect())
+            })
             .into(),
         pods: pods.into(),
         nodes: [("node".into(), vec![address("node")])].into(),

@@ -1,12 +1,13 @@
 //! How the pods run and are reached: the rules that can be checked without a cluster.
 
-use super::errors::Errors;
+use super::{BaseUrlError, errors::Errors, parse_base_url};
 use crate::{
     dns_label::is_dns_label,
     policy::{
         DataPlane, Service, ServiceType,
         data_plane::{REPLICAS_MAX, SELECTOR_LABELS, WORKSPACE_NAME_MAX, annotations::is_reserved},
     },
+    shown,
 };
 
 pub(super) fn check_service(path: &str, service: &Service, errors: &mut Errors) {
@@ -26,7 +27,7 @@ pub(super) fn check_service(path: &str, service: &Service, errors: &mut Errors) 
 
 /// Fields that are not checked here are of Kubernetes' own types, and its API server checks them.
 pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
-    let DataPlane { replicas, pod_labels, pod_annotations, workspaces, .. } = data_plane;
+    let DataPlane { replicas, pod_labels, pod_annotations, workspaces, telemetry, .. } = data_plane;
     errors.check(
         format!("{path}.replicas"),
         replicas,
@@ -39,6 +40,13 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
     for annotation in pod_annotations.keys().filter(|name| is_reserved(name)) {
         let message = "changes a pod's confinement, networks or devices; remove it";
         errors.check(format!("{path}.podAnnotations"), annotation, false, message);
+    }
+    if let Some(telemetry) = telemetry {
+        let url = parse_base_url(&telemetry.url).map(drop).map_err(|problem| match problem {
+            BaseUrlError::User => format!("{problem}; let a collector in the cluster have them"),
+            other => other.to_string(),
+        });
+        errors.take(&format!("{path}.telemetry.url"), shown::url(&telemetry.url), url);
     }
     for (i, workspace) in workspaces.iter().enumerate() {
         let (path, name) = (format!("{path}.workspaces[{i}].name"), &workspace.name);

@@ -10,7 +10,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Quantity, upstream::REFERENCE_MAX};
+use super::{
+    Quantity,
+    upstream::{HTTP_URL_RULE, NO_USER_RULE, NOT_LINK_LOCAL, NOT_LINK_LOCAL_RULE, REFERENCE_MAX, URL_MAX},
+};
 
 /// Largest number of pods of one policy.
 pub const REPLICAS_MAX: u16 = 100;
@@ -96,6 +99,10 @@ pub struct DataPlane {
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub workspaces: Vec<Workspace>,
+
+    /// Where the pods send what they measure. If absent, nowhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub telemetry: Option<Telemetry>,
 }
 
 impl Default for DataPlane {
@@ -114,6 +121,7 @@ impl Default for DataPlane {
             pod_labels: BTreeMap::new(),
             pod_annotations: BTreeMap::new(),
             workspaces: vec![],
+            telemetry: None,
         }
     }
 }
@@ -153,6 +161,20 @@ pub struct Resources {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 16))]
     pub requests: BTreeMap<String, Quantity>,
+}
+
+/// An OpenTelemetry collector.
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Telemetry {
+    /// Base URL of the collector, http or https, for OTLP as protobuf over HTTP. `/v1/traces` and `/v1/metrics` are
+    /// appended.
+    #[schemars(length(max = URL_MAX))]
+    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
+    #[x_kube(validation = Rule::new(NO_USER_RULE)
+        .message("must not have a user or a password; let a collector in the cluster have them"))]
+    #[x_kube(validation = Rule::new(NOT_LINK_LOCAL_RULE).message(NOT_LINK_LOCAL))]
+    pub url: String,
 }
 
 /// A volume with files that skills may read.

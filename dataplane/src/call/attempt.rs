@@ -12,6 +12,7 @@ use crate::{
     decision::{Basis, Checked, DecisionRecord, PriceAtTheTime, milliseconds},
     evidence::SkillEvidence,
     mode::Mode,
+    traces::{Place, Span, attribute},
     upstream::{AttemptError, ModelClient, Prompt, Reply, Usage},
 };
 
@@ -98,13 +99,15 @@ impl<'a> Attempt<'a> {
     fn returned(self) -> DecisionRecord {
         let Self { call, stage_call, model: _, record } = self;
         let mut record = DecisionRecord { answered_by: Some(ClaudeTarget::CALLER.into()), returned: true, ..record };
-        PendingRecord { call, stage_call, began: Instant::now(), record: None }.write(&mut record);
+        PendingRecord { call, stage_call, began: Instant::now(), record: None, span: Span::default() }
+            .write(&mut record);
         record
     }
 
     async fn ask(self, model: &ModelClient, prompt: &Prompt) -> (DecisionRecord, Result<StageAnswer, AttemptError>) {
         let budget = self.budget(model);
-        let Self { call, stage_call, model: _, record } = self;
+        let Self { call, stage_call, model: _, mut record } = self;
+        let span = model_span(&call.place, model, &mut record);
         let (skill, decision) = (&record.skill, record.decision.as_str());
         // Fails only if nobody listens: progress is optional.
         let _ = call.activity.send(format!(
@@ -113,8 +116,9 @@ impl<'a> Attempt<'a> {
             call.skill.stages.len(),
             record.model
         ));
-        let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record) };
-        let reply = model.ask_within(call.client.traceparent.as_deref(), prompt, budget).await;
+        let traceparent = record.client.traceparent.clone();
+        let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record), span };
+        let reply = model.ask_within(traceparent.as_deref(), prompt, budget).await;
         let checked = match &reply.result {
             Ok(answer) => check::checked(&call.skill, stage_call.stage, answer).await,
             Err(_) => None,
@@ -152,6 +156,7 @@ struct PendingRecord<'a> {
     stage_call: &'a StageCall,
     began: Instant,
     record: Option<DecisionRecord>,
+    span: Span,
 }
 
 impl PendingRecord<'_> {
@@ -168,10 +173,27 @@ impl PendingRecord<'_> {
         record
     }
 
-    fn write(&self, record: &mut DecisionRecord) {
+    fn write(&mut self, record: &mut DecisionRecord) {
         record.set_duration(self.began.elapsed());
+        end_model_span(std::mem::take(&mut self.span), record);
         let brain = self.call.active.brain.as_ref();
-        self.call.data_plane.decision_log.record(self.stage_call.call_id, brain, record.clone());
+        self.call.data_plane.decision_log.record(self.stage_call.call_id, &self.call.place, brain, record.clone());
+    }
+}
+
+/// Begins the span of a model call; the record then has its trace, in which the endpoint and verdicts are, too.
+pub(super) fn model_span(place: &Place, model: &ModelClient, record: &mut DecisionRecord) -> Span {
+    let name = format!("{} {}", attribute::CHAT, record.model);
+    let span = place.request(name, || attribute::of_model_call(record, model));
+    record.client.traceparent = span.traceparent().or_else(|| record.client.traceparent.take());
+    span
+}
+
+/// Ends the span of a model call as its record says.
+pub(super) fn end_model_span(mut span: Span, record: &DecisionRecord) {
+    span.note(|| attribute::of_model_answer(record));
+    if let Some(kind) = record.error {
+        span.fail(kind);
     }
 }
 

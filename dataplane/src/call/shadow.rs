@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
     Call,
-    attempt::{Attempt, StageCall, note_end},
+    attempt::{Attempt, StageCall, end_model_span, model_span, note_end},
     check,
 };
 use crate::{
@@ -19,6 +19,7 @@ use crate::{
     decide::{Decision, Reason},
     decision::DecisionRecord,
     grading::{self, Graded},
+    traces::Place,
     upstream::Prompt,
 };
 use crds::table::Skill;
@@ -58,6 +59,7 @@ pub(super) fn after(call: &Call, stage_call: &StageCall, prompt: &Prompt) {
         prompt: prompt.clone(),
         skill: Arc::clone(&call.skill),
         hash: stage_call.hash,
+        place: call.place.clone(),
     };
     let call_id = stage_call.call_id;
     tokio::spawn(async move {
@@ -74,19 +76,23 @@ struct Shadow {
     prompt: Prompt,
     skill: Arc<Skill>,
     hash: u64,
+    place: Place,
 }
 
 impl Shadow {
     async fn run(mut self, call_id: uuid::Uuid) {
         let began = Instant::now();
-        let reply = self.active.local.ask(&self.prompt, self.time()).await;
+        let span = model_span(&self.place, &self.active.local, &mut self.record);
+        let traceparent = self.record.client.traceparent.as_deref();
+        let reply = self.active.local.ask_within(traceparent, &self.prompt, self.time()).await;
         note_end(&mut self.record, &reply);
         self.record.set_duration(began.elapsed());
         if let Ok(answer) = &reply.result {
             self.record.check = check::checked(&self.skill, self.record.stage, answer).await;
         }
-        let Self { data_plane, active, record, prompt, skill, hash } = self;
-        data_plane.decision_log.record(call_id, active.brain.as_ref(), record.clone());
+        end_model_span(span, &self.record);
+        let Self { data_plane, active, record, prompt, skill, hash, place } = self;
+        data_plane.decision_log.record(call_id, &place, active.brain.as_ref(), record.clone());
         check::report(&data_plane.decision_log, &active, &skill, call_id, &record);
         if let Ok(answer) = &reply.result {
             let graded = Graded { call_id, hash, prompt: &prompt, answer: &answer.text, record: &record };

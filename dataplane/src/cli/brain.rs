@@ -12,9 +12,11 @@ use endpoint::serve::Limits;
 
 use super::CliError;
 use crate::{
+    otlp::{self, Losses, Signal},
     server::{self, ServeError},
     settings::SettingsError,
     shutdown::Shutdown,
+    traces::evaluation,
 };
 
 /// How long requests in flight may take after a signal; each is a write or a short read.
@@ -22,6 +24,7 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
+    let otlp = otlp::start(variables, &[Signal::Logs], "routing-brain", &Losses::default()).map_err(SettingsError)?;
     let store = open(&settings).await?;
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
     if settings.token.is_none() {
@@ -31,10 +34,12 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     tracing::info!(address, database = settings.database.shown(), "the brain is listening");
     let shutdown = Shutdown::default();
     let signals = tokio::spawn(shutdown.clone().on_signals(|| GRACE));
-    let app = http::app(store.clone(), &settings, shutdown.hard_stop.clone());
+    let on_judged = evaluation::reporting(&otlp);
+    let app = http::app_that_reports(store.clone(), &settings, shutdown.hard_stop.clone(), on_judged);
     let limits = Limits::of_callers(settings.connections, 1);
     let ended = server::until_stopped(listener, app, limits, &shutdown).await;
     store.close().await;
+    otlp.flush().await;
     shutdown.stopped.cancel();
     ended.map_err(ServeError::Ended)?;
     signals.await.map_err(std::io::Error::other).and_then(|ended| ended).map_err(ServeError::Ended)?;

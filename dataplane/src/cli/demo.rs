@@ -57,7 +57,7 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
 
     let settings = settings::read(&variables, None, None)?;
     let listening = Listening::of(&settings, SERVERS);
-    let data_plane = serve::start(settings)?;
+    let data_plane = serve::start(settings, &variables)?;
     let ports = listening.ports(&data_plane)?;
     let greeting = Greeting {
         mcp: format!("{}{}", reachable(listening.bind, listening.port(&data_plane)), endpoint::PATH),

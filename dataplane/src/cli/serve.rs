@@ -11,9 +11,11 @@ use crate::{
     data_plane::DataPlane,
     decision_log::DecisionLog,
     metrics::Metrics,
+    otlp::{self, Signal},
     server::{self, Ports},
-    settings::{self, Settings},
+    settings::{self, Settings, SettingsError},
     shutdown::Shutdown,
+    traces::Traces,
     workspace::WorkspaceFiles,
 };
 
@@ -25,7 +27,7 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
     let settings = settings::read(variables, policy, args.configmaps)?;
     let policy_variables = settings.policy_variables.clone();
     let listening = Listening::of(&settings, 1);
-    let data_plane = start(settings)?;
+    let data_plane = start(settings, variables)?;
     warn_of_ignored(&policy_variables, &data_plane.config.active().table);
     let ports = listening.ports(&data_plane)?;
     server::serve(data_plane, ports).await?;
@@ -89,8 +91,11 @@ fn warn_of_ignored(policy_variables: &[String], table: &RoutingTable) {
 }
 
 /// Starts a data plane, which runs its config and follows its files.
-pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
+pub(super) fn start(settings: Settings, variables: &Variables) -> Result<Arc<DataPlane>, CliError> {
     let metrics = Arc::new(Metrics::default());
+    let otlp = otlp::start(variables, &[Signal::Traces, Signal::Metrics], "routing", &metrics.otlp);
+    let otlp = otlp.map_err(SettingsError)?;
+    let traces = Traces::of(&otlp);
     let client = super::http_client()?;
     let shared = Shared { client, metrics: Arc::clone(&metrics) };
     let follows_files = matches!(settings.source, PolicySource::File { .. });
@@ -100,9 +105,9 @@ pub(super) fn start(settings: Settings) -> Result<Arc<DataPlane>, CliError> {
         tokio::spawn(config::follow(Arc::clone(&config), shutdown.stopping.clone()));
     }
     tokio::spawn(config::probe(Arc::clone(&config), shutdown.stopping.clone()));
-    let decision_log = DecisionLog::start(Arc::clone(&metrics));
+    let decision_log = DecisionLog::start(Arc::clone(&metrics), traces.clone());
     let workspace = WorkspaceFiles::new(settings.workspace_roots);
-    let data_plane = DataPlane::new(config, metrics, decision_log, workspace, shutdown);
+    let data_plane = DataPlane::new(config, metrics, decision_log, workspace, (otlp, traces), shutdown);
     tokio::spawn(warn_unless_prompts_can_be_rendered(Arc::clone(&data_plane)));
     Ok(data_plane)
 }

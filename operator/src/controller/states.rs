@@ -7,6 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crds::policy::ReplicaCounts;
 use kube::api::ObjectMeta;
 
 use super::{apply::ChildStates, nudge::Nudges, report::Reported, requeue::Unsettled};
@@ -31,6 +32,8 @@ pub struct PolicyState {
     pub unsettled: Unsettled,
     /// When pass rates were last written, and what was wrong with a policy that cannot be decoded.
     pub reported: Reported,
+    /// Its pods when they were last counted.
+    pub replicas: ReplicaCounts,
 }
 
 /// The states of all policies, by namespace and name.
@@ -60,6 +63,15 @@ impl States {
         if all.len() > FORGET_ABOVE {
             all.retain(|_, state| state.used_at.is_some_and(|used| used.elapsed() < FORGET_AFTER));
         }
+    }
+
+    /// How many pods all policies should have, and how many run the last config of theirs.
+    pub fn replicas(&self) -> (u64, u64) {
+        let all = self.lock();
+        let add = |(desired, programmed), state: &PolicyState| {
+            (desired + u64::from(state.replicas.desired), programmed + u64::from(state.replicas.programmed))
+        };
+        all.values().fold((0, 0), add)
     }
 
     /// Counts a failed reconciliation; returns how many failed in a row.
@@ -108,6 +120,18 @@ mod tests {
 
     fn policy(name: &str, uid: &str) -> ObjectMeta {
         ObjectMeta { name: Some(name.into()), uid: Some(uid.into()), ..ObjectMeta::default() }
+    }
+
+    #[test]
+    fn the_pods_of_all_policies_are_added_up() {
+        let states = States::default();
+        for (name, desired, programmed) in [("a", 2, 2), ("b", 3, 1)] {
+            let replicas = ReplicaCounts { desired, programmed, ..ReplicaCounts::default() };
+            states.insert(&policy(name, "1"), PolicyState { replicas, ..states.get(&policy(name, "1")) });
+        }
+        assert_eq!(states.replicas(), (5, 3));
+        states.remove(&policy("b", "1"));
+        assert_eq!(states.replicas(), (2, 2));
     }
 
     #[test]

@@ -20,6 +20,8 @@ use crate::controller::labels;
 const DNS_PORT: u16 = 53;
 /// Label that every namespace has, with its name.
 const NAMESPACE_NAME: &str = "kubernetes.io/metadata.name";
+/// Label of the namespaces whose pods may read metrics.
+const MONITORING: &str = "routing.hyperguild.io/monitoring";
 
 /// The NetworkPolicy of the pods. It fits all of the tables: while a change rolls out, and while a pod refuses it, pods
 /// run the previous one. Models and brain can have any address, so only their ports are given. `operators` is the
@@ -32,8 +34,8 @@ pub fn network_policy(policy: &RoutingPolicy, tables: &[&RoutingTable], operator
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(labels::label_selector(&name)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
-            ingress: Some(vec![callers(), operator(operators)]),
-            egress: Some(vec![names(), upstreams(tables)]),
+            ingress: Some(vec![callers(), operator(operators), monitoring()]),
+            egress: Some(vec![names(), upstreams(tables, collector(policy))]),
         }),
     }
 }
@@ -42,12 +44,9 @@ fn callers() -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", MCP_PORT)]), from: None }
 }
 
-/// The admin port has no token: only the operator may query it (and the kubelet, which no NetworkPolicy blocks).
+/// The admin port has no token: only the operator and monitoring may query it (and the kubelet, which no NetworkPolicy
+/// blocks).
 fn operator(namespace: &str) -> NetworkPolicyIngressRule {
-    let labelled = |name: &str, value: &str| LabelSelector {
-        match_labels: Some([(name.to_string(), value.to_string())].into()),
-        ..LabelSelector::default()
-    };
     let peer = NetworkPolicyPeer {
         namespace_selector: Some(labelled(NAMESPACE_NAME, namespace)),
         pod_selector: Some(labelled(labels::APPLICATION, labels::OPERATOR)),
@@ -56,12 +55,29 @@ fn operator(namespace: &str) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
 }
 
+/// Who may label namespaces decides who reads metrics. The port has `/status`, too, which shows no more than they do.
+fn monitoring() -> NetworkPolicyIngressRule {
+    let peer =
+        NetworkPolicyPeer { namespace_selector: Some(labelled(MONITORING, "true")), ..NetworkPolicyPeer::default() };
+    NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
+}
+
+fn labelled(name: &str, value: &str) -> LabelSelector {
+    LabelSelector { match_labels: Some([(name.to_string(), value.to_string())].into()), ..LabelSelector::default() }
+}
+
 fn names() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]), to: None }
 }
 
-fn upstreams(tables: &[&RoutingTable]) -> NetworkPolicyEgressRule {
-    let numbers: BTreeSet<u16> = tables.iter().flat_map(|table| called_ports(table)).collect();
+/// The port of the OpenTelemetry collector, if there is one.
+fn collector(policy: &RoutingPolicy) -> Option<u16> {
+    let telemetry = policy.spec.data_plane.telemetry.as_ref()?;
+    crds::compile::parse_base_url(&telemetry.url).ok()?.port_or_known_default()
+}
+
+fn upstreams(tables: &[&RoutingTable], collector: Option<u16>) -> NetworkPolicyEgressRule {
+    let numbers: BTreeSet<u16> = tables.iter().flat_map(|table| called_ports(table)).chain(collector).collect();
     NetworkPolicyEgressRule { ports: Some(numbers.into_iter().map(|number| port("TCP", number)).collect()), to: None }
 }
 

@@ -8,14 +8,14 @@ use std::{
 use crds::{
     RoutingPolicy, RoutingTable,
     pod::{ADMIN_PORT, CONFIG_FOLDER, LIVE_PATH, MCP_PORT, POLICY_FILE, READY_PATH, SECRETS, SECRETS_FOLDER, variable},
-    policy::{DataPlane, Resources, SecretKeyRef, Workspace},
+    policy::{DataPlane, Resources, SecretKeyRef, Workspace, data_plane::Telemetry},
 };
 use k8s_openapi::{
     api::core::v1::{
-        Capabilities, ConfigMapProjection, Container, ContainerPort, EnvVar, HTTPGetAction, KeyToPath,
-        LocalObjectReference, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec, Probe,
-        ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext, ServiceAccount,
-        TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
+        Capabilities, ConfigMapProjection, Container, ContainerPort, EnvVar, EnvVarSource, HTTPGetAction, KeyToPath,
+        LocalObjectReference, ObjectFieldSelector, PersistentVolumeClaimVolumeSource, PodSecurityContext, PodSpec,
+        Probe, ProjectedVolumeSource, ResourceRequirements, SeccompProfile, SecretProjection, SecurityContext,
+        ServiceAccount, TopologySpreadConstraint, Volume, VolumeMount, VolumeProjection,
     },
     apimachinery::pkg::{api::resource::Quantity, util::intstr::IntOrString},
 };
@@ -68,6 +68,7 @@ pub fn pod_spec(policy: &RoutingPolicy, valid: &Valid, image: &str) -> PodSpec {
         pod_labels: _,
         pod_annotations: _,
         workspaces,
+        telemetry,
     } = &policy.spec.data_plane;
     let secrets = image_pull_secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() }).collect();
     PodSpec {
@@ -78,7 +79,7 @@ pub fn pod_spec(policy: &RoutingPolicy, valid: &Valid, image: &str) -> PodSpec {
             image_pull_policy: image_pull_policy.map(|policy| format!("{policy:?}")),
             resources: Some(requirements(resources.as_ref())),
             volume_mounts: Some(mounts(workspaces)),
-            env: Some(environment(workspaces)),
+            env: Some([environment(workspaces), telemetry_of(policy, telemetry.as_ref())].concat()),
             ..container()
         }],
         // With a Service called `routing` in the namespace, the kubelet would otherwise set ROUTING_PORT=tcp://…
@@ -120,6 +121,24 @@ fn probe(path: &str) -> Probe {
         timeout_seconds: Some(5),
         ..Probe::default()
     }
+}
+
+/// The collector, and which pod of which policy it is that reports. `POD_NAME` comes first: the other refers to it.
+fn telemetry_of(policy: &RoutingPolicy, telemetry: Option<&Telemetry>) -> Vec<EnvVar> {
+    let Some(Telemetry { url }) = telemetry else { return vec![] };
+    let set = |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..EnvVar::default() };
+    let field = ObjectFieldSelector { field_path: "metadata.name".into(), ..ObjectFieldSelector::default() };
+    let pod = EnvVar {
+        name: "POD_NAME".into(),
+        value_from: Some(EnvVarSource { field_ref: Some(field), ..EnvVarSource::default() }),
+        ..EnvVar::default()
+    };
+    let namespace = policy.namespace().unwrap_or_default();
+    let attributes = format!(
+        "k8s.namespace.name={namespace},k8s.pod.name=$(POD_NAME),service.instance.id=$(POD_NAME),routing.policy={}",
+        policy.name_any()
+    );
+    vec![pod, set("OTEL_EXPORTER_OTLP_ENDPOINT", url.clone()), set("OTEL_RESOURCE_ATTRIBUTES", attributes)]
 }
 
 fn environment(workspaces: &[Workspace]) -> Vec<EnvVar> {
