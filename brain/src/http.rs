@@ -1,6 +1,8 @@
 //! The HTTP routes of the brain.
 
+mod api;
 mod lists;
+mod page;
 mod rates;
 mod refusal;
 
@@ -25,15 +27,22 @@ use crate::{mcp::BrainTools, reporters::Reporters, settings::Settings, store::St
 
 /// What the bodies of all requests in flight may take together, in bytes.
 const BODIES_MAX_BYTES: usize = 16 * 1024 * 1024;
-/// What `/` says.
-const ABOUT: &str =
-    "routing's brain: outcomes are reported to /mcp (session_log); /pass-rate?skill=NAME serves what they make.\n";
+/// When what is in flight ends.
+#[derive(Clone, Default)]
+pub struct Ends {
+    /// No new requests come: streams end.
+    pub stopping: CancellationToken,
+    /// Requests in flight are cut off.
+    pub hard_stop: CancellationToken,
+}
 
-/// The brain's routes, for the hosts in its settings: `/pass-rate` and `/healthz` for everyone; all others need the
-/// token, if one is set.
-pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> Router {
+/// The brain's routes, for the hosts in its settings: the page, `/pass-rate` and `/healthz` for everyone; all others need
+/// the token, if one is set.
+pub fn app(store: Store, settings: &Settings, ends: Ends) -> Router {
     let guard = Guard(settings.token.as_ref().map(TokenDigest::of).map(Arc::new));
     let tools = BrainTools::new(store.clone(), Reporters::new(settings.unattributed_per_minute));
+    let Ends { stopping, hard_stop } = ends;
+    let api = api::routes(store.clone(), guard.clone(), stopping);
     let budget = BodyBudget::new(BODIES_MAX_BYTES);
     let guarded = Router::new()
         .route("/sessions/{id}", get(lists::session))
@@ -48,7 +57,8 @@ pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> R
         .route("/pass-rate", get(rates::pass_rate))
         .with_state(store)
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/", get(|| async { ABOUT }))
+        .merge(page::routes())
+        .merge(api)
         .merge(guarded)
         .fallback(endpoint::not_found)
         .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))

@@ -4,6 +4,7 @@
 //! POST /mcp session_log ─▶ entry (limits), record ─▶ store/writer (one commit for many) ─▶ entries, decisions, outcomes
 //!                                              which verdict counts: verdict  ─▶ counts ◀┘
 //! GET /pass-rate?skill=…&window=7d ─▶ store/evidence: pass / (pass + fail) in the window, per model and source
+//! GET /, /api/v1/… ─▶ http/page, http/api ─▶ store/recent, skill_state: what the page shows; store/review: kept answers
 //! GET /sessions/{id} ─▶ store: the session's entries, its decisions and their outcomes
 //! ```
 
@@ -16,5 +17,6 @@ mod outcome;
 mod record;
 pub mod reporters;
 pub mod settings;
+pub mod skill_state;
 pub mod store;
 pub mod verdict;

@@ -9,7 +9,7 @@ use super::{
     clock::TOLERANCE_MS,
     counts::{self, About, What},
     outcomes::{self, Reported},
-    session,
+    review, session,
 };
 use crate::{
     entry::Entry,
@@ -43,7 +43,12 @@ pub(super) async fn apply(
     let record = entry.record().map_err(|reason| StoreError::Refused { reason })?;
     not_in_the_future(entry, record.as_ref(), at_ms)?;
     match &record {
-        Some(record) => decide(tx, id, record, at_ms).await?,
+        Some(record) => {
+            decide(tx, id, record, at_ms).await?;
+            if let Some(answer) = &entry.review {
+                review::keep(tx, &record.id, answer, at_ms).await?;
+            }
+        }
         None => {
             let Entry { skill, source, final_status, decision_id, .. } = entry;
             let (verdict, decision_id) = (final_status.verdict(), decision_id.as_deref());

@@ -41,5 +41,6 @@ fn entry(skill: &str, final_status: FinalStatus) -> Entry {
         source: Source::default(),
         decision_id: None,
         decision: None,
+        review: None,
     }
 }
