@@ -145,7 +145,7 @@ function skillItem(skill) {
   return el("li", { "data-skill": skill.skill },
     el("div", { class: "head" },
       el("h3", {}, skill.skill),
-      el("span", { class: `tag ${tag}`, "data-route": skill.route }, ROUTES[skill.route] ?? skill.route),
+      el("span", { class: `tag ${tag}`, "data-route": skill.route ?? "" }, ROUTES[skill.route] ?? "no call yet"),
       skill.locked ? el("span", { class: "tag bad" }, "locked") : null,
       skill.exploring ? el("span", { class: "tag soft" }, "exploring") : null,
       skill.held ? el("span", { class: "tag soft" }, "held") : null,
