@@ -22,11 +22,11 @@ fn ids(page: &Page) -> Vec<String> {
 #[tokio::test]
 async fn pages_follow_each_other_without_a_gap_and_filters_narrow_them() {
     let (store, _folder) = store().await;
-    let mut all = vec![];
+    let (now, mut all) = (now_ms(), vec![]);
     for number in 0..7 {
         let (id, entry) = decision(number, if number % 3 == 0 { "bob" } else { "alice" }, None);
         // All but the last at one time: the id orders them.
-        store.writer.append(entry, if number == 6 { 2_000 } else { 1_000 }).await.expect("written");
+        store.writer.append(entry, if number == 6 { now } else { now - 1_000 }).await.expect("written");
         all.insert(0, id);
     }
     let (mut filter, mut listed) = (Filter::default(), vec![]);
