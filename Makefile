@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt generate smoke bench bench-tracing images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test screenshots lint fmt generate smoke bench bench-tracing images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test: ## every test that needs no cluster, with real LiteLLM, Python and Claude 
 	export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; : 'most tests wait for other programs'; \
 	$(CARGO) test --workspace -- --show-output; \
 	echo "tested in $$((SECONDS - began)) s"
+
+screenshots: build ## the pictures of the brain's page in docs/images, by the tests that check it
+	@tests/setup/tools.sh test
+	@axe=$$(tests/setup/axe.sh); ROUTING_SCREENSHOTS=1 ROUTING_TEST_AXE=$$axe ROUTING_BIN=$(BINARY) $(CARGO) test --package tests --test page
 
 e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (ARGS= a part of a test's name)
 	@tests/cluster/e2e.sh $(ARGS)

@@ -28,6 +28,10 @@ const MESSAGE_MAX: usize = 4096;
 const PATH_MAX: usize = 1024;
 /// Largest decision record, in bytes of JSON.
 const DECISION_MAX_BYTES: usize = 16 * 1024;
+/// Largest answer that is kept, in bytes.
+const REVIEW_MAX_BYTES: usize = 64 * 1024;
+/// Longest time that an answer is kept, in milliseconds: 30 days.
+const KEEP_MAX_MS: i64 = 30 * 24 * 3_600_000;
 /// Longest duration, in milliseconds: 366 days.
 const DURATION_MAX_MS: i64 = 366 * 24 * 3_600_000;
 
@@ -99,6 +103,29 @@ pub struct Entry {
     /// What it took to judge the decision's answer, sent by the data plane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<GradingUsage>,
+    /// The answer of that decision, to be kept for a while; sent by the data plane where the policy has `review`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
+}
+
+/// An answer that a person may judge later.
+#[derive(Serialize, Deserialize, Clone, PartialEq)]
+#[serde(deny_unknown_fields)]
+pub struct Review {
+    /// What the model said, at most 64 KiB.
+    pub answer: String,
+    /// Whether its end is missing.
+    #[serde(default)]
+    pub cut: bool,
+    /// How long it is kept, in milliseconds, at most 30 days.
+    pub keep_ms: i64,
+}
+
+/// Without the answer: it must not reach a log.
+impl std::fmt::Debug for Review {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Review").field("bytes", &self.answer.len()).field("keep_ms", &self.keep_ms).finish()
+    }
 }
 
 /// An id of a decision in the one form that is stored and compared: a UUID has others, such as upper case. What is none
@@ -139,6 +166,9 @@ impl Entry {
         let alone = self.decision_id.is_some() && record.is_none() && self.final_status == FinalStatus::Skip;
         if self.usage.is_some() && !alone {
             return Err("argument usage: needs decision_id and final_status skip, and no decision beside it".into());
+        }
+        if let Some(review) = &self.review {
+            check_review(review, record.is_some())?;
         }
         let Some(id) = &self.decision_id else {
             let retracts = self.final_status == FinalStatus::Retract;
@@ -189,11 +219,26 @@ impl Entry {
                 "project_root": text(PATH_MAX, "The project that this is about."),
                 "decision_id": text(ID_MAX, "The id in the answer's routing line, so that the outcome is tied to its decision."),
                 "decision": {"type": "object", "description": "A decision record; sent by the data plane."},
-                "usage": GradingUsage::schema(MODEL_MAX)
+                "usage": GradingUsage::schema(MODEL_MAX),
+                "review": {"type": "object", "required": ["answer", "keep_ms"], "additionalProperties": false,
+                    "description": "An answer to keep for review; sent by the data plane.",
+                    "properties": {"answer": {"type": "string"}, "cut": {"type": "boolean"},
+                        "keep_ms": {"type": "integer", "minimum": 1, "maximum": KEEP_MAX_MS}}}
             }
         });
         schema.as_object().cloned().unwrap_or_default()
     }
+}
+
+fn check_review(review: &Review, has_record: bool) -> Result<(), String> {
+    let bytes = review.answer.len();
+    if !has_record {
+        return Err("argument review: needs the decision whose answer it is".into());
+    }
+    if bytes > REVIEW_MAX_BYTES {
+        return Err(format!("argument review.answer: is {bytes} bytes; at most {REVIEW_MAX_BYTES} are allowed"));
+    }
+    Ok(())
 }
 
 // The schema has bounded the number far below 2^53.

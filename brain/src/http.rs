@@ -1,9 +1,10 @@
 //! The HTTP routes of the brain.
 
+mod api;
 mod lists;
+mod page;
 mod rates;
 mod refusal;
-mod report;
 
 use std::sync::Arc;
 
@@ -26,24 +27,26 @@ use crate::{judged::OnJudged, mcp::BrainTools, reporters::Reporters, settings::S
 
 /// What the bodies of all requests in flight may take together, in bytes.
 const BODIES_MAX_BYTES: usize = 16 * 1024 * 1024;
-/// What `/` says.
-const ABOUT: &str =
-    "routing's brain: outcomes are reported to /mcp (session_log); /pass-rate?skill=NAME serves what they make.\n";
+/// When what is in flight ends.
+#[derive(Clone, Default)]
+pub struct Ends {
+    /// No new requests come: streams end.
+    pub stopping: CancellationToken,
+    /// Requests in flight are cut off.
+    pub hard_stop: CancellationToken,
+}
 
-/// The brain's routes, for the hosts in its settings: `/pass-rate` and `/healthz` for everyone; all others need the
-/// token, if one is set.
-pub fn app(store: Store, settings: &Settings, hard_stop: CancellationToken) -> Router {
-    app_that_reports(store, settings, hard_stop, Arc::new(|_| ()))
+/// The brain's routes, for the hosts in its settings: the page, `/pass-rate` and `/healthz` for everyone; all others need
+/// the token, if one is set.
+pub fn app(store: Store, settings: &Settings, ends: Ends) -> Router {
+    app_that_reports(store, settings, ends, Arc::new(|_| ()))
 }
 
 /// As [`app`]; `on_judged` is called with each verdict that was stored, and must not wait.
-pub fn app_that_reports(
-    store: Store,
-    settings: &Settings,
-    hard_stop: CancellationToken,
-    on_judged: OnJudged,
-) -> Router {
+pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, on_judged: OnJudged) -> Router {
     let guard = Guard(settings.token.as_ref().map(TokenDigest::of).map(Arc::new));
+    let Ends { stopping, hard_stop } = ends;
+    let api = api::routes(store.clone(), Arc::clone(&on_judged), guard.clone(), stopping);
     let tools = BrainTools::new(store.clone(), Reporters::new(settings.unattributed_per_minute), on_judged);
     let budget = BodyBudget::new(BODIES_MAX_BYTES);
     let guarded = Router::new()
@@ -52,8 +55,6 @@ pub fn app_that_reports(
         .route("/decisions", get(lists::decisions))
         .route("/evidence", get(rates::evidence))
         .route("/evidence/reset", post(rates::reset))
-        .route("/api/v1/report", get(report::report))
-        .route("/api/v1/series", get(report::series))
         .with_state(store.clone())
         .merge(endpoint::endpoint(tools, hard_stop, budget))
         .route_layer(middleware::from_fn_with_state(guard, admit));
@@ -61,7 +62,8 @@ pub fn app_that_reports(
         .route("/pass-rate", get(rates::pass_rate))
         .with_state(store)
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/", get(|| async { ABOUT }))
+        .merge(page::routes())
+        .merge(api)
         .merge(guarded)
         .fallback(endpoint::not_found)
         .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))

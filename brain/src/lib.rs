@@ -4,6 +4,7 @@
 //! POST /mcp session_log ─▶ entry (limits), record ─▶ store/writer (one commit for many) ─▶ entries, decisions, outcomes
 //!                                              which verdict counts: verdict  ─▶ counts ◀┘
 //! GET /pass-rate?skill=…&window=7d ─▶ store/evidence: pass / (pass + fail) in the window, per model and source
+//! GET /, /api/v1/… ─▶ http/page, http/api ─▶ store/recent, skill_state: what the page shows; store/review: kept answers
 //! GET /sessions/{id} ─▶ store: the session's entries, its decisions and their outcomes
 //! ```
 
@@ -18,6 +19,7 @@ mod record;
 pub mod report;
 pub mod reporters;
 pub mod settings;
+pub mod skill_state;
 mod spent;
 pub mod store;
 pub mod verdict;

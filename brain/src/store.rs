@@ -7,6 +7,8 @@ mod evidence;
 mod list;
 mod open;
 mod outcomes;
+mod recent;
+mod review;
 mod session;
 mod span;
 mod spending;
@@ -16,11 +18,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use crds::{period::Period, shown};
 use sqlx::AnyPool;
+use tokio::sync::watch;
 
 use self::span::Span;
 pub use self::{
     evidence::{Agreement, Evidence, ModelRate, Query, Rate},
     list::{ENTRIES_MAX as LIST_MAX, StoredDecision, StoredOutcome},
+    recent::{Filter, Judged, PAGE_MAX, Page, Place},
+    review::{Kept, REVIEWS_MAX, StoredReview},
     session::{ENTRIES_MAX as SESSION_ENTRIES_MAX, StoredEntry},
     spending::{Step, Sums},
 };
@@ -157,6 +162,44 @@ impl Store {
     /// The database failed.
     pub async fn decision(&self, id: &str) -> Result<Option<StoredDecision>, StoreError> {
         Ok(list::decision(&self.readers, id).await?)
+    }
+
+    /// The latest decisions of all skills that fit a filter, the newest first.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn page(&self, filter: &Filter, limit: i64) -> Result<Page, StoreError> {
+        Ok(recent::page(&self.readers, filter, limit, now_ms()).await?)
+    }
+
+    /// The answers that are kept for review, the newest first, or that of a decision.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn reviews(&self, decision: Option<&str>, limit: i64) -> Result<Vec<StoredReview>, StoreError> {
+        Ok(review::list(&self.readers, decision, limit, now_ms()).await?)
+    }
+
+    /// How many answers are kept, and for how long at most.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn kept(&self) -> Result<Kept, StoreError> {
+        Ok(review::kept(&self.readers, now_ms()).await?)
+    }
+
+    /// Changes after each commit of this process.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<()> {
+        self.writer.changes()
+    }
+
+    /// A mark that changes with each entry, also with those of another brain on the same database.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn newest_entry(&self) -> Result<Option<String>, StoreError> {
+        Ok(recent::newest_entry(&self.readers).await?)
     }
 
     /// The names of the skills of which there is a decision or a verdict.

@@ -6,6 +6,7 @@
 #   export ROUTING_TEST_VENV=…         the folder of the Python environment
 #   export ROUTING_TEST_CLAUDE=…       the Claude Code program
 #   export ROUTING_TEST_MODEL=…        the Python that serves the language model
+#   export ROUTING_TEST_AXE=…          the script of axe-core
 #   export ROUTING_TEST_KUBERNETES=…   the folder of Kubernetes
 #   export ROUTING_TEST_COLLECTOR=…    the OpenTelemetry collector
 set -euo pipefail
@@ -24,9 +25,10 @@ python_version=$(python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 venv="$cache/venv-$python_version-$(hash_of "$here/requirements.txt" "$here/constraints.txt")"
 once "$venv" make_venv
 claude=$("$setup/claude.sh")
+axe=$("$setup/axe.sh")
 model=$("$setup/model.sh")
 kubernetes=$("$setup/kubernetes.sh")
 collector=$("$setup/collector.sh")
 
-printf 'export %s=%q\n' ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$claude" ROUTING_TEST_MODEL "$model" \
+printf 'export %s=%q\n' ROUTING_TEST_AXE "$axe" ROUTING_TEST_VENV "$venv" ROUTING_TEST_CLAUDE "$claude" ROUTING_TEST_MODEL "$model" \
     ROUTING_TEST_KUBERNETES "$kubernetes" ROUTING_TEST_COLLECTOR "$collector"

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod bombs;
+pub mod browser;
 pub mod claude_code;
 pub mod clients;
 pub mod cluster;

@@ -9,7 +9,7 @@ use super::{
     clock::TOLERANCE_MS,
     counts::{self, About, What},
     outcomes::{self, Reported},
-    session, spending,
+    review, session, spending,
 };
 use crate::{
     entry::Entry,
@@ -55,7 +55,12 @@ pub(super) async fn apply(
     let record = entry.record().map_err(|reason| StoreError::Refused { reason })?;
     not_in_the_future(entry, record.as_ref(), at_ms)?;
     match (&record, &entry.usage) {
-        (Some(record), _) => decide(tx, id, record, at_ms).await?,
+        (Some(record), _) => {
+            decide(tx, id, record, at_ms).await?;
+            if let Some(answer) = &entry.review {
+                review::keep(tx, &record.id, answer, at_ms).await?;
+            }
+        }
         // It says what a judgement took, and nothing about the answer.
         (None, Some(usage)) => spending::grade(tx, id, entry, usage, at_ms).await?,
         (None, None) => {

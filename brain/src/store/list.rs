@@ -26,7 +26,8 @@ static DECISION: LazyLock<String> = LazyLock::new(|| decisions_where("d.id = $1"
 static DECISIONS_OF_CALL: LazyLock<String> =
     LazyLock::new(|| decisions_where("d.client_call_id = $1 ORDER BY d.id DESC LIMIT $2"));
 
-fn decisions_where(condition: &str) -> String {
+/// The query for the decisions, of the table `d`, of which a condition holds.
+pub(super) fn decisions_where(condition: &str) -> String {
     format!(
         "SELECT {}, d.at_ms AS at_ms, (SELECT string_agg(source || '=' || verdict, ',') FROM outcomes \
             WHERE unit = d.id AND state = 'stands') AS verdicts \
@@ -97,7 +98,8 @@ pub(super) async fn decision(readers: &AnyPool, id: &str) -> Result<Option<Store
     row.as_ref().map(stored_decision).transpose()
 }
 
-fn stored_decision(row: &AnyRow) -> Result<StoredDecision, sqlx::Error> {
+/// A row of [`decisions_where`].
+pub(super) fn stored_decision(row: &AnyRow) -> Result<StoredDecision, sqlx::Error> {
     let verdicts: Option<String> = row.try_get("verdicts")?;
     let verdicts = verdicts.unwrap_or_default();
     let pairs = verdicts.split(',').filter_map(|pair| pair.split_once('='));

@@ -8,6 +8,7 @@ use crate::{entry::FinalStatus, verdict::Sources};
 
 mod calls;
 mod migration;
+mod recent;
 mod recount;
 mod report;
 mod verdicts;

@@ -1,17 +1,24 @@
 //! The only writer. Entries that wait together are committed together, so that a disk that syncs a few hundred times a
 //! second stores thousands of entries a second.
 
+use std::time::Duration;
+
 use sqlx::AnyPool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::MissedTickBehavior,
+};
 use uuid::Uuid;
 
-use super::{StoreError, apply::apply, clock::Newest, open::File, outcomes};
+use super::{StoreError, apply::apply, clock::Newest, now_ms, open::File, outcomes, review};
 use crate::entry::Entry;
 
 /// Most entries that wait; a further caller waits until there is room.
 const QUEUE: usize = 1024;
 /// Most entries in one commit.
 const BATCH: usize = 256;
+/// How often what was kept long enough is deleted.
+const DELETE_EVERY: Duration = Duration::from_secs(30);
 
 struct Reset {
     skill: String,
@@ -33,7 +40,10 @@ enum Message {
 }
 
 #[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Message>);
+pub(super) struct Writer {
+    queue: mpsc::Sender<Message>,
+    changes: watch::Receiver<()>,
+}
 
 impl Writer {
     /// `newest_ms` is the time of the newest entry.
@@ -41,14 +51,20 @@ impl Writer {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let mut newest = Newest::new(newest_ms);
         newest.check(now_ms);
-        tokio::spawn(run(pool, file, newest, receiver));
-        Self(sender)
+        let (changed, changes) = watch::channel(());
+        tokio::spawn(run(pool, file, newest, receiver, changed));
+        Self { queue: sender, changes }
+    }
+
+    /// Changes after each commit.
+    pub(super) fn changes(&self) -> watch::Receiver<()> {
+        self.changes.clone()
     }
 
     pub(super) async fn append(&self, entry: Entry, at_ms: i64) -> Result<String, StoreError> {
         let (written, answer) = oneshot::channel();
         let pending = Message::Append(Box::new(Pending { entry, at_ms, written }));
-        self.0.send(pending).await.map_err(|_| StoreError::Closed)?;
+        self.queue.send(pending).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
@@ -56,22 +72,37 @@ impl Writer {
     pub(super) async fn reset(&self, skill: String, model: Option<String>, at_ms: i64) -> Result<u64, StoreError> {
         let (done, answer) = oneshot::channel();
         let reset = Message::Reset(Reset { skill, model, at_ms, done });
-        self.0.send(reset).await.map_err(|_| StoreError::Closed)?;
+        self.queue.send(reset).await.map_err(|_| StoreError::Closed)?;
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
     pub(super) async fn close(&self) {
         let (closed, done) = oneshot::channel();
-        if self.0.send(Message::Close(closed)).await.is_ok() {
+        if self.queue.send(Message::Close(closed)).await.is_ok() {
             // The writer has ended either way when this returns.
             let _ = done.await;
         }
     }
 }
 
-async fn run(pool: AnyPool, file: Option<File>, mut newest: Newest, mut queue: mpsc::Receiver<Message>) {
+async fn run(
+    pool: AnyPool,
+    file: Option<File>,
+    mut newest: Newest,
+    mut queue: mpsc::Receiver<Message>,
+    changed: watch::Sender<()>,
+) {
     let mut messages = Vec::with_capacity(BATCH);
-    while queue.recv_many(&mut messages, BATCH).await > 0 {
+    let mut due = tokio::time::interval(DELETE_EVERY);
+    due.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            received = queue.recv_many(&mut messages, BATCH) => if received == 0 { return },
+            _ = due.tick() => {
+                delete_due(&pool).await;
+                continue;
+            }
+        }
         let mut batch = vec![];
         let mut closing = None;
         for message in messages.drain(..) {
@@ -82,19 +113,29 @@ async fn run(pool: AnyPool, file: Option<File>, mut newest: Newest, mut queue: m
                 }
                 Message::Reset(reset) => {
                     // In order: what was reported before it is written before it.
-                    commit(&pool, &file, std::mem::take(&mut batch)).await;
+                    commit(&pool, file.as_ref(), std::mem::take(&mut batch)).await;
                     begin_anew(&pool, reset).await;
                 }
                 Message::Close(closed) => closing = Some(closed),
             }
         }
-        commit(&pool, &file, batch).await;
+        commit(&pool, file.as_ref(), batch).await;
+        changed.send_replace(());
         if let Some(closed) = closing {
             pool.close().await;
             // The caller may be gone; the writer ends anyway.
             let _ = closed.send(());
             return;
         }
+    }
+}
+
+/// An answer that is due is shown no more, so a failure here delays only the end of its row.
+async fn delete_due(pool: &AnyPool) {
+    match review::delete_due(pool, now_ms()).await {
+        Ok(0) => {}
+        Ok(deleted) => tracing::info!(deleted, "answers that were kept for review are deleted"),
+        Err(error) => tracing::warn!(%error, "answers whose time is over could not be deleted; trying again"),
     }
 }
 
@@ -109,14 +150,14 @@ async fn begin_anew(pool: &AnyPool, Reset { skill, model, at_ms, done }: Reset) 
     let _ = done.send(reset.await);
 }
 
-async fn commit(pool: &AnyPool, file: &Option<File>, batch: Vec<Pending>) {
+async fn commit(pool: &AnyPool, file: Option<&File>, batch: Vec<Pending>) {
     if batch.is_empty() {
         return;
     }
     let (entries, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| ((p.entry, p.at_ms), p.written)).unzip();
     let mut result = write(pool, &entries).await;
     // Checked after the commit: before it, the file could still be replaced.
-    if let Some(file) = file.as_ref().filter(|file| result.is_ok() && !file.is_in_place()) {
+    if let Some(file) = file.filter(|file| result.is_ok() && !file.is_in_place()) {
         result = Err(StoreError::Replaced { path: file.path().into() });
     }
     let mut answers = match result {

@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use brain::{
-    http,
+    http::{self, Ends},
     settings::{Place, Settings},
     store::Store,
 };
@@ -34,8 +34,8 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     tracing::info!(address, database = settings.database.shown(), "the brain is listening");
     let shutdown = Shutdown::default();
     let signals = tokio::spawn(shutdown.clone().on_signals(|| GRACE));
-    let on_judged = evaluation::reporting(&otlp);
-    let app = http::app_that_reports(store.clone(), &settings, shutdown.hard_stop.clone(), on_judged);
+    let ends = Ends { stopping: shutdown.stopping.clone(), hard_stop: shutdown.hard_stop.clone() };
+    let app = http::app_that_reports(store.clone(), &settings, ends, evaluation::reporting(&otlp));
     let limits = Limits::of_callers(settings.connections, 1);
     let ended = server::until_stopped(listener, app, limits, &shutdown).await;
     store.close().await;

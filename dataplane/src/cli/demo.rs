@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use brain::store::Store;
+use brain::{http::Ends, store::Store};
 use crds::{pod::variable, variables::Variables};
 use endpoint::serve::{Limits, until};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -119,7 +119,8 @@ async fn start_brain(
         println!("Example outcomes: {}", added.join("; "));
     }
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
-    let app = brain::http::app(store.clone(), settings, end.clone());
+    let ends = Ends { stopping: end.clone(), hard_stop: end.clone() };
+    let app = brain::http::app(store.clone(), settings, ends);
     let limits = Limits::of_callers(settings.connections, SERVERS);
     Ok((store, tokio::spawn(until(listener, app, limits, end.clone()))))
 }

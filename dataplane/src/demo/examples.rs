@@ -42,5 +42,6 @@ fn entry(skill: &str, final_status: FinalStatus) -> Entry {
         decision_id: None,
         decision: None,
         usage: None,
+        review: None,
     }
 }

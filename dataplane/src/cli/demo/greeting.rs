@@ -38,6 +38,7 @@ routing is serving on this machine.
 
   MCP       {mcp}
   brain     {brain}
+  page      {brain}/  where calls go and why; judge answers there
   status    {admin}/status
   models    {models}
   outcomes  {database} ({remark})

@@ -6,7 +6,8 @@ use axum::{
 };
 use crds::{period::Period, shown::printable};
 
-use super::{rates::Parameters, refusal::Refusal};
+use super::ApiError;
+use crate::http::rates::Parameters;
 use crate::{
     report::{Report, Series},
     store::Store,
@@ -22,25 +23,25 @@ const SHOWN: usize = 64;
 pub(super) async fn report(
     State(store): State<Store>,
     UriQuery(parameters): UriQuery<Parameters>,
-) -> Result<Json<Report>, Refusal> {
+) -> Result<Json<Report>, ApiError> {
     Ok(Json(store.report(&since(&parameters)?).await?))
 }
 
 pub(super) async fn series(
     State(store): State<Store>,
     UriQuery(parameters): UriQuery<Parameters>,
-) -> Result<Json<Series>, Refusal> {
+) -> Result<Json<Series>, ApiError> {
     Ok(Json(store.series(&since(&parameters)?).await?))
 }
 
-fn since(parameters: &Parameters) -> Result<Period, Refusal> {
+fn since(parameters: &Parameters) -> Result<Period, ApiError> {
     let text = parameters.get("since").filter(|text| !text.is_empty()).map_or(DEFAULT_SINCE, String::as_str);
     let period = Period::from_text(text);
     let fits = period.duration().is_ok_and(|length| length.as_secs() <= DAYS_MAX * 86_400);
     let wrong = || {
         let shown = printable(text, SHOWN);
         let rule = format!("must be a whole number with a unit (ms, s, m, h, d), at most {DAYS_MAX}d, for example 7d");
-        Refusal::Parameter(format!("since={shown}: {rule}"))
+        ApiError::Invalid(format!("since={shown}: {rule}"))
     };
     if fits { Ok(period) } else { Err(wrong()) }
 }

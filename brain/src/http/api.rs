@@ -1,0 +1,54 @@
+//! `/api/v1`: what the page at `/` shows, for any program. Documented in docs/api.md.
+
+mod decisions;
+mod error;
+mod events;
+mod guard;
+mod report;
+mod reviews;
+mod skills;
+mod verdicts;
+
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware,
+    routing::{MethodRouter, get, post},
+};
+use tokio_util::sync::CancellationToken;
+
+use self::{error::ApiError, events::Events};
+use super::Guard;
+use crate::{judged::OnJudged, store::Store};
+
+/// Largest body of a request, in bytes: a verdict.
+const BODY_MAX_BYTES: usize = 4096;
+/// Longest value of a parameter, in characters.
+const PARAMETER_MAX: usize = 256;
+
+/// The routes, below `/api/v1`. Streams of events end when `stopping` is cancelled.
+pub(super) fn routes(store: Store, on_judged: OnJudged, guard: Guard, stopping: CancellationToken) -> Router {
+    let known = |route: MethodRouter<Store>| route.fallback(|| async { ApiError::Method });
+    let api = Router::new()
+        .route("/skills", known(get(skills::skills)))
+        .route("/problems", known(get(skills::problems)))
+        .route("/decisions", known(get(decisions::decisions)))
+        .route("/reviews", known(get(reviews::reviews)))
+        .route("/report", known(get(report::report)))
+        .route("/series", known(get(report::series)))
+        .with_state(store.clone())
+        .route(
+            "/verdicts",
+            post(verdicts::judge).fallback(|| async { ApiError::Method }).with_state((store.clone(), on_judged)),
+        )
+        .route(
+            "/events",
+            get(events::events).fallback(|| async { ApiError::Method }).with_state(Events::new(store, stopping)),
+        )
+        .fallback(|| async {
+            ApiError::NotFound("there is nothing at this path; docs/api.md lists what there is".into())
+        })
+        .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
+        .layer(middleware::from_fn_with_state(guard, guard::admit));
+    Router::new().nest("/api/v1", api)
+}
