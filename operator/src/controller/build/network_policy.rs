@@ -56,7 +56,7 @@ fn operator(namespace: &str) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
 }
 
-fn names() -> NetworkPolicyEgressRule {
+pub(super) fn names() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]), to: None }
 }
 
@@ -70,7 +70,7 @@ fn called_ports(table: &RoutingTable) -> impl Iterator<Item = u16> {
     table.models().map(|(_, model)| &model.url).chain(brain).filter_map(|url| url.port_or_known_default())
 }
 
-fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
+pub(super) fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
         protocol: Some(protocol.into()),
         port: Some(IntOrString::Int(i32::from(number))),
