@@ -12,7 +12,7 @@ pub use self::database::{DatabaseUrl, Place};
 use crate::reporters;
 
 /// Default of `BRAIN_PORT`.
-pub const DEFAULT_PORT: u16 = 3300;
+pub const DEFAULT_PORT: u16 = crds::pod::BRAIN_PORT;
 
 /// The brain's settings.
 #[derive(Debug)]

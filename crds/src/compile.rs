@@ -9,6 +9,7 @@ mod check;
 mod data_plane;
 mod errors;
 mod evidence;
+mod managed;
 mod price;
 mod skill;
 mod timeouts;
@@ -16,6 +17,7 @@ mod upstream;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+pub use self::managed::check_managed_brain;
 pub use self::upstream::{BaseUrlError, is_model_name, is_reference, parse_base_url};
 use self::{errors::Errors, evidence::Thresholds, skill::OfPolicy};
 use crate::{

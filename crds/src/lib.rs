@@ -23,6 +23,7 @@ pub mod document;
 pub mod field_error;
 pub mod hash;
 pub mod interval;
+pub mod managed;
 pub mod nearest;
 pub mod period;
 pub mod pod;

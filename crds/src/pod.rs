@@ -21,6 +21,8 @@ use crate::{
 
 /// Port of `/mcp` in a pod, whatever port the Services have: changing theirs restarts nothing.
 pub const MCP_PORT: u16 = DEFAULT_PORT;
+/// Port of the brain, unless `BRAIN_PORT` says otherwise.
+pub const BRAIN_PORT: u16 = 3300;
 /// Port of `/status`, `/readyz`, `/livez` and `/metrics`, unless `ROUTING_ADMIN_PORT` says otherwise.
 pub const ADMIN_PORT: u16 = 3211;
 /// Path of [`PodStatus`] on the admin port.

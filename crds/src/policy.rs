@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod attach;
+pub mod brain;
 pub mod check;
 pub mod client;
 pub mod condition;
@@ -19,13 +20,12 @@ pub mod upstream;
 
 pub use access::{Access, AccessToken};
 pub use attach::{Attach, FromGit};
+pub use brain::{Brain, ManagedBrain, Reclaim};
 pub use check::{Check, CheckCounts, GradedBy, Grading, OnFailedCheck};
 pub use client::Client;
 pub use condition::ConditionStatus;
 pub use data_plane::{DataPlane, ImagePullPolicy, Resources, SecretName, Workspace};
-pub use evidence::{
-    Brain, Evidence, EvidenceOf, Exploration, ExplorationMode, OnExpired, RelativeTo, Source, Thresholds,
-};
+pub use evidence::{Evidence, EvidenceOf, Exploration, ExplorationMode, OnExpired, RelativeTo, Source, Thresholds};
 pub use limits::{Limits, SkillTimeouts, Timeouts};
 pub use models::{ClaudeModel, Model, Models, ReturnToCaller};
 pub use price::Price;
@@ -33,7 +33,9 @@ pub use quantity::Quantity;
 pub use reason::{EventType, Reason};
 pub use service::{Service, ServiceType};
 pub use skill::{OnLocalError, RouteMode, SkillSpec, StageSpec};
-pub use status::{Endpoint, RateInterval, ReplicaCounts, RouteStatus, RoutingPolicyStatus, SavingsStatus, SkillStatus};
+pub use status::{
+    BrainStatus, Endpoint, RateInterval, ReplicaCounts, RouteStatus, RoutingPolicyStatus, SavingsStatus, SkillStatus,
+};
 pub use upstream::{ConfigMapKeyRef, SecretKeyRef, TextSource, Upstream};
 
 use kube::{CustomResource, KubeSchema};
@@ -95,10 +97,13 @@ pub(crate) const NEEDS_GRADER: &str = "must have a grader, because a skill has g
         description = "Whether the operator leaves the policy's objects and status unchanged", priority = 1),
     validation = Rule::new("self.metadata.name.matches('^[a-z]([-a-z0-9]{0,50}[a-z0-9])?$')")
         .message("metadata.name must be 1 to 52 of a-z, 0-9 and '-', starting with a letter and ending with a letter or digit"),
+    validation = Rule::new("!has(self.spec.brain) || !has(self.spec.brain.managed) || size(self.metadata.name) <= 46")
+        .message("metadata.name must be at most 46 characters with spec.brain.managed, because the names of its pods hold it"),
     doc = "Serves skills (prompts) as MCP tools. A skill's pass rate decides whether a call goes to a local model or \
         to Claude. For each policy the operator creates a ServiceAccount, ConfigMap, Deployment, Service and \
         NetworkPolicy with the policy's name, a PodDisruptionBudget if there are several replicas, and a Service \
-        NAME-nodeport or NAME-lb, as service.type requires."
+        NAME-nodeport or NAME-lb, as service.type requires; with brain.managed also NAME-brain: a ServiceAccount, \
+        StatefulSet or Deployment, Service and NetworkPolicy, and a PodDisruptionBudget if it has several pods."
 )]
 #[cfg_attr(test, kube(cel))]
 #[x_kube(validation = Rule::new(GRADER_RULE).message(NEEDS_GRADER).field_path(".models"))]
@@ -119,8 +124,8 @@ pub struct RoutingPolicySpec {
     /// The two models that a call can go to, a local one and Claude, and one that judges answers.
     pub models: Models,
 
-    /// The service, for example `routing brain`, that stores outcomes and decisions and provides pass rates. If absent,
-    /// every call goes to the local model, except for skills with `route: Claude`.
+    /// The service, for example `routing brain`, that stores outcomes and decisions and provides pass rates: at a URL, or
+    /// run by the operator. If absent, every call goes to the local model, except for skills with `route: Claude`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brain: Option<Brain>,
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::{
     FieldError, RoutingPolicySpec,
     document::MAX_BYTES,
-    policy::{ConfigMapKeyRef, TextSource, Upstream, upstream::TEXT_MAX},
+    policy::{Brain, ConfigMapKeyRef, TextSource, Upstream, upstream::TEXT_MAX},
 };
 
 /// Largest sum of the texts that a policy takes from ConfigMaps, in bytes: as much as it could hold itself. A text that
@@ -81,14 +81,24 @@ pub fn secret_names(spec: &RoutingPolicySpec) -> Vec<(String, &str)> {
     let upstreams = std::iter::once(("spec.upstream".to_string(), Some(&spec.upstream))).chain(own);
     let keys = upstreams.filter_map(|(path, upstream)| Some((path, api_key(upstream?)?)));
     let mut names: Vec<_> = keys.map(|(path, name)| (format!("{path}.apiKeySecretRef.name"), name)).collect();
-    if let Some(reference) = spec.brain.as_ref().and_then(|brain| brain.token_secret_ref.as_ref()) {
-        names.push(("spec.brain.tokenSecretRef.name".into(), &reference.name));
-    }
+    names.extend(spec.brain.iter().flat_map(of_brain));
     let tokens = spec.access.tokens.iter().enumerate();
     names.extend(tokens.map(|(i, token)| (format!("spec.access.tokens[{i}].secretRef.name"), &*token.secret_ref.name)));
     let pull = spec.data_plane.image_pull_secrets.iter().enumerate();
     names.extend(pull.map(|(i, secret)| (format!("spec.dataPlane.imagePullSecrets[{i}].name"), &*secret.name)));
     names
+}
+
+fn of_brain(brain: &Brain) -> impl Iterator<Item = (String, &str)> {
+    let managed = brain.managed.as_ref();
+    let references = [
+        ("tokenSecretRef", brain.token_secret_ref.as_ref()),
+        ("managed.tokenSecretRef", managed.map(|managed| &managed.token_secret_ref)),
+        ("managed.databaseURLSecretRef", managed.and_then(|managed| managed.database_url_secret_ref.as_ref())),
+    ];
+    references
+        .into_iter()
+        .filter_map(|(field, reference)| Some((format!("spec.brain.{field}.name"), &*reference?.name)))
 }
 
 fn api_key(upstream: &Upstream) -> Option<&str> {
@@ -153,7 +163,7 @@ skills:
         assert_eq!(names(&spec), Vec::<String>::new());
         // Every field of the definition that can name a Secret, by the names of such fields.
         let crd = serde_json::to_string(&crate::definition()).expect("JSON");
-        assert_eq!(crd.matches("ecretRef\":{").count() + crd.matches("PullSecrets\":{").count(), 7);
+        assert_eq!(crd.matches("ecretRef\":{").count() + crd.matches("PullSecrets\":{").count(), 9);
         let spec: RoutingPolicySpec = serde_saphyr::from_str(
             r#"
 upstream: {url: "http://a", apiKeySecretRef: {name: a, key: K}}
@@ -161,7 +171,7 @@ models:
   local: {name: l, upstream: {url: "http://a", apiKeySecretRef: {name: b, key: K}}}
   claude: {name: c, upstream: {url: "http://a", apiKeySecretRef: {name: c, key: K}}}
   grader: {name: g, upstream: {url: "http://a", apiKeySecretRef: {name: g, key: K}}}
-brain: {url: "http://b", tokenSecretRef: {name: d, key: K}}
+brain: {url: "http://b", tokenSecretRef: {name: d, key: K}, managed: {tokenSecretRef: {name: h, key: K}, databaseURLSecretRef: {name: i, key: K}}}
 access: {tokens: [{name: ann, secretRef: {name: e, key: K}}]}
 dataPlane: {imagePullSecrets: [{name: f}]}
 "#,
@@ -175,6 +185,8 @@ dataPlane: {imagePullSecrets: [{name: f}]}
                 "spec.models.claude.upstream.apiKeySecretRef.name: c",
                 "spec.models.grader.upstream.apiKeySecretRef.name: g",
                 "spec.brain.tokenSecretRef.name: d",
+                "spec.brain.managed.tokenSecretRef.name: h",
+                "spec.brain.managed.databaseURLSecretRef.name: i",
                 "spec.access.tokens[0].secretRef.name: e",
                 "spec.dataPlane.imagePullSecrets[0].name: f",
             ]

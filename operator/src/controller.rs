@@ -101,7 +101,8 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
     };
     context.states.refer(watched.meta(), references::config_map_names(&policy.spec));
     let labels = context.restrictions.secret_label.as_ref();
-    let Dereferenced { texts, secrets, children: existing, pods } = dereference(&policy, &namespace, labels).await?; // reads
+    let Dereferenced { texts, secrets, children: existing, pods, brain_pods } =
+        dereference(&policy, &namespace, labels).await?; // reads
     let not_allowed = restrict::violations(&policy.spec, &context.restrictions, &secrets); // pure
     let existing = Arc::new(existing);
     let installation = context.installation.clone();
@@ -128,6 +129,7 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
         applied: &applied,
         target: target.as_deref(),
         pods: &pods,
+        brain_pods: &pods::of_brain(&brain_pods),
         skills_are_due: state.reported.skills_are_due(),
         now: Timestamp::now(),
     }); // pure

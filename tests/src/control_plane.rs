@@ -21,7 +21,8 @@ const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy"
 /// Without those of Endpoints, which refuse the loopback addresses that the stand-in for the kubelet uses.
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-collector-controller,\
     namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
-    resourcequota-controller,disruption-controller,pod-garbage-collector-controller,node-lifecycle-controller";
+    statefulset-controller,\
+    persistentvolumeclaim-protection-controller,resourcequota-controller,disruption-controller,pod-garbage-collector-controller,node-lifecycle-controller";
 
 /// A running control plane.
 pub struct ControlPlane {

@@ -197,8 +197,8 @@ pub fn config_map(name: &str, data: Value) -> Value {
 }
 
 /// The kinds of a policy's children.
-pub const CHILD_KINDS: [&str; 6] =
-    ["ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"];
+pub const CHILD_KINDS: [&str; 7] =
+    ["ServiceAccount", "ConfigMap", "StatefulSet", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"];
 
 /// Group, version and plural name of a kind.
 ///
@@ -207,10 +207,13 @@ pub const CHILD_KINDS: [&str; 6] =
 #[must_use]
 pub fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Deployment" | "ReplicaSet" => ("apps", "v1"),
+        "Deployment" | "ReplicaSet" | "StatefulSet" => ("apps", "v1"),
         "PodDisruptionBudget" => ("policy", "v1"),
         "NetworkPolicy" => ("networking.k8s.io", "v1"),
-        "ServiceAccount" | "ConfigMap" | "Service" | "Pod" | "Secret" | "ResourceQuota" => ("", "v1"),
+        "ServiceAccount" | "ConfigMap" | "Service" | "Pod" | "Secret" | "ResourceQuota" | "PersistentVolumeClaim" => {
+            ("", "v1")
+        }
+        "StorageClass" => ("storage.k8s.io", "v1"),
         other => panic!("{other}: this kind is not known here"),
     };
     ApiResource::from_gvk(&kube::core::GroupVersionKind::gvk(group, version, kind))

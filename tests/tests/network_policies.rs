@@ -18,8 +18,8 @@ const OPERATORS: &str = "routing-system";
 
 /// Label of the namespaces that may read metrics.
 const MONITORING: &str = "routing.hyperguild.io/monitoring";
-/// Name, namespace, address. The first four have policies.
-const PODS: [(&str, &str, &str); 11] = [
+/// Name, namespace, address. The first four have policies, and the two brains beside policies.
+const PODS: [(&str, &str, &str); 15] = [
     ("data-plane", "routing", "10.0.0.1"),
     ("neighbour", "routing", "10.0.0.2"),
     ("operator", OPERATORS, "10.0.0.3"),
@@ -32,8 +32,13 @@ const PODS: [(&str, &str, &str); 11] = [
     ("impostor", "elsewhere", "10.0.0.9"),
     // In the operator's namespace, without its labels.
     ("bystander", OPERATORS, "10.0.0.10"),
+    // Beside a policy: on SQLite and closed, on Postgres with a port on every node.
+    ("own-brain", "routing", "10.0.0.11"),
+    ("open-brain", "routing", "10.0.0.12"),
+    ("postgres", "models", "10.0.0.13"),
+    ("job", "routing", "10.0.0.14"),
     // In a namespace that is labelled for monitoring.
-    ("scraper", "observability", "10.0.0.11"),
+    ("scraper", "observability", "10.0.0.15"),
 ];
 const ADDRESSES: [(&str, &str); 4] =
     [("anybody", "192.0.2.7"), ("metadata", "169.254.169.254"), ("api-server", "10.1.0.9"), ("node", "10.1.0.1")];
@@ -54,6 +59,15 @@ pass rates and decisions | data-plane → brain TCP 3300
 outcomes, through the NodePort | anybody → brain TCP 3300
 outcomes from within the cluster | bystander → brain TCP 3300
 the kubelet's probes | node → brain TCP 3300
+pass rates and decisions | data-plane → own-brain TCP 3300
+the same on Postgres | data-plane → open-brain TCP 3300
+jobs of the namespace report outcomes | job → own-brain TCP 3300
+the kubelet's probes | node → own-brain TCP 3300
+outcomes, through the NodePort | anybody → open-brain TCP 3300
+outcomes from within the cluster | bystander → open-brain TCP 3300
+the name of the database | open-brain → dns UDP 53
+long answers of DNS | open-brain → dns TCP 53
+the database | open-brain → postgres TCP 5432
 the policies, on the API server's own port | operator → api-server TCP 6443
 the same, where networks see its Service | operator → api-server TCP 443
 the name of the API server | operator → dns UDP 53
@@ -89,6 +103,16 @@ anybody | brain → anybody TCP 443 | egress
 a cloud's credentials | brain → metadata TCP 80 | egress
 not the brain's port | anybody → brain TCP 3211 | ingress
 the brain is TCP | bystander → brain UDP 3300 | ingress
+only its namespace, without a port on the nodes | anybody → own-brain TCP 3300 | ingress
+the same for pods | bystander → own-brain TCP 3300 | ingress
+not the brain's port | job → own-brain TCP 3211 | ingress
+it only answers: DNS | own-brain → dns UDP 53 | egress
+a database it does not have | own-brain → postgres TCP 5432 | egress
+anybody | own-brain → anybody TCP 443 | egress
+the API server | open-brain → api-server TCP 6443 | egress
+the gateway | open-brain → gateway TCP 4000 | egress
+a cloud's credentials | open-brain → metadata TCP 80 | egress
+the data plane's admin port | open-brain → data-plane TCP 3211 | egress ingress
 the operator reports no outcomes | operator → brain TCP 3300 | egress
 nor does it make calls | operator → data-plane TCP 3210 | egress
 nor does it use models | operator → gateway TCP 4000 | egress
@@ -110,6 +134,20 @@ fn data_plane_policy(policy: &RoutingPolicy) -> NetworkPolicy {
     build::network_policy::network_policy(policy, &[&valid.table], OPERATORS)
 }
 
+/// The policy of a brain that the operator runs, and how: closed on SQLite, open on Postgres.
+fn with_brain(name: &str, more: &str) -> RoutingPolicy {
+    let mut policy = policy_file("minimal.yaml");
+    policy.metadata.name = Some(name.into());
+    let brain = format!("{{managed: {{tokenSecretRef: {{name: s, key: K}}, {more}}}}}");
+    policy.spec.brain = Some(serde_saphyr::from_str(&brain).expect("a brain"));
+    policy
+}
+
+fn brain_policy(policy: &RoutingPolicy) -> NetworkPolicy {
+    let managed = build::brain::managed(policy).expect("it is managed");
+    build::brain::network_policy::network_policy(policy, "a-brain", managed)
+}
+
 /// The NetworkPolicy and the labels of the pods of a kustomization with one Deployment.
 fn manifest(folder: &str, deployment: &str) -> (NetworkPolicy, Labels) {
     let objects = built(folder);
@@ -122,8 +160,12 @@ fn manifest(folder: &str, deployment: &str) -> (NetworkPolicy, Labels) {
 fn network(operator_folder: &str) -> Network {
     let (homelab, minimal) = (policy_file("homelab.yaml"), policy_file("minimal.yaml"));
     let (operator_policy, operator_labels) = manifest(operator_folder, "routing-operator");
-    let (brain_policy, brain_labels) = manifest("brain", "brain");
+    let (brain_manifest, brain_labels) = manifest("brain", "brain");
+    let own = with_brain("own", "");
+    let open = with_brain("open", "nodePort: 30330, databaseURLSecretRef: {name: d, key: U}");
     let labels = |name: &str| match name {
+        "own-brain" => labels::of_brain("own"),
+        "open-brain" => labels::of_brain("open"),
         "data-plane" => labels::of_pod(&homelab),
         "neighbour" => labels::of_pod(&minimal),
         "operator" | "impostor" => operator_labels.clone(),
@@ -139,7 +181,14 @@ fn network(operator_folder: &str) -> Network {
         node: "node".into(),
     });
     Network {
-        policies: vec![data_plane_policy(&homelab), data_plane_policy(&minimal), operator_policy, brain_policy],
+        policies: vec![
+            data_plane_policy(&homelab),
+            data_plane_policy(&minimal),
+            operator_policy,
+            brain_manifest,
+            brain_policy(&own),
+            brain_policy(&open),
+        ],
         // The API server gives every namespace this label.
         namespaces: PODS
             .map(|(_, name, _)| {
@@ -189,7 +238,7 @@ fn only_needed_connections_are_allowed() {
 /// Otherwise the tables above could not tell an effective policy from a network without policies.
 #[test]
 fn without_a_policy_something_unwanted_is_allowed() {
-    for left_out in 0..4 {
+    for left_out in 0..6 {
         let mut network = network("operator");
         let name = network.policies.remove(left_out).metadata.name;
         assert!(rows(UNWANTED).any(|row| refusing(&network, row[1]) != row[2]), "{name:?} is not needed");

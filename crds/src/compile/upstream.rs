@@ -7,8 +7,12 @@ use super::{errors::Errors, price};
 use crate::{
     FieldError,
     arguments::{JSON_DEPTH_MAX, is_deeper_than},
+    managed::NO_OPERATOR,
     policy::{
-        Brain, Model, SecretKeyRef, TextSource, Upstream, models::NAME_MAX as MODEL_NAME_MAX, upstream::REFERENCE_MAX,
+        Brain, Model, SecretKeyRef, TextSource, Upstream,
+        brain::{ONE_BRAIN, TOKEN_BESIDE_URL},
+        models::NAME_MAX as MODEL_NAME_MAX,
+        upstream::REFERENCE_MAX,
     },
     references::NO_CLUSTER,
     shown,
@@ -60,8 +64,25 @@ pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut 
 }
 
 pub(super) fn brain(path: &str, brain: &Brain, errors: &mut Errors) -> Option<BrainTarget> {
-    let url = base_url(&format!("{path}.url"), &brain.url, "tokenSecretRef", errors);
-    let token = secret_ref(&format!("{path}.tokenSecretRef"), brain.token_secret_ref.as_ref(), errors);
+    let Brain { url, token_secret_ref, managed } = brain;
+    if let (Some(_), Some(token)) = (managed, token_secret_ref) {
+        let shown = format!("{}/{}", token.name, token.key);
+        errors.push(FieldError::new(format!("{path}.tokenSecretRef"), shown, TOKEN_BESIDE_URL));
+        return None;
+    }
+    let url = match (url, managed) {
+        (Some(url), None) => base_url(&format!("{path}.url"), url, "tokenSecretRef", errors),
+        // The operator has put an address in its place.
+        (None, Some(_)) => {
+            errors.push(FieldError::absent(format!("{path}.managed"), NO_OPERATOR));
+            None
+        }
+        (None, None) | (Some(_), Some(_)) => {
+            errors.push(FieldError::absent(path, ONE_BRAIN));
+            None
+        }
+    };
+    let token = secret_ref(&format!("{path}.tokenSecretRef"), token_secret_ref.as_ref(), errors);
     Some(BrainTarget { url: url?, token })
 }
 

@@ -16,6 +16,8 @@ pub const PROGRAMMED: &str = "Programmed";
 pub const READY: &str = "Ready";
 /// The endpoints of the models answer the pods. For people and alerts only: nothing else depends on it.
 pub const UPSTREAM_REACHABLE: &str = "UpstreamReachable";
+/// Present only with a managed brain: its pods serve. For people and alerts only: nothing else depends on it.
+pub const BRAIN_READY: &str = "BrainReady";
 /// Present only while true: a change is in progress.
 pub const RECONCILING: &str = "Reconciling";
 /// Present only while true: action is needed.

@@ -11,33 +11,12 @@ pub use self::{
     exploration::{Exploration, ExplorationMode},
     source::Source,
 };
-use super::{
-    SecretKeyRef,
-    upstream::{HTTP_URL_RULE, NO_USER_RULE, NOT_LINK_LOCAL, NOT_LINK_LOCAL_RULE, URL_MAX},
-};
 use crate::{decimal::Decimal, period::Period};
 
 /// Most outcomes that `minSamples` can ask for.
 pub const MIN_SAMPLES_MAX: u32 = 1_000_000;
 /// Most sources that a policy can list: all of them.
 pub const SOURCES_MAX: usize = Source::ALL.len();
-
-/// The service that stores the outcomes of skill calls and provides pass rates.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
-#[serde(rename_all = "camelCase")]
-pub struct Brain {
-    /// Base URL, http or https. `/pass-rate` and `/mcp` are appended.
-    #[schemars(length(max = URL_MAX))]
-    #[x_kube(validation = Rule::new(HTTP_URL_RULE).message("must be an http:// or https:// URL with a host and without query or fragment"))]
-    #[x_kube(validation = Rule::new(NO_USER_RULE)
-        .message("must not have a user or a password; put it into a Secret, and name that in tokenSecretRef"))]
-    #[x_kube(validation = Rule::new(NOT_LINK_LOCAL_RULE).message(NOT_LINK_LOCAL))]
-    pub url: String,
-
-    /// The Secret and its key that hold the bearer token for the brain. If absent, no token is sent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token_secret_ref: Option<SecretKeyRef>,
-}
 
 /// A text that is not a decimal passes here: its pattern refuses it.
 const CEIL_NOT_ABOVE_FLOOR: &str = "!self.ceil.matches('^(0|1)([.][0-9]+)?$') || \

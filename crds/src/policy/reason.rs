@@ -64,6 +64,10 @@ pub enum Reason {
     UpstreamUnreachable,
     /// No pod has reported yet whether the endpoints can be reached.
     UpstreamNotProbed,
+    /// `BrainReady`: the pods of the managed brain serve.
+    BrainReady,
+    /// The claim of the managed brain cannot become as the policy says.
+    StorageRefused,
     /// `EvidenceLocked`: skills below ceil get no outcome of the local model any more.
     NoLocalOutcomes,
     /// Of an event only: the calls of a skill go elsewhere.
@@ -103,6 +107,7 @@ impl Reason {
             | Self::NodePortTaken
             | Self::NodePortOutOfRange
             | Self::Forbidden
+            | Self::StorageRefused
             | Self::ChildInvalid => true,
             Self::Accepted
             | Self::ResolvedRefs
@@ -122,6 +127,7 @@ impl Reason {
             | Self::UpstreamReachable
             | Self::UpstreamUnreachable
             | Self::UpstreamNotProbed
+            | Self::BrainReady
             | Self::NoLocalOutcomes
             | Self::RouteChanged => false,
         }
@@ -142,6 +148,7 @@ impl Reason {
             | Self::PreviousPolicy
             | Self::UpstreamReachable
             | Self::UpstreamNotProbed
+            | Self::BrainReady
             | Self::RouteChanged => EventType::Normal,
             Self::Invalid
             | Self::TooLarge
@@ -159,6 +166,7 @@ impl Reason {
             | Self::ApiError
             | Self::Forbidden
             | Self::ChildInvalid
+            | Self::StorageRefused
             | Self::NoToken
             | Self::UpstreamUnreachable
             | Self::NoLocalOutcomes => EventType::Warning,
@@ -175,7 +183,7 @@ mod tests {
         for reason in Reason::ALL {
             assert!(!reason.stalls() || reason.event_type() == EventType::Warning, "{reason:?}");
         }
-        assert_eq!(Reason::ALL.len(), 31);
+        assert_eq!(Reason::ALL.len(), 33);
     }
 
     #[test]

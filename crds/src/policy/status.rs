@@ -47,6 +47,10 @@ pub struct RoutingPolicyStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replicas: Option<ReplicaCounts>,
 
+    /// The brain that the operator runs, with `spec.brain.managed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brain: Option<BrainStatus>,
+
     /// Where the calls of each skill go, as reported by the pods. Updated at most once a minute, or when a
     /// route changes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,8 +64,8 @@ pub struct RoutingPolicyStatus {
 
     /// Accepted: the policy and its ConfigMaps are valid; while it is False, the pods keep the last accepted config.
     /// ResolvedRefs: everything the policy refers to exists. Programmed: every pod runs the policy's config. Ready: all
-    /// three, and the desired number of pods serves. UpstreamReachable: the models' endpoints answer the pods; the others
-    /// do not depend on it. Reconciling, Stalled (action is needed), Insecure (callers need no token) and EvidenceLocked
+    /// three, and the desired number of pods serves. UpstreamReachable: the models' endpoints answer the pods; BrainReady,
+    /// only with spec.brain.managed: the brain's pods serve; the others do not depend on these two. Reconciling, Stalled (action is needed), Insecure (callers need no token) and EvidenceLocked
     /// (skills stay with Claude until someone acts) are present only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
@@ -128,6 +132,29 @@ pub struct ReplicaCounts {
     /// Pods among `current` that run the config of `configHash`.
     #[schemars(extend("format" = "int32"))]
     pub programmed: u32,
+}
+
+/// The brain that the operator runs.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct BrainStatus {
+    /// Its address inside the cluster, which the data plane uses.
+    #[schemars(length(max = URL_MAX))]
+    pub url: String,
+    /// The port on every node that leads to it, with `managed.nodePort`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "int32"))]
+    pub node_port: Option<u16>,
+    /// Pods that should run.
+    #[schemars(extend("format" = "int32"))]
+    pub replicas: u32,
+    /// Pods that serve.
+    #[schemars(extend("format" = "int32"))]
+    pub ready: u32,
+    /// The claim with its SQLite file; absent with a Postgres database.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 253))]
+    pub claim: Option<String>,
 }
 
 /// The pass rate and the route of one skill.

@@ -12,6 +12,7 @@ use crds::{
     compile,
     document::{Position, Positions},
     hash::config_hash,
+    managed,
     pod::RENDERED,
     policy::ConfigMapKeyRef,
     references,
@@ -23,7 +24,8 @@ use crate::upstream;
 /// What happens to fields that this version does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnknownFields {
-    /// The file is refused: a misspelt field must not be silently ignored.
+    /// The file is refused: a misspelt field must not be silently ignored. So it is checked, here or for a cluster, where
+    /// an operator may run its brain.
     Refuse,
     /// As above, except in a file that the operator rendered: there they are only reported.
     WarnIfRendered,
@@ -144,6 +146,12 @@ fn from_document(
         errors.extend(unresolved);
         document.hash.clone()
     });
+    if unknown == UnknownFields::Refuse {
+        let metadata = &document.policy.metadata;
+        let name = metadata.name.as_deref().unwrap_or_default();
+        let namespace = metadata.namespace.as_deref().unwrap_or("default");
+        errors.extend(managed::place(spec, name, namespace));
+    }
     let table = match compile(spec, prompts) {
         Ok(table) => {
             errors.extend(bad_ca_bundles(spec, &table));

@@ -111,7 +111,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
     RoutingPolicySpec {
         upstream: upstream_at(reader, upstream, "LITELLM_API_KEY"),
         models: Models { local, claude: claude.into(), grader: None },
-        brain: Some(Brain { url: brain, token_secret_ref: secret(reader, "BRAIN_TOKEN") }),
+        brain: Some(Brain::at(brain, secret(reader, "BRAIN_TOKEN"))),
         thresholds: thresholds(reader),
         evidence: evidence(reader),
         skills: None,

@@ -36,7 +36,7 @@ contract_variables! {
     contract_1_routing_mcp_token: "ROUTING_MCP_TOKEN", |v: Given<'_>| spec(v).access.tokens.len(), 0, "s3cret" => 1;
     contract_1_litellm_base_url: "LITELLM_BASE_URL", |v: Given<'_>| spec(v).upstream.url, "http://piguard:4000", "https://a/v1" => "https://a/v1";
     contract_1_litellm_api_key: "LITELLM_API_KEY", |v: Given<'_>| spec(v).upstream.api_key_secret_ref.map(|r| r.key), None, "sk" => Some("LITELLM_API_KEY".to_string());
-    contract_1_brain_url: "BRAIN_URL", |v: Given<'_>| spec(v).brain.expect("a brain").url, "http://ingestion.supervisor:3300", "http://b" => "http://b";
+    contract_1_brain_url: "BRAIN_URL", |v: Given<'_>| spec(v).brain.expect("a brain").url.expect("a URL"), "http://ingestion.supervisor:3300", "http://b" => "http://b";
     contract_1_local_model: "HYPERGUILD_LOCAL_MODEL", |v: Given<'_>| spec(v).models.local.name, "qwen35", "m" => "m";
     contract_1_claude_model: "HYPERGUILD_CLAUDE_MODEL", |v: Given<'_>| spec(v).models.claude.name.unwrap_or_default(), "claude-sonnet-4-6", "m" => "m";
     contract_1_floor: "HYPERGUILD_ROUTE_LOCAL_FLOOR", |v: Given<'_>| spec(v).thresholds.floor.value(), Ok(0.90), "0.857142857" => Ok(0.857_142_857);

@@ -2,6 +2,7 @@
 //!
 //! `decide` chooses, without I/O, what to do with a child; only then does `send` send it.
 
+mod claim;
 mod decide;
 mod reclaim;
 pub mod refusal;
@@ -96,16 +97,22 @@ pub async fn apply(
     states: &mut ChildStates,
     failures: u32,
 ) -> Result<Applied, Error> {
-    let children = children.into_list();
+    let mut children = children.into_list();
     let problems = foreign(policy, &children, existing);
     if !problems.is_empty() {
         return Ok(Applied { problems, ..Applied::nothing(policy, existing) });
     }
+    let mut applied = Applied::default();
+    match claim::step(policy, existing) {
+        claim::Step::Keep => {}
+        claim::Step::Grow(child) => children.insert(0, child),
+        claim::Step::Refuse(problem) => applied.problems.push(problem),
+    }
     let built: Vec<ChildKey> = children.iter().map(|child| child.key.clone()).collect();
     states.keep_only(&built);
-    let mut applied = Applied::default();
-    for child in children {
+    for mut child in children {
         let (found, state) = (existing.get(&child.key), states.of(&child.key));
+        claim::keep_template(&mut child, found);
         if let Err(error) = apply_child(namespace, child, found, state, &mut applied).await {
             if failures < FAILURES_UNREPORTED {
                 return Err(error);
@@ -193,6 +200,9 @@ fn foreign(policy: &RoutingPolicy, children: &[Child], existing: &BTreeMap<Child
         if let Some(object) = existing.get(key) {
             by_owner.entry(ownership::owner(&object.metadata, &name, uid)).or_default().push(key);
         }
+    }
+    if let Some(claim) = claim::foreign(policy, existing) {
+        by_owner.entry(Owner::Nobody).or_default().push(claim);
     }
     by_owner.into_iter().filter_map(|(owner, keys)| foreign_problem(&name, &owner, &keys)).collect()
 }

@@ -1,5 +1,6 @@
 //! Step 3, pure: the objects that a valid policy becomes. Only fields that the operator should own are set.
 
+pub mod brain;
 pub mod config_map;
 pub mod deployment;
 pub mod disruption_budget;
@@ -41,6 +42,7 @@ pub struct Installation {
 /// The children of a policy, with the fields that the operator sets and no others.
 #[derive(Debug)]
 pub struct Children {
+    brain: Option<brain::Brain>,
     service_account: ServiceAccount,
     config_map: ConfigMap,
     deployment: Deployment,
@@ -61,6 +63,7 @@ pub fn build(
     let before = last_good.as_deref().filter(|text| *text != valid.rendered.text).and_then(compiled);
     let tables: Vec<&RoutingTable> = iter::once(&valid.table).chain(&before).collect();
     Children {
+        brain: brain::brain(policy, &installation.image),
         service_account: pod::service_account(policy),
         config_map: config_map::config_map(policy, &valid.rendered, last_good),
         deployment: deployment::deployment(policy, valid, &installation.image),
@@ -97,14 +100,24 @@ impl Children {
     /// The children in the order of applying. Destructured without `..`: leaving out a new one does not compile.
     #[must_use]
     pub fn into_list(self) -> Vec<Child> {
-        let Self { service_account, config_map, deployment, service, exposed, disruption_budget, network_policy } =
-            self;
-        let mut list = vec![
+        let Self {
+            brain,
+            service_account,
+            config_map,
+            deployment,
+            service,
+            exposed,
+            disruption_budget,
+            network_policy,
+        } = self;
+        // Its address exists before a config that names it.
+        let mut list = brain.map(brain::Brain::into_list).unwrap_or_default();
+        list.extend([
             child(ChildKind::ServiceAccount, &service_account),
             child(ChildKind::ConfigMap, &config_map),
             child(ChildKind::Deployment, &deployment),
             child(ChildKind::Service, &service),
-        ];
+        ]);
         list.extend(exposed.map(|service| child(ChildKind::Service, &service)));
         list.extend(disruption_budget.map(|budget| child(ChildKind::PodDisruptionBudget, &budget)));
         list.push(child(ChildKind::NetworkPolicy, &network_policy));

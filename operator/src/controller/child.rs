@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crds::RoutingPolicy;
+use crds::{RoutingPolicy, managed};
 use k8s_openapi::api::{
-    apps::v1::Deployment,
-    core::v1::{ConfigMap, Pod, Secret, Service, ServiceAccount},
+    apps::v1::{Deployment, StatefulSet},
+    core::v1::{ConfigMap, PersistentVolumeClaim, Pod, Secret, Service, ServiceAccount},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
 };
@@ -24,7 +24,11 @@ pub enum ChildKind {
     ServiceAccount,
     /// The config, and the last one that all pods ran.
     ConfigMap,
-    /// Runs the pods.
+    /// The claim of the brain's SQLite file. Its StatefulSet creates it; the operator only lets it grow.
+    PersistentVolumeClaim,
+    /// Runs a brain with a SQLite file.
+    StatefulSet,
+    /// Runs the pods of the data plane, or those of a brain on Postgres.
     Deployment,
     /// Where callers reach the pods.
     Service,
@@ -41,6 +45,8 @@ impl ChildKind {
         match self {
             Self::ServiceAccount => ApiResource::erase::<ServiceAccount>(&()),
             Self::ConfigMap => ApiResource::erase::<ConfigMap>(&()),
+            Self::PersistentVolumeClaim => ApiResource::erase::<PersistentVolumeClaim>(&()),
+            Self::StatefulSet => ApiResource::erase::<StatefulSet>(&()),
             Self::Deployment => ApiResource::erase::<Deployment>(&()),
             Self::Service => ApiResource::erase::<Service>(&()),
             Self::PodDisruptionBudget => ApiResource::erase::<PodDisruptionBudget>(&()),
@@ -92,10 +98,18 @@ pub fn load_balancer_service(policy: &str) -> String {
     format!("{policy}-lb")
 }
 
-/// Every child that a policy with this name can have.
+/// Every child that a policy with this name can have, and the claim of its brain.
 #[must_use]
 pub fn every_child(policy: &str) -> Vec<ChildKey> {
+    let brain = managed::object_name(policy);
     vec![
+        ChildKey::new(ChildKind::ServiceAccount, &brain),
+        ChildKey::new(ChildKind::PersistentVolumeClaim, managed::claim_name(policy)),
+        ChildKey::new(ChildKind::StatefulSet, &brain),
+        ChildKey::new(ChildKind::Deployment, &brain),
+        ChildKey::new(ChildKind::Service, &brain),
+        ChildKey::new(ChildKind::PodDisruptionBudget, &brain),
+        ChildKey::new(ChildKind::NetworkPolicy, &brain),
         ChildKey::new(ChildKind::ServiceAccount, policy),
         ChildKey::new(ChildKind::ConfigMap, policy),
         ChildKey::new(ChildKind::Deployment, policy),

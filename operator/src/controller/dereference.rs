@@ -45,6 +45,8 @@ pub struct Dereferenced {
     pub children: BTreeMap<ChildKey, DynamicObject>,
     /// The pods that the policy's selector matches.
     pub pods: Vec<Pod>,
+    /// The pods that the selector of its brain matches; empty unless the operator runs it.
+    pub brain_pods: Vec<Pod>,
 }
 
 /// Reads texts, children and pods concurrently; the labels of Secrets only if they must have this one.
@@ -61,11 +63,12 @@ pub async fn dereference(
             texts(policy, namespace),
             secrets(policy, namespace, label),
             children(policy, namespace),
-            pods(policy, namespace)
+            pods(namespace, labels::selector_text(&policy.name_any())),
+            brain_pods(policy, namespace)
         )
     };
-    let (texts, secrets, children, pods) = reads.await.map_err(Error::Dereference)?;
-    Ok(Dereferenced { texts, secrets, children, pods })
+    let (texts, secrets, children, pods, brain_pods) = reads.await.map_err(Error::Dereference)?;
+    Ok(Dereferenced { texts, secrets, children, pods, brain_pods })
 }
 
 async fn secrets(
@@ -144,11 +147,17 @@ async fn children(
     Ok(found.into_iter().flatten().collect())
 }
 
-async fn pods(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Vec<Pod>, RequestError> {
-    let these =
-        ListParams::default().labels(&labels::selector_text(&policy.name_any())).fields(NOT_ENDED).limit(PODS_MAX);
+async fn pods(namespace: &Namespace, selector: String) -> Result<Vec<Pod>, RequestError> {
+    let these = ListParams::default().labels(&selector).fields(NOT_ENDED).limit(PODS_MAX);
     let list = namespace.pods().list(&these).await.map_err(RequestError::new("listing pods"))?;
     Ok(list.items)
+}
+
+async fn brain_pods(policy: &RoutingPolicy, namespace: &Namespace) -> Result<Vec<Pod>, RequestError> {
+    if policy.spec.brain.as_ref().is_none_or(|brain| brain.managed.is_none()) {
+        return Ok(vec![]);
+    }
+    pods(namespace, labels::brain_selector_text(&policy.name_any())).await
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Events: one when `Ready` changes its status or reason, one when the policy becomes `Insecure` or `EvidenceLocked`, and
+//! Events: one when `Ready` or `BrainReady` changes its status or reason, one when the policy becomes `Insecure` or `EvidenceLocked`, and
 //! one for each skill whose route changes.
 
 use crds::policy::{Reason, RoutingPolicyStatus, SkillStatus, condition, reason};
@@ -9,6 +9,9 @@ use kube::runtime::events::{Event, EventType};
 const NOTE_MAX: usize = 1_000;
 /// The `action` of most events: what the operator was doing.
 const ACTION: &str = "Reconcile";
+/// The `action` of events about the managed brain: with the same one, those of `Ready` with the same reason would be
+/// counted as repetitions of these.
+const BRAIN_ACTION: &str = "RunBrain";
 
 /// What changed between two statuses of a policy, as events.
 #[must_use]
@@ -18,13 +21,14 @@ pub fn transitions(of: &ObjectReference, previous: &RoutingPolicyStatus, status:
         let same = previous.condition(kind).is_some_and(|old| old.status == new.status && old.reason == new.reason);
         (!same).then(|| of_condition(new))
     };
-    let conditions =
-        [condition::READY, condition::INSECURE, condition::EVIDENCE_LOCKED].into_iter().filter_map(changed);
+    let kinds = [condition::READY, condition::BRAIN_READY, condition::INSECURE, condition::EVIDENCE_LOCKED];
+    let conditions = kinds.into_iter().filter_map(changed);
     conditions.chain(rerouted(of, previous, status)).collect()
 }
 
 fn of_condition(new: &Condition) -> Event {
-    event(new.reason.parse().ok(), &new.reason, new.message.clone())
+    let event = event(new.reason.parse().ok(), &new.reason, new.message.clone());
+    if new.type_ == condition::BRAIN_READY { Event { action: BRAIN_ACTION.into(), ..event } } else { event }
 }
 
 /// A skill that was not in the status before has no event: nothing changed for its callers.

@@ -19,6 +19,9 @@ pub const MANAGED_BY: &str = "app.kubernetes.io/managed-by";
 const APP: &str = "app";
 /// Value of [`APPLICATION`] on the objects of a policy.
 const DATA_PLANE: &str = "routing";
+/// Value of [`APPLICATION`] on the objects of a policy's brain: another, so that nothing that selects the data plane's
+/// pods finds the brain's.
+const BRAIN: &str = "routing-brain";
 /// Value of [`MANAGED_BY`] on what the operator manages, and of [`APPLICATION`] on its own pods.
 pub const OPERATOR: &str = settings::NAME;
 /// Field manager: server-side apply keeps the operator's fields apart from those of others.
@@ -39,7 +42,31 @@ pub fn selector(policy: &str) -> BTreeMap<String, String> {
 /// The selector in the form that a Deployment needs.
 #[must_use]
 pub fn label_selector(policy: &str) -> LabelSelector {
-    LabelSelector { match_labels: Some(selector(policy)), ..LabelSelector::default() }
+    as_selector(selector(policy))
+}
+
+/// Labels that an object must have, in the form that a Deployment needs.
+#[must_use]
+pub fn as_selector(labels: BTreeMap<String, String>) -> LabelSelector {
+    LabelSelector { match_labels: Some(labels), ..LabelSelector::default() }
+}
+
+/// The labels by which the objects of a policy's brain select its pods.
+#[must_use]
+pub fn brain_selector(policy: &str) -> BTreeMap<String, String> {
+    labels(&[(APPLICATION, BRAIN), (INSTANCE, policy)])
+}
+
+/// The brain's selector as text, for lists of pods.
+#[must_use]
+pub fn brain_selector_text(policy: &str) -> String {
+    format!("{APPLICATION}={BRAIN},{INSTANCE}={policy}")
+}
+
+/// Labels of what belongs to a policy's brain: its objects, its pods and its claim.
+#[must_use]
+pub fn of_brain(policy: &str) -> BTreeMap<String, String> {
+    labels(&[(APPLICATION, BRAIN), (INSTANCE, policy), (MANAGED_BY, OPERATOR)])
 }
 
 /// The selector as text, `name=value,name=value`: for lists of pods, and for the status.
@@ -69,6 +96,16 @@ pub fn of_pod(policy: &RoutingPolicy) -> BTreeMap<String, String> {
 pub fn metadata(policy: &RoutingPolicy, name: &str) -> ObjectMeta {
     let mut all = selector(&policy.name_any());
     all.extend(labels(&[(MANAGED_BY, OPERATOR)]));
+    labelled(policy, name, all)
+}
+
+/// Metadata of a child that is part of the policy's brain.
+#[must_use]
+pub fn brain_metadata(policy: &RoutingPolicy, name: &str) -> ObjectMeta {
+    labelled(policy, name, of_brain(&policy.name_any()))
+}
+
+fn labelled(policy: &RoutingPolicy, name: &str, all: BTreeMap<String, String>) -> ObjectMeta {
     ObjectMeta {
         name: Some(name.into()),
         namespace: policy.namespace(),

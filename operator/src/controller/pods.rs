@@ -82,6 +82,15 @@ pub async fn query(client: &reqwest::Client, policy: &str, pods: Vec<Pod>) -> Ve
     views
 }
 
+/// The pods of the policy's brain that are not terminating, as the cluster reports them. Sorted by name.
+#[must_use]
+pub fn of_brain(pods: &[Pod]) -> Vec<PodView> {
+    let mut views: Vec<PodView> =
+        pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).map(view).collect();
+    views.sort_by(|a, b| a.name.cmp(&b.name));
+    views
+}
+
 /// Number of pods that run and did not answer.
 #[must_use]
 pub fn unreachable(pods: &[PodView]) -> u64 {

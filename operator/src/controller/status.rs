@@ -1,5 +1,6 @@
 //! Step 5, pure: what was observed, in the form that people, kubectl and Flux read.
 
+mod brain;
 mod conditions;
 mod endpoint;
 mod replicas;
@@ -29,6 +30,8 @@ pub struct Observed<'a> {
     pub target: Option<&'a str>,
     /// The pods that are not terminating.
     pub pods: &'a [PodView],
+    /// The pods of its brain, if the operator runs it.
+    pub brain_pods: &'a [PodView],
     /// Whether pass rates may be written again; a changed route is written in any case.
     pub skills_are_due: bool,
     /// Transition time of conditions whose status changes.
@@ -48,6 +51,7 @@ pub fn status(observed: &Observed<'_>) -> RoutingPolicyStatus {
         endpoint: Some(endpoint::endpoint(observed)),
         selector: Some(labels::selector_text(&policy.name_any())),
         replicas: Some(replicas),
+        brain: brain::brain(observed),
         conditions: conditions::conditions(observed, replicas, &rollout, &skills),
         skills,
         savings: savings::savings(observed),

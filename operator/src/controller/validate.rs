@@ -1,8 +1,8 @@
 //! Step 2, pure: checks whether a policy, with the texts it refers to, can be run, and renders its config.
 
 use crds::{
-    FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, policy::Reason,
-    references,
+    FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, managed,
+    policy::Reason, references,
 };
 use kube::ResourceExt;
 
@@ -18,7 +18,7 @@ const MESSAGE_MAX: usize = 2_000;
 /// A policy that can be run.
 #[derive(Debug)]
 pub struct Valid {
-    /// The spec with every text filled in.
+    /// The spec with every text filled in, and with the address of a brain that the operator runs.
     pub spec: RoutingPolicySpec,
     /// The routing table that the spec compiles to.
     pub table: RoutingTable,
@@ -55,6 +55,8 @@ pub fn validate(
         texts.get(reference).cloned().unwrap_or_else(|| Err("was not read".into()))
     });
     let unresolved = unresolved.err().unwrap_or_default();
+    let of_brain = managed::place(&mut spec, &policy.name_any(), &policy.namespace().unwrap_or_default());
+    let not_allowed = &[not_allowed, &of_brain].concat()[..];
     let table = match compile(&spec, &BuiltinPrompts::default()) {
         Ok(table) if unresolved.is_empty() && not_allowed.is_empty() => table,
         Ok(_) => return Err(refused(&unresolved, not_allowed)),

@@ -1,7 +1,8 @@
 //! What triggers a reconciliation: changes of a policy, of its children and pods, of ConfigMaps that it refers to.
 //!
 //! ```text
-//! [RoutingPolicy] ◀── label, owner ── [ServiceAccount, ConfigMap, Deployment, Service, PDB, NetworkPolicy, Pod]
+//! [RoutingPolicy] ◀── label, owner ── [ServiceAccount, ConfigMap, StatefulSet, Deployment, Service, PDB,
+//!        │                                      NetworkPolicy, Pod]
 //!        └── refers to ──▶ [ConfigMap]          (metadata only; a reconciliation reads its policy itself)
 //! ```
 
@@ -13,7 +14,7 @@ use backon::ExponentialBuilder;
 use crds::shown::chain;
 use futures::StreamExt;
 use k8s_openapi::api::{
-    apps::v1::Deployment,
+    apps::v1::{Deployment, StatefulSet},
     core::v1::{ConfigMap, Pod, Service, ServiceAccount},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
@@ -45,7 +46,7 @@ use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 /// Policies that are reconciled at the same time.
 const AT_ONCE: u16 = 8;
 /// The first and the longest wait after a watch failed. One wait delays all watches, and after a restart of the API
-/// server each of the eight fails once: with kube's own 30 s, the last one would continue only after minutes.
+/// server each of the nine fails once: with kube's own 30 s, the last one would continue only after minutes.
 const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
 /// Watches and reconciles until the future is dropped; when the CRD is deleted, from the start once it is there again.
 pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
@@ -150,6 +151,7 @@ fn with_children(
     let ours = watcher::Config::default().labels(&labels::managed());
     controller
         .watches(scoped::<Watched<ServiceAccount>>(settings, client), ours.clone(), |o| policies_of(&o))
+        .watches(scoped::<Watched<StatefulSet>>(settings, client), ours.clone(), |o| policies_of(&o))
         .watches(scoped::<Watched<Deployment>>(settings, client), ours.clone(), |o| policies_of(&o))
         .watches(scoped::<Watched<Service>>(settings, client), ours.clone(), |o| policies_of(&o))
         .watches(scoped::<Watched<PodDisruptionBudget>>(settings, client), ours.clone(), |o| policies_of(&o))

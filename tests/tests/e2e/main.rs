@@ -10,6 +10,7 @@ mod images;
 mod install;
 mod live_changes;
 mod load;
+mod managed;
 mod memory;
 mod network;
 mod outages;

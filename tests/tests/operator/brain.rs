@@ -52,3 +52,38 @@ fn the_brain_is_at_the_address_that_its_clients_use() {
     );
     assert_eq!(objects["Service brain-nodeport"]["spec"]["ports"][0]["nodePort"], 30330);
 }
+
+/// Fields of a pod that say where it runs and what it is called, and those that the API server sets by default.
+fn comparable(pod: &Value) -> Value {
+    let mut pod = pod.clone();
+    let fields = pod.as_object_mut().expect("a pod");
+    for field in ["serviceAccountName", "volumes"] {
+        fields.remove(field);
+    }
+    let container = pod["containers"][0].as_object_mut().expect("a container");
+    container.remove("image");
+    for probe in ["startupProbe", "readinessProbe", "livenessProbe"] {
+        container[probe] = container[probe]["httpGet"].clone();
+    }
+    for port in container["ports"].as_array_mut().into_iter().flatten() {
+        port.as_object_mut().expect("a port").remove("protocol");
+    }
+    // Names alone: the Secret of the token is another one.
+    let variables = container["env"].as_array().into_iter().flatten();
+    let variables = variables.filter(|variable| variable["name"] != "BRAIN_ALLOWED_HOSTS");
+    container["env"] = variables.map(|variable| serde_json::json!([variable["name"], variable["value"]])).collect();
+    pod
+}
+
+/// The two ways to run a brain are one shape.
+#[test]
+fn a_managed_brain_runs_as_the_manifests_do() {
+    let text = "upstream: {url: \"http://a\"}\nmodels: {local: {name: l}, claude: {name: c}}\n\
+        brain: {managed: {tokenSecretRef: {name: s, key: K}}}";
+    let policy = crds::RoutingPolicy::new("edge", serde_saphyr::from_str(text).expect("a spec"));
+    let managed = operator::controller::build::brain::managed(&policy).expect("it is managed");
+    let pod = operator::controller::build::brain::pod::pod_spec(&policy, managed, "routing");
+    let pod = serde_json::to_value(pod).expect("JSON");
+    let manifest = &built("brain")["Deployment brain"]["spec"]["template"]["spec"];
+    assert_eq!(comparable(&pod), comparable(manifest));
+}

@@ -30,6 +30,10 @@ async fn children(policies: &Policies) -> BTreeMap<String, Value> {
         for object in policies.objects(kind).list(&ours).await.expect("a list").items {
             let mut object = serde_json::to_value(object).expect("JSON");
             strip(&mut object);
+            // The address of a managed brain has the namespace.
+            if let Some(Value::String(config)) = object.pointer_mut("/data/policy.yaml") {
+                *config = config.replace(&format!(".{}.svc", policies.namespace), ".svc");
+            }
             all.insert(format!("{kind} {}", object["metadata"]["name"]), object);
         }
     }

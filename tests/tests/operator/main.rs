@@ -7,6 +7,7 @@ mod drift;
 mod hostile;
 mod isolation;
 mod lifecycle;
+mod managed;
 mod own_plane;
 mod pods;
 mod restrictions;

@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use crate::managed;
 use crds::policy::RoutingPolicyStatus;
 use kube::api::ListParams;
 use serde_json::{Value, json};
@@ -111,6 +112,7 @@ async fn tour(plane: &'static ControlPlane, policies: &Policies) {
     for (kind, name) in [("Service", "edge-nodeport"), ("PodDisruptionBudget", "edge")] {
         assert!(policies.object(kind, name).await.is_none(), "{kind} {name} is no longer built");
     }
+    managed::tour(policies).await;
     drop(kubelet);
 }
 

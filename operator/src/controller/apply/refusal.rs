@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 use crds::{policy::Reason, shown::printable};
 use kube::{Error, core::Status};
 
-use crate::controller::{backoff::doubled, child::ChildKey, error::MESSAGE_MAX};
+use crate::controller::{
+    backoff::doubled,
+    child::{ChildKey, ChildKind},
+    error::MESSAGE_MAX,
+};
 
 /// The first and the longest wait before a refused child is sent again: 5 s, 10 s, 20 s, … 5 min.
 const RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
@@ -38,21 +42,38 @@ pub fn classify(key: &ChildKey, error: Error) -> WriteError {
     if is_namespace_ending(status) {
         return WriteError::NamespaceIsEnding;
     }
-    let Some((reason, cure)) = refusal(status) else { return WriteError::Transient(error) };
+    let Some((reason, cure)) = refusal(key, status) else { return WriteError::Transient(error) };
     let message = format!("{key} was refused: {}; {cure}", printable(status.message.trim(), MESSAGE_MAX));
     WriteError::Refused(Problem { key: key.clone(), reason, message })
 }
 
-fn refusal(status: &Status) -> Option<(Reason, &'static str)> {
+fn refusal(key: &ChildKey, status: &Status) -> Option<(Reason, &'static str)> {
     let says = |text: &str| status.message.contains(text);
     let of_node_port = says("nodePort");
+    // The data plane's Service of this name has no nodePort.
+    let of_brain = key.name.ends_with("-brain");
     match status.code {
-        422 if of_node_port && says("already allocated") => {
-            Some((Reason::NodePortTaken, "free the port, or choose another spec.service.nodePort"))
-        }
-        422 if of_node_port && says("valid range") => {
-            Some((Reason::NodePortOutOfRange, "choose a spec.service.nodePort in that range"))
-        }
+        422 if of_node_port && says("already allocated") => Some((
+            Reason::NodePortTaken,
+            if of_brain {
+                "free the port, or choose another spec.brain.managed.nodePort"
+            } else {
+                "free the port, or choose another spec.service.nodePort"
+            },
+        )),
+        422 if of_node_port && says("valid range") => Some((
+            Reason::NodePortOutOfRange,
+            if of_brain {
+                "choose a spec.brain.managed.nodePort in that range"
+            } else {
+                "choose a spec.service.nodePort in that range"
+            },
+        )),
+        403 | 422 if key.kind == ChildKind::PersistentVolumeClaim && !says("exceeded quota") => Some((
+            Reason::StorageRefused,
+            "set spec.brain.managed.storage to what the claim has, or let it grow: it must be bound, and its StorageClass \
+             have allowVolumeExpansion: true",
+        )),
         403 if says("exceeded quota") => Some((Reason::QuotaExceeded, "raise the namespace's ResourceQuota")),
         403 => Some((Reason::Forbidden, "check the operator's ClusterRole and the cluster's admission policies")),
         422 if says("field is immutable") => {
@@ -101,11 +122,15 @@ mod tests {
     use crate::controller::child::ChildKind;
 
     fn reason_of(code: u16, message: &str, causes: serde_json::Value) -> Option<&'static str> {
+        refused(&ChildKey::new(ChildKind::Service, "edge"), code, message, causes).map(|(reason, _)| reason)
+    }
+
+    fn refused(key: &ChildKey, code: u16, message: &str, causes: serde_json::Value) -> Option<(&'static str, String)> {
         let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code, "message": message, "reason": "x", "details": {"causes": causes}});
         let status: Status = serde_json::from_value(status).expect("a status");
-        match classify(&ChildKey::new(ChildKind::Service, "edge"), Error::Api(Box::new(status))) {
-            WriteError::Refused(problem) => Some(problem.reason.as_str()),
-            WriteError::NamespaceIsEnding => Some("terminating"),
+        match classify(key, Error::Api(Box::new(status))) {
+            WriteError::Refused(problem) => Some((problem.reason.as_str(), problem.message)),
+            WriteError::NamespaceIsEnding => Some(("terminating", String::new())),
             WriteError::Transient(_) => None,
         }
     }
@@ -131,6 +156,21 @@ mod tests {
         ];
         for (code, message, causes, expected) in rows {
             assert_eq!(reason_of(code, message, causes), expected, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn the_cure_names_the_field_of_the_brain() {
+        let said = |kind, name: &str, code, message: &str| {
+            refused(&ChildKey::new(kind, name), code, message, json!([])).expect("a refusal")
+        };
+        let taken = "spec.ports[0].nodePort: Invalid value: 30330: provided port is already allocated";
+        let (reason, message) = said(ChildKind::Service, "edge-brain", 422, taken);
+        assert!(reason == "NodePortTaken" && message.ends_with("another spec.brain.managed.nodePort"), "{message}");
+        let fixed = "only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize";
+        for code in [403, 422] {
+            let (reason, message) = said(ChildKind::PersistentVolumeClaim, "data-edge-brain-0", code, fixed);
+            assert!(reason == "StorageRefused" && message.contains("allowVolumeExpansion"), "{message}");
         }
     }
 }

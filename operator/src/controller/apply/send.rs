@@ -53,7 +53,7 @@ pub(super) async fn send(
 fn ports(kind: ChildKind, object: &DynamicObject, body: &Value) -> Option<Value> {
     let (at, ours) = match kind {
         ChildKind::Service => ("/spec/ports".to_string(), body.pointer("/spec/ports")?),
-        ChildKind::Deployment => {
+        ChildKind::Deployment | ChildKind::StatefulSet => {
             let containers = object.data.pointer("/spec/template/spec/containers")?.as_array()?;
             let ours = body.pointer("/spec/template/spec/containers/0")?;
             let index = containers.iter().position(|container| container["name"] == ours["name"])?;

@@ -14,7 +14,7 @@ use super::pod;
 use crate::controller::{labels, validate::Valid};
 
 /// Old ReplicaSets that are kept for inspection; the operator reverts a `kubectl rollout undo`.
-const HISTORY: i32 = 3;
+pub(super) const HISTORY: i32 = 3;
 
 /// The Deployment. Its replicas are always set; to change them, use `kubectl scale rp`.
 #[must_use]
@@ -35,7 +35,7 @@ pub fn deployment(policy: &RoutingPolicy, valid: &Valid, image: &str) -> Deploym
 }
 
 /// A new pod must serve before an old one is removed.
-fn strategy() -> DeploymentStrategy {
+pub(super) fn strategy() -> DeploymentStrategy {
     DeploymentStrategy {
         type_: Some("RollingUpdate".into()),
         rolling_update: Some(RollingUpdateDeployment {

@@ -3,9 +3,9 @@
 use crds::RoutingPolicy;
 use k8s_openapi::{
     api::policy::v1::{PodDisruptionBudget, PodDisruptionBudgetSpec},
-    apimachinery::pkg::util::intstr::IntOrString,
+    apimachinery::pkg::{apis::meta::v1::LabelSelector, util::intstr::IntOrString},
 };
-use kube::ResourceExt;
+use kube::{ResourceExt, api::ObjectMeta};
 
 use crate::controller::labels;
 
@@ -13,15 +13,21 @@ use crate::controller::labels;
 #[must_use]
 pub fn disruption_budget(policy: &RoutingPolicy) -> Option<PodDisruptionBudget> {
     let name = policy.name_any();
-    (policy.spec.data_plane.replicas > 1).then(|| PodDisruptionBudget {
-        metadata: labels::metadata(policy, &name),
+    (policy.spec.data_plane.replicas > 1)
+        .then(|| budget(labels::metadata(policy, &name), labels::label_selector(&name)))
+}
+
+/// Of the pods that the selector finds, one may be unavailable.
+pub(super) fn budget(metadata: ObjectMeta, selector: LabelSelector) -> PodDisruptionBudget {
+    PodDisruptionBudget {
+        metadata,
         spec: Some(PodDisruptionBudgetSpec {
             max_unavailable: Some(IntOrString::Int(1)),
-            selector: Some(labels::label_selector(&name)),
+            selector: Some(selector),
             // A pod that does not serve must not block a drain.
             unhealthy_pod_eviction_policy: Some("AlwaysAllow".into()),
             ..PodDisruptionBudgetSpec::default()
         }),
         ..PodDisruptionBudget::default()
-    })
+    }
 }

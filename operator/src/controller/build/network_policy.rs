@@ -66,7 +66,7 @@ fn labelled(name: &str, value: &str) -> LabelSelector {
     LabelSelector { match_labels: Some([(name.to_string(), value.to_string())].into()), ..LabelSelector::default() }
 }
 
-fn names() -> NetworkPolicyEgressRule {
+pub(super) fn names() -> NetworkPolicyEgressRule {
     NetworkPolicyEgressRule { ports: Some(vec![port("UDP", DNS_PORT), port("TCP", DNS_PORT)]), to: None }
 }
 
@@ -86,7 +86,7 @@ fn called_ports(table: &RoutingTable) -> impl Iterator<Item = u16> {
     table.models().map(|(_, model)| &model.url).chain(brain).filter_map(|url| url.port_or_known_default())
 }
 
-fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
+pub(super) fn port(protocol: &str, number: u16) -> NetworkPolicyPort {
     NetworkPolicyPort {
         protocol: Some(protocol.into()),
         port: Some(IntOrString::Int(i32::from(number))),

@@ -33,10 +33,12 @@ const WORKSPACES_FOLDER: &str = "/workspaces";
 /// Every process in the pod may read the files, and none may write them.
 const FILE_MODE: i32 = 0o444;
 /// UID and GID of the image's user.
-const USER: i64 = 65_532;
+pub(super) const USER: i64 = 65_532;
 /// The most memory of a pod whose policy does not say. Bodies of requests in flight take at most 64 MiB of it before they
 /// are parsed, and 200 calls a second with small ones need some 100 MiB in all.
 const MEMORY_LIMIT: &str = "512Mi";
+/// What a pod requests whose policy does not say.
+const REQUESTS: [(&str, &str); 2] = [("cpu", "50m"), ("memory", "64Mi")];
 /// In addition to the longest call: 10 s in which new calls are still accepted, and time to deliver queued decisions.
 const GRACE: Duration = Duration::from_secs(20);
 
@@ -77,7 +79,7 @@ pub fn pod_spec(policy: &RoutingPolicy, valid: &Valid, image: &str) -> PodSpec {
         containers: vec![Container {
             image: Some(own_image.as_deref().unwrap_or(image).into()),
             image_pull_policy: image_pull_policy.map(|policy| format!("{policy:?}")),
-            resources: Some(requirements(resources.as_ref())),
+            resources: Some(requirements(resources.as_ref(), &REQUESTS, &[("memory", MEMORY_LIMIT)])),
             volume_mounts: Some(mounts(workspaces)),
             env: Some([environment(workspaces), telemetry_of(policy, telemetry.as_ref())].concat()),
             ..container()
@@ -227,29 +229,25 @@ fn secret_projection(name: &str, keys: BTreeSet<&str>) -> VolumeProjection {
     }
 }
 
-fn requirements(resources: Option<&Resources>) -> ResourceRequirements {
+/// The resources that the policy gives, otherwise these.
+pub(super) fn requirements(
+    resources: Option<&Resources>,
+    requests: &[(&str, &str)],
+    limits: &[(&str, &str)],
+) -> ResourceRequirements {
     type Amounts = BTreeMap<String, Quantity>;
-    let amounts = |given: &BTreeMap<String, crds::policy::Quantity>| -> Option<Amounts> {
+    let given = |given: &BTreeMap<String, crds::policy::Quantity>| -> Option<Amounts> {
         let all: Amounts = given.iter().map(|(name, amount)| (name.clone(), Quantity(amount.0.clone()))).collect();
         (!all.is_empty()).then_some(all)
     };
-    match resources {
-        Some(Resources { limits, requests }) => ResourceRequirements {
-            limits: amounts(limits),
-            requests: amounts(requests),
-            ..ResourceRequirements::default()
-        },
-        None => {
-            let amounts = |all: &[(&str, &str)]| -> Option<Amounts> {
-                Some(all.iter().map(|(name, amount)| ((*name).to_string(), Quantity((*amount).into()))).collect())
-            };
-            ResourceRequirements {
-                limits: amounts(&[("memory", MEMORY_LIMIT)]),
-                requests: amounts(&[("cpu", "50m"), ("memory", "64Mi")]),
-                ..ResourceRequirements::default()
-            }
-        }
-    }
+    let default = |all: &[(&str, &str)]| -> Option<Amounts> {
+        Some(all.iter().map(|(name, amount)| ((*name).to_string(), Quantity((*amount).into()))).collect())
+    };
+    let (limits, requests) = match resources {
+        Some(resources) => (given(&resources.limits), given(&resources.requests)),
+        None => (default(limits), default(requests)),
+    };
+    ResourceRequirements { limits, requests, ..ResourceRequirements::default() }
 }
 
 /// A constraint without a selector gets the one of this policy's pods.
@@ -261,7 +259,7 @@ fn spread(policy: &str, constraints: &[TopologySpreadConstraint]) -> Vec<Topolog
     constraints.iter().map(completed).collect()
 }
 
-fn pod_security() -> PodSecurityContext {
+pub(super) fn pod_security() -> PodSecurityContext {
     PodSecurityContext {
         run_as_non_root: Some(true),
         run_as_user: Some(USER),
@@ -271,7 +269,7 @@ fn pod_security() -> PodSecurityContext {
     }
 }
 
-fn container_security() -> SecurityContext {
+pub(super) fn container_security() -> SecurityContext {
     SecurityContext {
         allow_privilege_escalation: Some(false),
         read_only_root_filesystem: Some(true),
@@ -280,7 +278,7 @@ fn container_security() -> SecurityContext {
     }
 }
 
-fn present<T>(list: Vec<T>) -> Option<Vec<T>> {
+pub(super) fn present<T>(list: Vec<T>) -> Option<Vec<T>> {
     (!list.is_empty()).then_some(list)
 }
 

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::controller::{dereference::Texts, labels, validate::validate};
 
-fn policy(more: &str) -> RoutingPolicy {
+pub(super) fn policy(more: &str) -> RoutingPolicy {
     let spec =
         format!("upstream: {{url: \"http://a:4000\"}}\nmodels: {{local: {{name: l}}, claude: {{name: c}}}}\n{more}");
     let mut policy = RoutingPolicy::new("edge", serde_saphyr::from_str(&spec).expect(more));
@@ -12,7 +12,7 @@ fn policy(more: &str) -> RoutingPolicy {
     policy
 }
 
-fn built(more: &str) -> BTreeMap<String, Value> {
+pub(super) fn built(more: &str) -> BTreeMap<String, Value> {
     built_after(None, more)
 }
 

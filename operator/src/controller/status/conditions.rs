@@ -1,6 +1,7 @@
-//! The conditions: Accepted, ResolvedRefs, Programmed, Ready, UpstreamReachable; and Reconciling, Stalled, Insecure,
-//! EvidenceLocked while they are true.
+//! The conditions: Accepted, ResolvedRefs, Programmed, Ready, UpstreamReachable; BrainReady of a managed brain; and
+//! Reconciling, Stalled, Insecure, EvidenceLocked while they are true.
 
+mod brain;
 mod locked;
 mod upstream;
 
@@ -76,6 +77,7 @@ pub(super) fn conditions(
         (condition::PROGRAMMED, Some(programmed)),
         (condition::READY, Some(ready)),
         (condition::UPSTREAM_REACHABLE, Some(upstream::reachable(observed))),
+        (condition::BRAIN_READY, brain::ready(observed)),
         (condition::RECONCILING, reconciling),
         (condition::STALLED, stalled),
         (condition::INSECURE, insecure(observed)),

@@ -13,6 +13,8 @@ use crate::controller::{
     validate::validate,
 };
 
+mod managed;
+
 const NOW: &str = "2026-01-02T03:04:05Z";
 
 fn policy(more: &str) -> RoutingPolicy {
@@ -53,6 +55,7 @@ fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> Rou
         applied,
         target: Some("new"),
         pods,
+        brain_pods: &[],
         skills_are_due: true,
         now: NOW.parse().expect("a time"),
     };
@@ -132,6 +135,7 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
         applied: &applied,
         target: Some("new"),
         pods: &pods,
+        brain_pods: &[],
         skills_are_due: true,
         now: later,
     };
@@ -171,6 +175,7 @@ fn skills_are_the_most_recent_of_pods_that_run_the_config_and_stay_until_they_ar
         applied: &applied,
         target: Some("new"),
         pods: &newer,
+        brain_pods: &[],
         skills_are_due: false,
         now: NOW.parse().expect("a time"),
     };
@@ -197,7 +202,7 @@ fn next(previous: &RoutingPolicyStatus, pods: &[PodView]) -> RoutingPolicyStatus
     let now = NOW.parse().expect("a time");
     let (valid, applied) = (valid.as_ref(), &rolled_out(1));
     let target = Some("new");
-    status(&Observed { policy: &policy, valid, applied, target, pods, skills_are_due: false, now })
+    status(&Observed { policy: &policy, valid, applied, target, pods, brain_pods: &[], skills_are_due: false, now })
 }
 
 #[test]
@@ -288,6 +293,7 @@ fn fields_that_the_operator_does_not_know_are_reported_and_nothing_stalls() {
         applied: &rolled_out(1),
         target: Some("new"),
         pods: &[running("p1")],
+        brain_pods: &[],
         skills_are_due: true,
         now: NOW.parse().expect("a time"),
     };
