@@ -13,7 +13,7 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
     middleware::{self, Next},
-    response::Response,
+    response::{IntoResponse, Response},
     routing::{get, post},
 };
 use endpoint::{
@@ -60,13 +60,21 @@ pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, on_judged
         .route_layer(middleware::from_fn_with_state(guard, admit));
     Router::new()
         .route("/pass-rate", get(rates::pass_rate))
+        .route("/healthz", get(healthz))
         .with_state(store)
-        .route("/healthz", get(|| async { "ok\n" }))
         .merge(page::routes())
         .merge(api)
         .merge(guarded)
         .fallback(endpoint::not_found)
         .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))
+}
+
+/// Whether entries can be stored: a server of the database can be away for a while, and is waited for.
+async fn healthz(State(store): State<Store>) -> Response {
+    match store.reach().await {
+        Ok(()) => "ok\n".into_response(),
+        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response(),
+    }
 }
 
 #[derive(Clone)]

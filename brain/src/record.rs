@@ -54,9 +54,12 @@ pub(crate) fn answerer<'a>(
 /// Longest id of a client's call, in characters.
 pub(crate) const CALL_MAX: usize = 256;
 
+/// Postgres stores no text with this character.
+pub(crate) const NUL: char = '\0';
+
 /// Whether a text can be a client's id of a call.
 pub(crate) fn is_call_id(id: &str) -> bool {
-    (1..=CALL_MAX).contains(&id.chars().count())
+    (1..=CALL_MAX).contains(&id.chars().count()) && !id.contains(NUL)
 }
 
 /// What a column holds.
@@ -124,7 +127,9 @@ impl Record {
     /// # Errors
     /// The field that is missing or wrong.
     pub(crate) fn read(record: &Map<String, Value>) -> Result<Self, String> {
-        let text = |name: &str| record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
+        let text = |name: &str| {
+            record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty() && !text.contains(NUL))
+        };
         let required =
             |name: &str| text(name).ok_or_else(|| format!("argument decision.{name}: is missing or no text"));
         let (id, skill) = (required("id")?, required("skill")?);
@@ -181,7 +186,7 @@ fn fit(kind: Kind, value: &Value) -> Option<Field> {
     let empty = value.is_null();
     Some(match kind {
         Kind::Text if empty => Field::Text(None),
-        Kind::Text => Field::Text(Some(value.as_str()?.into())),
+        Kind::Text => Field::Text(Some(value.as_str().filter(|text| !text.contains(NUL))?.into())),
         Kind::Real if empty => Field::Real(None),
         Kind::Real => Field::Real(Some(value.as_f64()?)),
         Kind::Integer | Kind::Flag if empty => Field::Integer(None),

@@ -1,6 +1,7 @@
 //! The brain's settings, from the environment.
 
 mod database;
+mod postgres;
 
 use std::{net::IpAddr, num::NonZeroU32};
 
@@ -8,7 +9,10 @@ use crds::variables::{ADDRESS_RULE, PORT_RULE, Reader, Variables, port};
 use endpoint::{bearer, host::Hosts, serve};
 use secrecy::SecretString;
 
-pub use self::database::{DatabaseUrl, Place};
+pub use self::{
+    database::{DatabaseUrl, Place, RULE as DATABASE_RULE},
+    postgres::PostgresUrl,
+};
 use crate::reporters;
 
 /// Default of `BRAIN_PORT`.
@@ -87,7 +91,7 @@ mod tests {
         let bad = [
             ("BRAIN_PORT", "0"),
             ("BRAIN_BIND", "localhost"),
-            ("BRAIN_DATABASE_URL", "postgres://me:canary@db/x"),
+            ("BRAIN_DATABASE_URL", "postgres://me:canary@db/x?tls=1"),
             ("BRAIN_TOKEN", "\n"),
             ("BRAIN_REQUIRE_TOKEN", "perhaps"),
             ("BRAIN_ALLOWED_HOSTS", "*"),
@@ -98,7 +102,7 @@ mod tests {
         for part in [
             "BRAIN_PORT: 0:",
             "BRAIN_BIND: localhost:",
-            "BRAIN_DATABASE_URL: postgres://…@db/x:",
+            "BRAIN_DATABASE_URL: postgres://…@db/x?…: must be sqlite:PATH",
             "BRAIN_TOKEN: is blank",
             "BRAIN_REQUIRE_TOKEN: perhaps: must be true or false",
             "BRAIN_ALLOWED_HOSTS: *: must be host names",

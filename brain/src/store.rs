@@ -7,6 +7,7 @@ mod evidence;
 mod list;
 mod open;
 mod outcomes;
+mod ready;
 mod recent;
 mod review;
 mod session;
@@ -14,7 +15,7 @@ mod span;
 mod spending;
 mod writer;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use crds::{period::Period, shown};
 use sqlx::AnyPool;
@@ -29,21 +30,28 @@ pub use self::{
     session::{ENTRIES_MAX as SESSION_ENTRIES_MAX, StoredEntry},
     spending::{Step, Sums},
 };
-use self::{open::Database, writer::Writer};
+use self::{
+    open::{Database, Failure},
+    ready::Ready,
+    writer::Writer,
+};
 use crate::{
     entry::Entry,
     report::{Known, Report, Series},
     settings::DatabaseUrl,
 };
 
+/// How long the database may take to say that it is there.
+const REACHED_WITHIN: Duration = Duration::from_secs(2);
+
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be opened.
-    #[error("cannot open the database {}; {cure}", path.display())]
+    #[error("cannot open the database {database}; {cure}")]
     Open {
-        /// The database's file.
-        path: PathBuf,
+        /// The database's file, or its server and name.
+        database: String,
         /// What to do about it.
         cure: &'static str,
         /// Why it cannot be opened.
@@ -70,6 +78,9 @@ pub enum StoreError {
         /// The database's file.
         path: PathBuf,
     },
+    /// The database's server is away, or cannot be used for another reason that may pass.
+    #[error("{0}")]
+    Away(String),
     /// The store has been closed.
     #[error("the store is shutting down")]
     Closed,
@@ -81,6 +92,11 @@ impl StoreError {
         match self {
             Self::Replaced { path } => Self::Replaced { path: path.clone() },
             Self::NotWritten(reason) => Self::NotWritten(reason.clone()),
+            Self::Away(reason) => Self::NotWritten(reason.clone()),
+            Self::Database(error) => {
+                let cure = Failure::known_cure(error).map(|cure| format!("; {cure}")).unwrap_or_default();
+                Self::NotWritten(format!("{}{cure}", shown::chain(self)))
+            }
             other => Self::NotWritten(shown::chain(other)),
         }
     }
@@ -91,6 +107,9 @@ impl StoreError {
 pub struct Store {
     readers: AnyPool,
     writer: Writer,
+    ready: Ready,
+    /// The server of the database, as messages call it; none: it is a file of this machine.
+    server: Option<Arc<str>>,
 }
 
 impl Store {
@@ -99,9 +118,32 @@ impl Store {
     /// # Errors
     /// [`StoreError::Open`] with the path and the reason.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
-        let Database { readers, writing, file } = open::open(url).await?;
-        let newest: Option<i64> = sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await?;
-        Ok(Self { readers, writer: Writer::start(writing, file, newest.unwrap_or_default(), now_ms()) })
+        let Database { readers, writing, file, ready } = open::open(url).await?;
+        let newest: Option<i64> = match ready.check() {
+            Ok(()) => sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await?,
+            Err(_) => None,
+        };
+        let writer = Writer::start(writing, file, newest.unwrap_or_default(), now_ms());
+        let server = url.path().is_none().then(|| url.shown().into());
+        Ok(Self { readers, writer, ready, server })
+    }
+
+    /// Whether the database can be used now. A file of this machine is not asked: each write says whether it can.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] with what to do about it.
+    pub async fn reach(&self) -> Result<(), StoreError> {
+        let Some(server) = &self.server else { return Ok(()) };
+        let asked = sqlx::query("SELECT 1").execute(self.readers()?);
+        let answer = tokio::time::timeout(REACHED_WITHIN, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
+        answer.map(drop).map_err(|error| {
+            StoreError::Away(format!("the database {server} does not answer; {}", Failure::of(error).cure))
+        })
+    }
+
+    /// The connections that read.
+    fn readers(&self) -> Result<&AnyPool, StoreError> {
+        self.ready.check().map(|()| &self.readers)
     }
 
     /// Writes an entry and returns its id once it is on disk.
@@ -109,6 +151,7 @@ impl Store {
     /// # Errors
     /// The entry was not written.
     pub async fn append(&self, entry: Entry) -> Result<String, StoreError> {
+        self.ready.check()?;
         self.writer.append(entry, now_ms()).await
     }
 
@@ -121,7 +164,7 @@ impl Store {
     }
 
     async fn evidence_at(&self, query: &Query, now_ms: i64) -> Result<Evidence, StoreError> {
-        Ok(evidence::read(&self.readers, query, now_ms).await?)
+        Ok(evidence::read(self.readers()?, query, now_ms).await?)
     }
 
     /// Begins the evidence of a skill anew, for one model or for all. Returns how many verdicts no longer count.
@@ -129,6 +172,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn reset(&self, skill: &str, model: Option<&str>) -> Result<u64, StoreError> {
+        self.ready.check()?;
         self.writer.reset(skill.into(), model.map(str::to_string), now_ms()).await
     }
 
@@ -137,7 +181,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn outcomes(&self, skill: &str, limit: i64) -> Result<Vec<StoredOutcome>, StoreError> {
-        Ok(list::outcomes(&self.readers, skill, limit).await?)
+        Ok(list::outcomes(self.readers()?, skill, limit).await?)
     }
 
     /// The records of a skill's latest decisions, the newest first, each with the verdicts that stand on it.
@@ -145,7 +189,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn decisions(&self, skill: &str, limit: i64) -> Result<Vec<StoredDecision>, StoreError> {
-        Ok(list::decisions(&self.readers, skill, limit).await?)
+        Ok(list::decisions(self.readers()?, skill, limit).await?)
     }
 
     /// The records of the decisions that were made for a client's call, by the client's own id of it, the newest first.
@@ -153,7 +197,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn decisions_of_call(&self, call: &str, limit: i64) -> Result<Vec<StoredDecision>, StoreError> {
-        Ok(list::decisions_of_call(&self.readers, call, limit).await?)
+        Ok(list::decisions_of_call(self.readers()?, call, limit).await?)
     }
 
     /// The record of a decision, with the verdicts that stand on it; none: it is not known.
@@ -161,7 +205,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn decision(&self, id: &str) -> Result<Option<StoredDecision>, StoreError> {
-        Ok(list::decision(&self.readers, id).await?)
+        Ok(list::decision(self.readers()?, id).await?)
     }
 
     /// The latest decisions of all skills that fit a filter, the newest first.
@@ -169,7 +213,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn page(&self, filter: &Filter, limit: i64) -> Result<Page, StoreError> {
-        Ok(recent::page(&self.readers, filter, limit, now_ms()).await?)
+        Ok(recent::page(self.readers()?, filter, limit, now_ms()).await?)
     }
 
     /// The answers that are kept for review, the newest first, or that of a decision.
@@ -177,7 +221,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn reviews(&self, decision: Option<&str>, limit: i64) -> Result<Vec<StoredReview>, StoreError> {
-        Ok(review::list(&self.readers, decision, limit, now_ms()).await?)
+        Ok(review::list(self.readers()?, decision, limit, now_ms()).await?)
     }
 
     /// How many answers are kept, and for how long at most.
@@ -185,7 +229,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn kept(&self) -> Result<Kept, StoreError> {
-        Ok(review::kept(&self.readers, now_ms()).await?)
+        Ok(review::kept(self.readers()?, now_ms()).await?)
     }
 
     /// Changes after each commit of this process.
@@ -199,7 +243,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn newest_entry(&self) -> Result<Option<String>, StoreError> {
-        Ok(recent::newest_entry(&self.readers).await?)
+        Ok(recent::newest_entry(self.readers()?).await?)
     }
 
     /// The names of the skills of which there is a decision or a verdict.
@@ -207,7 +251,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn skills(&self) -> Result<Vec<String>, StoreError> {
-        Ok(list::skills(&self.readers).await?)
+        Ok(list::skills(self.readers()?).await?)
     }
 
     /// The latest `limit` entries of a session, oldest first: its own, the decisions made in it, and their outcomes.
@@ -216,7 +260,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn session(&self, session_id: &str, limit: i64) -> Result<Vec<StoredEntry>, StoreError> {
-        Ok(session::read(&self.readers, session_id, limit).await?)
+        Ok(session::read(self.readers()?, session_id, limit).await?)
     }
 
     /// What the calls of the last `window` did and cost.
@@ -236,7 +280,7 @@ impl Store {
         let length_ms = i64::try_from(window.duration().unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
         let (step, now_ms) = (if length_ms <= 3 * day { hour } else { day }, now_ms());
         let from_ms = now_ms.saturating_sub(length_ms).max(0);
-        Ok(Series::of(step, &spending::steps(&self.readers, step, from_ms, now_ms).await?))
+        Ok(Series::of(step, &spending::steps(self.readers()?, step, from_ms, now_ms).await?))
     }
 
     async fn report_at(&self, window: &Period, now_ms: i64) -> Result<Report, StoreError> {
@@ -245,11 +289,11 @@ impl Store {
         let since_ms = now_ms.saturating_sub(length_ms).max(0);
         let before = Span::before(since_ms, length_ms);
         let (now, before) = (
-            spending::sums(&self.readers, &Span::new(since_ms, now_ms)).await?,
-            spending::sums(&self.readers, &before).await?,
+            spending::sums(self.readers()?, &Span::new(since_ms, now_ms)).await?,
+            spending::sums(self.readers()?, &before).await?,
         );
         let mut evidence = BTreeMap::new();
-        for skill in list::skills(&self.readers).await? {
+        for skill in list::skills(self.readers()?).await? {
             let query = Query { window: length, ..Query::of_all(&skill) };
             let of = (self.evidence_at(&query, now_ms).await?, self.evidence_at(&query, since_ms).await?);
             evidence.insert(skill, of);

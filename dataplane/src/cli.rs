@@ -77,7 +77,7 @@ const BRAIN_VARIABLES: &str = "\
 Environment:
   BRAIN_PORT           Port [default: 3300]
   BRAIN_BIND           Address [default: 0.0.0.0]
-  BRAIN_DATABASE_URL   SQLite file [default: brain.db in $XDG_DATA_HOME/routing, or in ~/.local/share/routing]
+  BRAIN_DATABASE_URL   sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE [default: brain.db in $XDG_DATA_HOME/routing, or in ~/.local/share/routing]
   BRAIN_TOKEN          Token that callers of /mcp and /sessions must send [default: none is needed]
   RUST_LOG             What is logged [default: info]
   ROUTING_LOG_FORMAT   text or json [default: text]";

@@ -10,7 +10,7 @@ tests=$(cd "${0%/*}/.." && pwd)
 # tool=package: what each target needs, and where Debian and Ubuntu have it.
 run_tools="cc=build-essential make=make"
 lint_tools="cc=build-essential git=git make=make npm=npm python3=python3 shellcheck=shellcheck"
-test_tools="cc=build-essential chromedriver=chromium-driver chromium=chromium curl=curl git=git kill=procps make=make mkfifo=coreutils npm=npm openssl=openssl prometheus=prometheus promtool=prometheus python3=python3"
+test_tools="cc=build-essential chromedriver=chromium-driver chromium=chromium curl=curl git=git kill=procps make=make mkfifo=coreutils npm=npm openssl=openssl prometheus=prometheus promtool=prometheus python3=python3 setpriv=util-linux"
 images_tools="buildah=buildah git=git mmdebstrap=mmdebstrap python3=python3 runc=runc"
 if [ "${IMAGE_BUILDER:-buildkit}" = docker ]; then images_tools="docker=docker.io python3=python3"; fi
 # A program of containernetworking-plugins is in no PATH.
@@ -33,6 +33,14 @@ look_for() {
             missing_packages+=("${entry#*=}")
         fi
     done
+}
+
+# Debian keeps the programs of a Postgres server in no PATH.
+look_for_postgres() {
+    if ! has postgres && ! compgen -G '/usr/lib/postgresql/*/bin/postgres' >/dev/null; then
+        missing_tools+=(postgres)
+        missing_packages+=(postgresql)
+    fi
 }
 
 look_for_venv() {
@@ -111,11 +119,11 @@ case ${1:-} in
     run) look_for $run_tools ;;
     run-model) look_for $run_tools python3=python3; look_for_venv ;;
     lint) look_for $lint_tools ;;
-    test) look_for $test_tools; look_for_venv ;;
+    test) look_for $test_tools; look_for_postgres; look_for_venv ;;
     images) look_for $images_tools ;;
     cluster) look_for $cluster_tools ;;
-    e2e) look_for $test_tools $e2e_tools; look_for_venv ;;
-    apt-line) look_for $run_tools $lint_tools $test_tools $images_tools $cluster_tools $e2e_tools; look_for_venv; apt_line; exit 0 ;;
+    e2e) look_for $test_tools $e2e_tools; look_for_postgres; look_for_venv ;;
+    apt-line) look_for $run_tools $lint_tools $test_tools $images_tools $cluster_tools $e2e_tools; look_for_postgres; look_for_venv; apt_line; exit 0 ;;
     *) echo "usage: tools.sh run|run-model|test|lint|images|cluster|e2e|apt-line" >&2; exit 2 ;;
 esac
 

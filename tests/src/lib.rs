@@ -28,6 +28,7 @@ pub mod operator;
 pub mod policies;
 pub mod policy;
 pub mod ports;
+pub mod postgres;
 pub mod program;
 pub mod sources;
 pub mod stand_in;

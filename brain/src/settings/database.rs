@@ -1,4 +1,4 @@
-//! Which SQLite file the brain uses.
+//! Which database the brain uses.
 
 use std::{
     fs::Metadata,
@@ -8,23 +8,32 @@ use std::{
 
 use crds::variables::Reader;
 
+use super::PostgresUrl;
+
 /// Name of the file in the data folder.
 const FILE: &str = "brain.db";
 /// Where the first versions kept the file: below the folder in which the program is started.
 const EARLIER: &str = ".routing/brain.db";
-const RULE: &str = "must be sqlite:PATH, for example sqlite:/data/brain.db";
+/// What a database's URL must be.
+pub const RULE: &str = "must be sqlite:PATH, for example sqlite:/data/brain.db, or postgres://USER:PASSWORD@HOST/DATABASE with no \
+     other parameters than sslmode, sslrootcert, sslcert, sslkey, application_name and those of the address";
 
 /// Where entries are stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DatabaseUrl {
     /// The path of a SQLite file.
     Sqlite(PathBuf),
+    /// A Postgres database.
+    Postgres(PostgresUrl),
 }
 
 impl DatabaseUrl {
-    /// Reads `sqlite:PATH` or `sqlite://PATH`.
+    /// Reads `sqlite:PATH`, `sqlite://PATH` or `postgres://…`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(url) = PostgresUrl::parse(text) {
+            return Some(Self::Postgres(url));
+        }
         let path = text.strip_prefix("sqlite://").or_else(|| text.strip_prefix("sqlite:"))?;
         let is_path = !path.is_empty() && !path.contains('?') && !path.starts_with(':');
         is_path.then(|| Self::sqlite(path))
@@ -41,14 +50,16 @@ impl DatabaseUrl {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::Sqlite(path) => Some(path),
+            Self::Postgres(_) => None,
         }
     }
 
-    /// The whole path, also if it was given relative to the folder in which the program runs.
+    /// The whole path, also if it was given relative to the folder in which the program runs; of a server no password.
     #[must_use]
     pub fn shown(&self) -> String {
         match self {
             Self::Sqlite(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string(),
+            Self::Postgres(url) => url.shown().into(),
         }
     }
 }

@@ -1,21 +1,27 @@
 //! Opens the database, proves that it can be written, and says what to do when it cannot.
 
 mod file;
+mod postgres;
 mod sqlite;
 
 use sqlx::{
-    AnyPool,
+    Any, AnyPool, SqlSafeStr, Transaction,
     migrate::{Migration, Migrator},
 };
 
-pub(super) use self::file::File;
-use super::StoreError;
+pub(super) use self::{file::File, postgres::Failure};
+use super::{StoreError, ready::Ready};
 use crate::settings::DatabaseUrl;
 
 /// Connections that read at the same time.
 const READERS: u32 = 4;
 /// What changes the schema of a database of either kind, after what its own folder has.
 static OF_BOTH: Migrator = sqlx::migrate!("./migrations");
+
+/// As the driver names itself.
+const POSTGRES: &str = "PostgreSQL";
+/// The key of the lock that a brain holds while it writes, in Postgres: the bytes of "routing".
+const WRITERS_LOCK: i64 = 0x72_6f75_7469_6e67;
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -25,6 +31,7 @@ pub(super) struct Database {
     pub(super) writing: AnyPool,
     /// The file, if it is one.
     pub(super) file: Option<File>,
+    pub(super) ready: Ready,
 }
 
 /// Opens the database, creating what is missing.
@@ -32,6 +39,7 @@ pub(super) async fn open(url: &DatabaseUrl) -> Result<Database, StoreError> {
     sqlx::any::install_default_drivers();
     match url {
         DatabaseUrl::Sqlite(path) => sqlite::open(path).await,
+        DatabaseUrl::Postgres(url) => postgres::open(url).await,
     }
 }
 
@@ -40,4 +48,18 @@ fn migrations(own: &Migrator) -> Migrator {
     let mut all: Vec<Migration> = own.iter().chain(OF_BOTH.iter()).cloned().collect();
     all.sort_by_key(|migration| migration.version);
     Migrator::with_migrations(all)
+}
+
+/// How a transaction that writes begins. In Postgres those of all brains run one after the other: what one reads, such as
+/// the verdicts that stand, no other changes until it is committed.
+pub(super) async fn begin(writing: &AnyPool) -> Result<Transaction<'static, Any>, sqlx::Error> {
+    let connection = writing.acquire().await?;
+    if connection.backend_name() != POSTGRES {
+        // At once: one that reads first could not write after another process wrote.
+        return Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str())).await;
+    }
+    let mut transaction =
+        Transaction::begin(connection, Some("BEGIN ISOLATION LEVEL READ COMMITTED".into_sql_str())).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS_LOCK).execute(&mut *transaction).await?;
+    Ok(transaction)
 }

@@ -98,16 +98,10 @@ mod tests {
     use crate::{
         entry::Entry,
         record::tests::record,
-        settings::DatabaseUrl,
-        store::{SESSION_ENTRIES_MAX, Store},
+        store::{SESSION_ENTRIES_MAX, Store, tests::store},
     };
 
     use super::*;
-
-    async fn store() -> (Store, tempfile::TempDir) {
-        let folder = tempfile::tempdir().expect("a folder");
-        (Store::open(&DatabaseUrl::sqlite(folder.path().join("brain.db"))).await.expect("opens"), folder)
-    }
 
     /// A UUID made of a name.
     fn uuid(name: &str) -> String {
@@ -163,7 +157,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_is_read_by_indexes_only() {
+    async fn in_sqlite_a_session_is_read_by_indexes_only() {
         let (store, _folder) = store().await;
         let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", *QUERY)));
         let rows = plan.bind("s").bind(1_i64).bind(1_i64).fetch_all(&store.readers).await.expect("a plan");

@@ -10,7 +10,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::{StoreError, apply::apply, clock::Newest, now_ms, open::File, outcomes, review};
+use super::{
+    StoreError,
+    apply::apply,
+    clock::Newest,
+    now_ms,
+    open::{self, File},
+    outcomes, review,
+};
 use crate::entry::Entry;
 
 /// Most entries that wait; a further caller waits until there is room.
@@ -141,7 +148,7 @@ async fn delete_due(pool: &AnyPool) {
 
 async fn begin_anew(pool: &AnyPool, Reset { skill, model, at_ms, done }: Reset) {
     let reset = async {
-        let mut transaction = pool.begin().await?;
+        let mut transaction = open::begin(pool).await?;
         let ended = outcomes::reset(&mut transaction, &skill, model.as_deref(), at_ms).await?;
         transaction.commit().await?;
         Ok(ended)
@@ -177,7 +184,7 @@ type Answer = Result<String, StoreError>;
 
 /// Writes entries in one transaction; those that are refused are left out.
 async fn write(pool: &AnyPool, entries: &[(Entry, i64)]) -> Result<Vec<Answer>, StoreError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = open::begin(pool).await?;
     let mut answers = Vec::with_capacity(entries.len());
     for (entry, at_ms) in entries {
         let id = Uuid::now_v7().to_string();

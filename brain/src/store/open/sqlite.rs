@@ -8,7 +8,7 @@ use sqlx::{
     migrate::{MigrateError, Migrator},
 };
 
-use super::{Cause, Database, File, READERS, StoreError};
+use super::{Cause, Database, File, READERS, Ready, StoreError};
 
 /// Its own changes of the schema, with which existing files were made.
 pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -20,7 +20,7 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; P
 
 /// Opens the database of a file, creating the file and its folder.
 pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
-    let failed = |(cure, source)| StoreError::Open { path: path.into(), cure, source };
+    let failed = |(cure, source)| StoreError::Open { database: path.display().to_string(), cure, source };
     connect(path).await.map_err(failed)
 }
 
@@ -31,7 +31,7 @@ async fn connect(path: &Path) -> Result<Database, (&'static str, Cause)> {
     create_private(path).map_err(io)?;
     prepare(path).await?;
     let (writing, readers) = (pool(path, 1).await.map_err(database)?, pool(path, READERS).await.map_err(database)?);
-    Ok(Database { readers, writing, file: Some(File::of(path).map_err(io)?) })
+    Ok(Database { readers, writing, file: Some(File::of(path).map_err(io)?), ready: Ready::now() })
 }
 
 /// Brings the schema up to date, on a connection of its own: a pool would try again and again, and tell no reason.
@@ -42,7 +42,7 @@ async fn prepare(path: &Path) -> Result<(), (&'static str, Cause)> {
     if tables > 0 && migrations == 0 {
         return Err((FOREIGN, "it has tables that the brain did not create".into()));
     }
-    super::migrations(&MIGRATIONS).run(&mut connection).await.map_err(migration)?;
+    super::migrations(&MIGRATIONS).run_direct(None, &mut connection, false).await.map_err(migration)?;
     // A real write: a file on a full or read-only disk would otherwise be noticed by the first report.
     sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut connection).await.map_err(database)?;
     connection.close().await.map_err(database)

@@ -77,9 +77,9 @@ proptest! {
 }
 
 /// Everything that is counted about decisions and verdicts, in every width: width, start, arm, model and pattern, and how many.
-type Counted = BTreeMap<(i64, i64, String, String, String), i64>;
+pub(super) type Counted = BTreeMap<(i64, i64, String, String, String), i64>;
 
-async fn all_counts(store: &Store) -> Counted {
+pub(super) async fn all_counts(store: &Store) -> Counted {
     let rows: Vec<(i64, i64, String, String, String, i64)> = sqlx::query_as(
         "SELECT width_ms, start_ms, arm, model, what, number FROM counts \
          WHERE what <> 'entry' AND number <> 0",
@@ -93,7 +93,7 @@ async fn all_counts(store: &Store) -> Counted {
 }
 
 /// The same from the rows: each decision once, and each judged answer once, at the time of its latest verdict.
-async fn all_recounted(store: &Store) -> Counted {
+pub(super) async fn all_recounted(store: &Store) -> Counted {
     type Row = (String, i64, String, String, String, String);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT unit, at_ms, arm, model, source, verdict FROM outcomes WHERE state = 'stands' ORDER BY at_ms, id",
@@ -193,7 +193,7 @@ proptest! {
             }
             let counted = all_counts(&store).await;
             store.close().await;
-            let again = Store::open(&DatabaseUrl::sqlite(folder.path().join("deep/brain.db"))).await.expect("opens again");
+            let again = Store::open(&folder.url).await.expect("opens again");
             prop_assert_eq!(all_counts(&again).await, counted, "also after a restart");
             Ok(())
         })?;

@@ -40,7 +40,7 @@ fn nth(i: usize) -> (Value, i64) {
     (sent, NOW - 3 * 86_400_000 + i64::try_from(i).expect("small") * 431_000)
 }
 
-async fn filled() -> (Store, tempfile::TempDir) {
+async fn filled() -> (Store, Home) {
     let (store, folder) = store().await;
     for i in 1..600 {
         let (sent, at_ms) = nth(i);
@@ -59,7 +59,7 @@ async fn filled() -> (Store, tempfile::TempDir) {
 }
 
 async fn number(store: &Store, sql: &str) -> f64 {
-    let sql = format!("SELECT CAST(COALESCE(({sql}), 0) AS REAL)");
+    let sql = format!("SELECT CAST(COALESCE(({sql}), 0) AS DOUBLE PRECISION)");
     sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).fetch_one(&store.readers).await.expect("a number")
 }
 
@@ -129,7 +129,11 @@ impl Recomputed<'_> {
     async fn check_money(&self) {
         let Self { store, skill, since } = self;
         let (name, figures) = (&skill.skill, &skill.figures);
-        let paid = self.of_decisions("SUM(json_extract(rest, '$.cost_usd'))", "1 = 1").await;
+        let records = format!("SELECT rest FROM decisions WHERE skill = '{name}' AND at_ms >= {since}");
+        let records: Vec<String> =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(records)).fetch_all(&store.readers).await.expect("records");
+        let cost = |rest: &String| serde_json::from_str::<Value>(rest).expect("JSON")["cost_usd"].as_f64();
+        let paid: f64 = records.iter().filter_map(cost).sum();
         let judged = format!("SELECT SUM(nano_usd) / 1e9 FROM gradings WHERE skill = '{name}' AND at_ms >= {since}");
         let judged = number(store, &judged).await;
         near(figures.cost_usd.unwrap_or_default(), paid + judged, "cost");

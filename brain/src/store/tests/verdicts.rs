@@ -216,22 +216,6 @@ async fn evidence_that_is_begun_anew_counts_from_then_on_and_stays_readable() {
     assert_eq!(store.decisions("debug", 10).await.expect("a list").len(), 2);
 }
 
-/// A skill of which millions of Claude's answers were judged, and none of the local model's, is asked about as often.
-#[tokio::test]
-async fn the_latest_verdicts_of_a_model_are_read_in_the_order_of_an_index_of_its_own() {
-    let (store, _folder) = store().await;
-    let plan = sqlx::query(sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", evidence::LATEST)));
-    let plan = plan.bind("debug").bind("qwen").bind(0_i64).bind("").bind(9_i64);
-    let rows = plan.fetch_all(&store.readers).await.expect("a plan");
-    let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
-    let searched = "USING INDEX outcomes_by_model (skill=? AND arm=? AND model=? AND (at_ms,id)<(?,?))";
-    assert_eq!(
-        plan.iter().filter(|line| line.contains("SEARCH outcomes") && line.ends_with(searched)).count(),
-        2,
-        "{plan:?}"
-    );
-}
-
 #[tokio::test]
 async fn the_latest_verdicts_count_on_when_the_window_has_run_out() {
     let (store, _folder) = store().await;

@@ -1,0 +1,88 @@
+//! A database on a Postgres server, which may be away for a while.
+
+mod failure;
+
+use std::time::Duration;
+
+use sqlx::{AnyConnection, AnyPool, Connection, any::AnyPoolOptions, migrate::Migrator};
+
+pub(in crate::store) use self::failure::Failure;
+use super::{Database, READERS, StoreError};
+use crate::{settings::PostgresUrl, store::ready::Ready};
+
+/// Its own changes of the schema.
+pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
+/// Connections that write: one does, the other can while the server has not noticed yet that the first is gone.
+const WRITERS: u32 = 2;
+/// How long a connection may take.
+pub(in crate::store) const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often it is tried to reach a server that was away at the start.
+const AGAIN: Duration = Duration::from_secs(1);
+const TABLES: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE table_name = '_sqlx_migrations') \
+     FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'";
+/// An entry is acknowledged when its commit is on disk, also where the server's default is not to wait for that. No
+/// statement and no idle transaction holds the lock of the writers for long.
+const SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'; \
+     SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// Is refused where nothing can be written, such as on a standby.
+const PROBE: &str = "DELETE FROM resets WHERE FALSE";
+
+/// Opens the database. A server that is away is waited for in the background.
+pub(super) async fn open(url: &PostgresUrl) -> Result<Database, StoreError> {
+    let ready = match prepare(url).await {
+        Ok(()) => Ready::now(),
+        Err(failure) if failure.passes => wait(url.clone(), &failure),
+        Err(Failure { cure, source, .. }) => {
+            return Err(StoreError::Open { database: url.shown().into(), cure, source: source.into() });
+        }
+    };
+    let pool = |connections| pool(url, connections).map_err(|error| Failure::of(error).into_error(url));
+    Ok(Database { readers: pool(READERS)?, writing: pool(WRITERS)?, file: None, ready })
+}
+
+/// Tries again until the schema is up to date.
+fn wait(url: PostgresUrl, failure: &Failure) -> Ready {
+    let said = |failure: &Failure| format!("the database {} cannot be used yet; {}", url.shown(), failure.cure);
+    tracing::warn!(database = url.shown(), cause = failure.cause(), "waiting for the database; {}", failure.cure);
+    let (state, ready) = Ready::later(said(failure));
+    let url = url.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(AGAIN).await;
+            match prepare(&url).await {
+                Ok(()) => break,
+                Err(failure) => {
+                    state.because(format!("the database {} cannot be used yet; {}", url.shown(), failure.cure));
+                }
+            }
+            if state.is_unwanted() {
+                return;
+            }
+        }
+        tracing::info!(database = url.shown(), "the database can be used");
+        state.ready();
+    });
+    ready
+}
+
+/// Brings the schema up to date. Several that start at the same time do so one after the other.
+async fn prepare(url: &PostgresUrl) -> Result<(), Failure> {
+    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, AnyConnection::connect(url.whole()));
+    let mut connection = connecting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(Failure::of)?;
+    let (tables, migrations): (i64, i64) =
+        sqlx::query_as(TABLES).fetch_one(&mut connection).await.map_err(Failure::of)?;
+    if tables > 0 && migrations == 0 {
+        return Err(Failure::foreign());
+    }
+    super::migrations(&MIGRATIONS).run_direct(None, &mut connection, false).await.map_err(Failure::of_migration)?;
+    sqlx::raw_sql(PROBE).execute(&mut connection).await.map_err(Failure::of)?;
+    connection.close().await.map_err(Failure::of)
+}
+
+fn pool(url: &PostgresUrl, connections: u32) -> Result<AnyPool, sqlx::Error> {
+    AnyPoolOptions::new()
+        .max_connections(connections)
+        .acquire_timeout(CONNECT_TIMEOUT)
+        .after_connect(|connection, _| Box::pin(async { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) }))
+        .connect_lazy(url.whole())
+}

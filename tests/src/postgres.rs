@@ -1,0 +1,150 @@
+//! A Postgres server of its own on 127.0.0.1, whose data are removed when it ends.
+
+use std::{
+    os::unix::fs::chown,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use tempfile::TempDir;
+
+use crate::{ports, supervised::Supervised, waiting};
+
+/// The user who owns the data when the tests run as root, which Postgres refuses: nobody.
+const NOBODY: u32 = 65_534;
+/// What a message, a log and a status must never show.
+pub const PASSWORD: &str = "canary-of-postgres";
+
+/// A running server.
+pub struct Postgres {
+    folder: TempDir,
+    port: u16,
+    running: Option<Supervised>,
+}
+
+impl Postgres {
+    /// Creates a server and starts it.
+    ///
+    /// # Panics
+    /// If it cannot be created; the message says what to install.
+    pub async fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("password"), PASSWORD).expect("written");
+        if is_root() {
+            chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("an owner");
+        }
+        let mut postgres = Self { folder, port: ports::free(), running: None };
+        let (data, password) = (postgres.path("data"), postgres.path("password"));
+        let options = ["--username=brain", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"];
+        let made = as_user("initdb").args(options).arg(format!("--pwfile={password}")).args(["-D", &data]).output();
+        let made = made.expect("initdb runs");
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        postgres.run_again().await;
+        postgres
+    }
+
+    /// Starts the server again.
+    ///
+    /// # Panics
+    /// If it does not answer.
+    pub async fn run_again(&mut self) {
+        let server = program("postgres").display().to_string();
+        let mut command = vec![server, "-D".into(), self.path("data"), "-p".into(), self.port.to_string()];
+        for option in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"] {
+            command.extend(["-c".into(), option.into()]);
+        }
+        self.running = Some(Supervised::start("postgres", &[user(), command].concat(), &[], self.folder.path()));
+        waiting::until_true("Postgres", || async {
+            let port = self.port.to_string();
+            let asked = Command::new(program("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port]).status();
+            asked.is_ok_and(|status| status.success())
+        })
+        .await;
+    }
+
+    /// Kills the server, as a crash does.
+    ///
+    /// # Panics
+    /// If it does not run.
+    pub fn crash(&mut self) {
+        self.kill();
+        self.running = None;
+    }
+
+    /// The server and the processes that it has started, which are sessions of their own.
+    fn kill(&self) {
+        let pid = std::fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default();
+        let Some(pid) = pid.lines().next().filter(|_| self.running.is_some()) else { return };
+        let all: Vec<String> = [pid.to_string()].into_iter().chain(children(pid)).collect();
+        // Some have ended by then.
+        let _ = Command::new("kill").arg("-KILL").args(all).stderr(Stdio::null()).status();
+    }
+
+    /// The URL of a database, with the password.
+    #[must_use]
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://brain:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// Runs a statement in a database; returns what it prints.
+    ///
+    /// # Panics
+    /// If it fails.
+    #[must_use]
+    pub fn sql(&self, database: &str, statement: &str) -> String {
+        let arguments = ["-X", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", statement];
+        let output = Command::new(program("psql")).arg(self.url(database)).args(arguments).output().expect("psql");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().into()
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// The processes that a process has started.
+fn children(parent: &str) -> Vec<String> {
+    let status = |pid: &String| std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let is_child = |pid: &String| {
+        let of = status(pid).lines().find_map(|line| line.strip_prefix("PPid:").map(|of| of.trim().to_string()));
+        of.as_deref() == Some(parent)
+    };
+    let names = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = names.filter_map(|entry| entry.file_name().into_string().ok());
+    pids.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).filter(is_child).collect()
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
+}
+
+/// What a command begins with, so that it does not run as root.
+fn user() -> Vec<String> {
+    let ids = [format!("--reuid={NOBODY}"), format!("--regid={NOBODY}"), "--clear-groups".into()];
+    if is_root() { ["setpriv".to_string()].into_iter().chain(ids).collect() } else { vec![] }
+}
+
+fn as_user(name: &str) -> Command {
+    let all = [user(), vec![program(name).display().to_string()]].concat();
+    let mut command = Command::new(&all[0]);
+    command.args(&all[1..]).current_dir("/");
+    command
+}
+
+/// A program of Postgres: Debian keeps those of a server in no PATH.
+fn program(name: &str) -> PathBuf {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
+    folders.sort();
+    folders.extend(std::env::var_os("PATH").iter().flat_map(std::env::split_paths));
+    let found = folders.iter().rev().map(|folder| folder.join(name)).find(|path| Path::is_file(path));
+    found.unwrap_or_else(|| panic!("{name} is missing; on Debian: apt-get install postgresql"))
+}
