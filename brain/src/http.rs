@@ -62,6 +62,8 @@ pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, on_judged
         .route("/pass-rate", get(rates::pass_rate))
         .route("/healthz", get(healthz))
         .with_state(store)
+        // A restart mends no database: whether the process lives is another question.
+        .route("/livez", get(|| async { "alive\n" }))
         .merge(page::routes())
         .merge(api)
         .merge(guarded)

@@ -46,7 +46,7 @@ pub(super) fn check(path: &str, data_plane: &DataPlane, errors: &mut Errors) {
             BaseUrlError::User => format!("{problem}; let a collector in the cluster have them"),
             other => other.to_string(),
         });
-        errors.take(&format!("{path}.telemetry.url"), shown::url(&telemetry.url), url);
+        errors.take(format!("{path}.telemetry.url"), shown::url(&telemetry.url), url);
     }
     for (i, workspace) in workspaces.iter().enumerate() {
         let (path, name) = (format!("{path}.workspaces[{i}].name"), &workspace.name);

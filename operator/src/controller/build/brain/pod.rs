@@ -20,6 +20,8 @@ use crate::controller::build::pod::{USER, container_security, pod_security, pres
 /// Name of the port, in the container and in the Service.
 pub const PORT_NAME: &str = "http";
 const CONTAINER: &str = "brain";
+/// Whether the process lives, and whether it can use its database: one that is away is no reason to restart.
+const LIVE_PATH: &str = "/livez";
 const HEALTH_PATH: &str = "/healthz";
 /// Where the claim is mounted. SQLite's own files are there, too, beside the file of the URL.
 const DATA_FOLDER: &str = "/data";
@@ -78,18 +80,22 @@ fn container() -> Container {
             protocol: Some("TCP".into()),
             ..ContainerPort::default()
         }]),
-        startup_probe: Some(Probe { period_seconds: Some(1), failure_threshold: Some(START_SECONDS), ..probe() }),
-        readiness_probe: Some(Probe { period_seconds: Some(5), ..probe() }),
-        liveness_probe: Some(Probe { period_seconds: Some(10), failure_threshold: Some(6), ..probe() }),
+        startup_probe: Some(Probe {
+            period_seconds: Some(1),
+            failure_threshold: Some(START_SECONDS),
+            ..probe(LIVE_PATH)
+        }),
+        readiness_probe: Some(Probe { period_seconds: Some(5), ..probe(HEALTH_PATH) }),
+        liveness_probe: Some(Probe { period_seconds: Some(10), failure_threshold: Some(6), ..probe(LIVE_PATH) }),
         security_context: Some(container_security()),
         ..Container::default()
     }
 }
 
-fn probe() -> Probe {
+fn probe(path: &str) -> Probe {
     let port = IntOrString::String(PORT_NAME.into());
     Probe {
-        http_get: Some(HTTPGetAction { path: Some(HEALTH_PATH.into()), port, ..HTTPGetAction::default() }),
+        http_get: Some(HTTPGetAction { path: Some(path.into()), port, ..HTTPGetAction::default() }),
         timeout_seconds: Some(5),
         ..Probe::default()
     }
