@@ -11,7 +11,7 @@ use tests::{
     waiting,
 };
 
-/// In every prompt and answer of these tests, and nowhere else.
+/// In every prompt and verdict of these tests, and nowhere else.
 const CANARY: &str = "canary-7d1";
 /// The caller's trace, and the span in it that the call belongs to.
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -30,7 +30,7 @@ impl Traced {
         let (collector, models) = (Collector::start().await, Models::start().await);
         let brain = with_collector(Program::brain(), &collector).start().await;
         let spec = json!({"brain": {"url": brain.base_url()}});
-        let policy = Policy::at(&models.url()).local(local).claude(&format!("says:{CANARY}")).spec(spec);
+        let policy = Policy::at(&models.url()).local(local).claude("claude-model").spec(spec);
         let routing = with_collector(Program::serve_policy(&policy), &collector).start().await;
         Self { collector, models, brain, routing }
     }
@@ -121,7 +121,9 @@ async fn a_call_is_one_trace_with_a_span_for_each_of_its_parts_and_no_text_of_an
     })
     .await;
     for signal in ["traces", "logs", "metrics"] {
-        assert!(!it.collector.text(signal).contains(CANARY), "{signal}");
+        for text in [CANARY, "answer of"] {
+            assert!(!it.collector.text(signal).contains(text), "{signal}: {text}");
+        }
     }
 }
 

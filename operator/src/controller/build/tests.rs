@@ -130,6 +130,7 @@ fn the_network_policy_allows_the_ports_of_models_and_brain() {
         ("", vec![4000]),
         ("brain: {url: \"https://brain\"}", vec![443, 4000]),
         ("brain: {url: \"http://brain:3300\"}", vec![3300, 4000]),
+        ("dataPlane: {telemetry: {url: \"http://collector:4318\"}}", vec![4000, 4318]),
     ] {
         assert_eq!(called_ports(&built(more)), ports, "{more}");
     }
@@ -158,6 +159,9 @@ fn the_network_policy_allows_the_ports_of_models_and_brain() {
     let spec = &children["NetworkPolicy edge"]["spec"];
     assert_eq!(spec["ingress"][0], json!({"ports": [{"port": 3210, "protocol": "TCP"}]}), "callers from anywhere");
     assert_eq!(spec["ingress"][1]["ports"][0]["port"], json!(3211));
+    assert_eq!(spec["ingress"][2]["ports"][0]["port"], json!(3211));
+    let monitoring = &spec["ingress"][2]["from"][0]["namespaceSelector"]["matchLabels"];
+    assert_eq!(*monitoring, json!({"routing.hyperguild.io/monitoring": "true"}));
     let namespace = &spec["ingress"][1]["from"][0]["namespaceSelector"]["matchLabels"];
     assert_eq!(*namespace, json!({"kubernetes.io/metadata.name": "operators"}));
     assert_eq!(
