@@ -96,7 +96,9 @@ impl Span {
         kind: SpanKind,
         attributes: Vec<KeyValue>,
     ) -> Self {
-        let parent = Context::new().with_remote_span_context(parent.clone());
+        let context = Context::new();
+        // Under a parent that is none the sampler would drop the span.
+        let parent = if parent.is_valid() { context.with_remote_span_context(parent.clone()) } else { context };
         let builder = SpanBuilder::from_name(name).with_kind(kind).with_attributes(attributes);
         Self(Some((tracer.clone(), tracer.build_with_context(builder, &parent))))
     }

@@ -196,7 +196,7 @@ async fn every_panel_and_alert_can_be_queried_after_a_real_run() {
     let brain = Program::brain().start().await;
     let nobody = format!("http://127.0.0.1:{}", ports::free());
     // One data plane that works, and one whose local model fails and whose brain is away.
-    let grading = json!({"skills": [{"name": "debug", "grading": {"by": "Claude", "share": "1", "maxPerHour": 1, "rubric": "It is right."}}],
+    let grading = json!({"skills": [{"name": "debug", "grading": {"by": "Claude", "share": "1", "maxPerHour": 1, "rubric": "It is right."}}, {"name": "retrospective"}],
         "brain": {"url": brain.base_url()}});
     let well = Policy::at(&models.url()).local("local-model").claude("says:pass").spec(grading);
     let well = Program::serve_policy(&well).start().await;

@@ -175,7 +175,8 @@ async fn what_is_queued_at_the_end_is_sent() {
     assert_eq!(collector.spans().len(), 0, "they wait");
     routing.signal("INT");
     assert!(routing.ended().await.success());
-    waiting::until_true("the spans", || std::future::ready(collector.spans().len() >= 3)).await;
+    let spans = || collector.spans().len();
+    waiting::until_true("the spans", || std::future::ready(spans() >= 3)).await;
 }
 
 #[tokio::test]
