@@ -196,3 +196,28 @@ async fn one_version_is_shown_by_command_status_and_metric() {
     let metrics = routing.admin("/metrics").await;
     assert!(metrics.contains(&format!("routing_build_info{{version=\"{version}\"}} 1\n")), "{metrics}");
 }
+
+/// The images build the dependencies of the workspace from its manifests alone, so each target that a manifest names needs
+/// a file in its place.
+#[test]
+fn both_dockerfiles_have_a_file_for_each_target_that_a_manifest_names() {
+    let workspace: toml::Value = toml::from_str(&read("Cargo.toml")).expect("TOML");
+    let members = workspace["workspace"]["members"].as_array().expect("members").iter().filter_map(|one| one.as_str());
+    let mut targets = vec![];
+    for member in members {
+        let manifest: toml::Value = toml::from_str(&read(&format!("{member}/Cargo.toml"))).expect("TOML");
+        for (kind, folder) in [("bench", "benches"), ("test", "tests")] {
+            let named = manifest.get(kind).and_then(toml::Value::as_array).into_iter().flatten();
+            targets.extend(named.map(|target| match target.get("path").and_then(toml::Value::as_str) {
+                Some(path) => format!("{member}/{path}"),
+                None => format!("{member}/{folder}/{}.rs", target["name"].as_str().expect("a name")),
+            }));
+        }
+    }
+    assert!(targets.len() >= 5, "{targets:?}");
+    for dockerfile in BOTH {
+        let text = read(dockerfile);
+        let missing: Vec<&String> = targets.iter().filter(|target| !text.contains(*target)).collect();
+        assert!(missing.is_empty(), "{dockerfile}: {missing:?}");
+    }
+}

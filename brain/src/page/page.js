@@ -294,9 +294,13 @@ async function showAnswer(decision, button) {
 
 function showMoney(report, series) {
   by("money").hidden = false;
-  const saved = report.skills.reduce((sum, skill) => sum + (skill.saved?.usd ?? 0), 0);
-  const cost = report.skills.reduce((sum, skill) => sum + (skill.cost_usd ?? 0), 0);
-  by("money-total").textContent = `Saved $${saved.toFixed(2)}, spent $${cost.toFixed(2)} in the last 7 days.`;
+  const { calls: all, share_local: share, cost_usd: cost, saved } = report.total;
+  const part = share == null ? "" : `, ${Math.round(share * 100)} % answered at home`;
+  // Without a price, and a gateway that names costs, nothing is known of money.
+  const spent = cost == null ? "what they cost is not known" : `$${cost.toFixed(2)} spent`;
+  const range = saved ? ` ($${saved.low.toFixed(2)} to $${saved.high.toFixed(2)})` : "";
+  const kept = saved ? `$${saved.usd.toFixed(2)} saved${range}` : "what was saved is not known: set models.claude.price in the policy";
+  by("money-total").textContent = `Last 7 days: ${all} calls${part}; ${spent}; ${kept}.`;
   by("money-note").textContent = report.counterfactual ?? "";
   const points = series.points.slice(-400);
   const width = 100 / Math.max(points.length, 1);

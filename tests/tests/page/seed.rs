@@ -34,6 +34,11 @@ impl<'a> Decision<'a> {
             "model": model, "answered_by": null, "gateway_fallback": null, "prompt_tokens": 812, "completion_tokens": 240,
             "finish_reason": "stop", "duration_ms": 2300, "error": error, "caller": caller, "session": null, "mode": null,
             "policy_hash": "ab", "p_local": p_local});
+        let mut record = record;
+        match *decision {
+            "local" => record["claude_price"] = json!({"input": 3.0, "output": 15.0}),
+            _ => record["cost_usd"] = json!(0.006),
+        }
         json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
             "decision_id": id(*number), "decision": record})
     }
