@@ -108,7 +108,7 @@ fn missing_tools_of_a_make_target_are_named_with_the_line_that_installs_them() {
         let of_cargo = lines.last().expect("lines");
         assert!(of_cargo.contains("cargo") && of_cargo.contains("rustup"), "{printed}");
         let go = match target {
-            "test" => Some("Go 1.24.0"),
+            "test" => Some("Go 1.26.0"),
             "lint" => Some("Go 1.25.0"),
             "images" | "e2e" => Some("Go 1.26.8"),
             _ => None,
