@@ -216,13 +216,16 @@ fn the_bad_variables_of_all_parts_are_named_in_one_go() {
 #[tokio::test]
 async fn the_root_of_every_port_says_what_it_is() {
     let (routing, brain) = (Program::serve().start().await, Program::brain().start().await);
-    for (port, named) in
-        [(routing.ports.mcp, "/mcp"), (routing.ports.admin, "/status"), (brain.ports.mcp, "/pass-rate")]
-    {
+    let root = async |port: u16| {
         let response = http().get(format!("http://127.0.0.1:{port}/")).send().await.expect("an answer");
         assert_eq!(response.status(), 200);
-        let text = response.text().await.expect("text");
+        response.text().await.expect("text")
+    };
+    for (port, named) in [(routing.ports.mcp, "/mcp"), (routing.ports.admin, "/status")] {
+        let text = root(port).await;
         assert!(text.contains("routing") && text.contains(named) && text.lines().count() == 1, "{text}");
     }
+    let page = root(brain.ports.mcp).await;
+    assert!(page.starts_with("<!doctype html>") && page.contains("routing"), "{page}");
     assert_eq!(routing.mcp().send("ping", json!({})).await.status(), 200);
 }
