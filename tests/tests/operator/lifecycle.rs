@@ -30,10 +30,10 @@ async fn children(policies: &Policies) -> BTreeMap<String, Value> {
         for object in policies.objects(kind).list(&ours).await.expect("a list").items {
             let mut object = serde_json::to_value(object).expect("JSON");
             strip(&mut object);
-            // The address of a managed brain has the namespace.
-            if let Some(Value::String(config)) = object.pointer_mut("/data/policy.yaml") {
-                *config = config.replace(&format!(".{}.svc", policies.namespace), ".svc");
-            }
+            // The address of a managed brain has the namespace, and what a pod says of itself to a collector.
+            let text = object.to_string().replace(&format!(".{}.svc", policies.namespace), ".svc");
+            let text = text.replace(&format!("k8s.namespace.name={}", policies.namespace), "k8s.namespace.name=");
+            let object: Value = serde_json::from_str(&text).expect("JSON");
             all.insert(format!("{kind} {}", object["metadata"]["name"]), object);
         }
     }
@@ -127,8 +127,15 @@ fn touched(path: &str, value: &Value) -> Vec<String> {
         .collect::<Vec<_>>()
         .join("/");
     let mut all = vec![general.clone()];
-    if let (Value::Object(fields), false) = (value, OF_KUBERNETES.contains(&general.as_str())) {
-        all.extend(fields.iter().flat_map(|(name, value)| touched(&format!("{path}/{name}"), value)));
+    match value {
+        _ if OF_KUBERNETES.contains(&general.as_str()) => {}
+        Value::Object(fields) => {
+            all.extend(fields.iter().flat_map(|(name, value)| touched(&format!("{path}/{name}"), value)));
+        }
+        Value::Array(items) => {
+            all.extend(items.iter().enumerate().flat_map(|(i, item)| touched(&format!("{path}/{i}"), item)));
+        }
+        _ => {}
     }
     all
 }
