@@ -5,6 +5,7 @@ mod lists;
 mod page;
 mod rates;
 mod refusal;
+mod window;
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! Where a skill's calls go and why, as far as its latest decisions and verdicts say. No I/O.
 
-use crds::interval::{Interval, wilson};
+use crds::interval::Interval;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -33,8 +33,7 @@ pub struct Measured {
 
 impl From<Rate> for Measured {
     fn from(rate: Rate) -> Self {
-        let samples = u64::try_from(rate.samples()).unwrap_or_default();
-        let interval = rate.pass_rate.and_then(|share| wilson(share, samples));
+        let interval = rate.interval();
         Self { rate, low: interval.map(|Interval { low, .. }| low), high: interval.map(|i| i.high) }
     }
 }

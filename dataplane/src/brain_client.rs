@@ -1,5 +1,6 @@
 //! Requests to a brain: ours, or any other that follows `contract` parts 3 and 4.
 
+mod declared;
 mod known;
 mod prompt_entry;
 mod rate_query;
@@ -21,7 +22,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use url::Url;
 
-use self::prompt_entry::prompt_entry;
+use self::{
+    declared::{Declared, declared},
+    prompt_entry::prompt_entry,
+};
 pub use self::{
     known::{KnownAgreement, KnownDecision, KnownModel, KnownRate, KnownSkill},
     rate_query::RateQuery,
@@ -93,17 +97,6 @@ pub struct BrainClient {
     client: Client,
     log_timeout: Duration,
     declared: Mutex<Option<(Instant, Declared)>>,
-}
-
-/// Which arguments a brain's `session_log` declares beyond those of `contract` part 4.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Declared {
-    /// `decision` and `decision_id`.
-    decisions: bool,
-    /// `source`, with `decision_id`.
-    sources: bool,
-    /// `usage`, with `decision_id`.
-    usage: bool,
 }
 
 impl BrainClient {
@@ -306,20 +299,6 @@ fn refusal(body: &Value) -> Option<&str> {
     rpc_error.or(tool_error).map(|reason| reason.and_then(Value::as_str).unwrap_or("no reason given"))
 }
 
-fn declared(body: &Value) -> Declared {
-    let tools = body.pointer("/result/tools").and_then(Value::as_array).into_iter().flatten();
-    let session_log = tools.into_iter().find(|tool| tool.get("name").and_then(Value::as_str) == Some("session_log"));
-    let declares = |argument: &str| {
-        session_log.is_some_and(|tool| tool.pointer(&format!("/inputSchema/properties/{argument}")).is_some())
-    };
-    let names_decisions = declares("decision_id");
-    Declared {
-        decisions: names_decisions && declares("decision"),
-        sources: names_decisions && declares("source"),
-        usage: names_decisions && declares("usage"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -381,21 +360,5 @@ mod tests {
         assert_eq!(json_of(b"{\"a\":1}"), b"{\"a\":1}");
         assert_eq!(json_of(b"event: message\ndata: {\"a\":1}\n\n"), b" {\"a\":1}");
         assert_eq!(json_of(b"<html>"), b"<html>");
-    }
-
-    #[test]
-    fn what_a_brain_declares_is_recognised() {
-        let list = |properties: Value| json!({"result": {"tools": [{"name": "session_log", "inputSchema": {"properties": properties}}]}});
-        for (properties, decisions, sources, usage) in [
-            (json!({"decision": {}, "decision_id": {}}), true, false, false),
-            (json!({"decision": {}, "decision_id": {}, "source": {}}), true, true, false),
-            (json!({"decision": {}, "decision_id": {}, "source": {}, "usage": {}}), true, true, true),
-            (json!({"decision_id": {}, "source": {}}), false, true, false),
-            (json!({"message": {}, "usage": {}}), false, false, false),
-            (json!({"decision": {}, "source": {}}), false, false, false),
-        ] {
-            assert_eq!(declared(&list(properties.clone())), Declared { decisions, sources, usage }, "{properties}");
-        }
-        assert_eq!(declared(&json!({"error": {}})), Declared::default());
     }
 }

@@ -28,7 +28,6 @@ const PARAMETER_MAX: usize = 256;
 
 /// The routes, below `/api/v1`. Streams of events end when `stopping` is cancelled.
 pub(super) fn routes(store: Store, on_judged: OnJudged, guard: Guard, stopping: CancellationToken) -> Router {
-    let known = |route: MethodRouter<Store>| route.fallback(|| async { ApiError::Method });
     let api = Router::new()
         .route("/skills", known(get(skills::skills)))
         .route("/problems", known(get(skills::problems)))
@@ -37,18 +36,17 @@ pub(super) fn routes(store: Store, on_judged: OnJudged, guard: Guard, stopping: 
         .route("/report", known(get(report::report)))
         .route("/series", known(get(report::series)))
         .with_state(store.clone())
-        .route(
-            "/verdicts",
-            post(verdicts::judge).fallback(|| async { ApiError::Method }).with_state((store.clone(), on_judged)),
-        )
-        .route(
-            "/events",
-            get(events::events).fallback(|| async { ApiError::Method }).with_state(Events::new(store, stopping)),
-        )
+        .route("/verdicts", known(post(verdicts::judge)).with_state((store.clone(), on_judged)))
+        .route("/events", known(get(events::events)).with_state(Events::new(store, stopping)))
         .fallback(|| async {
             ApiError::NotFound("there is nothing at this path; docs/api.md lists what there is".into())
         })
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn_with_state(guard, guard::admit));
     Router::new().nest("/api/v1", api)
+}
+
+/// A path that says so when it is asked with another method.
+fn known<S: Clone + Send + Sync + 'static>(route: MethodRouter<S>) -> MethodRouter<S> {
+    route.fallback(|| async { ApiError::Method })
 }

@@ -8,18 +8,19 @@ use axum::{
     extract::{Query as UriQuery, State},
     http::HeaderMap,
 };
-use crds::{nearest::meant, period::Period, policy::evidence::MIN_SAMPLES_MAX, shown::printable};
+use crds::{nearest::meant, policy::evidence::MIN_SAMPLES_MAX, shown::printable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::refusal::{Refusal, unless_a_page_asks};
+use super::{
+    refusal::{Refusal, unless_a_page_asks},
+    window,
+};
 use crate::{
     store::{Query, Rate, Store},
     verdict::{Source, Sources},
 };
 
-/// Window of a pass rate when the request has none.
-const DEFAULT_WINDOW: &str = "7d";
 /// Largest `at_least`: whatever a policy can ask for.
 const AT_LEAST_MAX: i64 = MIN_SAMPLES_MAX as i64;
 /// Longest query value that an error repeats, in characters.
@@ -56,11 +57,8 @@ fn asked(parameters: &Parameters) -> Result<(Query, &str), Refusal> {
     let wrong = |message: String| Refusal::Parameter(message);
     let missing = || wrong("skill is missing; for example /pass-rate?skill=code_review&window=7d".into());
     let skill = given("skill").ok_or_else(missing)?;
-    let window = given("window").unwrap_or(DEFAULT_WINDOW);
-    let length = Period::from_text(window).duration().map_err(|_| {
-        let shown = printable(window, SHOWN);
-        wrong(format!("window={shown}: must be a whole number with a unit (ms, s, m, h, d), for example 7d"))
-    })?;
+    let window = given("window").unwrap_or(window::DEFAULT);
+    let length = window::length(window).map_err(wrong)?;
     let sources = given("sources").map_or(Ok(Sources::default()), Sources::parse).map_err(|name| {
         let all = Source::ALL.map(Source::as_str).join(", ");
         wrong(format!("sources={}: is no source; the sources are {all}", printable(name, SHOWN)))

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crds::interval::wilson;
-
 use super::{
     ArmRate, ArmTokens, Before, Coverage, Fallbacks, Figures, Known, LineFigures, NANO, Saved, SkillReport, Tokens,
 };
@@ -32,11 +30,7 @@ pub(super) fn report(name: &str, known: &Known) -> SkillReport {
 }
 
 fn arms(evidence: &Evidence) -> Vec<ArmRate> {
-    let arm = |rate: &crate::store::ModelRate| {
-        let samples = u64::try_from(rate.rate.samples()).unwrap_or_default();
-        ArmRate { rate: rate.clone(), interval: rate.rate.pass_rate.and_then(|passed| wilson(passed, samples)) }
-    };
-    evidence.models.iter().map(arm).collect()
+    evidence.models.iter().map(|model| ArmRate { rate: model.clone(), interval: model.rate.interval() }).collect()
 }
 
 fn coverage(evidence: &Evidence) -> Coverage {

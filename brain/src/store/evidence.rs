@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use crds::interval::{Interval, wilson};
 use serde::Serialize;
 use sqlx::AnyPool;
 
@@ -83,6 +84,12 @@ impl Rate {
             Verdict::Skip => {}
         }
         self.pass_rate = ratio(self.pass, self.fail);
+    }
+
+    /// Its 95 % interval; none: not measured.
+    #[must_use]
+    pub fn interval(&self) -> Option<Interval> {
+        wilson(self.pass_rate?, u64::try_from(self.samples()).unwrap_or_default())
     }
 
     /// As a sentence has it: `0.80 of 10`, or `not measured`.

@@ -7,14 +7,12 @@ use axum::{
 use crds::{period::Period, shown::printable};
 
 use super::ApiError;
-use crate::http::rates::Parameters;
 use crate::{
+    http::{rates::Parameters, window},
     report::{Report, Series},
     store::Store,
 };
 
-/// The span of a report when the request has none.
-const DEFAULT_SINCE: &str = "7d";
 /// Longest span, in days: there are at most so many steps.
 const DAYS_MAX: u64 = 400;
 /// Longest query value that an error repeats, in characters.
@@ -35,7 +33,7 @@ pub(super) async fn series(
 }
 
 fn since(parameters: &Parameters) -> Result<Period, ApiError> {
-    let text = parameters.get("since").filter(|text| !text.is_empty()).map_or(DEFAULT_SINCE, String::as_str);
+    let text = parameters.get("since").filter(|text| !text.is_empty()).map_or(window::DEFAULT, String::as_str);
     let period = Period::from_text(text);
     let fits = period.duration().is_ok_and(|length| length.as_secs() <= DAYS_MAX * 86_400);
     let wrong = || {

@@ -6,41 +6,32 @@ use axum::{
     Json,
     extract::{Query as UriQuery, State},
 };
-use crds::{period::Period, shown::printable};
 use serde_json::{Value, json};
 
 use super::ApiError;
 use crate::{
+    http::window,
     skill_state::{self, Latest, SkillState},
     store::{Query, Store},
 };
 
-/// The window, if the request has none.
-const DEFAULT_WINDOW: &str = "7d";
 /// Most skills of one answer: other programs may log names of their own.
 const SKILLS_MAX: usize = 200;
 /// Latest decisions of a skill that say where it goes.
 const LATEST: i64 = 50;
-/// Longest value that an error repeats, in characters.
-const SHOWN: usize = 64;
 
 pub(super) async fn skills(
     State(store): State<Store>,
     UriQuery(parameters): UriQuery<BTreeMap<String, String>>,
 ) -> Result<Json<Value>, ApiError> {
-    let window = parameters.get("window").map_or(DEFAULT_WINDOW, String::as_str);
-    let length = Period::from_text(window).duration().map_err(|_| {
-        let shown = printable(window, SHOWN);
-        ApiError::Invalid(format!(
-            "window={shown}: must be a whole number with a unit (ms, s, m, h, d), for example 7d"
-        ))
-    })?;
+    let window = parameters.get("window").map_or(window::DEFAULT, String::as_str);
+    let length = window::length(window).map_err(ApiError::Invalid)?;
     let (states, more) = states(&store, length).await?;
     Ok(Json(json!({"window": window, "skills": states, "left_out": more})))
 }
 
 pub(super) async fn problems(State(store): State<Store>) -> Result<Json<Value>, ApiError> {
-    let window = Period::from_text(DEFAULT_WINDOW).duration().unwrap_or_default();
+    let window = window::length(window::DEFAULT).map_err(ApiError::Invalid)?;
     let (states, _) = states(&store, window).await?;
     let problems: Vec<_> = states.iter().flat_map(skill_state::problems).collect();
     Ok(Json(json!({"problems": problems})))

@@ -31,9 +31,16 @@ pub(super) fn run(file: &Path, more: &[OsString], variables: &Variables) -> Resu
     let source = more.first().and_then(|source| source.to_str()).unwrap_or_default();
     let state = variables.get(SESSION).and_then(|session| kept::peek(session, variables));
     let Some(state) = state.filter(|_| !NOT_OURS.contains(&source)) else { return Ok(()) };
-    let (last_ms, named) = (last_commit_ms(), named_by_commits());
-    let new = state.answers.iter().filter(|answer| answer.at_ms > last_ms && !named.contains(&answer.decision));
-    let decisions: Vec<&str> = new.rev().take(MOST).map(|answer| answer.decision.as_str()).collect();
+    let last_ms = last_commit_ms();
+    let mut new = state.answers.iter().filter(|answer| answer.at_ms > last_ms).peekable();
+    // Most commits have nothing to add, and all branches need not be read for them.
+    if new.peek().is_none() {
+        return Ok(());
+    }
+    let named = named_by_commits();
+    let new: Vec<&str> =
+        new.map(|answer| answer.decision.as_str()).filter(|id| !named.iter().any(|n| n == id)).collect();
+    let decisions: Vec<&str> = new.into_iter().rev().take(MOST).collect();
     if decisions.is_empty() { Ok(()) } else { add(file, &decisions) }
 }
 

@@ -156,12 +156,11 @@ impl Program {
             How::Always { unless } => !self.plain(arguments).first().is_some_and(|first| unless.contains(first)),
             How::First { is, flags } => self.behind(flags, arguments).first().is_some_and(|first| is.contains(first)),
             How::Targets { tests, prepare } => {
-                let targets = self.plain(arguments);
-                let name = |target: &&str| target.rsplit(':').next().unwrap_or_default().to_string();
-                let is_one_of = |names: &[&str]| targets.iter().map(name).any(|name| names.contains(&name.as_str()));
-                let all =
-                    targets.iter().map(name).all(|n| tests.contains(&n.as_str()) || prepare.contains(&n.as_str()));
-                all && is_one_of(tests)
+                // Gradle's have the path of their project before them.
+                let targets =
+                    self.plain(arguments).into_iter().map(|target| target.rsplit(':').next().unwrap_or(target));
+                let others: Vec<&str> = targets.clone().filter(|target| !tests.contains(target)).collect();
+                others.len() < targets.count() && others.iter().all(|other| prepare.contains(other))
             }
             How::Script => match self.behind(&["-s", "--silent"], arguments) {
                 ["run" | "run-script", script, ..] | [script, ..] => {

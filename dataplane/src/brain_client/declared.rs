@@ -1,0 +1,51 @@
+//! What a brain can take, by what its tool `session_log` declares. No I/O.
+
+use serde_json::Value;
+
+/// Which arguments a brain's `session_log` declares beyond those of `contract` part 4.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Declared {
+    /// `decision` and `decision_id`.
+    pub(super) decisions: bool,
+    /// `source`, with `decision_id`.
+    pub(super) sources: bool,
+    /// `usage`, with `decision_id`.
+    pub(super) usage: bool,
+}
+
+pub(super) fn declared(body: &Value) -> Declared {
+    let tools = body.pointer("/result/tools").and_then(Value::as_array).into_iter().flatten();
+    let session_log = tools.into_iter().find(|tool| tool.get("name").and_then(Value::as_str) == Some("session_log"));
+    let declares = |argument: &str| {
+        session_log.is_some_and(|tool| tool.pointer(&format!("/inputSchema/properties/{argument}")).is_some())
+    };
+    let names_decisions = declares("decision_id");
+    Declared {
+        decisions: names_decisions && declares("decision"),
+        sources: names_decisions && declares("source"),
+        usage: names_decisions && declares("usage"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_a_brain_declares_is_recognised() {
+        let list = |properties: Value| json!({"result": {"tools": [{"name": "session_log", "inputSchema": {"properties": properties}}]}});
+        for (properties, decisions, sources, usage) in [
+            (json!({"decision": {}, "decision_id": {}}), true, false, false),
+            (json!({"decision": {}, "decision_id": {}, "source": {}}), true, true, false),
+            (json!({"decision": {}, "decision_id": {}, "source": {}, "usage": {}}), true, true, true),
+            (json!({"decision_id": {}, "source": {}}), false, true, false),
+            (json!({"message": {}, "usage": {}}), false, false, false),
+            (json!({"decision": {}, "source": {}}), false, false, false),
+        ] {
+            assert_eq!(declared(&list(properties.clone())), Declared { decisions, sources, usage }, "{properties}");
+        }
+        assert_eq!(declared(&json!({"error": {}})), Declared::default());
+    }
+}
