@@ -103,6 +103,9 @@ pub struct SkillState {
     exploring: bool,
     #[serde(skip)]
     failing: Option<String>,
+    /// At the latest decision the judgements of the hour were used up.
+    #[serde(skip)]
+    gradings_used_up: bool,
 }
 
 /// A skill's latest decisions, the newest first.
@@ -180,6 +183,7 @@ impl SkillState {
             locked: route == Some(Route::Claude) && certain && !exploring,
             exploring,
             failing: latest.failing(),
+            gradings_used_up: last.is_some_and(|record| record["gradings_used_up"] == true),
         }
     }
 }
@@ -214,7 +218,7 @@ fn share(judged: i64, of: i64) -> Option<f64> {
 /// Something that a person should change.
 #[derive(Serialize, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// `local_failing`, `locked` or `low_coverage`.
+    /// `local_failing`, `locked`, `gradings_used_up` or `low_coverage`.
     pub kind: &'static str,
     /// The skill.
     pub skill: String,
@@ -244,6 +248,13 @@ pub fn problems(state: &SkillState) -> Vec<Problem> {
             "Set evidence.exploration in the policy, or begin its evidence anew: `routing evidence reset`.",
         )
     });
+    let used_up = state.gradings_used_up.then(|| {
+        problem(
+            "gradings_used_up",
+            format!("{skill}: the judgements of this hour were used up at its latest call, and no answer is judged."),
+            "Lower grading.share in the policy, so that they last, or raise grading.maxPerHour.",
+        )
+    });
     let low =
         state.coverage.filter(|coverage| state.decisions >= JUDGED_OF && *coverage < COVERAGE_MIN).map(|coverage| {
             problem(
@@ -255,7 +266,7 @@ pub fn problems(state: &SkillState) -> Vec<Problem> {
                 "Judge some below, or let the plugin, a check or CI report: see docs/evidence.md.",
             )
         });
-    failing.into_iter().chain(locked).chain(low).collect()
+    failing.into_iter().chain(locked).chain(used_up).chain(low).collect()
 }
 
 #[cfg(test)]

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The form of a length of time: a whole number and one unit.
 pub const PATTERN: &str = r"^[1-9]\d{0,4}(ms|s|m|h|d)$";
 
+/// How far back rates, reports and savings look unless someone says otherwise.
+pub const USUAL_WINDOW: &str = "7d";
+
 /// A length of time, kept as written.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(transparent)]

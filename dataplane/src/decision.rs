@@ -81,6 +81,9 @@ pub struct DecisionRecord {
     /// The answer was not used: its check failed, and the call went on to Claude.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub sent_on: bool,
+    /// No answer of the skill can be judged at this time: the judgements of this hour are used up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub gradings_used_up: bool,
     /// What the client says of itself.
     #[serde(flatten)]
     pub client: ClientContext,
@@ -188,6 +191,7 @@ pub(crate) mod tests {
             shadow: false,
             check: None,
             sent_on: false,
+            gradings_used_up: false,
             client: ClientContext::default(),
             returned: false,
             effective_rate: rate,

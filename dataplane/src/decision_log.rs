@@ -27,7 +27,7 @@ const WORKERS: usize = 4;
 /// Entries that may wait for one worker; further ones are dropped and counted.
 const QUEUE: usize = 512;
 /// The session and the skill of every entry (`contract`, part 4).
-const ROUTING: &str = "_routing";
+pub const ROUTING: &str = "_routing";
 
 struct Item {
     brain: Arc<BrainClient>,

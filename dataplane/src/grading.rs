@@ -58,6 +58,11 @@ impl Gradings {
         let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         budgets.get_mut(skill).map_or(0, |budget| budget.taken(now))
     }
+
+    /// Whether a skill whose answers are judged has had as many judgements within the last hour as it may.
+    pub fn are_used_up(&self, skill: &Skill, now: Instant) -> bool {
+        skill.grading.as_ref().is_some_and(|rules| self.taken(&skill.name, now) >= rules.max_per_hour)
+    }
 }
 
 /// An answer that a call got.

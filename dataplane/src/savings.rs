@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::pod::savings::{SPAN, SavingsReport};
+use crds::{period::USUAL_WINDOW, pod::savings::SavingsReport};
 use tokio::{sync::Mutex, time::timeout};
 
 use crate::brain_client::{BrainClient, KnownReport};
@@ -38,7 +38,7 @@ impl Savings {
         if let Some((_, known)) = last.as_ref().filter(|(asked, _)| asked.elapsed() < KEPT) {
             return known.clone();
         }
-        let answer = timeout(WAIT, self.brain.report(SPAN)).await;
+        let answer = timeout(WAIT, self.brain.report(USUAL_WINDOW)).await;
         let known = answer.ok().and_then(Result::ok).map(|(_, report)| of(&report));
         *last = Some((Instant::now(), known.clone()));
         known
@@ -49,7 +49,7 @@ fn of(report: &KnownReport) -> SavingsReport {
     let total = &report.total;
     let saved = total.saved.as_ref();
     SavingsReport {
-        since: SPAN.into(),
+        since: USUAL_WINDOW.into(),
         calls: total.calls,
         share_local: total.share_local,
         cost_usd: total.cost_usd,

@@ -33,7 +33,7 @@ pub use self::{
     finish::FinishReason,
     reach::Reachability,
     unreachable::Unreachable,
-    usage::Usage,
+    usage::{Cost, CostFrom, Usage},
 };
 use crate::http_client::{self, BodyError};
 

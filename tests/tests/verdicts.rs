@@ -47,6 +47,18 @@ impl It {
         .await
     }
 
+    /// Waits until the brain has this many decisions; returns their records in the order in which they were made.
+    async fn records(&self, count: usize) -> Vec<Value> {
+        let records = || {
+            let all = self.brain.entries().into_iter().map(|entry| entry["params"]["arguments"]["decision"].clone());
+            all.filter(Value::is_object).collect::<Vec<_>>()
+        };
+        waiting::until_true("the decisions", || async { records().len() >= count }).await;
+        let mut records = records();
+        records.sort_by_key(|record| record["id"].to_string());
+        records
+    }
+
     /// Waits until the brain has this many entries; returns those that are verdicts. A call's verdict comes right after
     /// its decision, so one that is not among them was not sent.
     async fn verdicts_among(&self, entries: usize) -> Vec<Value> {
@@ -312,6 +324,8 @@ async fn no_more_answers_are_judged_than_the_budget_and_two_at_a_time() {
         .await;
     }
     assert_eq!(it.models.asked().iter().filter(|model| *model == "says:pass").count(), 2);
+    let used_up: Vec<Value> = it.records(6).await.iter().map(|record| record["gradings_used_up"].clone()).collect();
+    assert_eq!(json!(used_up), json!([null, null, true, true, true, true]), "as long as it is so");
     let grading = json!({"share": 1.0, "by": "Grader", "counts": false, "maxPerHour": 2, "left": 0});
     assert_eq!(it.routing.status().await["skills"][0]["grading"], grading);
 

@@ -8,7 +8,7 @@ use axum::{
     extract::{Query as UriQuery, State},
     http::HeaderMap,
 };
-use crds::{nearest::meant, policy::evidence::MIN_SAMPLES_MAX, shown::printable};
+use crds::{nearest::meant, period::USUAL_WINDOW, policy::evidence::MIN_SAMPLES_MAX, shown::printable};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn asked(parameters: &Parameters) -> Result<(Query, &str), Refusal> {
     let wrong = |message: String| Refusal::Parameter(message);
     let missing = || wrong("skill is missing; for example /pass-rate?skill=code_review&window=7d".into());
     let skill = given("skill").ok_or_else(missing)?;
-    let window = given("window").unwrap_or(window::DEFAULT);
+    let window = given("window").unwrap_or(USUAL_WINDOW);
     let length = window::length(window).map_err(wrong)?;
     let sources = given("sources").map_or(Ok(Sources::default()), Sources::parse).map_err(|name| {
         let all = Source::ALL.map(Source::as_str).join(", ");

@@ -4,8 +4,6 @@ use std::time::Duration;
 
 use crds::{period::Period, shown::printable};
 
-/// How far back when the request does not say.
-pub(super) const DEFAULT: &str = "7d";
 /// Longest query value that an error repeats, in characters.
 const SHOWN: usize = 64;
 

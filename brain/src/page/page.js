@@ -300,7 +300,7 @@ function showMoney(report, series) {
   const spent = cost == null ? "what they cost is not known" : `$${cost.toFixed(2)} spent`;
   const range = saved ? ` ($${saved.low.toFixed(2)} to $${saved.high.toFixed(2)})` : "";
   const kept = saved ? `$${saved.usd.toFixed(2)} saved${range}` : "what was saved is not known: set models.claude.price in the policy";
-  by("money-total").textContent = `Last 7 days: ${all} calls${part}; ${spent}; ${kept}.`;
+  by("money-total").textContent = `Last 7 days: ${all} ${all === 1 ? "call" : "calls"}${part}; ${spent}; ${kept}.`;
   by("money-note").textContent = report.counterfactual ?? "";
   const points = series.points.slice(-400);
   const width = 100 / Math.max(points.length, 1);

@@ -74,6 +74,13 @@ fn coverage_is_low_when_almost_nothing_of_many_calls_is_judged() {
 }
 
 #[test]
+fn judgements_are_used_up_as_long_as_the_latest_decision_says_so() {
+    let used_up = || stored(json!({"gradings_used_up": true}));
+    assert_eq!(kinds(&state(9, 1, 10, &[used_up(), stored(json!({}))])), ["gradings_used_up"]);
+    assert!(kinds(&state(9, 1, 10, &[stored(json!({})), used_up()])).is_empty(), "an hour later");
+}
+
+#[test]
 fn the_local_model_and_the_sources_are_those_of_the_latest_decision() {
     let decisions = [
         stored(json!({"decision": "claude", "model": "c"})),

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use crds::interval::{Interval, wilson};
+use crds::{
+    interval::{Interval, wilson},
+    period::{Period, USUAL_WINDOW},
+};
 use serde::Serialize;
 use sqlx::AnyPool;
 
@@ -51,10 +54,10 @@ pub struct Query {
 }
 
 impl Query {
-    /// All answers of a skill in the last seven days.
+    /// All answers of a skill in the usual window.
     #[must_use]
     pub fn of_all(skill: &str) -> Self {
-        let window = Duration::from_secs(7 * 86_400);
+        let window = Period::from_text(USUAL_WINDOW).duration().expect("it is a constant, and the tests parse it");
         Self { skill: skill.into(), window, local: None, sources: Sources::default(), at_least: 0 }
     }
 }

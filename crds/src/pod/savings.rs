@@ -4,9 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::lenient;
 
-/// How far back a pod reports savings.
-pub const SPAN: &str = "7d";
-
 /// What calls cost and saved; money in US dollars.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase", default)]

@@ -11,7 +11,10 @@ pub use self::{
     exploration::{Exploration, ExplorationMode},
     source::Source,
 };
-use crate::{decimal::Decimal, period::Period};
+use crate::{
+    decimal::Decimal,
+    period::{Period, USUAL_WINDOW},
+};
 
 /// Most outcomes that `minSamples` can ask for.
 pub const MIN_SAMPLES_MAX: u32 = 1_000_000;
@@ -113,7 +116,7 @@ impl Default for Evidence {
         Self {
             of: EvidenceOf::default(),
             sources: source::counted_by_default(),
-            window: Period::from_text("7d"),
+            window: Period::from_text(USUAL_WINDOW),
             ttl: Period::from_text("60s"),
             min_samples: 1,
             on_expired: OnExpired::default(),

@@ -75,6 +75,7 @@ impl<'a> Attempt<'a> {
             shadow: false,
             check: None,
             sent_on: false,
+            gradings_used_up: call.data_plane.gradings.are_used_up(&call.skill, Instant::now()),
             client: call.client.clone(),
             returned: false,
             effective_rate: stage_call.decided.effective_rate,

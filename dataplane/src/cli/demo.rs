@@ -11,7 +11,7 @@ use std::{
 };
 
 use brain::{http::Ends, store::Store};
-use crds::{pod::variable, variables::Variables};
+use crds::{pod::variable, table::ClaudeTarget, variables::Variables};
 use endpoint::serve::{Limits, until};
 use tokio::{net::TcpListener, task::JoinHandle};
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,7 @@ use super::{
     serve::{self, Listening},
 };
 use crate::{
+    data_plane::DataPlane,
     demo::{examples, stand_in},
     server,
     settings::{self, SettingsError, environment::LITELLM_BASE_URL},
@@ -50,7 +51,7 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     let outcomes = Outcomes::of(&brain_settings, args.with_examples, stand_ins)?;
     brain_settings.database = outcomes.database.clone();
     let end = CancellationToken::new();
-    let (store, brain_server) = start_brain(&brain_settings, &outcomes, &end).await?;
+    let (store, brain_server) = start_brain(&brain_settings, &end).await?;
     let brain_address = reachable(brain_settings.bind, brain_settings.port);
     variables.set("BRAIN_URL", &brain_address);
     let stand_in = start_stand_in(stand_ins, &mut variables, &end).await?;
@@ -58,6 +59,9 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
     let settings = settings::read(&variables, None, None)?;
     let listening = Listening::of(&settings, SERVERS);
     let data_plane = serve::start(settings, &variables)?;
+    if outcomes.are_examples() {
+        add_examples(&store, &data_plane).await?;
+    }
     let ports = listening.ports(&data_plane)?;
     let greeting = Greeting {
         mcp: format!("{}{}", reachable(listening.bind, listening.port(&data_plane)), endpoint::PATH),
@@ -110,19 +114,23 @@ pub(super) fn bad_variables(variables: &Variables) -> Vec<String> {
 
 async fn start_brain(
     settings: &brain::settings::Settings,
-    outcomes: &Outcomes,
     end: &CancellationToken,
 ) -> Result<(Store, Server), CliError> {
     let store = brain_command::open(settings).await?;
-    if outcomes.are_examples() {
-        let added = examples::add(&store).await.map_err(|error| CliError::Store { error })?;
-        println!("Example outcomes: {}", added.join("; "));
-    }
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
     let ends = Ends { stopping: end.clone(), hard_stop: end.clone() };
     let app = brain::http::app(store.clone(), settings, ends);
     let limits = Limits::of_callers(settings.connections, SERVERS);
     Ok((store, tokio::spawn(until(listener, app, limits, end.clone()))))
+}
+
+/// As calls of the two models that are routed between.
+async fn add_examples(store: &Store, data_plane: &DataPlane) -> Result<(), CliError> {
+    let active = data_plane.config.active();
+    let claude = active.claude.as_ref().map_or(ClaudeTarget::CALLER, |claude| &claude.target().model);
+    let added = examples::add(store, &active.table.local.model, claude).await;
+    println!("Example outcomes: {}", added.map_err(|error| CliError::Store { error })?.join("; "));
+    Ok(())
 }
 
 /// The URL at which this machine reaches a listener.

@@ -6,7 +6,11 @@ mod page;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use crds::{period::Period, shown::printable, variables::Variables};
+use crds::{
+    period::{Period, USUAL_WINDOW},
+    shown::printable,
+    variables::Variables,
+};
 
 use super::{
     CliError,
@@ -20,7 +24,7 @@ const SHOWN: usize = 64;
 #[derive(Args)]
 pub(super) struct ReportArgs {
     /// How far back: a whole number and a unit (m, h, d), at most 400d
-    #[arg(long, value_name = "TIME", default_value = "7d")]
+    #[arg(long, value_name = "TIME", default_value = USUAL_WINDOW)]
     since: String,
     /// Address of the brain; BRAIN_TOKEN holds its token [env: BRAIN_URL] [default: the first installation's]
     #[arg(long, value_name = "URL")]

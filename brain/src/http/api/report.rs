@@ -4,11 +4,14 @@ use axum::{
     Json,
     extract::{Query as UriQuery, State},
 };
-use crds::{period::Period, shown::printable};
+use crds::{
+    period::{Period, USUAL_WINDOW},
+    shown::printable,
+};
 
 use super::ApiError;
 use crate::{
-    http::{rates::Parameters, window},
+    http::rates::Parameters,
     report::{Report, Series},
     store::Store,
 };
@@ -33,7 +36,7 @@ pub(super) async fn series(
 }
 
 fn since(parameters: &Parameters) -> Result<Period, ApiError> {
-    let text = parameters.get("since").filter(|text| !text.is_empty()).map_or(window::DEFAULT, String::as_str);
+    let text = parameters.get("since").filter(|text| !text.is_empty()).map_or(USUAL_WINDOW, String::as_str);
     let period = Period::from_text(text);
     let fits = period.duration().is_ok_and(|length| length.as_secs() <= DAYS_MAX * 86_400);
     let wrong = || {

@@ -6,6 +6,7 @@ use axum::{
     Json,
     extract::{Query as UriQuery, State},
 };
+use crds::period::USUAL_WINDOW;
 use serde_json::{Value, json};
 
 use super::ApiError;
@@ -24,14 +25,14 @@ pub(super) async fn skills(
     State(store): State<Store>,
     UriQuery(parameters): UriQuery<BTreeMap<String, String>>,
 ) -> Result<Json<Value>, ApiError> {
-    let window = parameters.get("window").map_or(window::DEFAULT, String::as_str);
+    let window = parameters.get("window").map_or(USUAL_WINDOW, String::as_str);
     let length = window::length(window).map_err(ApiError::Invalid)?;
     let (states, more) = states(&store, length).await?;
     Ok(Json(json!({"window": window, "skills": states, "left_out": more})))
 }
 
 pub(super) async fn problems(State(store): State<Store>) -> Result<Json<Value>, ApiError> {
-    let window = window::length(window::DEFAULT).map_err(ApiError::Invalid)?;
+    let window = window::length(USUAL_WINDOW).map_err(ApiError::Invalid)?;
     let (states, _) = states(&store, window).await?;
     let problems: Vec<_> = states.iter().flat_map(skill_state::problems).collect();
     Ok(Json(json!({"problems": problems})))

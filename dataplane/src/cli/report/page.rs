@@ -60,14 +60,12 @@ fn escaped(text: &str) -> String {
 
 fn headline(report: &KnownReport) -> String {
     let KnownFigures { calls, share_local, saved: known, cost_usd, .. } = &report.total;
-    format!(
-        "routing, last {}: {} calls, {} answered at home, {} spent, {} saved",
-        printable(&report.window, SHOWN),
-        number(*calls),
-        share(*share_local),
-        usd_or_unknown(*cost_usd),
-        saved(known.as_ref())
-    )
+    let noun = if *calls == 1 { "call" } else { "calls" };
+    let mut parts = vec![format!("{} {noun}", number(*calls))];
+    parts.extend(share_local.map(|_| format!("{} answered at home", share(*share_local))));
+    parts.push(cost_usd.map_or("cost not known".into(), |cost| format!("{} spent", usd(cost))));
+    parts.push(known.as_ref().map_or("savings not known".into(), |_| format!("{} saved", saved(known.as_ref()))));
+    format!("routing, last {}: {}", printable(&report.window, SHOWN), parts.join(", "))
 }
 
 fn rows_of(report: &KnownReport) -> Vec<Vec<String>> {
@@ -223,6 +221,19 @@ mod tests {
     #[test]
     fn a_report_is_a_table_for_a_terminal() {
         insta::assert_snapshot!(table(&report()));
+    }
+
+    #[test]
+    fn the_headline_says_what_is_not_known() {
+        let of = |total| headline(&serde_json::from_value(json!({"window": "7d", "total": total})).expect("a report"));
+        assert_eq!(
+            of(json!({"calls": 1, "share_local": 1.0})),
+            "routing, last 7d: 1 call, 100 % answered at home, cost not known, savings not known"
+        );
+        assert_eq!(
+            of(json!({"calls": 0, "cost_usd": 0.0})),
+            "routing, last 7d: 0 calls, $0.00 spent, savings not known"
+        );
     }
 
     #[test]
