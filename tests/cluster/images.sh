@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the project's images from their Dockerfiles, unchanged, and prints how long it took and how large they are.
-# usage: images.sh [NAME…]          routing, routing-operator, litellm; all of them without a name
+# usage: images.sh [NAME…]          routing, routing-operator, litellm, postgres; all of them without a name
 #        images.sh --inspect NAME   prints files, config and size of an image as JSON
-# They are tagged routing:VERSION, routing-operator:VERSION and litellm:test.
+# They are tagged routing:VERSION, routing-operator:VERSION, litellm:test and postgres:test.
 #   VERSION         of the programs; without it the workspace's
-#   IMAGE_BUILDER   buildkit: the first two are built as they are delivered, by deploy/delivery/build.sh, and litellm by
+#   IMAGE_BUILDER   buildkit: the first two are built as they are delivered, by deploy/delivery/build.sh, the others by
 #                   buildah, with the local images of base-images.sh. All are in the store of buildah.sh then, and the
 #                   archives of the first two in the cache folder, images/NAME.tar
 #                   docker: by its daemon, which pulls what the Dockerfiles begin with
@@ -25,8 +25,8 @@ fail() {
 tag_of() {
     case $1 in
         routing | routing-operator) echo "docker.io/library/$1:${version//+/_}" ;;
-        litellm) echo "docker.io/library/$1:test" ;;
-        *) fail "there is no image $1; there are routing, routing-operator and litellm" ;;
+        litellm | postgres) echo "docker.io/library/$1:test" ;;
+        *) fail "there is no image $1; there are routing, routing-operator, litellm and postgres" ;;
     esac
 }
 
@@ -34,17 +34,21 @@ build() { # NAME
     local tag
     tag=$(tag_of "$1")
     case $builder-$1 in
-        buildkit-litellm) with_buildah "$tag" "$here/litellm/Dockerfile" "$checkout/tests/clients" ;;
+        # Its commands trust the package registries that this machine trusts. The volume is in no layer.
+        buildkit-litellm)
+            with_buildah "$tag" litellm "$checkout/tests/clients" --volume /etc/ssl/certs:/etc/ssl/certs:ro ;;
+        # Debian's packages are signed, and one of them writes into that folder.
+        buildkit-postgres) with_buildah "$tag" postgres "$here/postgres" ;;
         buildkit-*) with_buildkit "$1" "$tag" ;;
         docker-litellm) docker build --quiet --tag "$tag" --file "$here/litellm/Dockerfile" "$checkout/tests/clients" ;;
+        docker-postgres) docker build --quiet --tag "$tag" "$here/postgres" ;;
         docker-*) with_docker "$tag" "$checkout/Dockerfile.${1#routing-}" ;;
     esac
 }
 
-with_buildah() { # TAG DOCKERFILE CONTEXT
-    # The volume: commands trust the package registries that this machine trusts. It is in no layer.
-    "$here/buildah.sh" bud --quiet --layers --isolation chroot --pull=never \
-        --volume /etc/ssl/certs:/etc/ssl/certs:ro --tag "$1" --file "$2" "$3"
+with_buildah() { # TAG NAME CONTEXT [OPTION…]
+    "$here/buildah.sh" bud --quiet --layers --isolation chroot --pull=never --tag "$1" "${@:4}" \
+        --file "$here/$2/Dockerfile" "$3"
 }
 
 with_docker() { # TAG DOCKERFILE
@@ -117,7 +121,7 @@ if [ "${1:-}" = --inspect ]; then
     inspect "${2:?the name of an image}"
     exit
 fi
-if [ $# = 0 ]; then set -- routing routing-operator litellm; fi
+if [ $# = 0 ]; then set -- routing routing-operator litellm postgres; fi
 for name; do tag_of "$name" >/dev/null; done
 if [ "$builder" = buildkit ]; then "$here/base-images.sh"; fi
 build_all "$@"

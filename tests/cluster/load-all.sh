@@ -13,4 +13,4 @@ esac
 # It may have arguments.
 read -ra load <<<"${E2E_LOAD:-$here/load.sh}"
 "${load[@]}" "$names/routing:$1" "$names/routing:next" "$names/routing-operator:$1" "$names/litellm:test" \
-    "$names/stand-in-models:test" >/dev/null
+    "$names/postgres:test" "$names/stand-in-models:test" >/dev/null

@@ -16,6 +16,7 @@ mod network;
 mod outages;
 mod ownership;
 mod pods;
+mod postgres;
 mod restricted;
 mod routing_policy;
 mod setup;
