@@ -1,17 +1,21 @@
-//! How long a pass rate takes in a brain with 10 million entries, compared with an almost empty one.
+//! How long a pass rate takes in a brain with 10 million entries, compared with an almost empty one, on SQLite and on
+//! Postgres.
 //!
 //! The entries are written by SQL in the form that the store writes them; the rates are read through the store.
 //! Prints the raw times' minimum, median, 99th percentile and maximum, and the goal (single-digit milliseconds) as met or
 //! missed. `ENTRIES` changes the number of entries.
 
+mod database;
+
 use std::time::{Duration, Instant};
 
 use brain::{
-    settings::DatabaseUrl,
     store::{Query, Store},
     verdict::Sources,
 };
-use sqlx::{Connection, SqliteConnection};
+use sqlx::AnyConnection;
+
+use self::database::Database;
 
 const ENTRIES: i64 = 10_000_000;
 const FEW: i64 = 1_000;
@@ -23,20 +27,23 @@ const GOAL: Duration = Duration::from_millis(10);
 #[tokio::main]
 async fn main() {
     let entries = std::env::var("ENTRIES").ok().and_then(|n| n.parse().ok()).unwrap_or(ENTRIES);
-    let few = measure(FEW).await;
-    let many = measure(entries).await;
-    println!("ratio of medians, {entries} to {FEW} entries: {:.2}", many.as_secs_f64() / few.as_secs_f64());
+    for ([few, many], name) in [
+        ([Database::sqlite(), Database::sqlite()], "SQLite"),
+        ([Database::postgres().await, Database::postgres().await], "Postgres"),
+    ] {
+        println!("{name}");
+        let few = measure(&few, FEW).await;
+        let many = measure(&many, entries).await;
+        println!("  ratio of medians, {entries} to {FEW} entries: {:.2}", many.as_secs_f64() / few.as_secs_f64());
+    }
 }
 
-async fn measure(entries: i64) -> Duration {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("brain.db");
-    let store = Store::open(&DatabaseUrl::sqlite(path.clone())).await.expect("opens");
+async fn measure(database: &Database, entries: i64) -> Duration {
+    let store = Store::open(&database.url()).await.expect("opens");
     let began = Instant::now();
-    fill(&path, entries).await;
-    let filled = began.elapsed();
-    let bytes = std::fs::metadata(&path).map(|m| m.len()).unwrap_or_default();
-    println!("{entries} entries of {SKILLS} skills over 7 days written in {filled:.1?}; {} MiB", bytes / 1024 / 1024);
+    fill(database, entries).await;
+    let (filled, size) = (began.elapsed(), database.mebibytes());
+    println!("  {entries} entries of {SKILLS} skills over 7 days written in {filled:.1?}; {size} MiB");
     let mut times = Vec::with_capacity(ASKED);
     for i in 0..ASKED {
         let skill = format!("skill_{}", i as i64 % SKILLS);
@@ -50,44 +57,60 @@ async fn measure(entries: i64) -> Duration {
     let (median, p99, maximum) = (times[ASKED / 2], times[ASKED * 99 / 100], times[ASKED - 1]);
     let verdict = if p99 < GOAL { "met" } else { "missed" };
     println!(
-        "  {ASKED} pass rates: min {:.1?}, median {median:.1?}, p99 {p99:.1?}, max {maximum:.1?}; goal p99 < {GOAL:?}: {verdict}",
+        "    {ASKED} pass rates: min {:.1?}, median {median:.1?}, p99 {p99:.1?}, max {maximum:.1?}; goal p99 < {GOAL:?}: {verdict}",
         times[0]
     );
     store.close().await;
     median
 }
 
-/// Writes entries evenly over the last week, in blocks, and their counts.
-async fn fill(path: &std::path::Path, entries: i64) {
-    let url = format!("sqlite://{}", path.display());
-    let mut connection = SqliteConnection::connect(&url).await.expect("connects");
-    sqlx::raw_sql("PRAGMA synchronous = OFF").execute(&mut connection).await.expect("a pragma");
+/// Writes entries evenly over the last week, and their counts.
+async fn fill(database: &Database, entries: i64) {
+    let mut connection = database.connection().await;
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     let start =
         i64::try_from(now.as_millis()).expect("fits") - i64::try_from(WEEK.as_millis()).expect("fits") + 120_000;
     let step = (i64::try_from(WEEK.as_millis()).expect("fits") - 120_000) as f64 / entries as f64;
-    let rows = format!(
-        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {entries}) \
-         INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root) \
-         SELECT printf('%016x', i), {start} + CAST(i * {step} AS INTEGER), 's' || (i % 1000), 'skill_' || (i % {SKILLS}), 'outcome', \
-                CASE WHEN i % 10 = 0 THEN 'fail' ELSE 'pass' END, '', 0, '' FROM n"
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(rows)).execute(&mut connection).await.expect("rows");
+    let (numbers, id, [before, after]) = (database.numbers(entries), database.id(), database.before_and_after());
+    let at = format!("{start} + CAST(i * {step} AS BIGINT)");
+    let status = "CASE WHEN i % 10 = 0 THEN 'fail' ELSE 'pass' END";
+    run(&mut connection, before).await;
+    run(
+        &mut connection,
+        &format!(
+            "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root) \
+             SELECT {id}, {at}, 's' || (i % 1000), 'skill_' || (i % {SKILLS}), 'outcome', {status}, '', 0, '' FROM {numbers}"
+        ),
+    )
+    .await;
     // Half of the answers are local, of three models one after the other; each is judged by one of four patterns.
-    let outcomes = "INSERT INTO outcomes (id, unit, at_ms, skill, arm, model, source, verdict, state) \
-         SELECT id, id, at_ms, skill, CASE WHEN rowid % 2 = 0 THEN 'local' ELSE 'claude' END, 'm' || (rowid / 7 % 3), \
-                CASE WHEN rowid % 5 = 0 THEN 'human' ELSE 'agent' END, final_status, 'stands' FROM entries";
-    sqlx::raw_sql(outcomes).execute(&mut connection).await.expect("outcomes");
+    run(
+        &mut connection,
+        &format!(
+            "INSERT INTO outcomes (id, unit, at_ms, skill, arm, model, source, verdict, state) \
+             SELECT {id}, {id}, {at}, 'skill_' || (i % {SKILLS}), CASE WHEN i % 2 = 1 THEN 'local' ELSE 'claude' END, \
+                    'm' || (i / 7 % 3), CASE WHEN i % 5 = 4 THEN 'human' ELSE 'agent' END, {status}, 'stands' FROM {numbers}"
+        ),
+    )
+    .await;
     for width in [60_000, 3_600_000, 86_400_000] {
-        let counts = format!(
-            "INSERT INTO counts (skill, width_ms, start_ms, arm, model, what, number) \
-             SELECT skill, {width}, at_ms - at_ms % {width}, arm, model, \
-                    substr(source, 1, 1) || CASE verdict WHEN 'pass' THEN '+' ELSE '-' END, COUNT(*) \
-             FROM outcomes GROUP BY 1, 3, 4, 5, 6 \
-             UNION ALL SELECT skill, {width}, at_ms - at_ms % {width}, '', '', 'entry', COUNT(*) FROM entries GROUP BY 1, 3 \
-             UNION ALL SELECT skill, {width}, at_ms - at_ms % {width}, arm, model, 'decision', COUNT(*) \
-             FROM outcomes GROUP BY 1, 3, 4, 5"
-        );
-        sqlx::raw_sql(sqlx::AssertSqlSafe(counts)).execute(&mut connection).await.expect("counts");
+        run(
+            &mut connection,
+            &format!(
+                "INSERT INTO counts (skill, width_ms, start_ms, arm, model, what, number) \
+                 SELECT skill, {width}, at_ms - at_ms % {width}, arm, model, \
+                        substr(source, 1, 1) || CASE verdict WHEN 'pass' THEN '+' ELSE '-' END, COUNT(*) \
+                 FROM outcomes GROUP BY 1, 3, 4, 5, 6 \
+                 UNION ALL SELECT skill, {width}, at_ms - at_ms % {width}, '', '', 'entry', COUNT(*) FROM entries GROUP BY 1, 3 \
+                 UNION ALL SELECT skill, {width}, at_ms - at_ms % {width}, arm, model, 'decision', COUNT(*) \
+                 FROM outcomes GROUP BY 1, 3, 4, 5"
+            ),
+        )
+        .await;
     }
+    run(&mut connection, after).await;
+}
+
+async fn run(connection: &mut AnyConnection, statement: &str) {
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statement.to_string())).execute(connection).await.expect("a statement");
 }
