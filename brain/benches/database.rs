@@ -42,7 +42,6 @@ impl Database {
             Self::Postgres(server) => DatabaseUrl::parse(&server.url("postgres")).expect("a URL"),
         }
     }
-
 }
 
 /// How a benchmark writes more than a brain would. Not every benchmark does.

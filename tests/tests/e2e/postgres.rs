@@ -36,7 +36,7 @@ async fn prepared() -> Policies {
 fn policy() -> Value {
     let managed = json!({"tokenSecretRef": {"name": "brain", "key": "TOKEN"}, "replicas": 2, "nodePort": BRAIN_PORT,
         "databaseURLSecretRef": {"name": "postgres", "key": "URL"}});
-    spec(json!({"brain": {"managed": managed}, "evidence": {"ttl": "1s"}, "replicas": 3,
+    spec(json!({"brain": {"managed": managed}, "evidence": {"ttl": "1s"}, "dataPlane": {"replicas": 3},
         "service": {"nodePort": MCP_PORT}}))
 }
 
