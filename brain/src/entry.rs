@@ -2,7 +2,11 @@
 
 use std::sync::LazyLock;
 
-use crds::{arguments::ArgumentSchema, shown::printable};
+use crds::{
+    arguments::ArgumentSchema,
+    policy::review::{ANSWER_MAX_BYTES, KEEP_MAX},
+    shown::printable,
+};
 use rmcp::model::JsonObject;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -28,10 +32,6 @@ const MESSAGE_MAX: usize = 4096;
 const PATH_MAX: usize = 1024;
 /// Largest decision record, in bytes of JSON.
 const DECISION_MAX_BYTES: usize = 16 * 1024;
-/// Largest answer that is kept, in bytes.
-const REVIEW_MAX_BYTES: usize = 64 * 1024;
-/// Longest time that an answer is kept, in milliseconds: 30 days.
-const KEEP_MAX_MS: i64 = 30 * 24 * 3_600_000;
 /// Longest duration, in milliseconds: 366 days.
 const DURATION_MAX_MS: i64 = 366 * 24 * 3_600_000;
 
@@ -103,7 +103,7 @@ pub struct Entry {
     /// What it took to judge the decision's answer, sent by the data plane.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<GradingUsage>,
-    /// The answer of that decision, to be kept for a while; sent by the data plane where the policy has `review`.
+    /// The decision's answer, to be kept for a while; sent by the data plane where the policy has `review`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Review>,
 }
@@ -119,6 +119,8 @@ pub struct Review {
     pub cut: bool,
     /// How long it is kept, in milliseconds, at most 30 days.
     pub keep_ms: i64,
+    /// The part of the answers that the policy keeps, more than 0 and at most 1.
+    pub share: f64,
 }
 
 /// Without the answer: it must not reach a log.
@@ -164,11 +166,15 @@ impl Entry {
     fn check(&self) -> Result<(), String> {
         let record = self.record()?;
         let alone = self.decision_id.is_some() && record.is_none() && self.final_status == FinalStatus::Skip;
-        if self.usage.is_some() && !alone {
-            return Err("argument usage: needs decision_id and final_status skip, and no decision beside it".into());
+        for (name, given) in [("usage", self.usage.is_some()), ("review", self.review.is_some())] {
+            if given && !alone {
+                return Err(format!(
+                    "argument {name}: needs decision_id and final_status skip, and no decision beside it"
+                ));
+            }
         }
         if let Some(review) = &self.review {
-            check_review(review, record.is_some())?;
+            check_review(review, self.usage.is_some())?;
         }
         let Some(id) = &self.decision_id else {
             let retracts = self.final_status == FinalStatus::Retract;
@@ -220,23 +226,24 @@ impl Entry {
                 "decision_id": text(ID_MAX, "The id in the answer's routing line, so that the outcome is tied to its decision."),
                 "decision": {"type": "object", "description": "A decision record; sent by the data plane."},
                 "usage": GradingUsage::schema(MODEL_MAX),
-                "review": {"type": "object", "required": ["answer", "keep_ms"], "additionalProperties": false,
+                "review": {"type": "object", "required": ["answer", "keep_ms", "share"], "additionalProperties": false,
                     "description": "An answer to keep for review; sent by the data plane.",
                     "properties": {"answer": {"type": "string"}, "cut": {"type": "boolean"},
-                        "keep_ms": {"type": "integer", "minimum": 1, "maximum": KEEP_MAX_MS}}}
+                        "keep_ms": {"type": "integer", "minimum": 1, "maximum": KEEP_MAX.as_millis()},
+                        "share": {"type": "number", "exclusiveMinimum": 0, "maximum": 1}}}
             }
         });
         schema.as_object().cloned().unwrap_or_default()
     }
 }
 
-fn check_review(review: &Review, has_record: bool) -> Result<(), String> {
+fn check_review(review: &Review, has_usage: bool) -> Result<(), String> {
     let bytes = review.answer.len();
-    if !has_record {
-        return Err("argument review: needs the decision whose answer it is".into());
+    if has_usage {
+        return Err("argument review: must not be beside usage; report each in an entry of its own".into());
     }
-    if bytes > REVIEW_MAX_BYTES {
-        return Err(format!("argument review.answer: is {bytes} bytes; at most {REVIEW_MAX_BYTES} are allowed"));
+    if bytes > ANSWER_MAX_BYTES {
+        return Err(format!("argument review.answer: is {bytes} bytes; at most {ANSWER_MAX_BYTES} are allowed"));
     }
     Ok(())
 }

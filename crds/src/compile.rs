@@ -11,6 +11,7 @@ mod errors;
 mod evidence;
 mod managed;
 mod price;
+mod review;
 mod skill;
 mod timeouts;
 mod upstream;
@@ -47,6 +48,7 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         brain,
         thresholds,
         evidence,
+        review,
         skills,
         client,
         access,
@@ -71,6 +73,7 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
     let exploration =
         evidence::exploration("spec.evidence.exploration", &evidence.exploration, brain.is_some(), errors);
     let evidence = evidence::rules("spec.evidence", evidence, errors);
+    let review = review.as_ref().map(|review| review::compile("spec.review", review, brain.is_some(), errors));
     let of_policy = OfPolicy { thresholds: &thresholds, timeouts, local_timeout };
     let are_listed = skills.is_some();
     let skills = compile_skills(skills.as_deref(), &of_policy, prompts, errors);
@@ -103,6 +106,10 @@ fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors
         },
         evidence: evidence?,
         exploration: exploration?,
+        review: match review {
+            Some(rules) => Some(rules?),
+            None => None,
+        },
         skills,
         always_load: client.always_load,
         access,

@@ -13,7 +13,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
-use self::rules::{CheckReport, EvidenceReport, GradingReport};
+use self::rules::{CheckReport, EvidenceReport, GradingReport, ReviewReport};
 use crate::{
     policy::{RelativeTo, service::DEFAULT_PORT},
     table::ClaudeTarget,
@@ -96,6 +96,9 @@ pub struct PodStatus {
     /// Which outcomes count; none: without a brain none do.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
     pub evidence: Option<EvidenceReport>,
+    /// Which answers are kept for review; none: no answer is.
+    #[serde(deserialize_with = "lenient", skip_serializing_if = "Option::is_none")]
+    pub review: Option<ReviewReport>,
     /// Where the calls of each skill go.
     #[serde(deserialize_with = "lenient")]
     pub skills: Vec<SkillReport>,

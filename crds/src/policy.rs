@@ -13,6 +13,7 @@ pub mod models;
 pub mod price;
 pub mod quantity;
 pub mod reason;
+pub mod review;
 pub mod service;
 pub mod skill;
 pub mod status;
@@ -31,6 +32,7 @@ pub use models::{ClaudeModel, Model, Models, ReturnToCaller};
 pub use price::Price;
 pub use quantity::Quantity;
 pub use reason::{EventType, Reason};
+pub use review::Review;
 pub use service::{Service, ServiceType};
 pub use skill::{OnLocalError, RouteMode, SkillSpec, StageSpec};
 pub use status::{
@@ -114,6 +116,7 @@ pub(crate) const NEEDS_GRADER: &str = "must have a grader, because a skill has g
 #[x_kube(validation = Rule::new(models::CALLER_JUDGES_RULE).message(models::CALLER_JUDGES).field_path(".skills"))]
 #[x_kube(validation = Rule::new(models::CALLER_STAGES_RULE).message(models::CALLER_STAGES)
     .field_path(".models.claude.returnToCaller"))]
+#[x_kube(validation = Rule::new("!has(self.review) || has(self.brain)").message(review::NEEDS_A_BRAIN).field_path(".review"))]
 #[x_kube(validation = Rule::new(SOURCE_RULE).message(NEEDS_SOURCE).field_path(".evidence.sources"))]
 #[x_kube(validation = Rule::new(RELATIVE_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".thresholds.relativeTo"))]
 #[x_kube(validation = Rule::new(RELATIVE_SKILL_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".skills"))]
@@ -139,6 +142,11 @@ pub struct RoutingPolicySpec {
     /// is a whole number and a unit: ms, s, m, h or d.
     #[serde(default)]
     pub evidence: Evidence,
+
+    /// Keeps a share of the answers for a while, so that somebody can judge them later on the brain's page: not
+    /// encrypted, and shown to everybody who may read that page. If absent: no answer is kept. Prompts never are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub review: Option<Review>,
 
     /// The skills to serve. If absent, the built-in ones: code_review, debug, retrospective and trainer. If present,
     /// only those listed.

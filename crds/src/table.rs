@@ -30,6 +30,8 @@ pub struct RoutingTable {
     pub evidence: EvidenceRules,
     /// Which calls go against the pass rate.
     pub exploration: ExplorationRules,
+    /// Which answers the brain keeps; none: no answer.
+    pub review: Option<ReviewRules>,
     /// The skills by name.
     pub skills: BTreeMap<String, Arc<Skill>>,
     /// Whether clients are asked to show the skills to their model from the start.
@@ -155,6 +157,15 @@ pub struct ExplorationRules {
     pub share: f64,
     /// Part of the calls that would stay local, from 0 to 1.
     pub claude_share: f64,
+}
+
+/// Which answers the brain keeps, and how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReviewRules {
+    /// How long.
+    pub keep: Duration,
+    /// Part of the answers, more than 0 and at most 1.
+    pub share: f64,
 }
 
 impl EvidenceRules {

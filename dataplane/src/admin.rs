@@ -15,13 +15,17 @@ use axum::{
     routing::get,
 };
 use crds::{
-    pod::{LIVE_PATH, ModelReport, PodStatus, READY_PATH, STATUS_PATH, SkillReport, rules::EvidenceReport},
+    pod::{
+        LIVE_PATH, ModelReport, PodStatus, READY_PATH, STATUS_PATH, SkillReport,
+        rules::{EvidenceReport, ReviewReport},
+    },
     table::Skill,
 };
 use endpoint::host::{self, Hosts};
-use futures::future::{join_all, join3};
+use futures::future::{join_all, join4};
 
 use crate::{
+    brain_client::NO_REVIEWS,
     config::Active,
     data_plane::DataPlane,
     evidence::SkillEvidence,
@@ -90,7 +94,8 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
             None => None,
         }
     };
-    let (skills, mut models, savings) = join3(join_all(skills), join_all(models), savings).await;
+    let (skills, mut models, savings, review) =
+        join4(join_all(skills), join_all(models), savings, review_report(&active)).await;
     if active.claude.is_none() {
         models.push(ModelReport::of_the_caller());
     }
@@ -109,10 +114,22 @@ async fn status(State(data_plane): State<Arc<DataPlane>>) -> Json<PodStatus> {
             .brain
             .as_ref()
             .map(|_| EvidenceReport::of(&active.table.evidence, active.table.exploration)),
+        review,
         skills,
         models,
         savings,
     })
+}
+
+/// Which answers are kept, and whether the brain keeps them.
+async fn review_report(active: &Active) -> Option<ReviewReport> {
+    let rules = active.table.review?;
+    let keeps = match &active.brain {
+        Some(brain) => brain.takes_reviews().await,
+        None => None,
+    };
+    let problem = if keeps == Some(false) { NO_REVIEWS } else { "" };
+    Some(ReviewReport::of(rules, problem.into()))
 }
 
 /// What is known about a model's endpoint; it is not asked for this.

@@ -7,7 +7,10 @@ mod rate_query;
 mod report;
 
 use std::{
-    sync::Mutex,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -55,6 +58,9 @@ const SCHEMA_TTL: Duration = Duration::from_secs(300);
 const SCHEMA_RETRY: Duration = Duration::from_secs(30);
 /// Characters of a refusal's reason that are shown, at most.
 const REASON_SHOWN: usize = 300;
+/// What is wrong with a brain that keeps no answers, and what to do.
+pub const NO_REVIEWS: &str = "the brain keeps none: its session_log has no argument review; run a brain of this version, or \
+    remove review from the policy";
 /// Entries of a session that go into a prompt, at most: the latest.
 const SESSION_ENTRIES_MAX: usize = 200;
 
@@ -97,13 +103,21 @@ pub struct BrainClient {
     client: Client,
     log_timeout: Duration,
     declared: Mutex<Option<(Instant, Declared)>>,
+    lacks_reviews: AtomicBool,
 }
 
 impl BrainClient {
     /// A client of `target`. A token that an HTTP header cannot carry counts as none.
     pub fn new(target: &BrainTarget, token: Option<&SecretString>, client: Client) -> Self {
         let authorization = token.and_then(bearer);
-        Self { base: target.url.clone(), authorization, client, log_timeout: LOG_TIMEOUT, declared: Mutex::default() }
+        Self {
+            base: target.url.clone(),
+            authorization,
+            client,
+            log_timeout: LOG_TIMEOUT,
+            declared: Mutex::default(),
+            lacks_reviews: AtomicBool::new(false),
+        }
     }
 
     /// The same with more time, for a person who waits: giving up on a slow write would make them report it twice.
@@ -166,6 +180,16 @@ impl BrainClient {
     /// Whether the brain's `session_log` declares the arguments `usage` and `decision_id`; false if it does not answer.
     pub async fn takes_usage(&self) -> bool {
         self.declared().await.usage
+    }
+
+    /// Whether the brain keeps answers: its `session_log` declares `review`, beside `decision`. None: it does not answer.
+    pub async fn takes_reviews(&self) -> Option<bool> {
+        self.declared().await.reviews
+    }
+
+    /// Notes that the brain keeps no answers; true the first time.
+    pub fn lacks_reviews_anew(&self) -> bool {
+        !self.lacks_reviews.swap(true, Ordering::Relaxed)
     }
 
     async fn declared(&self) -> Declared {

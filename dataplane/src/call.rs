@@ -41,6 +41,7 @@ use crate::{
     grading::{self, Graded},
     mode::Mode,
     repeats::{Answered, Asked},
+    review::Kept,
     traces::{Place, attribute},
     upstream::{AttemptError, Prompt},
     verdict::{Quality, Verdict},
@@ -108,7 +109,18 @@ impl Call {
             let answered = Answered { call_id, decision_id: last.id };
             self.data_plane.repeats.note(asked, answered, Instant::now());
         }
+        if let (Ok(CallAnswer::Text(text)), Some(last)) = (&answer, last) {
+            self.keep_for_review(call_id, last, text);
+        }
         CallOutcome { answer, decisions }
+    }
+
+    /// Sends the brain the answer that the caller gets, if the policy keeps it.
+    fn keep_for_review(&self, call_id: Uuid, last: &DecisionRecord, answer: &str) {
+        let kept = self.active.table.review.as_ref().and_then(|rules| Kept::of(rules, last.id, answer));
+        if let Some(kept) = kept {
+            self.data_plane.decision_log.keep(call_id, self.active.brain.as_ref(), kept);
+        }
     }
 
     /// What is asked, to notice it when it is asked again; none from the environment alone, where nothing is reported but

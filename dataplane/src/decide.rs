@@ -11,6 +11,7 @@ use crds::{
 };
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 /// Number of values that 16 bits have.
 const STEPS: f64 = 65_536.0;
@@ -237,12 +238,28 @@ pub fn place_among_all(hash: u64, from_bit: u32) -> f64 {
     f64::from(u16::from_be_bytes([high, low])) / STEPS
 }
 
+/// Whether a request, or whatever the hash is of, belongs to a sample of this part, from 0 to 1, of all.
+pub fn is_in_sample(hash: u64, from_bit: u32, share: f64) -> bool {
+    place_among_all(hash, from_bit) < share
+}
+
 /// The first 8 bytes, big endian, of SHA-256(system ‖ 0x00 ‖ user); no normalisation of either text.
 pub fn request_hash(system: &str, user: &str) -> u64 {
     let mut digest = Sha256::new();
     digest.update(system.as_bytes());
     digest.update([0]);
     digest.update(user.as_bytes());
+    first_bytes(digest)
+}
+
+/// The first 8 bytes, big endian, of SHA-256 of an id's 16 bytes.
+pub fn id_hash(id: Uuid) -> u64 {
+    let mut digest = Sha256::new();
+    digest.update(id.as_bytes());
+    first_bytes(digest)
+}
+
+fn first_bytes(digest: Sha256) -> u64 {
     let digest: [u8; 32] = digest.finalize().into();
     u64::from_be_bytes(std::array::from_fn(|i| digest[i]))
 }

@@ -1,5 +1,7 @@
 //! Reports decisions to the brain: best effort, in order within a call, and no call waits for it.
 
+mod answers;
+
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
@@ -9,14 +11,22 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{
+        OwnedSemaphorePermit,
+        mpsc::{self, error::TrySendError},
+    },
+    task::JoinHandle,
+};
 use uuid::Uuid;
 
+use self::answers::Room;
 use crate::{
     brain_client::{BrainClient, BrainError},
     decision::{Checked, DecisionRecord},
     grading::Spent,
     metrics::Metrics,
+    review::Kept,
     traces::{Place, Traces, attribute},
     upstream::FinishReason,
     verdict::Verdict,
@@ -40,6 +50,19 @@ enum Report {
     Decision(Box<DecisionRecord>),
     Verdict(Verdict),
     Spent(Spent),
+    /// With its room, which is free again once it is sent or dropped.
+    Answer(Box<Kept>, OwnedSemaphorePermit),
+}
+
+impl Report {
+    /// It did not reach the brain.
+    fn dropped(&self, metrics: &Metrics, kind: &'static str) {
+        match self {
+            Self::Decision(_) => metrics.decision_log_dropped(kind),
+            Self::Verdict(_) | Self::Spent(_) => metrics.verdict_dropped(kind),
+            Self::Answer(..) => metrics.review_dropped(kind),
+        }
+    }
 }
 
 /// The queues of decisions that wait for the brain, and their workers.
@@ -47,6 +70,7 @@ pub struct DecisionLog {
     queues: Mutex<Vec<mpsc::Sender<Item>>>,
     workers: Mutex<Vec<JoinHandle<()>>>,
     waiting: Arc<AtomicUsize>,
+    room: Room,
     metrics: Arc<Metrics>,
     traces: Traces,
 }
@@ -61,7 +85,8 @@ impl DecisionLog {
                 (sender, tokio::spawn(deliver(receiver, Arc::clone(&waiting), Arc::clone(&metrics))))
             })
             .unzip();
-        Arc::new(Self { queues: Mutex::new(queues), workers: Mutex::new(workers), waiting, metrics, traces })
+        let (queues, workers, room) = (Mutex::new(queues), Mutex::new(workers), Room::default());
+        Arc::new(Self { queues, workers, waiting, room, metrics, traces })
     }
 
     /// Logs a decision of the call `call_id`, whose span is at `place`: one log line always, and an entry in the brain if
@@ -92,17 +117,27 @@ impl DecisionLog {
         self.send(call_id, brain, Report::Verdict(verdict), Place::default());
     }
 
+    /// Sends the brain an answer of the call `call_id` to keep, after its decision.
+    pub fn keep(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, kept: Kept) {
+        match self.room.take(&kept) {
+            Some(room) => self.send(call_id, brain, Report::Answer(Box::new(kept), room), Place::default()),
+            None => self.metrics.review_dropped("too_many_bytes"),
+        }
+    }
+
     fn send(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, report: Report, place: Place) {
         let Some(brain) = brain else { return };
         // The low bits of a UUIDv7 are random.
         let worker = usize::try_from(call_id.as_u128() % WORKERS as u128).unwrap_or_default();
-        let is_verdict = !matches!(report, Report::Decision(_));
         let item = Item { brain: Arc::clone(brain), report, place };
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let queued = locked(&self.queues).get(worker).is_some_and(|queue| queue.try_send(item).is_ok());
-        if !queued {
+        let refused = match locked(&self.queues).get(worker) {
+            Some(queue) => queue.try_send(item).map_err(TrySendError::into_inner).err(),
+            None => Some(item),
+        };
+        if let Some(item) = refused {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
-            dropped(&self.metrics, is_verdict, "queue_full");
+            item.report.dropped(&self.metrics, "queue_full");
         }
     }
 
@@ -135,13 +170,10 @@ async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, met
             }
             Report::Verdict(verdict) => tell_verdict(&brain, &verdict, &metrics).await,
             Report::Spent(spent) => tell_spent(&brain, &spent, &metrics).await,
+            Report::Answer(kept, _room) => answers::tell(&brain, &kept, &metrics).await,
         }
         waiting.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-fn dropped(metrics: &Metrics, is_verdict: bool, kind: &'static str) {
-    if is_verdict { metrics.verdict_dropped(kind) } else { metrics.decision_log_dropped(kind) }
 }
 
 /// Sends a verdict to a brain that takes its source into account; for others it would be as good as a person's.

@@ -41,6 +41,7 @@ mod mode;
 mod otlp;
 mod rendering;
 mod repeats;
+mod review;
 mod savings;
 mod secrets;
 mod server;

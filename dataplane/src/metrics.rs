@@ -137,6 +137,7 @@ pub struct Metrics {
     checks: Counters<CheckLabels>,
     verdicts: Counters<VerdictLabels>,
     verdicts_dropped: Counters<KindLabel>,
+    reviews_dropped: Counters<KindLabel>,
     gradings: Counters<CallLabels>,
     model_seconds: Family<ModelLabels, Histogram>,
     tokens: Counters<TokenLabels>,
@@ -191,6 +192,10 @@ impl Default for Metrics {
             verdicts: new.metric("verdicts", "Verdicts that came in by themselves, by source: check, grader, implicit"),
             verdicts_dropped: new
                 .metric("verdicts_dropped", "Verdicts dropped before they reached the brain, by kind of error"),
+            reviews_dropped: new.metric(
+                "reviews_dropped",
+                "Answers to keep for review that did not reach the brain, by kind of error",
+            ),
             gradings: new.metric(
                 "gradings",
                 "Answers of the sample by result: pass, fail, unsure, unreadable, failed (not judged); too_large, busy, \
@@ -357,6 +362,11 @@ impl Metrics {
     /// A verdict was not delivered to the brain.
     pub fn verdict_dropped(&self, kind: &'static str) {
         self.verdicts_dropped.get_or_create(&KindLabel { kind }).inc();
+    }
+
+    /// An answer to keep for review was not delivered to the brain.
+    pub fn review_dropped(&self, kind: &'static str) {
+        self.reviews_dropped.get_or_create(&KindLabel { kind }).inc();
     }
 
     /// An answer of the sample was judged, or was not.

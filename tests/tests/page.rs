@@ -126,6 +126,31 @@ async fn a_name_that_is_markup_stays_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_kept_answer_is_shown_as_text_below_its_decision_with_what_the_policy_keeps() {
+    let brain = Program::brain().start().await;
+    for number in [1, 2] {
+        decide(&brain, &Decision::of("debug", number)).await;
+    }
+    let answer = "The cause:\n<script>document.title = 'run'</script>";
+    seed::keep(&brain, 1, answer).await;
+    let browser = Browser::start(1000).await;
+    live(&browser, &brain).await;
+    let said =
+        "10 % of the answers are kept for review, up to 24 h each, as the policy says: 1 now. Prompts are not kept.";
+    assert_eq!(browser.text("#kept").await, said);
+    assert_eq!(browser.run("return document.querySelectorAll('[data-act=answer]').length").await, 1);
+    let row = format!("[data-decision='{}']", id(1));
+    browser.click(&format!("{row} [data-act=answer]")).await;
+    browser.holds("the answer", "document.querySelector('[data-until] time') !== null").await;
+    assert_eq!(browser.text(&format!("{row} pre")).await, format!("{answer}\n[cut here]"));
+    assert!(browser.text(&format!("{row} [data-until]")).await.starts_with("What the model answered, kept until "));
+    assert_ne!(browser.run("return document.title").await, "run");
+    assert!(browser.axe().await.is_empty());
+    browser.click(&format!("{row} [data-act=answer]")).await;
+    browser.holds("it is hidden", "document.querySelector('pre, [data-until]') === null").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_fits_a_phone_and_axe_finds_nothing_in_light_dark_and_narrow() {
     let brain = Program::brain().start().await;
     seed::shown(&brain).await;

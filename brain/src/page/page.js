@@ -274,6 +274,7 @@ async function showAnswer(decision, button) {
   const before = row.querySelector("pre");
   if (before) {
     before.remove();
+    row.querySelector("[data-until]")?.remove();
     button.setAttribute("aria-expanded", "false");
     button.textContent = "Show the answer";
     return;
@@ -282,6 +283,7 @@ async function showAnswer(decision, button) {
     const { reviews } = await get(`/reviews?decision=${encodeURIComponent(decision.id)}`);
     const [review] = reviews;
     const text = review ? review.answer + (review.cut ? "\n[cut here]" : "") : "It is no longer kept.";
+    if (review) row.append(el("p", { class: "note", "data-until": "" }, "What the model answered, kept until ", when(review.until_ms)));
     row.append(el("pre", { tabindex: "0", "aria-label": `Answer of ${decision.skill}` }, text));
     button.setAttribute("aria-expanded", "true");
     button.textContent = "Hide the answer";
@@ -342,10 +344,16 @@ function decisionsPath() {
   return `/decisions?${query}`;
 }
 
-function showKept({ kept, keep_ms }) {
+/** A length of time in its largest unit of which there are two or more. */
+function period(ms) {
+  const [unit, length] = [["d", 86400000], ["h", 3600000], ["min", 60000]].find(([, one]) => ms >= 2 * one) ?? ["s", 1000];
+  return `${Math.round(ms / length)} ${unit}`;
+}
+
+function showKept({ kept, keep_ms, share }) {
   by("kept").hidden = kept === 0;
-  const hours = Math.max(1, Math.round(keep_ms / 3600000));
-  by("kept").textContent = `A share of answers is kept for review, up to ${hours} h each: ${kept} now. Prompts are not kept.`;
+  const part = share > 0 ? `${+(share * 100).toFixed(2)} % of the answers are` : "A share of the answers is";
+  by("kept").textContent = `${part} kept for review, up to ${period(keep_ms)} each, as the policy says: ${kept} now. Prompts are not kept.`;
 }
 
 async function refresh() {

@@ -54,16 +54,15 @@ pub(super) async fn apply(
 ) -> Result<(), StoreError> {
     let record = entry.record().map_err(|reason| StoreError::Refused { reason })?;
     not_in_the_future(entry, record.as_ref(), at_ms)?;
-    match (&record, &entry.usage) {
-        (Some(record), _) => {
-            decide(tx, id, record, at_ms).await?;
-            if let Some(answer) = &entry.review {
-                review::keep(tx, &record.id, answer, at_ms).await?;
-            }
-        }
+    match (&record, &entry.usage, &entry.review) {
+        (Some(record), ..) => decide(tx, id, record, at_ms).await?,
         // It says what a judgement took, and nothing about the answer.
-        (None, Some(usage)) => spending::grade(tx, id, entry, usage, at_ms).await?,
-        (None, None) => {
+        (None, Some(usage), _) => spending::grade(tx, id, entry, usage, at_ms).await?,
+        // It is the answer, and says nothing about it.
+        (None, None, Some(answer)) => {
+            review::keep(tx, entry.decision_id.as_deref().unwrap_or_default(), answer, at_ms).await?;
+        }
+        (None, None, None) => {
             let Entry { skill, source, final_status, decision_id, .. } = entry;
             let (verdict, decision_id) = (final_status.verdict(), decision_id.as_deref());
             outcomes::report(tx, &Reported { id, at_ms, skill, source: *source, verdict, decision_id }).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use sqlx::{Any, AnyPool, Transaction};
 
-use super::list::StoredDecision;
+use super::{StoreError, list::StoredDecision};
 use crate::entry::Review;
 
 /// Most answers of one list.
@@ -27,6 +27,8 @@ pub struct StoredReview {
     #[sqlx(rename = "cut")]
     #[serde(serialize_with = "flag")]
     pub cut: i64,
+    /// The part of the answers that its policy keeps, at most 1; 0: not known.
+    pub share: f64,
 }
 
 // The form of serde's `serialize_with`.
@@ -36,25 +38,36 @@ fn flag<S: serde::Serializer>(number: &i64, serializer: S) -> Result<S::Ok, S::E
 }
 
 /// What is kept altogether.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Kept {
     /// Answers.
     pub number: i64,
     /// The longest time that one of them is kept, in milliseconds.
     pub keep_ms: i64,
+    /// The largest part of the answers that one of their policies keeps, at most 1; 0: not known.
+    pub share: f64,
 }
 
-/// Keeps an answer; that of a decision which has one stays.
+/// Keeps the answer of a known decision, so that there are no more answers than decisions; one that has an answer keeps it.
+///
+/// # Errors
+/// [`StoreError::Refused`]: the decision is not known.
 pub(super) async fn keep(
     tx: &mut Transaction<'_, Any>,
     decision: &str,
-    Review { answer, cut, keep_ms }: &Review,
+    Review { answer, cut, keep_ms, share }: &Review,
     at_ms: i64,
-) -> Result<(), sqlx::Error> {
-    let insert = "INSERT INTO reviews (decision_id, at_ms, until_ms, answer, cut) VALUES ($1, $2, $3, $4, $5) \
+) -> Result<(), StoreError> {
+    let known = "SELECT COUNT(*) FROM decisions WHERE id = $1";
+    if sqlx::query_scalar::<_, i64>(known).bind(decision).fetch_one(&mut **tx).await? == 0 {
+        let reason = "argument decision_id: no decision has this id; an answer is kept after its decision".into();
+        return Err(StoreError::Refused { reason });
+    }
+    let insert = "INSERT INTO reviews (decision_id, at_ms, until_ms, answer, cut, share) VALUES ($1, $2, $3, $4, $5, $6) \
          ON CONFLICT (decision_id) DO NOTHING";
     let query = sqlx::query(insert).bind(decision).bind(at_ms).bind(at_ms.saturating_add(*keep_ms));
-    query.bind(answer.as_str()).bind(i64::from(*cut)).execute(&mut **tx).await.map(drop)
+    query.bind(answer.as_str()).bind(i64::from(*cut)).bind(*share).execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// Deletes what has been kept long enough.
@@ -70,9 +83,9 @@ pub(super) async fn list(
     limit: i64,
     now_ms: i64,
 ) -> Result<Vec<StoredReview>, sqlx::Error> {
-    let all = "SELECT decision_id, at_ms, until_ms, answer, cut FROM reviews WHERE until_ms > $1 \
+    let all = "SELECT decision_id, at_ms, until_ms, answer, cut, share FROM reviews WHERE until_ms > $1 \
          ORDER BY at_ms DESC LIMIT $2";
-    let one = "SELECT decision_id, at_ms, until_ms, answer, cut FROM reviews WHERE until_ms > $1 AND decision_id = $3 \
+    let one = "SELECT decision_id, at_ms, until_ms, answer, cut, share FROM reviews WHERE until_ms > $1 AND decision_id = $3 \
          LIMIT $2";
     match decision {
         None => sqlx::query_as(all).bind(now_ms).bind(limit).fetch_all(readers).await,
@@ -81,9 +94,9 @@ pub(super) async fn list(
 }
 
 pub(super) async fn kept(readers: &AnyPool, now_ms: i64) -> Result<Kept, sqlx::Error> {
-    let count = "SELECT COUNT(*), COALESCE(MAX(until_ms - at_ms), 0) FROM reviews WHERE until_ms > $1";
-    let (number, keep_ms) = sqlx::query_as(count).bind(now_ms).fetch_one(readers).await?;
-    Ok(Kept { number, keep_ms })
+    let count = "SELECT COUNT(*), COALESCE(MAX(until_ms - at_ms), 0), COALESCE(MAX(share), 0.0) FROM reviews WHERE until_ms > $1";
+    let (number, keep_ms, share) = sqlx::query_as(count).bind(now_ms).fetch_one(readers).await?;
+    Ok(Kept { number, keep_ms, share })
 }
 
 /// Those decisions of a page of which an answer is kept.

@@ -11,6 +11,7 @@ mod attach;
 mod caller;
 mod check;
 mod evidence;
+mod review;
 mod timeouts;
 
 const HEAD: &str = "apiVersion: routing.hyperguild.io/v1alpha1\nkind: RoutingPolicy\nmetadata: {name: p}\nspec:\n";

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::lenient;
 use crate::{
     policy::{CheckCounts, EvidenceOf, ExplorationMode, GradedBy, OnExpired, OnFailedCheck, Source},
-    table::{EvidenceRules, ExplorationRules, GradingRules, SkillCheck},
+    table::{EvidenceRules, ExplorationRules, GradingRules, ReviewRules, SkillCheck},
 };
 
 /// Which outcomes the pass rates rest on, and which calls go against them.
@@ -69,6 +69,29 @@ pub struct GradingReport {
     /// How many of these are left now.
     #[serde(deserialize_with = "lenient")]
     pub left: u64,
+}
+
+/// Which answers the brain keeps for review.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ReviewReport {
+    /// How long, in milliseconds.
+    #[serde(deserialize_with = "lenient")]
+    pub keep_ms: u64,
+    /// Part of the answers, more than 0 and at most 1.
+    #[serde(deserialize_with = "lenient")]
+    pub share: f64,
+    /// Why none is kept all the same, with the cure; empty: nothing is known to be wrong.
+    #[serde(deserialize_with = "lenient")]
+    pub problem: String,
+}
+
+impl ReviewReport {
+    /// The report on the rules of a policy.
+    #[must_use]
+    pub fn of(ReviewRules { keep, share }: ReviewRules, problem: String) -> Self {
+        Self { keep_ms: u64::try_from(keep.as_millis()).unwrap_or(u64::MAX), share, problem }
+    }
 }
 
 impl EvidenceReport {

@@ -11,6 +11,8 @@ pub(super) struct Declared {
     pub(super) sources: bool,
     /// `usage`, with `decision_id`.
     pub(super) usage: bool,
+    /// `review`, with `decision`; none: the brain did not say.
+    pub(super) reviews: Option<bool>,
 }
 
 pub(super) fn declared(body: &Value) -> Declared {
@@ -20,10 +22,12 @@ pub(super) fn declared(body: &Value) -> Declared {
         session_log.is_some_and(|tool| tool.pointer(&format!("/inputSchema/properties/{argument}")).is_some())
     };
     let names_decisions = declares("decision_id");
+    let decisions = names_decisions && declares("decision");
     Declared {
-        decisions: names_decisions && declares("decision"),
+        decisions,
         sources: names_decisions && declares("source"),
         usage: names_decisions && declares("usage"),
+        reviews: session_log.map(|_| decisions && declares("review")),
     }
 }
 
@@ -36,15 +40,19 @@ mod tests {
     #[test]
     fn what_a_brain_declares_is_recognised() {
         let list = |properties: Value| json!({"result": {"tools": [{"name": "session_log", "inputSchema": {"properties": properties}}]}});
-        for (properties, decisions, sources, usage) in [
-            (json!({"decision": {}, "decision_id": {}}), true, false, false),
-            (json!({"decision": {}, "decision_id": {}, "source": {}}), true, true, false),
-            (json!({"decision": {}, "decision_id": {}, "source": {}, "usage": {}}), true, true, true),
-            (json!({"decision_id": {}, "source": {}}), false, true, false),
-            (json!({"message": {}, "usage": {}}), false, false, false),
-            (json!({"decision": {}, "source": {}}), false, false, false),
+        let all = json!({"decision": {}, "decision_id": {}, "source": {}, "usage": {}, "review": {}});
+        for (properties, decisions, sources, usage, reviews) in [
+            (json!({"decision": {}, "decision_id": {}}), true, false, false, false),
+            (json!({"decision": {}, "decision_id": {}, "source": {}}), true, true, false, false),
+            (json!({"decision": {}, "decision_id": {}, "source": {}, "usage": {}}), true, true, true, false),
+            (all, true, true, true, true),
+            (json!({"decision_id": {}, "source": {}}), false, true, false, false),
+            (json!({"message": {}, "usage": {}, "review": {}}), false, false, false, false),
+            (json!({"decision": {}, "source": {}}), false, false, false, false),
+            (json!({"decision_id": {}, "review": {}}), false, false, false, false),
         ] {
-            assert_eq!(declared(&list(properties.clone())), Declared { decisions, sources, usage }, "{properties}");
+            let expected = Declared { decisions, sources, usage, reviews: Some(reviews) };
+            assert_eq!(declared(&list(properties.clone())), expected, "{properties}");
         }
         assert_eq!(declared(&json!({"error": {}})), Declared::default());
     }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::{decide::place_among_all, upstream::Prompt, verdict::Quality};
+use crate::{decide::is_in_sample, upstream::Prompt, verdict::Quality};
 
 /// Largest prompt and answer that are judged, in bytes together.
 const MATERIAL_MAX_BYTES: usize = 128 * 1024;
@@ -17,7 +17,7 @@ tell.";
 
 /// Whether the answer to a request is judged: from bits of its hash that no route is chosen by.
 pub(super) fn is_chosen(hash: u64, share: f64) -> bool {
-    place_among_all(hash, CHOSEN_FROM_BIT) < share
+    is_in_sample(hash, CHOSEN_FROM_BIT, share)
 }
 
 /// The prompt for the judge; none if there is too much to read. It has nothing of the model that answered.

@@ -114,6 +114,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
         brain: Some(Brain::at(brain, secret(reader, "BRAIN_TOKEN"))),
         thresholds: thresholds(reader),
         evidence: evidence(reader),
+        review: None,
         skills: None,
         client: crds::policy::Client::default(),
         access: access(reader),

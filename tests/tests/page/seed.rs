@@ -50,6 +50,14 @@ pub async fn decide(brain: &Running, decision: &Decision<'_>) {
     assert!(!result.is_error(), "{result:?}");
 }
 
+/// Has the answer of a decision kept for a day, by a policy that keeps a tenth.
+pub async fn keep(brain: &Running, number: usize, answer: &str) {
+    let review = json!({"answer": answer, "cut": true, "keep_ms": 86_400_000, "share": 0.1});
+    let entry = json!({"skill": "_routing", "phase": "review", "final_status": "skip", "decision_id": id(number), "review": review});
+    let result = brain.mcp().result("session_log", entry).await;
+    assert!(!result.is_error(), "{result:?}");
+}
+
 /// Reports so many decisions of four skills and two callers, many at once.
 pub async fn many(brain: &Running, number: usize) {
     let (client, url) = (http(), brain.mcp_url());

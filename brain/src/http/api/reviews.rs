@@ -26,6 +26,6 @@ pub(super) async fn reviews(
     let limit = limit.filter(|limit| (1..=REVIEWS_MAX).contains(limit));
     let limit = limit.ok_or_else(|| ApiError::Invalid(format!("limit: must be from 1 to {REVIEWS_MAX}")))?;
     let reviews = store.reviews(decision.as_deref(), limit).await?;
-    let Kept { number, keep_ms } = store.kept().await?;
-    Ok(Json(json!({"kept": number, "keep_ms": keep_ms, "reviews": reviews})))
+    let Kept { number, keep_ms, share } = store.kept().await?;
+    Ok(Json(json!({"kept": number, "keep_ms": keep_ms, "share": share, "reviews": reviews})))
 }

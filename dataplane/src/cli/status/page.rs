@@ -2,7 +2,7 @@
 
 use crds::{
     interval::wilson,
-    pod::{ModelReport, PodStatus, SkillReport, savings::SavingsReport, why},
+    pod::{ModelReport, PodStatus, SkillReport, rules::ReviewReport, savings::SavingsReport, why},
     shown::printable,
 };
 use serde_json::{Value, json};
@@ -41,7 +41,16 @@ pub(super) fn text(seen: &Seen) -> String {
     let mut skills = vec![row(["SKILL", "CALLS GO TO", "WHY", "LOCAL", "CLAUDE", "COVERAGE", ""])];
     skills.extend(status.skills.iter().map(skill));
     let saved = status.savings.as_ref().map(savings).unwrap_or_default();
-    format!("{}\nModels\n{models}\nSkills\n{}{saved}{}", head(seen), aligned(&skills), last(seen))
+    let kept = status.review.as_ref().map(kept).unwrap_or_default();
+    format!("{}\nModels\n{models}\nSkills\n{}{kept}{saved}{}", head(seen), aligned(&skills), last(seen))
+}
+
+/// Which answers the brain keeps.
+fn kept(ReviewReport { keep_ms, share, problem }: &ReviewReport) -> String {
+    let all = format!("{} % of the answers, each for {}", (share * 10_000.0).round() / 100.0, age(*keep_ms));
+    let problem =
+        if problem.is_empty() { String::new() } else { format!(", but {}", printable(problem, PROBLEM_SHOWN)) };
+    format!("\nKept for review: {all}{problem}\n")
 }
 
 /// In one line; `routing report` has the rest.
@@ -167,7 +176,7 @@ pub(super) fn json(seen: &Seen) -> Value {
     json!({
         "url": seen.url, "version": status.version, "configHash": status.config_hash, "origin": status.origin,
         "draining": status.draining, "refused": status.refused, "missingSecrets": status.missing_secrets,
-        "models": status.models, "skills": status.skills.iter().map(skill_json).collect::<Vec<_>>(),
+        "review": status.review, "models": status.models, "skills": status.skills.iter().map(skill_json).collect::<Vec<_>>(),
         "brain": seen.brain, "brainProblem": seen.brain_problem, "decisions": seen.decisions,
     })
 }
@@ -258,6 +267,18 @@ Last decisions (http://b)
   3 s ago  debug  claude  c  below_ceil  human: pass  i
 ";
         assert_eq!(text(&seen()), expected);
+    }
+
+    #[test]
+    fn it_says_which_answers_are_kept_and_why_none_is() {
+        let mut seen = seen();
+        let kept = ReviewReport { keep_ms: 86_400_000, share: 0.0125, problem: String::new() };
+        seen.status.review = Some(kept.clone());
+        let line = "\nKept for review: 1.25 % of the answers, each for 24 h";
+        assert!(text(&seen).contains(&format!("{line}\n\nLast decisions")), "{}", text(&seen));
+        assert_eq!(json(&seen)["review"], json!({"keepMs": 86_400_000, "share": 0.0125, "problem": ""}));
+        seen.status.review = Some(ReviewReport { problem: "the brain\nkeeps none".into(), ..kept });
+        assert!(text(&seen).contains(&format!("{line}, but the brain\\u{{a}}keeps none\n")), "{}", text(&seen));
     }
 
     #[test]
