@@ -54,6 +54,7 @@ impl BrainTools {
         let entry = match Entry::from_arguments(request.arguments.unwrap_or_default()) {
             Ok(entry) => entry,
             Err(errors) => {
+                self.store.metrics().entry("invalid");
                 let text = format!("nothing was logged: {}", errors.join("; "));
                 let text = crds::shown::printable(&text, 1000);
                 return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
@@ -76,7 +77,10 @@ impl BrainTools {
         }
         let judged = self.judged(&entry).await?;
         if judged.is_none() {
-            self.reporters.admit(reporter).map_err(|reason| StoreError::Refused { reason })?;
+            self.reporters.admit(reporter).map_err(|reason| {
+                self.store.metrics().entry("limited");
+                StoreError::Refused { reason }
+            })?;
         }
         if says_nothing {
             let id = self.store.append(entry).await?;

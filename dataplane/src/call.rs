@@ -20,6 +20,7 @@ use crds::{
     table::{Skill, Stage},
     template::TemplateInput,
 };
+use endpoint::trace::Place;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -41,7 +42,7 @@ use crate::{
     grading::{self, Graded},
     mode::Mode,
     repeats::{Answered, Asked},
-    traces::{Place, attribute},
+    traces::attribute,
     upstream::{AttemptError, Prompt},
     verdict::{Quality, Verdict},
 };
@@ -125,7 +126,7 @@ impl Call {
     fn report_repeat(&self, asked: Asked) {
         let Some(before) = self.data_plane.repeats.take(asked, Instant::now()) else { return };
         let verdict = Verdict::new(&self.skill.name, before.decision_id, Source::Implicit, Quality::Fail);
-        self.data_plane.decision_log.verdict(before.call_id, self.active.brain.as_ref(), verdict);
+        self.data_plane.decision_log.verdict(before.call_id, &self.place, self.active.brain.as_ref(), verdict);
     }
 
     async fn run_stages(&self, call_id: Uuid, decisions: &mut Vec<DecisionRecord>) -> Result<StageAnswer, CallFailure> {
@@ -216,7 +217,7 @@ impl Call {
 
     async fn evidence(&self, cache: &Arc<EvidenceCache>) -> SkillEvidence {
         let mut span = self.place.work("evidence", Vec::new);
-        let evidence = cache.of(&self.skill.name, span.traceparent()).await;
+        let evidence = cache.of(&self.skill.name, span.context()).await;
         span.note(|| attribute::of_evidence(&evidence));
         evidence
     }
@@ -242,7 +243,8 @@ impl Call {
     fn sample(&self, stage_call: &StageCall, prompt: &Prompt, answer: &StageAnswer, decisions: &[DecisionRecord]) {
         let StageAnswer::Text(answer) = answer else { return };
         let Some(record) = answering(decisions, stage_call.stage) else { return };
-        let graded = Graded { call_id: stage_call.call_id, hash: stage_call.hash, prompt, answer, record };
+        let graded =
+            Graded { call_id: stage_call.call_id, place: &self.place, hash: stage_call.hash, prompt, answer, record };
         grading::sample(&self.data_plane, &self.active, &self.skill, &graded);
     }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use brain::{http::Ends, store::Store};
+use brain::{http::Ends, metrics::Metrics, store::Store};
 use crds::{pod::variable, variables::Variables};
 use endpoint::serve::{Limits, until};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -113,7 +113,7 @@ async fn start_brain(
     outcomes: &Outcomes,
     end: &CancellationToken,
 ) -> Result<(Store, Server), CliError> {
-    let store = brain_command::open(settings).await?;
+    let store = brain_command::open(settings, Metrics::default()).await?;
     if outcomes.are_examples() {
         let added = examples::add(&store).await.map_err(|error| CliError::Store { error })?;
         println!("Example outcomes: {}", added.join("; "));
