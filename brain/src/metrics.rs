@@ -15,6 +15,17 @@ use crate::store::{Figures, StoreError};
 /// Upper bounds of the histograms, in seconds: from a read by an index to a disk that hardly answers.
 const SECONDS: [f64; 10] = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
+/// The result of what was stored.
+pub(crate) const WRITTEN: &str = "written";
+/// The result of what the database did not take.
+pub(crate) const FAILED: &str = "failed";
+/// The result of an entry with an argument that cannot be read.
+pub(crate) const INVALID: &str = "invalid";
+/// The result of one too many from an address.
+pub(crate) const LIMITED: &str = "limited";
+/// The result of an entry that says what cannot be.
+pub(crate) const REFUSED: &str = "refused";
+
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ResultLabel {
     result: &'static str,
@@ -84,6 +95,10 @@ impl Metrics {
             ),
             registry,
         };
+        // There from the start: the first failure is then an increase, which an alert sees.
+        for result in [WRITTEN, FAILED, INVALID, LIMITED, REFUSED] {
+            drop(metrics.entries.get_or_create(&ResultLabel { result }));
+        }
         (metrics, more)
     }
 

@@ -39,7 +39,7 @@ use self::{
 };
 use crate::{
     entry::Entry,
-    metrics::Metrics,
+    metrics::{FAILED, Metrics},
     report::{Known, Report, Series},
     settings::DatabaseUrl,
 };
@@ -179,7 +179,7 @@ impl Store {
     /// # Errors
     /// The entry was not written.
     pub async fn append(&self, entry: Entry) -> Result<String, StoreError> {
-        self.ready.check()?;
+        self.ready.check().inspect_err(|_| self.metrics.entry(FAILED))?;
         self.writer.append(entry, now_ms()).await
     }
 

@@ -20,6 +20,8 @@ use crate::store::Store;
 
 /// For how long what the database says of itself counts: whoever asks more often costs it nothing.
 const FRESH: Duration = Duration::from_secs(5);
+/// How long an answer waits for the database: less than any scraper waits.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// The label of requests for what is not there.
 const NO_ROUTE: &str = "none";
 /// What is asked every few seconds, and would hide the spans of everything else.
@@ -36,20 +38,29 @@ impl Scraped {
     pub(super) fn new(store: Store) -> Self {
         Self { store, asked: Arc::default() }
     }
+
+    /// Asks the database, unless it was asked just now. In a task of its own: a scraper that gives up earlier than the
+    /// database would otherwise never hear that it is away.
+    async fn refresh(&self) {
+        let mut asked = Arc::clone(&self.asked).lock_owned().await;
+        if asked.is_some_and(|at| at.elapsed() < FRESH) {
+            return;
+        }
+        let store = self.store.clone();
+        let refreshing = tokio::spawn(async move {
+            store.metrics().database(&store.figures().await);
+            *asked = Some(Instant::now());
+        });
+        // It fails only by a defect, which is logged.
+        let _ = refreshing.await;
+    }
 }
 
-pub(super) async fn metrics(
-    State(Scraped { store, asked }): State<Scraped>,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
+pub(super) async fn metrics(State(scraped): State<Scraped>, headers: HeaderMap) -> Result<Response, Refusal> {
     unless_a_page_asks(&headers)?;
-    let mut asked = asked.lock().await;
-    if asked.is_none_or(|at| at.elapsed() >= FRESH) {
-        store.metrics().database(&store.figures().await);
-        *asked = Some(Instant::now());
-    }
-    drop(asked);
-    Ok(store.metrics().answer())
+    // What comes later is in the next answer.
+    let _ = tokio::time::timeout(PATIENCE, scraped.refresh()).await;
+    Ok(scraped.store.metrics().answer())
 }
 
 /// Counts a request, and is its span within the trace of whoever asks.

@@ -21,7 +21,10 @@ use super::{
     open::{self, File},
     outcomes, review,
 };
-use crate::{entry::Entry, metrics::Metrics};
+use crate::{
+    entry::Entry,
+    metrics::{FAILED, Metrics, REFUSED, WRITTEN},
+};
 
 /// Most entries that wait; a further caller waits until there is room.
 const QUEUE: usize = 1024;
@@ -173,7 +176,7 @@ async fn commit(Database { pool, file, metrics }: &Database, batch: Vec<Pending>
     if let Some(file) = file.as_ref().filter(|file| result.is_ok() && !file.is_in_place()) {
         result = Err(StoreError::Replaced { path: file.path().into() });
     }
-    metrics.batch(if result.is_ok() { "written" } else { "failed" }, began.elapsed());
+    metrics.batch(if result.is_ok() { WRITTEN } else { FAILED }, began.elapsed());
     let mut answers = match result {
         Ok(answers) => answers,
         Err(error) => {
@@ -183,9 +186,9 @@ async fn commit(Database { pool, file, metrics }: &Database, batch: Vec<Pending>
     };
     for (waiting, answer) in waiting.into_iter().zip(answers.drain(..)) {
         metrics.entry(match &answer {
-            Ok(_) => "written",
-            Err(StoreError::Refused { .. }) => "refused",
-            Err(_) => "failed",
+            Ok(_) => WRITTEN,
+            Err(StoreError::Refused { .. }) => REFUSED,
+            Err(_) => FAILED,
         });
         // The entry stays, even if its caller is gone.
         let _ = waiting.send(answer);
