@@ -2,6 +2,7 @@
 
 mod api;
 mod lists;
+mod metrics;
 mod page;
 mod rates;
 mod refusal;
@@ -21,6 +22,7 @@ use endpoint::{
     BodyBudget, INVALID_REQUEST,
     bearer::{self, TokenDigest},
     host, origin, rpc_error,
+    trace::Tracing,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -37,16 +39,34 @@ pub struct Ends {
     pub hard_stop: CancellationToken,
 }
 
-/// The brain's routes, for the hosts in its settings: the page, `/pass-rate` and `/healthz` for everyone; all others need
-/// the token, if one is set.
-pub fn app(store: Store, settings: &Settings, ends: Ends) -> Router {
-    app_that_reports(store, settings, ends, Arc::new(|_| ()))
+/// Whom what happens is reported to.
+#[derive(Clone)]
+pub struct Reports {
+    /// Is called with each verdict that was stored, and must not wait.
+    pub on_judged: OnJudged,
+    /// What begins spans.
+    pub tracing: Tracing,
 }
 
-/// As [`app`]; `on_judged` is called with each verdict that was stored, and must not wait.
-pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, on_judged: OnJudged) -> Router {
+impl Default for Reports {
+    fn default() -> Self {
+        Self { on_judged: Arc::new(|_| ()), tracing: Tracing::default() }
+    }
+}
+
+/// The brain's routes, for the hosts in its settings: the page, `/pass-rate`, `/metrics` and `/healthz` for everyone; all
+/// others need the token, if one is set.
+pub fn app(store: Store, settings: &Settings, ends: Ends) -> Router {
+    app_that_reports(store, settings, ends, Reports::default())
+}
+
+/// As [`app`]; what happens is also reported.
+pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, reports: Reports) -> Router {
+    let Reports { on_judged, tracing } = reports;
     let guard = Guard(settings.token.as_ref().map(TokenDigest::of).map(Arc::new));
     let Ends { stopping, hard_stop } = ends;
+    let measured = middleware::from_fn_with_state((store.clone(), tracing), metrics::measured);
+    let scraped = metrics::Scraped::new(store.clone());
     let api = api::routes(store.clone(), Arc::clone(&on_judged), guard.clone(), stopping);
     let tools = BrainTools::new(store.clone(), Reporters::new(settings.unattributed_per_minute), on_judged);
     let budget = BodyBudget::new(BODIES_MAX_BYTES);
@@ -63,6 +83,7 @@ pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, on_judged
         .route("/pass-rate", get(rates::pass_rate))
         .route("/healthz", get(healthz))
         .with_state(store)
+        .route("/metrics", get(metrics::metrics).with_state(scraped))
         // A restart mends no database: whether the process lives is another question.
         .route("/livez", get(|| async { "alive\n" }))
         .merge(page::routes())
@@ -70,6 +91,8 @@ pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, on_judged
         .merge(guarded)
         .fallback(endpoint::not_found)
         .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))
+        // Around all others: what they refuse counts, too.
+        .layer(measured)
 }
 
 /// Whether entries can be stored: a server of the database can be away for a while, and is waited for.

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     entry::{Entry, FinalStatus},
     judged::{Judged, OnJudged},
+    metrics::{FAILED, INVALID, LIMITED},
     outcome,
     record::Record,
     reporters::Reporters,
@@ -54,6 +55,7 @@ impl BrainTools {
         let entry = match Entry::from_arguments(request.arguments.unwrap_or_default()) {
             Ok(entry) => entry,
             Err(errors) => {
+                self.store.metrics().entry(INVALID);
                 let text = format!("nothing was logged: {}", errors.join("; "));
                 let text = crds::shown::printable(&text, 1000);
                 return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
@@ -74,24 +76,32 @@ impl BrainTools {
             let id = self.store.append(entry).await?;
             return Ok(answer(format!("logged: {id}"), json!({"id": id})));
         }
-        let judged = self.judged(&entry).await?;
+        let judged = self.read(self.judged(&entry)).await?;
         if judged.is_none() {
-            self.reporters.admit(reporter).map_err(|reason| StoreError::Refused { reason })?;
+            self.reporters.admit(reporter).map_err(|reason| {
+                self.store.metrics().entry(LIMITED);
+                StoreError::Refused { reason }
+            })?;
         }
         if says_nothing {
             let id = self.store.append(entry).await?;
             return Ok(answer(format!("logged: {id}"), json!({"id": id})));
         }
         let query = Query::of_all(&entry.skill);
-        let (before, logged) = (self.store.evidence(&query).await?, entry.clone());
+        let (before, logged) = (self.read(self.store.evidence(&query)).await?, entry.clone());
         // All names are looked up only to find the one that was probably meant, and before this entry is one of them.
-        let known = if outcome::is_unknown(&before) { Some(self.store.skills().await?) } else { None };
+        let known = if outcome::is_unknown(&before) { Some(self.read(self.store.skills()).await?) } else { None };
         let id = self.store.append(entry).await?;
         (self.on_judged)(&Judged::of(&logged, judged.as_ref()));
         let after = self.store.evidence(&query).await?;
         let text = outcome::told(&logged, judged.as_ref(), (&before, &after), known.as_deref());
         let change = json!({"id": id, "skill": logged.skill, "before": before.rate, "after": after.rate});
         Ok(answer(text, change))
+    }
+
+    /// What an entry needs before it is written. If the database does not give it, the entry has failed, too.
+    async fn read<T>(&self, reading: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        reading.await.inspect_err(|_| self.store.metrics().entry(FAILED))
     }
 
     /// The record of the decision that an entry is about, if it is known.

@@ -4,6 +4,7 @@ mod apply;
 mod clock;
 mod counts;
 mod evidence;
+mod figures;
 mod list;
 mod open;
 mod outcomes;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use self::span::Span;
 pub use self::{
     evidence::{Agreement, Evidence, ModelRate, Query, Rate},
+    figures::Figures,
     list::{ENTRIES_MAX as LIST_MAX, StoredDecision, StoredOutcome},
     recent::{Filter, Judged, PAGE_MAX, Page, Place},
     review::{Kept, REVIEWS_MAX, StoredReview},
@@ -37,6 +39,7 @@ use self::{
 };
 use crate::{
     entry::Entry,
+    metrics::{FAILED, Metrics},
     report::{Known, Report, Series},
     settings::DatabaseUrl,
 };
@@ -108,6 +111,7 @@ pub struct Store {
     readers: AnyPool,
     writer: Writer,
     ready: Ready,
+    metrics: Arc<Metrics>,
     /// The server of the database, as messages call it; none: it is a file of this machine.
     server: Option<Arc<str>>,
 }
@@ -118,14 +122,23 @@ impl Store {
     /// # Errors
     /// [`StoreError::Open`] with the path and the reason.
     pub async fn open(url: &DatabaseUrl) -> Result<Self, StoreError> {
+        Self::open_measured(url, Metrics::default()).await
+    }
+
+    /// The same with these metrics.
+    ///
+    /// # Errors
+    /// [`StoreError::Open`] with the path and the reason.
+    pub async fn open_measured(url: &DatabaseUrl, metrics: Metrics) -> Result<Self, StoreError> {
         let Database { readers, writing, file, ready } = open::open(url).await?;
         let newest: Option<i64> = match ready.check() {
             Ok(()) => sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await?,
             Err(_) => None,
         };
-        let writer = Writer::start(writing, file, newest.unwrap_or_default(), now_ms());
+        let metrics = Arc::new(metrics);
+        let writer = Writer::start(writing, file, Arc::clone(&metrics), newest.unwrap_or_default(), now_ms());
         let server = url.path().is_none().then(|| url.shown().into());
-        Ok(Self { readers, writer, ready, server })
+        Ok(Self { readers, writer, ready, metrics, server })
     }
 
     /// Whether the database can be used now. A file of this machine is not asked: each write says whether it can.
@@ -141,6 +154,21 @@ impl Store {
         })
     }
 
+    /// What is measured of it, and of who asks it.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// How large the database is, within two seconds.
+    ///
+    /// # Errors
+    /// The database failed, or is away.
+    pub async fn figures(&self) -> Result<Figures, StoreError> {
+        let read = figures::read(self.readers()?, self.server.is_some(), now_ms());
+        Ok(tokio::time::timeout(REACHED_WITHIN, read).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?)
+    }
+
     /// The connections that read.
     fn readers(&self) -> Result<&AnyPool, StoreError> {
         self.ready.check().map(|()| &self.readers)
@@ -151,7 +179,7 @@ impl Store {
     /// # Errors
     /// The entry was not written.
     pub async fn append(&self, entry: Entry) -> Result<String, StoreError> {
-        self.ready.check()?;
+        self.ready.check().inspect_err(|_| self.metrics.entry(FAILED))?;
         self.writer.append(entry, now_ms()).await
     }
 

@@ -6,14 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Json, Router,
-    extract::State,
-    http::{StatusCode, header},
-    middleware,
-    response::IntoResponse,
-    routing::get,
-};
+use axum::{Json, Router, extract::State, http::StatusCode, middleware, response::Response, routing::get};
 use crds::{
     pod::{
         LIVE_PATH, ModelReport, PodStatus, READY_PATH, STATUS_PATH, SkillReport,
@@ -35,7 +28,6 @@ use crate::{
 
 /// How long a status waits for the first probe of an endpoint: as long as for a pass rate.
 const PROBE_WAIT: Duration = Duration::from_secs(1);
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// What `/` says.
 const ABOUT: &str =
@@ -55,14 +47,14 @@ pub fn app(data_plane: Arc<DataPlane>, hosts: Hosts) -> Router {
         .layer(middleware::from_fn_with_state(Arc::new(hosts), host::admit))
 }
 
-async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> impl IntoResponse {
+async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> Response {
     let active = data_plane.config.active();
     for (name, model) in active.models() {
         data_plane.metrics.upstream_reachable(name, model.reachability().reachable);
     }
     data_plane.metrics.skill_rules(&active.table);
     data_plane.metrics.evidence_locked(locked_skills(&active));
-    ([(header::CONTENT_TYPE, OPEN_METRICS)], data_plane.metrics.text())
+    data_plane.metrics.answer()
 }
 
 /// Whether each skill whose pass rate was read is locked; the brain is not asked for this.

@@ -15,7 +15,10 @@ use std::{
 };
 
 use crds::{decimal::is_share, shown::printable, table::BrainTarget};
-use endpoint::method::{CALL, LIST};
+use endpoint::{
+    method::{CALL, LIST},
+    trace::TraceContext,
+};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -37,7 +40,7 @@ pub use self::{
 use crate::{
     decide::Measured,
     http_client::{self, BodyError},
-    upstream::{TRACEPARENT, bearer},
+    upstream::bearer,
 };
 
 /// `contract` part 3.
@@ -133,10 +136,10 @@ impl BrainClient {
         &self,
         skill: &str,
         query: &RateQuery,
-        traceparent: Option<&str>,
+        within: Option<&TraceContext>,
     ) -> Result<Measured, BrainError> {
         let request = self.client.get(self.url("/pass-rate")).query(&query.parameters(skill));
-        let body = self.json(traced(request, traceparent).timeout(PASS_RATE_TIMEOUT), ANSWER_MAX_BYTES).await?;
+        let body = self.json(traced(request, within).timeout(PASS_RATE_TIMEOUT), ANSWER_MAX_BYTES).await?;
         let measured = measured(&body)?;
         Ok(Measured { arms: measured.arms.filter(|_| query.tells_models_apart()), ..measured })
     }
@@ -149,17 +152,17 @@ impl BrainClient {
         self.session_log_within(None, arguments).await
     }
 
-    /// As [`Self::session_log`], within a trace: a valid `traceparent` of W3C Trace Context.
+    /// As [`Self::session_log`], within a trace.
     ///
     /// # Errors
     /// As [`Self::session_log`].
     pub async fn session_log_within(
         &self,
-        traceparent: Option<&str>,
+        within: Option<&TraceContext>,
         arguments: &impl Serialize,
     ) -> Result<Value, BrainError> {
         let params = json!({"name": "session_log", "arguments": arguments});
-        let body = self.json(traced(self.rpc(CALL, params), traceparent), ANSWER_MAX_BYTES).await?;
+        let body = self.json(traced(self.rpc(CALL, params), within), ANSWER_MAX_BYTES).await?;
         match refusal(&body) {
             Some(reason) => Err(BrainError::Refused { reason: printable(reason, REASON_SHOWN) }),
             None => Ok(body),
@@ -288,11 +291,9 @@ impl BrainClient {
     }
 }
 
-fn traced(request: RequestBuilder, traceparent: Option<&str>) -> RequestBuilder {
-    match traceparent {
-        Some(traceparent) => request.header(TRACEPARENT, traceparent),
-        None => request,
-    }
+fn traced(request: RequestBuilder, within: Option<&TraceContext>) -> RequestBuilder {
+    let headers = within.into_iter().flat_map(TraceContext::headers);
+    headers.fold(request, |request, (name, value)| request.header(name, value))
 }
 
 /// The JSON of a body; MCP servers may wrap it in one event of a stream.

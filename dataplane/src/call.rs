@@ -20,6 +20,7 @@ use crds::{
     table::{Skill, Stage},
     template::TemplateInput,
 };
+use endpoint::trace::Place;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use uuid::Uuid;
@@ -42,7 +43,7 @@ use crate::{
     mode::Mode,
     repeats::{Answered, Asked},
     review::Kept,
-    traces::{Place, attribute},
+    traces::attribute,
     upstream::{AttemptError, Prompt},
     verdict::{Quality, Verdict},
 };
@@ -119,7 +120,7 @@ impl Call {
     fn keep_for_review(&self, call_id: Uuid, last: &DecisionRecord, answer: &str) {
         let kept = self.active.table.review.as_ref().and_then(|rules| Kept::of(rules, last.id, answer));
         if let Some(kept) = kept {
-            self.data_plane.decision_log.keep(call_id, self.active.brain.as_ref(), kept);
+            self.data_plane.decision_log.keep(call_id, &self.place, self.active.brain.as_ref(), kept);
         }
     }
 
@@ -137,7 +138,7 @@ impl Call {
     fn report_repeat(&self, asked: Asked) {
         let Some(before) = self.data_plane.repeats.take(asked, Instant::now()) else { return };
         let verdict = Verdict::new(&self.skill.name, before.decision_id, Source::Implicit, Quality::Fail);
-        self.data_plane.decision_log.verdict(before.call_id, self.active.brain.as_ref(), verdict);
+        self.data_plane.decision_log.verdict(before.call_id, &self.place, self.active.brain.as_ref(), verdict);
     }
 
     async fn run_stages(&self, call_id: Uuid, decisions: &mut Vec<DecisionRecord>) -> Result<StageAnswer, CallFailure> {
@@ -228,7 +229,7 @@ impl Call {
 
     async fn evidence(&self, cache: &Arc<EvidenceCache>) -> SkillEvidence {
         let mut span = self.place.work("evidence", Vec::new);
-        let evidence = cache.of(&self.skill.name, span.traceparent()).await;
+        let evidence = cache.of(&self.skill.name, span.context()).await;
         span.note(|| attribute::of_evidence(&evidence));
         evidence
     }
@@ -254,7 +255,8 @@ impl Call {
     fn sample(&self, stage_call: &StageCall, prompt: &Prompt, answer: &StageAnswer, decisions: &[DecisionRecord]) {
         let StageAnswer::Text(answer) = answer else { return };
         let Some(record) = answering(decisions, stage_call.stage) else { return };
-        let graded = Graded { call_id: stage_call.call_id, hash: stage_call.hash, prompt, answer, record };
+        let graded =
+            Graded { call_id: stage_call.call_id, place: &self.place, hash: stage_call.hash, prompt, answer, record };
         grading::sample(&self.data_plane, &self.active, &self.skill, &graded);
     }
 

@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use endpoint::trace::{Place, TraceContext};
 use serde::Serialize;
 use tokio::{
     sync::{
@@ -27,7 +28,7 @@ use crate::{
     grading::Spent,
     metrics::Metrics,
     review::Kept,
-    traces::{Place, Traces, attribute},
+    traces::{Traces, attribute},
     upstream::FinishReason,
     verdict::Verdict,
 };
@@ -61,6 +62,16 @@ impl Report {
             Self::Decision(_) => metrics.decision_log_dropped(kind),
             Self::Verdict(_) | Self::Spent(_) => metrics.verdict_dropped(kind),
             Self::Answer(..) => metrics.review_dropped(kind),
+        }
+    }
+
+    /// Which skill and which decision it is about.
+    fn of(&self) -> (&str, Uuid) {
+        match self {
+            Self::Decision(record) => (&record.skill, record.id),
+            Self::Verdict(verdict) => (&verdict.skill, verdict.decision_id),
+            Self::Spent(spent) => (&spent.skill, spent.decision_id),
+            Self::Answer(kept, _) => (kept.skill, kept.decision_id),
         }
     }
 }
@@ -103,24 +114,24 @@ impl DecisionLog {
         self.send(call_id, brain, Report::Decision(Box::new(record)), place.clone());
     }
 
-    /// Reports what it took to judge a decision of the call `call_id`.
-    pub fn graded(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, spent: Spent) {
+    /// Reports what it took to judge a decision of the call `call_id`, whose span is at `place`.
+    pub fn graded(&self, call_id: Uuid, place: &Place, brain: Option<&Arc<BrainClient>>, spent: Spent) {
         self.metrics.used(&spent.skill, &spent.usage.model, Spent::ARM, &spent.usage.usage);
         if spent.usage.usage.is_known() {
-            self.send(call_id, brain, Report::Spent(spent), Place::default());
+            self.send(call_id, brain, Report::Spent(spent), place.clone());
         }
     }
 
-    /// Reports a verdict on a decision of the call `call_id`, after that decision.
-    pub fn verdict(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, verdict: Verdict) {
+    /// Reports a verdict on a decision of the call `call_id`, after that decision; it came from what is at `place`.
+    pub fn verdict(&self, call_id: Uuid, place: &Place, brain: Option<&Arc<BrainClient>>, verdict: Verdict) {
         self.metrics.verdict(&verdict);
-        self.send(call_id, brain, Report::Verdict(verdict), Place::default());
+        self.send(call_id, brain, Report::Verdict(verdict), place.clone());
     }
 
     /// Sends the brain an answer of the call `call_id` to keep, after its decision.
-    pub fn keep(&self, call_id: Uuid, brain: Option<&Arc<BrainClient>>, kept: Kept) {
+    pub fn keep(&self, call_id: Uuid, place: &Place, brain: Option<&Arc<BrainClient>>, kept: Kept) {
         match self.room.take(&kept) {
-            Some(room) => self.send(call_id, brain, Report::Answer(Box::new(kept), room), Place::default()),
+            Some(room) => self.send(call_id, brain, Report::Answer(Box::new(kept), room), place.clone()),
             None => self.metrics.review_dropped("too_many_bytes"),
         }
     }
@@ -159,49 +170,66 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
 
 async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, metrics: Arc<Metrics>) {
     while let Some(Item { brain, report, place }) = queue.recv().await {
-        match report {
+        let (skill, id) = report.of();
+        let mut span = place.request("log", || attribute::of_log(skill, id));
+        let within = span.context();
+        let delivered = match report {
             Report::Decision(record) => {
-                let mut span = place.request("log", || attribute::of_log(&record));
-                if let Err(error) = tell(&brain, &record, span.traceparent().as_deref()).await {
-                    span.fail(error.kind());
+                let told = tell(&brain, &record, within.as_ref()).await;
+                if let Err(error) = &told {
                     metrics.decision_log_dropped(error.kind());
                     tracing::warn!(id = %record.id, %error, "the brain did not accept a decision");
                 }
+                told
             }
-            Report::Verdict(verdict) => tell_verdict(&brain, &verdict, &metrics).await,
-            Report::Spent(spent) => tell_spent(&brain, &spent, &metrics).await,
-            Report::Answer(kept, _room) => answers::tell(&brain, &kept, &metrics).await,
+            Report::Verdict(verdict) => tell_verdict(&brain, &verdict, within.as_ref(), &metrics).await,
+            Report::Spent(spent) => tell_spent(&brain, &spent, within.as_ref(), &metrics).await,
+            Report::Answer(kept, _room) => answers::tell(&brain, &kept, within.as_ref(), &metrics).await,
+        };
+        if let Err(error) = delivered {
+            span.fail(error.kind());
         }
         waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// Sends a verdict to a brain that takes its source into account; for others it would be as good as a person's.
-async fn tell_verdict(brain: &BrainClient, verdict: &Verdict, metrics: &Metrics) {
+async fn tell_verdict(
+    brain: &BrainClient,
+    verdict: &Verdict,
+    within: Option<&TraceContext>,
+    metrics: &Metrics,
+) -> Result<(), BrainError> {
     if !brain.takes_sources().await {
-        return metrics.verdict_dropped("not_supported");
+        metrics.verdict_dropped("not_supported");
+        return Ok(());
     }
-    if let Err(error) = brain.session_log(verdict).await {
+    brain.session_log_within(within, verdict).await.map(drop).inspect_err(|error| {
         metrics.verdict_dropped(error.kind());
         tracing::warn!(id = %verdict.decision_id, source = verdict.source.as_str(), %error, "the brain did not accept a verdict");
-    }
+    })
 }
 
 /// Sends what a judgement took to a brain that keeps it; for others it would be an entry about nothing.
-async fn tell_spent(brain: &BrainClient, spent: &Spent, metrics: &Metrics) {
+async fn tell_spent(
+    brain: &BrainClient,
+    spent: &Spent,
+    within: Option<&TraceContext>,
+    metrics: &Metrics,
+) -> Result<(), BrainError> {
     if !brain.takes_usage().await {
-        return;
+        return Ok(());
     }
-    if let Err(error) = brain.session_log(spent).await {
+    brain.session_log_within(within, spent).await.map(drop).inspect_err(|error| {
         metrics.verdict_dropped(error.kind());
         tracing::warn!(id = %spent.decision_id, %error, "the brain did not accept what a judgement took");
-    }
+    })
 }
 
 /// Sends the entry with its record to a brain that declares it. Other brains, and one that refuses it after all, get
 /// only the contract's entry, and of a shadow call nothing.
-async fn tell(brain: &BrainClient, record: &DecisionRecord, traceparent: Option<&str>) -> Result<(), BrainError> {
-    let send = async |entry: DecisionEntry<'_>| brain.session_log_within(traceparent, &entry).await.map(drop);
+async fn tell(brain: &BrainClient, record: &DecisionRecord, within: Option<&TraceContext>) -> Result<(), BrainError> {
+    let send = async |entry: DecisionEntry<'_>| brain.session_log_within(within, &entry).await.map(drop);
     if record.shadow {
         // It is no decision of a caller, so there is no entry of the contract's for it.
         let known = brain.takes_decisions().await;
@@ -289,7 +317,7 @@ fn log_line(record: &DecisionRecord) {
         client_session = record.client.session,
         client_name = record.client.name,
         client_version = record.client.version,
-        traceparent = record.client.traceparent,
+        traceparent = record.client.trace.as_ref().map(TraceContext::traceparent),
         policy_hash = record.policy_hash,
         evidence_of = record.basis.evidence_of,
         effective_floor = record.basis.effective_floor,

@@ -8,6 +8,7 @@ use std::{
 };
 
 use crds::table::EvidenceRules;
+use endpoint::trace::TraceContext;
 use futures::{
     FutureExt,
     future::{BoxFuture, Shared},
@@ -77,9 +78,9 @@ impl EvidenceCache {
 
     /// What is known about a skill. Waits for the brain only if there is no cached value to use. A request to the brain
     /// that begins here is part of this trace.
-    pub async fn of(self: &Arc<Self>, skill: &str, traceparent: Option<String>) -> SkillEvidence {
+    pub async fn of(self: &Arc<Self>, skill: &str, within: Option<TraceContext>) -> SkillEvidence {
         let now = Instant::now();
-        let (plan, known, fetch) = self.plan(skill, now, traceparent);
+        let (plan, known, fetch) = self.plan(skill, now, within);
         match (plan, fetch) {
             (Plan::Wait, Some(fetch)) => match fetch.await {
                 Ok(measured) => SkillEvidence { measured, age: Some(Duration::ZERO) },
@@ -107,7 +108,7 @@ impl EvidenceCache {
         self: &Arc<Self>,
         skill: &str,
         now: Instant,
-        traceparent: Option<String>,
+        within: Option<TraceContext>,
     ) -> (Plan, Option<(Measured, Instant)>, Option<Fetch>) {
         let mut skills = self.lock();
         let slot = skills.entry(skill.to_string()).or_default();
@@ -116,16 +117,15 @@ impl EvidenceCache {
             slot.failed.map(|at| now.duration_since(at)),
             &self.rules,
         );
-        let fetch =
-            (plan != Plan::Serve).then(|| slot.fetch.get_or_insert_with(|| self.fetch(skill, traceparent)).clone());
+        let fetch = (plan != Plan::Serve).then(|| slot.fetch.get_or_insert_with(|| self.fetch(skill, within)).clone());
         (plan, slot.known, fetch)
     }
 
-    fn fetch(self: &Arc<Self>, skill: &str, traceparent: Option<String>) -> Fetch {
+    fn fetch(self: &Arc<Self>, skill: &str, within: Option<TraceContext>) -> Fetch {
         let (cache, skill) = (Arc::clone(self), skill.to_string());
         // A task of its own: a caller that disconnects must not leave the others with a request that nobody polls.
         let request = tokio::spawn(async move {
-            let result = cache.brain.pass_rate(&skill, &cache.query, traceparent.as_deref()).await;
+            let result = cache.brain.pass_rate(&skill, &cache.query, within.as_ref()).await;
             cache.note(&skill, &result);
             result
         });

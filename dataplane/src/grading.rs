@@ -14,6 +14,7 @@ use crds::{
     policy::{GradedBy, Source},
     table::{GradingRules, Skill},
 };
+use endpoint::trace::Place;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
@@ -23,6 +24,7 @@ use crate::{
     config::Active,
     data_plane::DataPlane,
     decision::DecisionRecord,
+    traces::attribute,
     upstream::{ModelClient, Prompt},
     verdict::Verdict,
 };
@@ -31,6 +33,9 @@ use crate::{
 const AT_A_TIME: usize = 2;
 /// Longest judgement, if the policy has no time-out for the model.
 const TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How a judgement ended whose answer is none of the three words.
+const UNREADABLE: &str = "unreadable";
 
 /// The places and the budgets of judgements. They outlive a reload.
 pub struct Gradings {
@@ -65,9 +70,20 @@ impl Gradings {
     }
 }
 
+/// What is judged.
+struct About {
+    skill: String,
+    call_id: Uuid,
+    decision_id: Uuid,
+    /// Where its call is in the trace.
+    place: Place,
+}
+
 /// An answer that a call got.
 pub struct Graded<'a> {
     pub call_id: Uuid,
+    /// Where its call is in the trace.
+    pub place: &'a Place,
     pub hash: u64,
     pub prompt: &'a Prompt,
     pub answer: &'a str,
@@ -89,10 +105,15 @@ pub fn sample(data_plane: &Arc<DataPlane>, active: &Arc<Active>, skill: &Skill, 
     match data_plane.gradings.take(&skill.name, rules.max_per_hour, Instant::now()) {
         Ok(place) => {
             let (data_plane, active, judge) = (Arc::clone(data_plane), Arc::clone(active), judge.clone());
-            let (skill, call_id, decision_id) = (skill.name.clone(), graded.call_id, graded.record.id);
+            let about = About {
+                skill: skill.name.clone(),
+                call_id: graded.call_id,
+                decision_id: graded.record.id,
+                place: graded.place.clone(),
+            };
             tokio::spawn(async move {
-                let result = ask(&judge, &prompt, &data_plane, &active, (&skill, call_id, decision_id)).await;
-                data_plane.metrics.grading(&skill, result);
+                let result = ask(&judge, &prompt, &data_plane, &active, &about).await;
+                data_plane.metrics.grading(&about.skill, result);
                 drop(place);
             });
         }
@@ -114,23 +135,31 @@ async fn ask(
     prompt: &Prompt,
     data_plane: &DataPlane,
     active: &Active,
-    (skill, call_id, decision_id): (&str, Uuid, Uuid),
+    About { skill, call_id, decision_id, place }: &About,
 ) -> &'static str {
+    let (call_id, decision_id, model) = (*call_id, *decision_id, &judge.target().model);
+    let name = format!("{} {model}", attribute::CHAT);
+    let mut span = place.request(name, || attribute::of_grading(skill, decision_id, judge));
     let time = judge.target().timeout.unwrap_or(TIME_MAX);
-    let reply = judge.ask(prompt, time).await;
-    let spent = Spent::new(skill, decision_id, &judge.target().model, reply.usage);
-    data_plane.decision_log.graded(call_id, active.brain.as_ref(), spent);
+    let reply = judge.ask(span.context().as_ref(), prompt, time).await;
+    span.note(|| attribute::of_usage(&reply.usage));
+    let spent = Spent::new(skill, decision_id, model, reply.usage);
+    data_plane.decision_log.graded(call_id, &span.place(), active.brain.as_ref(), spent);
     let said = match reply.result {
         Ok(said) => said,
         Err(error) => {
+            span.fail(error.kind());
             // The error has nothing of a prompt.
             tracing::debug!(skill, cause = error.kind(), "an answer was not judged");
             return "failed";
         }
     };
-    let Some(quality) = judge::read(&said.text) else { return "unreadable" };
+    let Some(quality) = judge::read(&said.text) else {
+        span.fail(UNREADABLE);
+        return UNREADABLE;
+    };
     let verdict = Verdict::new(skill, decision_id, Source::Grader, quality);
-    data_plane.decision_log.verdict(call_id, active.brain.as_ref(), verdict);
+    data_plane.decision_log.verdict(call_id, &span.place(), active.brain.as_ref(), verdict);
     quality.as_str()
 }
 

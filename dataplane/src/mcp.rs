@@ -30,6 +30,7 @@ use crate::{
     config::Active,
     data_plane::DataPlane,
     mode::Mode,
+    traces::attribute,
 };
 
 /// What the server says of itself.
@@ -53,25 +54,29 @@ impl Skills {
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let active = self.0.config.active();
-        let Some(skill) = active.table.skills.get(request.name.as_ref()).cloned() else {
+        let parts = context.extensions.get::<Parts>();
+        let client = ClientContext::of(&context.meta);
+        let client = parts.map_or_else(|| client.clone(), |parts| client.clone().within(&parts.headers));
+        let skill = active.table.skills.get(request.name.as_ref()).cloned();
+        let mut span = CallSpan::begin(&self.0, skill.as_ref().map(|skill| skill.name.as_str()), client.trace.as_ref());
+        let Some(skill) = skill else {
+            span.ended(Some("unknown_skill"));
             return Err(endpoint::unknown_tool(&request.name, &tools::names(&active.table)));
         };
         let arguments = match skill.arguments.check(request.arguments.unwrap_or_default()) {
             Ok(arguments) => arguments,
             Err(violations) => {
                 self.0.metrics.call(&skill.name, "arguments");
+                span.ended(Some("arguments"));
                 return Ok(answer::wrong_arguments(&skill.name, &violations).into());
             }
         };
         let Some(in_flight) = self.0.admit(active.table.in_flight) else {
             self.0.metrics.call(&skill.name, "busy");
+            span.ended(Some("busy"));
             return Ok(answer::busy(&skill.name, active.table.in_flight).into());
         };
-        let parts = context.extensions.get::<Parts>();
         let (activity, activities) = watch::channel(String::new());
-        let client = ClientContext::of(&context.meta);
-        let client = parts.map_or_else(|| client.clone(), |parts| client.clone().within(&parts.headers));
-        let mut span = CallSpan::begin(&self.0, &skill.name, client.traceparent.as_deref());
         let call = Call {
             data_plane: Arc::clone(&self.0),
             active: Arc::clone(&active),
@@ -95,7 +100,7 @@ impl Skills {
         drop(in_flight);
         match ended {
             Some(outcome) => {
-                span.ended(outcome.answer.is_ok());
+                span.ended(outcome.answer.is_err().then_some(attribute::TOOL_ERROR));
                 Ok(self.answer(&active, &skill.name, outcome).into())
             }
             None => {

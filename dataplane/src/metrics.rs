@@ -9,11 +9,13 @@ use std::{
     time::Duration,
 };
 
+use axum::response::Response;
 use crds::{RoutingTable, table::Skill};
+use endpoint::metrics::Registered;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::EncodeLabelSet,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
-    registry::{Metric, Registry},
+    registry::Registry,
 };
 
 use crate::{decision::DecisionRecord, otlp::Losses, telemetry, upstream::Usage, verdict::Verdict};
@@ -218,14 +220,7 @@ impl Default for Metrics {
             config_checks: new.metric("config_checks", "Checks of the config's files, by trigger: event, timer"),
             log_lines_dropped: new
                 .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
-            otlp: Losses {
-                spans: new
-                    .metric("otlp_dropped_spans", "Spans that did not reach the OpenTelemetry collector: queue_full, export"),
-                exports: new.metric(
-                    "otlp_failed_exports",
-                    "Requests that the OpenTelemetry collector did not take: unreachable, refused",
-                ),
-            },
+            otlp: Losses::registered(&mut new),
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
             upstream_reachable: new.metric(
                 "upstream_reachable",
@@ -236,28 +231,11 @@ impl Default for Metrics {
     }
 }
 
-/// Registers each metric where it is made.
-struct Registered<'a>(&'a mut Registry);
-
-impl Registered<'_> {
-    fn metric<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
-        self.with(name, help, M::default())
-    }
-
-    fn with<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
-        self.0.register(name, help, metric.clone());
-        metric
-    }
-}
-
 impl Metrics {
-    /// The metrics in OpenMetrics text format.
-    pub fn text(&self) -> String {
+    /// The answer of `/metrics`.
+    pub fn answer(&self) -> Response {
         self.log_lines_dropped.inner().store(telemetry::dropped_lines(), Ordering::Relaxed);
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = encode(&mut text, &self.registry);
-        text
+        endpoint::metrics::answer(&self.registry)
     }
 
     /// A call of a served skill ended.

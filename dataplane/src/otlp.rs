@@ -9,7 +9,8 @@ mod settings;
 use std::time::Duration;
 
 use crds::variables::Variables;
-use opentelemetry::InstrumentationScope;
+use endpoint::{metrics::Registered, trace::Tracing};
+use opentelemetry::{InstrumentationScope, trace::TracerProvider};
 use opentelemetry_otlp::{ExporterBuildError, LogExporter, MetricExporter, SpanExporter, WithHttpConfig};
 use opentelemetry_sdk::{
     Resource,
@@ -45,6 +46,20 @@ pub struct Lost {
 }
 
 impl Losses {
+    /// As metrics of a registry.
+    pub fn registered(new: &mut Registered<'_>) -> Self {
+        Self {
+            spans: new.metric(
+                "otlp_dropped_spans",
+                "Spans that did not reach the OpenTelemetry collector: queue_full, export",
+            ),
+            exports: new.metric(
+                "otlp_failed_exports",
+                "Requests that the OpenTelemetry collector did not take: unreachable, refused",
+            ),
+        }
+    }
+
     fn span(&self, kind: &'static str, count: u64) {
         self.spans.get_or_create(&Lost { kind }).inc_by(count);
     }
@@ -125,6 +140,11 @@ fn logs(collector: &Collector, resource: Resource) -> Result<SdkLoggerProvider, 
 }
 
 impl Otlp {
+    /// What begins spans of requests.
+    pub fn tracing(&self) -> Tracing {
+        Tracing::new(self.traces.as_ref().map(|provider| provider.tracer_with_scope(scope())))
+    }
+
     /// Sends what is queued, for at most three seconds, and ends the exporters.
     pub async fn flush(&self) {
         let Self { traces, metrics, logs } = self;

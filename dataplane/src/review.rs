@@ -21,7 +21,7 @@ const CHOSEN_FROM_BIT: u32 = 0;
 /// An answer to keep: the arguments of `session_log` that report it.
 #[derive(Serialize)]
 pub struct Kept {
-    skill: &'static str,
+    pub skill: &'static str,
     phase: &'static str,
     final_status: &'static str,
     /// The decision whose answer it is.

@@ -18,6 +18,7 @@ use std::{
 };
 
 use crds::table::ModelTarget;
+use endpoint::trace::TraceContext;
 use reqwest::{
     Client,
     header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue},
@@ -37,8 +38,6 @@ pub use self::{
 };
 use crate::http_client::{self, BodyError};
 
-/// The header of W3C Trace Context.
-pub const TRACEPARENT: &str = "traceparent";
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
 
@@ -113,15 +112,10 @@ impl ModelClient {
         &self.target
     }
 
-    /// Calls the model and waits for at most `budget`.
-    pub async fn ask(&self, prompt: &Prompt, budget: Duration) -> Reply {
-        self.ask_within(None, prompt, budget).await
-    }
-
-    /// As [`Self::ask`], within a trace: a valid `traceparent` of W3C Trace Context, which the endpoint gets as a header.
-    pub async fn ask_within(&self, traceparent: Option<&str>, prompt: &Prompt, budget: Duration) -> Reply {
+    /// Calls the model and waits for at most `budget`. The endpoint gets the trace that this is part of, in headers.
+    pub async fn ask(&self, within: Option<&TraceContext>, prompt: &Prompt, budget: Duration) -> Reply {
         let asked = Instant::now();
-        let exchanged = tokio::time::timeout(budget, self.exchange(traceparent, prompt)).await;
+        let exchanged = tokio::time::timeout(budget, self.exchange(within, prompt)).await;
         let exchanged = exchanged.unwrap_or_else(|_| Err(AttemptError::TimedOut { after: asked.elapsed() }));
         let reply = match exchanged {
             Ok((headers, body)) => Reply {
@@ -135,13 +129,17 @@ impl ModelClient {
     }
 
     /// The headers and the document of an answer with a status of success.
-    async fn exchange(&self, traceparent: Option<&str>, prompt: &Prompt) -> Result<(HeaderMap, Value), AttemptError> {
+    async fn exchange(
+        &self,
+        within: Option<&TraceContext>,
+        prompt: &Prompt,
+    ) -> Result<(HeaderMap, Value), AttemptError> {
         let url = &self.target.url;
         let mut request = self.client.post(url.clone()).json(&ChatRequest::new(&self.target, prompt));
         // Without this header an endpoint may choose any encoding (RFC 9110, 12.5.3).
         request = request.header(ACCEPT_ENCODING, "identity");
-        if let Some(traceparent) = traceparent {
-            request = request.header(TRACEPARENT, traceparent);
+        for (name, value) in within.into_iter().flat_map(TraceContext::headers) {
+            request = request.header(name, value);
         }
         if let Some(authorization) = &self.authorization {
             request = request.header(AUTHORIZATION, authorization.clone());
@@ -258,7 +256,7 @@ mod tests {
         let (target, callers) = model().await;
         let prompt = Prompt { system: "s".into(), user: "u".into() };
         let ask = async |client: &ModelClient| {
-            client.ask(&prompt, Duration::from_secs(60)).await.result.expect("an answer");
+            client.ask(None, &prompt, Duration::from_secs(60)).await.result.expect("an answer");
             callers.lock().expect("not poisoned").len()
         };
         let first = ModelClient::after(None, None, target.clone(), None).expect("a client");
@@ -290,7 +288,7 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = ModelClient::after(None, None, target, None).expect("a client");
         let prompt = Prompt { system: "s".into(), user: "u".into() };
-        client.ask(&prompt, Duration::from_secs(60)).await.result.expect_err("an error")
+        client.ask(None, &prompt, Duration::from_secs(60)).await.result.expect_err("an error")
     }
 
     #[tokio::test]

@@ -14,9 +14,11 @@ mod kind;
 mod lenient;
 mod message;
 pub mod method;
+pub mod metrics;
 pub mod origin;
 mod params;
 pub mod serve;
+pub mod trace;
 
 use axum::{
     Router,

@@ -1,4 +1,4 @@
-//! Debian's Chromium, driven by WebDriver: HTTP and JSON, so this needs no library beside the HTTP client.
+//! Debian's Chromium, driven by WebDriver.
 
 use std::{
     io::{Read, Write},
@@ -8,22 +8,33 @@ use std::{
     time::Duration,
 };
 
+use fantoccini::{
+    Client, ClientBuilder, Locator,
+    actions::{InputSource, KeyAction, KeyActions},
+    elements::Element,
+    wd::WebDriverCompatibleCommand,
+};
+use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use url::Url;
 
-use crate::{http, ports, required, waiting};
+use crate::{ports, required, waiting};
 
-/// Name of an element's id in WebDriver's JSON.
-const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// How long the driver may take to end its browser.
 const END: Duration = Duration::from_secs(20);
 
 /// A browser with one tab; it ends when this is dropped.
 pub struct Browser {
-    driver: Child,
+    client: Client,
+    _driver: Driver,
+}
+
+/// The program that starts the browser and speaks WebDriver; it ends with its browser when this is dropped.
+struct Driver {
+    process: Child,
     port: u16,
-    session: String,
-    _profile: TempDir,
+    profile: TempDir,
 }
 
 impl Browser {
@@ -32,18 +43,8 @@ impl Browser {
     /// # Panics
     /// If `chromedriver` or Chromium do not start: `tests/setup/tools.sh test` names their packages.
     pub async fn start(width: u32) -> Self {
-        let (port, profile) = (ports::free(), tempfile::tempdir().expect("a folder"));
-        let driver = Command::new("chromedriver")
-            .args([&format!("--port={port}"), "--silent"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("chromedriver starts; as root: apt-get install chromium chromium-driver");
-        let mut browser = Self { driver, port, session: String::new(), _profile: profile };
-        let status = format!("http://127.0.0.1:{port}/status");
-        waiting::until("chromedriver", || async { http().get(&status).send().await.ok() }).await;
-        let folder = format!("--user-data-dir={}", browser._profile.path().display());
+        let driver = Driver::start().await;
+        let folder = format!("--user-data-dir={}", driver.profile.path().display());
         // The pages are our own, and root has no sandbox; without the others Chromium would ask its maker's servers.
         let arguments = [
             "--headless=new",
@@ -59,28 +60,25 @@ impl Browser {
         let options = json!({"args": arguments, "perfLoggingPrefs": {"enableNetwork": true, "enablePage": false}});
         let wanted = json!({"browserName": "chrome", "goog:chromeOptions": options,
             "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}});
-        let begun = browser.post("/session", json!({"capabilities": {"alwaysMatch": wanted}})).await;
-        browser.session = begun["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {begun}")).into();
+        let wanted = wanted.as_object().expect("an object").clone();
+        // The driver is on this machine: without TLS.
+        let mut builder = ClientBuilder::new(HttpConnector::new());
+        let url = format!("http://127.0.0.1:{}", driver.port);
+        let client = builder.capabilities(wanted).connect(&url).await.expect("a session");
+        let browser = Self { client, _driver: driver };
         browser.resize(width).await;
         browser
     }
 
-    async fn post(&self, path: &str, body: Value) -> Value {
-        let url = format!("http://127.0.0.1:{}{path}", self.port);
-        let answer = http().post(url).body(body.to_string()).send().await.expect("chromedriver answers");
-        let mut answer: Value = answer.json().await.expect("JSON");
-        answer["value"].take()
-    }
-
-    async fn command(&self, name: &str, body: Value) -> Value {
-        let value = self.post(&format!("/session/{}/{name}", self.session), body).await;
-        assert!(value["error"].is_null(), "{name}: {value}");
-        value
+    /// Sends a command that only Chromium has.
+    async fn extension(&self, name: &'static str, body: Value) -> Value {
+        let command = Extension { name, body };
+        self.client.issue_cmd(command).await.unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// Sends a command of Chromium's own protocol.
     pub async fn chromium(&self, command: &str, parameters: Value) -> Value {
-        self.command("goog/cdp/execute", json!({"cmd": command, "params": parameters})).await
+        self.extension("goog/cdp/execute", json!({"cmd": command, "params": parameters})).await
     }
 
     /// Gives the page this width, in CSS pixels.
@@ -97,19 +95,19 @@ impl Browser {
 
     /// Opens a page.
     pub async fn open(&self, url: &str) {
-        self.command("url", json!({"url": url})).await;
+        self.client.goto(url).await.expect("it opens");
     }
 
     /// What a script returns.
     pub async fn run(&self, script: &str) -> Value {
-        self.command("execute/sync", json!({"script": script, "args": []})).await
+        self.client.execute(script, vec![]).await.expect("the script runs")
     }
 
     /// What the promise of a script resolves to.
     pub async fn resolved(&self, script: &str) -> Value {
         let script =
             format!("const done = arguments[0]; (async () => {{ {script} }})().then(done, (e) => done(String(e)));");
-        self.command("execute/async", json!({"script": script, "args": []})).await
+        self.client.execute_async(&script, vec![]).await.expect("the script runs")
     }
 
     /// The text of the first element that fits a selector, once there is one.
@@ -123,33 +121,31 @@ impl Browser {
         waiting::until_true(what, || async { self.run(&format!("return {script}")).await == Value::Bool(true) }).await;
     }
 
-    async fn element(&self, selector: &str) -> String {
+    async fn element(&self, selector: &str) -> Element {
         self.holds(selector, &format!("document.querySelector({selector:?}) !== null")).await;
-        let found = self.command("element", json!({"using": "css selector", "value": selector})).await;
-        found[ELEMENT].as_str().expect("an element").into()
+        self.client.find(Locator::Css(selector)).await.expect("an element")
     }
 
     /// Clicks as a person does: it must be visible, and nothing may cover it.
     pub async fn click(&self, selector: &str) {
-        let element = self.element(selector).await;
-        self.command(&format!("element/{element}/click"), json!({})).await;
+        self.element(selector).await.click().await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Types into an element.
     pub async fn write(&self, selector: &str, text: &str) {
-        let element = self.element(selector).await;
-        self.command(&format!("element/{element}/value"), json!({"text": text})).await;
+        self.element(selector).await.send_keys(text).await.unwrap_or_else(|error| panic!("{selector}: {error}"));
     }
 
     /// Presses a key in whatever has the focus: a character, or a code of WebDriver such as `\u{e004}` for Tab.
-    pub async fn press(&self, key: &str) {
-        let actions = json!([{"type": "keyDown", "value": key}, {"type": "keyUp", "value": key}]);
-        self.command("actions", json!({"actions": [{"type": "key", "id": "keys", "actions": actions}]})).await;
+    pub async fn press(&self, key: char) {
+        let keys = KeyActions::new("keys".into());
+        let keys = keys.then(KeyAction::Down { value: key }).then(KeyAction::Up { value: key });
+        self.client.perform_actions(keys).await.expect("it is pressed");
     }
 
     /// What the browser requested since this was last asked, by its own log.
     pub async fn requested(&self) -> Vec<String> {
-        let entries = self.command("se/log", json!({"type": "performance"})).await;
+        let entries = self.extension("se/log", json!({"type": "performance"})).await;
         let entries = entries.as_array().cloned().unwrap_or_default();
         let messages =
             entries.iter().filter_map(|entry| serde_json::from_str::<Value>(entry["message"].as_str()?).ok());
@@ -159,7 +155,7 @@ impl Browser {
 
     /// The console's lines since this was last asked: refusals of the content security policy and errors are among them.
     pub async fn console(&self) -> Vec<String> {
-        let entries = self.command("se/log", json!({"type": "browser"})).await;
+        let entries = self.extension("se/log", json!({"type": "browser"})).await;
         let lines = entries.as_array().cloned().unwrap_or_default();
         lines.iter().filter_map(|line| line["message"].as_str().map(str::to_string)).collect()
     }
@@ -180,25 +176,50 @@ impl Browser {
         found.iter().filter_map(|line| line.as_str().map(str::to_string)).collect()
     }
 
-    /// Writes a picture of the page as it is now, as PNG in base64 that Chromium's own protocol gives.
+    /// Writes a picture of the page as it is now, as PNG.
     ///
     /// # Panics
     /// If it cannot be written.
     pub async fn picture(&self, path: &Path) {
-        let shot = self.chromium("Page.captureScreenshot", json!({"format": "png", "optimizeForSpeed": false})).await;
-        let mut decoder = Command::new("base64")
-            .args(["--decode"])
-            .stdin(Stdio::piped())
-            .stdout(std::fs::File::create(path).expect("a file"))
-            .spawn()
-            .expect("base64 runs");
-        let text = shot["data"].as_str().expect("a picture");
-        decoder.stdin.take().expect("its input").write_all(text.as_bytes()).expect("it reads");
-        assert!(decoder.wait().expect("it ends").success());
+        std::fs::write(path, self.client.screenshot().await.expect("a picture")).expect("it is written");
     }
 }
 
-impl Drop for Browser {
+/// A command that is not part of WebDriver's standard.
+#[derive(Debug)]
+struct Extension {
+    name: &'static str,
+    body: Value,
+}
+
+impl WebDriverCompatibleCommand for Extension {
+    fn endpoint(&self, driver: &Url, session: Option<&str>) -> Result<Url, url::ParseError> {
+        driver.join(&format!("session/{}/{}", session.unwrap_or_default(), self.name))
+    }
+
+    fn method_and_body(&self, _: &Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(self.body.to_string()))
+    }
+}
+
+impl Driver {
+    async fn start() -> Self {
+        let (port, profile) = (ports::free(), tempfile::tempdir().expect("a folder"));
+        let process = Command::new("chromedriver")
+            .args([&format!("--port={port}"), "--silent"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts; as root: apt-get install chromium chromium-driver");
+        let driver = Self { process, port, profile };
+        let status = format!("http://127.0.0.1:{port}/status");
+        waiting::until("chromedriver", || async { crate::http().get(&status).send().await.ok() }).await;
+        driver
+    }
+}
+
+impl Drop for Driver {
     fn drop(&mut self) {
         // The driver ends its browser; killed, it would leave it behind.
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) {
@@ -206,6 +227,6 @@ impl Drop for Browser {
             let _ =
                 asked.and_then(|()| stream.set_read_timeout(Some(END))).and_then(|()| stream.read_to_end(&mut vec![]));
         }
-        let _ = self.driver.wait();
+        let _ = self.process.wait();
     }
 }

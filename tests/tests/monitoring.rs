@@ -5,6 +5,7 @@ use std::{path::Path, process::Command};
 use serde_json::{Value, json};
 use tests::{
     Policy, checkout, get_json, http, manifests, ports,
+    postgres::Postgres,
     program::{Program, Running},
     stand_in::models::Models,
     supervised::Supervised,
@@ -62,9 +63,9 @@ fn promtool(arguments: &[&str], folder: &Path) -> String {
 
 #[test]
 fn every_metric_of_a_panel_or_an_alert_is_one_that_a_program_has() {
-    let source = ["dataplane/src/metrics.rs", "operator/src/metrics.rs"].map(|file| {
-        let prefix = if file.starts_with("operator") { "routing_operator_" } else { "routing_" };
-        (prefix, std::fs::read_to_string(checkout().join(file)).expect("source"))
+    let programs = [("routing_", "dataplane"), ("routing_operator_", "operator"), ("routing_brain_", "brain")];
+    let source = programs.map(|(prefix, folder)| {
+        (prefix, std::fs::read_to_string(checkout().join(folder).join("src/metrics.rs")).expect("source"))
     });
     let suffixes = ["_total", "_bucket", "_count", "_sum", "_info", ""];
     let is_known = |name: &str| {
@@ -94,8 +95,9 @@ fn every_alert_is_explained_where_it_points_to() {
         assert!(page.contains(&format!("### {name}\n")), "docs/monitoring.md has no section {name}");
         let annotations = &rule["annotations"];
         assert!(["summary", "description"].iter().all(|text| annotations[text].as_str().is_some_and(|t| t.len() > 10)));
-        let link = annotations["runbook_url"].as_str().expect("a link");
-        assert!(link.ends_with(&format!("docs/monitoring.md#{}", name.to_lowercase())), "{link}");
+        assert_eq!(annotations["runbook"], format!("docs/monitoring.md#{}", name.to_lowercase()));
+        // Alertmanager makes a link of it, which a path is not.
+        assert!(annotations.get("runbook_url").is_none(), "{annotations}");
         assert!(["critical", "warning", "info"].contains(&rule["labels"]["severity"].as_str().expect("a severity")));
     }
 }
@@ -124,11 +126,20 @@ fn the_kustomization_builds_and_its_monitors_select_the_pods() {
         serde_json::from_str::<Value>(dashboard["data"]["routing.json"].as_str().expect("text")).expect("JSON")["uid"],
         "routing"
     );
-    for (monitor, application) in [("routing", "routing"), ("routing-operator", "routing-operator")] {
+    for (monitor, port) in
+        [("routing", "admin"), ("routing-operator", "admin"), ("routing-brain", "http"), ("brain", "http")]
+    {
         let spec = &objects[&format!("PodMonitor {monitor}")]["spec"];
-        assert_eq!(spec["selector"]["matchLabels"], json!({"app.kubernetes.io/name": application}));
-        assert_eq!(spec["podMetricsEndpoints"][0]["port"], "admin");
+        assert_eq!(spec["selector"]["matchLabels"], json!({"app.kubernetes.io/name": monitor}));
+        assert_eq!(spec["podMetricsEndpoints"][0]["port"], port);
     }
+    let brain = &manifests::built("brain")["Deployment brain"];
+    assert_eq!(
+        brain["metadata"]["namespace"],
+        objects["PodMonitor brain"]["spec"]["namespaceSelector"]["matchNames"][0]
+    );
+    assert_eq!(brain["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"], "brain");
+    assert_eq!(brain["spec"]["template"]["spec"]["containers"][0]["ports"][0]["name"], "http");
     assert!(objects.contains_key("PrometheusRule routing"));
 }
 
@@ -203,7 +214,8 @@ async fn every_panel_and_alert_can_be_queried_after_a_real_run() {
     let ill = Policy::at(&models.url()).local("status-500").claude("claude-model");
     let ill =
         Program::serve_policy(&ill.spec(json!({"brain": {"url": nobody}, "evidence": {"ttl": "10ms"}}))).start().await;
-    let prometheus = Prometheus::start(&[("well", well.ports.admin), ("ill", ill.ports.admin)]).await;
+    let targets = [("well", well.ports.admin), ("ill", ill.ports.admin), ("brain", brain.ports.mcp)];
+    let prometheus = Prometheus::start(&targets).await;
     // Those of the operator, which is not part of this run, of money, of a locked skill and of shadow calls have none.
     let without =
         ["routing_operator_", "routing_tokens", "routing_cost", "routing_shadow_calls", "routing_evidence_locked"];
@@ -238,4 +250,29 @@ async fn every_panel_and_alert_can_be_queried_after_a_real_run() {
         panels().len(),
         alerts().len()
     );
+}
+
+#[tokio::test]
+async fn a_brain_whose_database_is_away_says_so_and_its_alerts_begin() {
+    let mut server = Postgres::start().await;
+    let _ = server.sql("postgres", "CREATE DATABASE watched");
+    let brain = Program::brain().variable("BRAIN_DATABASE_URL", &server.url("watched")).start().await;
+    let prometheus = Prometheus::start(&[("brain", brain.ports.mcp)]).await;
+    let outcome = json!({"skill": "debug", "final_status": "pass"});
+    brain.mcp().result("session_log", outcome.clone()).await;
+    let is =
+        async |query: &str, value: &str| prometheus.query(query).await.iter().any(|series| series["value"][1] == value);
+    waiting::until_true("the database is up", || is("routing_brain_database_up", "1")).await;
+    server.crash();
+    waiting::until_true("the database is away", || is("routing_brain_database_up", "0")).await;
+    for name in ["RoutingBrainDatabaseAway", "RoutingBrainWritesFail"] {
+        let pending = format!("ALERTS{{alertname=\"{name}\",policy=\"homelab\"}}");
+        waiting::until_true(name, || async {
+            brain.mcp().result("session_log", outcome.clone()).await;
+            is(&pending, "1").await
+        })
+        .await;
+    }
+    server.run_again().await;
+    waiting::until_true("it is back", || is("routing_brain_database_up", "1")).await;
 }

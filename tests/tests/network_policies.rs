@@ -75,6 +75,8 @@ long answers of DNS | operator → dns TCP 53
 the kubelet's probes | node → operator TCP 3211
 metrics, from a namespace that is labelled for it | scraper → data-plane TCP 3211
 the same of the operator | scraper → operator TCP 3211
+the same of a brain, which is open to them on its one port | scraper → own-brain TCP 3300
+the same of the other one | scraper → brain TCP 3300
 ";
 
 /// Connections that nothing needs: why they are bad | which | the sides that refuse.
@@ -104,6 +106,7 @@ a cloud's credentials | brain → metadata TCP 80 | egress
 not the brain's port | anybody → brain TCP 3211 | ingress
 the brain is TCP | bystander → brain UDP 3300 | ingress
 only its namespace, without a port on the nodes | anybody → own-brain TCP 3300 | ingress
+a namespace without the label for monitoring | prometheus → own-brain TCP 3300 | ingress
 the same for pods | bystander → own-brain TCP 3300 | ingress
 not the brain's port | job → own-brain TCP 3211 | ingress
 it only answers: DNS | own-brain → dns UDP 53 | egress

@@ -168,7 +168,7 @@ async fn it_fits_a_phone_and_axe_finds_nothing_in_light_dark_and_narrow() {
         assert!(found.is_empty(), "{scheme}, {width}: {found:#?}");
         picture(&browser, &format!("page-{scheme}-{width}.png")).await;
     }
-    browser.press("\u{e004}").await;
+    browser.press('\u{e004}').await;
     assert_eq!(
         browser.run("return document.activeElement.className").await,
         "skip",

@@ -1,7 +1,10 @@
 //! The only writer. Entries that wait together are committed together, so that a disk that syncs a few hundred times a
 //! second stores thousands of entries a second.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use sqlx::AnyPool;
 use tokio::{
@@ -18,7 +21,10 @@ use super::{
     open::{self, File},
     outcomes, review,
 };
-use crate::entry::Entry;
+use crate::{
+    entry::Entry,
+    metrics::{FAILED, Metrics, REFUSED, WRITTEN},
+};
 
 /// Most entries that wait; a further caller waits until there is room.
 const QUEUE: usize = 1024;
@@ -54,12 +60,12 @@ pub(super) struct Writer {
 
 impl Writer {
     /// `newest_ms` is the time of the newest entry.
-    pub(super) fn start(pool: AnyPool, file: Option<File>, newest_ms: i64, now_ms: i64) -> Self {
+    pub(super) fn start(pool: AnyPool, file: Option<File>, metrics: Arc<Metrics>, newest_ms: i64, now_ms: i64) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let mut newest = Newest::new(newest_ms);
         newest.check(now_ms);
         let (changed, changes) = watch::channel(());
-        tokio::spawn(run(pool, file, newest, receiver, changed));
+        tokio::spawn(run(Database { pool, file, metrics }, newest, receiver, changed));
         Self { queue: sender, changes }
     }
 
@@ -92,13 +98,15 @@ impl Writer {
     }
 }
 
-async fn run(
+/// What the writer writes to.
+struct Database {
     pool: AnyPool,
+    /// The file, if it is one.
     file: Option<File>,
-    mut newest: Newest,
-    mut queue: mpsc::Receiver<Message>,
-    changed: watch::Sender<()>,
-) {
+    metrics: Arc<Metrics>,
+}
+
+async fn run(database: Database, mut newest: Newest, mut queue: mpsc::Receiver<Message>, changed: watch::Sender<()>) {
     let mut messages = Vec::with_capacity(BATCH);
     let mut due = tokio::time::interval(DELETE_EVERY);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -106,7 +114,7 @@ async fn run(
         tokio::select! {
             received = queue.recv_many(&mut messages, BATCH) => if received == 0 { return },
             _ = due.tick() => {
-                delete_due(&pool).await;
+                delete_due(&database.pool).await;
                 continue;
             }
         }
@@ -120,16 +128,16 @@ async fn run(
                 }
                 Message::Reset(reset) => {
                     // In order: what was reported before it is written before it.
-                    commit(&pool, file.as_ref(), std::mem::take(&mut batch)).await;
-                    begin_anew(&pool, reset).await;
+                    commit(&database, std::mem::take(&mut batch)).await;
+                    begin_anew(&database.pool, reset).await;
                 }
                 Message::Close(closed) => closing = Some(closed),
             }
         }
-        commit(&pool, file.as_ref(), batch).await;
+        commit(&database, batch).await;
         changed.send_replace(());
         if let Some(closed) = closing {
-            pool.close().await;
+            database.pool.close().await;
             // The caller may be gone; the writer ends anyway.
             let _ = closed.send(());
             return;
@@ -157,16 +165,18 @@ async fn begin_anew(pool: &AnyPool, Reset { skill, model, at_ms, done }: Reset) 
     let _ = done.send(reset.await);
 }
 
-async fn commit(pool: &AnyPool, file: Option<&File>, batch: Vec<Pending>) {
+async fn commit(Database { pool, file, metrics }: &Database, batch: Vec<Pending>) {
     if batch.is_empty() {
         return;
     }
     let (entries, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| ((p.entry, p.at_ms), p.written)).unzip();
+    let began = Instant::now();
     let mut result = write(pool, &entries).await;
     // Checked after the commit: before it, the file could still be replaced.
-    if let Some(file) = file.filter(|file| result.is_ok() && !file.is_in_place()) {
+    if let Some(file) = file.as_ref().filter(|file| result.is_ok() && !file.is_in_place()) {
         result = Err(StoreError::Replaced { path: file.path().into() });
     }
+    metrics.batch(if result.is_ok() { WRITTEN } else { FAILED }, began.elapsed());
     let mut answers = match result {
         Ok(answers) => answers,
         Err(error) => {
@@ -175,6 +185,11 @@ async fn commit(pool: &AnyPool, file: Option<&File>, batch: Vec<Pending>) {
         }
     };
     for (waiting, answer) in waiting.into_iter().zip(answers.drain(..)) {
+        metrics.entry(match &answer {
+            Ok(_) => WRITTEN,
+            Err(StoreError::Refused { .. }) => REFUSED,
+            Err(_) => FAILED,
+        });
         // The entry stays, even if its caller is gone.
         let _ = waiting.send(answer);
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crds::{policy::OnLocalError, table::ClaudeTarget};
+use endpoint::trace::{Place, Span};
 use uuid::Uuid;
 
 use super::{Call, StageAnswer, check};
@@ -12,7 +13,7 @@ use crate::{
     decision::{Basis, Checked, DecisionRecord, PriceAtTheTime, milliseconds},
     evidence::SkillEvidence,
     mode::Mode,
-    traces::{Place, Span, attribute},
+    traces::attribute,
     upstream::{AttemptError, ModelClient, Prompt, Reply, Usage},
 };
 
@@ -117,9 +118,9 @@ impl<'a> Attempt<'a> {
             call.skill.stages.len(),
             record.model
         ));
-        let traceparent = record.client.traceparent.clone();
+        let within = record.client.trace.clone();
         let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record), span };
-        let reply = model.ask_within(traceparent.as_deref(), prompt, budget).await;
+        let reply = model.ask(within.as_ref(), prompt, budget).await;
         let checked = match &reply.result {
             Ok(answer) => check::checked(&call.skill, stage_call.stage, answer).await,
             Err(_) => None,
@@ -168,8 +169,8 @@ impl PendingRecord<'_> {
         record.check = checked;
         record.sent_on = check::sends_on(self.call, &record, self.stage_call.deadline);
         self.write(&mut record);
-        let Call { data_plane, active, skill, .. } = self.call;
-        check::report(&data_plane.decision_log, active, skill, self.stage_call.call_id, &record);
+        let Call { data_plane, active, skill, place, .. } = self.call;
+        check::report(&data_plane.decision_log, active, skill, (self.stage_call.call_id, place), &record);
         self.call.data_plane.model_warnings.of(&record, &reply.result);
         record
     }
@@ -186,7 +187,7 @@ impl PendingRecord<'_> {
 pub(super) fn model_span(place: &Place, model: &ModelClient, record: &mut DecisionRecord) -> Span {
     let name = format!("{} {}", attribute::CHAT, record.model);
     let span = place.request(name, || attribute::of_model_call(record, model));
-    record.client.traceparent = span.traceparent().or_else(|| record.client.traceparent.take());
+    record.client.trace = span.context().or_else(|| record.client.trace.take());
     span
 }
 

@@ -6,6 +6,7 @@ use crds::{
     policy::{CheckCounts, OnFailedCheck, Source},
     table::Skill,
 };
+use endpoint::trace::Place;
 use uuid::Uuid;
 
 use super::Call;
@@ -52,7 +53,13 @@ pub(super) fn sends_on(call: &Call, record: &DecisionRecord, deadline: Instant) 
 
 /// Reports what the check says, if it counts. Claude's answers to what was too hard for the local model say nothing of
 /// how often Claude is right, so they are no verdicts.
-pub(super) fn report(log: &DecisionLog, active: &Active, skill: &Skill, call_id: Uuid, record: &DecisionRecord) {
+pub(super) fn report(
+    log: &DecisionLog,
+    active: &Active,
+    skill: &Skill,
+    (call_id, place): (Uuid, &Place),
+    record: &DecisionRecord,
+) {
     let Some(check) = skill.check.as_ref().filter(|_| record.decision != Decision::ClaudeEscalation) else {
         return;
     };
@@ -62,5 +69,5 @@ pub(super) fn report(log: &DecisionLog, active: &Active, skill: &Skill, call_id:
         (Some(Checked::Passed), CheckCounts::Fail) | (None, _) => return,
     };
     let verdict = Verdict::new(&record.skill, record.id, Source::Check, quality);
-    log.verdict(call_id, active.brain.as_ref(), verdict);
+    log.verdict(call_id, place, active.brain.as_ref(), verdict);
 }

@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use endpoint::trace::Place;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
@@ -19,7 +20,6 @@ use crate::{
     decide::{Decision, Reason},
     decision::DecisionRecord,
     grading::{self, Graded},
-    traces::Place,
     upstream::Prompt,
 };
 use crds::table::Skill;
@@ -83,8 +83,8 @@ impl Shadow {
     async fn run(mut self, call_id: uuid::Uuid) {
         let began = Instant::now();
         let span = model_span(&self.place, &self.active.local, &mut self.record);
-        let traceparent = self.record.client.traceparent.as_deref();
-        let reply = self.active.local.ask_within(traceparent, &self.prompt, self.time()).await;
+        let within = self.record.client.trace.as_ref();
+        let reply = self.active.local.ask(within, &self.prompt, self.time()).await;
         note_end(&mut self.record, &reply);
         self.record.set_duration(began.elapsed());
         if let Ok(answer) = &reply.result {
@@ -93,9 +93,10 @@ impl Shadow {
         end_model_span(span, &self.record);
         let Self { data_plane, active, record, prompt, skill, hash, place } = self;
         data_plane.decision_log.record(call_id, &place, active.brain.as_ref(), record.clone());
-        check::report(&data_plane.decision_log, &active, &skill, call_id, &record);
+        check::report(&data_plane.decision_log, &active, &skill, (call_id, &place), &record);
         if let Ok(answer) = &reply.result {
-            let graded = Graded { call_id, hash, prompt: &prompt, answer: &answer.text, record: &record };
+            let graded =
+                Graded { call_id, place: &place, hash, prompt: &prompt, answer: &answer.text, record: &record };
             grading::sample(&data_plane, &active, &skill, &graded);
         }
     }

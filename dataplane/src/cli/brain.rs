@@ -3,7 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use brain::{
-    http::{self, Ends},
+    http::{self, Ends, Reports},
+    metrics::Metrics,
     settings::{Place, Settings},
     store::Store,
 };
@@ -24,8 +25,10 @@ const GRACE: Duration = Duration::from_secs(10);
 
 pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
-    let otlp = otlp::start(variables, &[Signal::Logs], "routing-brain", &Losses::default()).map_err(SettingsError)?;
-    let store = open(&settings).await?;
+    let (metrics, losses) = Metrics::with(Losses::registered);
+    let signals = [Signal::Traces, Signal::Logs];
+    let otlp = otlp::start(variables, &signals, "routing-brain", &losses).map_err(SettingsError)?;
+    let store = open(&settings, metrics).await?;
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
     if settings.token.is_none() {
         tracing::warn!("BRAIN_TOKEN is not set: anyone who reaches the port can report outcomes, and so steer routes");
@@ -35,7 +38,12 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
     let shutdown = Shutdown::default();
     let signals = tokio::spawn(shutdown.clone().on_signals(|| GRACE));
     let ends = Ends { stopping: shutdown.stopping.clone(), hard_stop: shutdown.hard_stop.clone() };
-    let app = http::app_that_reports(store.clone(), &settings, ends, evaluation::reporting(&otlp));
+    let app = http::app_that_reports(
+        store.clone(),
+        &settings,
+        ends,
+        Reports { on_judged: evaluation::reporting(&otlp), tracing: otlp.tracing() },
+    );
     let limits = Limits::of_callers(settings.connections, 1);
     let ended = server::until_stopped(listener, app, limits, &shutdown).await;
     store.close().await;
@@ -47,7 +55,7 @@ pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
 }
 
 /// Opens the database. That of an earlier version is used where it is, and the log says so.
-pub(super) async fn open(settings: &Settings) -> Result<Store, CliError> {
+pub(super) async fn open(settings: &Settings, metrics: Metrics) -> Result<Store, CliError> {
     if let Place::Earlier { instead } = &settings.place {
         tracing::warn!(
             database = settings.database.shown(),
@@ -56,5 +64,5 @@ pub(super) async fn open(settings: &Settings) -> Result<Store, CliError> {
              folder, stop this program and move the file to the path in `instead`"
         );
     }
-    Store::open(&settings.database).await.map_err(|error| CliError::Store { error })
+    Store::open_measured(&settings.database, metrics).await.map_err(|error| CliError::Store { error })
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use brain::{http::Ends, store::Store};
+use brain::{http::Ends, metrics::Metrics, store::Store};
 use crds::{pod::variable, table::ClaudeTarget, variables::Variables};
 use endpoint::serve::{Limits, until};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -116,7 +116,7 @@ async fn start_brain(
     settings: &brain::settings::Settings,
     end: &CancellationToken,
 ) -> Result<(Store, Server), CliError> {
-    let store = brain_command::open(settings).await?;
+    let store = brain_command::open(settings, Metrics::default()).await?;
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
     let ends = Ends { stopping: end.clone(), hard_stop: end.clone() };
     let app = brain::http::app(store.clone(), settings, ends);

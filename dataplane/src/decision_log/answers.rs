@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use endpoint::trace::TraceContext;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    brain_client::{BrainClient, NO_REVIEWS},
+    brain_client::{BrainClient, BrainError, NO_REVIEWS},
     metrics::Metrics,
     review::Kept,
 };
@@ -31,21 +32,30 @@ impl Room {
 }
 
 /// Sends an answer to a brain that keeps it; of one that does not, it warns once.
-pub(super) async fn tell(brain: &BrainClient, kept: &Kept, metrics: &Metrics) {
+pub(super) async fn tell(
+    brain: &BrainClient,
+    kept: &Kept,
+    within: Option<&TraceContext>,
+    metrics: &Metrics,
+) -> Result<(), BrainError> {
     match brain.takes_reviews().await {
         Some(true) => {}
         Some(false) => {
             if brain.lacks_reviews_anew() {
                 tracing::warn!("the policy keeps answers for review, but {NO_REVIEWS}");
             }
-            return metrics.review_dropped("not_supported");
+            metrics.review_dropped("not_supported");
+            return Ok(());
         }
-        None => return metrics.review_dropped("unreachable"),
+        None => {
+            metrics.review_dropped("unreachable");
+            return Ok(());
+        }
     }
-    if let Err(error) = brain.session_log(kept).await {
+    brain.session_log_within(within, kept).await.map(drop).inspect_err(|error| {
         metrics.review_dropped(error.kind());
         tracing::warn!(id = %kept.decision_id, %error, "the brain did not accept an answer for review");
-    }
+    })
 }
 
 #[cfg(test)]

@@ -3,17 +3,17 @@
 
 use std::{sync::Arc, time::Instant};
 
-use crate::{
-    data_plane::DataPlane,
-    traces::{Place, Span, attribute},
-};
+use endpoint::trace::{Place, Span, TraceContext};
+
+use crate::data_plane::DataPlane;
 
 const CANCELLED: &str = "cancelled";
 
 /// A call that runs.
 pub(super) struct CallSpan {
     data_plane: Arc<DataPlane>,
-    skill: String,
+    /// None: there is no such skill.
+    skill: Option<String>,
     span: Span,
     began: Instant,
     /// How it ended; none: it has not.
@@ -22,11 +22,11 @@ pub(super) struct CallSpan {
 
 impl CallSpan {
     /// Begins, within the caller's trace if it has one.
-    pub(super) fn begin(data_plane: &Arc<DataPlane>, skill: &str, traceparent: Option<&str>) -> Self {
+    pub(super) fn begin(data_plane: &Arc<DataPlane>, skill: Option<&str>, within: Option<&TraceContext>) -> Self {
         Self {
             data_plane: Arc::clone(data_plane),
-            skill: skill.into(),
-            span: data_plane.traces.call(skill, traceparent),
+            skill: skill.map(Into::into),
+            span: data_plane.traces.call(skill, within),
             began: Instant::now(),
             error: None,
         }
@@ -37,9 +37,9 @@ impl CallSpan {
         self.span.place()
     }
 
-    /// It ended with an answer, or with an error that the caller gets as such.
-    pub(super) fn ended(&mut self, answered: bool) {
-        self.error = Some((!answered).then_some(attribute::TOOL_ERROR));
+    /// It ended with an answer, or with an error of this kind that the caller gets as such.
+    pub(super) fn ended(&mut self, error: Option<&'static str>) {
+        self.error = Some(error);
     }
 }
 
@@ -49,6 +49,6 @@ impl Drop for CallSpan {
         if let Some(kind) = error {
             self.span.fail(kind);
         }
-        self.data_plane.traces.called(&self.skill, self.began.elapsed().as_secs_f64(), error);
+        self.data_plane.traces.called(self.skill.as_deref(), self.began.elapsed().as_secs_f64(), error);
     }
 }

@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use opentelemetry::{Array, KeyValue, StringValue, Value};
+use uuid::Uuid;
 
 use crate::{
     decide::Decided,
     decision::{DecisionRecord, milliseconds},
     evidence::SkillEvidence,
-    upstream::ModelClient,
+    upstream::{ModelClient, Usage},
 };
 
-pub const ERROR_TYPE: &str = "error.type";
 pub const OPERATION: &str = "gen_ai.operation.name";
 pub const PROVIDER: &str = "gen_ai.provider.name";
 pub const REQUEST_MODEL: &str = "gen_ai.request.model";
@@ -31,15 +31,16 @@ pub const OPENAI: &str = "openai";
 /// The kind of error of a tool that answered `isError`.
 pub const TOOL_ERROR: &str = "tool_error";
 
-/// Of the span of a call.
-pub fn of_call(skill: &str) -> Vec<KeyValue> {
-    vec![
+/// Of the span of a call; `skill`: none if there is no such skill.
+pub fn of_call(skill: Option<&str>) -> Vec<KeyValue> {
+    let mut all = vec![
         KeyValue::new(METHOD, endpoint::method::CALL),
         KeyValue::new(OPERATION, EXECUTE_TOOL),
-        KeyValue::new(TOOL, skill.to_string()),
         KeyValue::new("network.protocol.name", "http"),
         KeyValue::new("network.transport", "tcp"),
-    ]
+    ];
+    all.extend(skill.map(|skill| KeyValue::new(TOOL, skill.to_string())));
+    all
 }
 
 /// What the brain knows of a skill.
@@ -70,18 +71,13 @@ pub fn of_decision(skill: &str, stage: usize, decided: &Decided) -> Vec<KeyValue
 
 /// Of a model call that begins.
 pub fn of_model_call(record: &DecisionRecord, model: &ModelClient) -> Vec<KeyValue> {
-    let url = &model.target().url;
-    let mut all = vec![
-        KeyValue::new(OPERATION, CHAT),
-        KeyValue::new(PROVIDER, OPENAI),
-        KeyValue::new(REQUEST_MODEL, record.model.clone()),
+    let mut all = of_chat(&record.model, model);
+    all.extend([
         KeyValue::new(SKILL, record.skill.clone()),
         KeyValue::new(DECISION, record.decision.as_str()),
         KeyValue::new(REASON, record.reason.as_str()),
         KeyValue::new(DECISION_ID, record.id.to_string()),
-    ];
-    all.extend(url.host_str().map(|host| KeyValue::new("server.address", host.to_string())));
-    all.extend(url.port_or_known_default().map(|port| KeyValue::new("server.port", i64::from(port))));
+    ]);
     if record.shadow {
         all.push(KeyValue::new("routing.shadow", true));
     }
@@ -94,21 +90,52 @@ pub fn of_model_answer(record: &DecisionRecord) -> Vec<KeyValue> {
         let reasons = vec![StringValue::from(reason.as_str())];
         KeyValue::new("gen_ai.response.finish_reasons", Value::Array(Array::String(reasons)))
     });
-    [
+    let more = [
         record.answered_by.clone().map(|model| KeyValue::new("gen_ai.response.model", model)),
-        record.usage.prompt_tokens.map(|tokens| integer("gen_ai.usage.input_tokens", tokens)),
-        record.usage.completion_tokens.map(|tokens| integer("gen_ai.usage.output_tokens", tokens)),
         finished,
         record.check.map(|check| KeyValue::new("routing.check", check.as_str())),
+    ];
+    of_usage(&record.usage).into_iter().chain(more.into_iter().flatten()).collect()
+}
+
+/// Of a judge that is asked about the answer of a decision.
+pub fn of_grading(skill: &str, decision: Uuid, judge: &ModelClient) -> Vec<KeyValue> {
+    let mut all = of_chat(&judge.target().model, judge);
+    all.extend([
+        KeyValue::new(SKILL, skill.to_string()),
+        KeyValue::new(DECISION_ID, decision.to_string()),
+        KeyValue::new("routing.grading", true),
+    ]);
+    all
+}
+
+/// Of what a model call took.
+pub fn of_usage(usage: &Usage) -> Vec<KeyValue> {
+    [
+        usage.prompt_tokens.map(|tokens| integer("gen_ai.usage.input_tokens", tokens)),
+        usage.completion_tokens.map(|tokens| integer("gen_ai.usage.output_tokens", tokens)),
     ]
     .into_iter()
     .flatten()
     .collect()
 }
 
-/// Of the delivery of a record to the brain.
-pub fn of_log(record: &DecisionRecord) -> Vec<KeyValue> {
-    vec![KeyValue::new(SKILL, record.skill.clone()), KeyValue::new(DECISION_ID, record.id.to_string())]
+/// Of the delivery of an entry about a decision to the brain.
+pub fn of_log(skill: &str, decision: Uuid) -> Vec<KeyValue> {
+    vec![KeyValue::new(SKILL, skill.to_string()), KeyValue::new(DECISION_ID, decision.to_string())]
+}
+
+/// Of a request for a chat completion.
+fn of_chat(model: &str, client: &ModelClient) -> Vec<KeyValue> {
+    let url = &client.target().url;
+    let mut all = vec![
+        KeyValue::new(OPERATION, CHAT),
+        KeyValue::new(PROVIDER, OPENAI),
+        KeyValue::new(REQUEST_MODEL, model.to_string()),
+    ];
+    all.extend(url.host_str().map(|host| KeyValue::new("server.address", host.to_string())));
+    all.extend(url.port_or_known_default().map(|port| KeyValue::new("server.port", i64::from(port))));
+    all
 }
 
 fn integer(name: &'static str, number: u64) -> KeyValue {

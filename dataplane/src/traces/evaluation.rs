@@ -4,9 +4,10 @@
 use std::{sync::Arc, time::SystemTime};
 
 use brain::judged::{Judged, OnJudged};
+use endpoint::trace::TraceContext;
 use opentelemetry::logs::{LogRecord, Logger, LoggerProvider, Severity};
 
-use super::{attribute, remote};
+use super::attribute;
 use crate::otlp::{self, Otlp};
 
 const EVENT: &str = "gen_ai.evaluation.result";
@@ -22,7 +23,8 @@ pub fn reporting(otlp: &Otlp) -> OnJudged {
         event.set_event_name(EVENT);
         event.set_timestamp(SystemTime::now());
         event.set_severity_number(Severity::Info);
-        if let Some(call) = judged.traceparent.and_then(remote) {
+        if let Some(call) = judged.traceparent.and_then(|call| TraceContext::of(call, None)) {
+            let call = call.remote();
             event.set_trace_context(call.trace_id(), call.span_id(), Some(call.trace_flags()));
         }
         describe(&mut event, judged);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use endpoint::trace::ERROR_TYPE;
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Histogram, MeterProvider},
@@ -9,8 +10,7 @@ use opentelemetry::{
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 
 use super::attribute::{
-    self, CHAT, DECISION, ERROR_TYPE, METHOD, OPENAI, OPERATION, PROVIDER, REASON, REQUEST_MODEL, SKILL, TOKEN_TYPE,
-    TOOL,
+    self, CHAT, DECISION, METHOD, OPENAI, OPERATION, PROVIDER, REASON, REQUEST_MODEL, SKILL, TOKEN_TYPE, TOOL,
 };
 use crate::{decision::DecisionRecord, otlp};
 
@@ -63,12 +63,10 @@ impl Measures {
         }
     }
 
-    pub(super) fn called(&self, skill: &str, seconds: f64, error: Option<&'static str>) {
-        let mut labels = vec![
-            KeyValue::new(METHOD, endpoint::method::CALL),
-            KeyValue::new(OPERATION, attribute::EXECUTE_TOOL),
-            KeyValue::new(TOOL, skill.to_string()),
-        ];
+    pub(super) fn called(&self, skill: Option<&str>, seconds: f64, error: Option<&'static str>) {
+        let mut labels =
+            vec![KeyValue::new(METHOD, endpoint::method::CALL), KeyValue::new(OPERATION, attribute::EXECUTE_TOOL)];
+        labels.extend(skill.map(|skill| KeyValue::new(TOOL, skill.to_string())));
         labels.extend(error.map(|kind| KeyValue::new(ERROR_TYPE, kind)));
         self.tool_seconds.record(seconds, &labels);
     }

@@ -130,7 +130,7 @@ mod tests {
         let target = ModelTarget { url: url.parse().expect("a URL"), ..target };
         let client = ModelClient::after(None, None, target, None).expect("a client");
         let prompt = Prompt { system: "s".into(), user: "u".into() };
-        client.ask(&prompt, Duration::from_secs(60)).await.result.expect_err("nobody listens");
+        client.ask(None, &prompt, Duration::from_secs(60)).await.result.expect_err("nobody listens");
         let told = client.reachability();
         assert_eq!(told.reachable, Some(false));
         assert!(told.problem.starts_with("cannot be reached: the connection was refused; "), "{told:?}");

@@ -14,7 +14,7 @@ async fn the_page_asks_once_for_the_token_and_says_when_it_is_wrong() {
     assert!(found.is_empty(), "{found:#?}");
     picture(&browser, "page-login.png").await;
     browser.write("#token", "another").await;
-    browser.press("\u{e007}").await;
+    browser.press('\u{e007}').await;
     browser
         .holds("the refusal", "document.getElementById('login-error').innerText.includes(\"not the brain's\")")
         .await;

@@ -8,6 +8,7 @@ use axum::{
     response::sse::{Event, KeepAlive, Sse},
 };
 use futures::{Stream, stream};
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,23 @@ struct Listener {
     stopping: CancellationToken,
     begun: bool,
     _place: OwnedSemaphorePermit,
+    _counted: Counted,
+}
+
+/// Counts a client in the gauge as long as this lives.
+struct Counted(Gauge);
+
+impl Counted {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 pub(super) async fn events(
@@ -52,7 +70,8 @@ pub(super) async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, ApiError> {
     let place = listeners.try_acquire_owned().map_err(|_| ApiError::Busy)?;
     let (changes, newest) = (store.changes(), store.newest_entry().await?);
-    let listener = Listener { store, changes, newest, stopping, begun: false, _place: place };
+    let counted = Counted::new(store.metrics().event_streams());
+    let listener = Listener { store, changes, newest, stopping, begun: false, _place: place, _counted: counted };
     let stream = stream::unfold(listener, |mut listener| async {
         let event = listener.next().await?;
         Some((Ok(event), listener))

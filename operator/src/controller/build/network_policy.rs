@@ -34,7 +34,7 @@ pub fn network_policy(policy: &RoutingPolicy, tables: &[&RoutingTable], operator
         spec: Some(NetworkPolicySpec {
             pod_selector: Some(labels::label_selector(&name)),
             policy_types: Some(vec!["Ingress".into(), "Egress".into()]),
-            ingress: Some(vec![callers(), operator(operators), monitoring()]),
+            ingress: Some(vec![callers(), operator(operators), monitoring(ADMIN_PORT)]),
             egress: Some(vec![names(), upstreams(tables, collector(policy))]),
         }),
     }
@@ -55,11 +55,12 @@ fn operator(namespace: &str) -> NetworkPolicyIngressRule {
     NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
 }
 
-/// Who may label namespaces decides who reads metrics. The port has `/status`, too, which shows no more than they do.
-fn monitoring() -> NetworkPolicyIngressRule {
+/// Who may label namespaces decides who reads metrics at this port. The admin port has `/status`, too, which shows no more
+/// than they do; what is not open on the brain's port needs the token.
+pub(super) fn monitoring(number: u16) -> NetworkPolicyIngressRule {
     let peer =
         NetworkPolicyPeer { namespace_selector: Some(labelled(MONITORING, "true")), ..NetworkPolicyPeer::default() };
-    NetworkPolicyIngressRule { ports: Some(vec![port("TCP", ADMIN_PORT)]), from: Some(vec![peer]) }
+    NetworkPolicyIngressRule { ports: Some(vec![port("TCP", number)]), from: Some(vec![peer]) }
 }
 
 fn labelled(name: &str, value: &str) -> LabelSelector {
@@ -71,7 +72,7 @@ pub(super) fn names() -> NetworkPolicyEgressRule {
 }
 
 /// The port of the OpenTelemetry collector, if there is one.
-fn collector(policy: &RoutingPolicy) -> Option<u16> {
+pub(super) fn collector(policy: &RoutingPolicy) -> Option<u16> {
     let telemetry = policy.spec.data_plane.telemetry.as_ref()?;
     crds::compile::parse_base_url(&telemetry.url).ok()?.port_or_known_default()
 }

@@ -126,7 +126,7 @@ fn probe(path: &str) -> Probe {
 }
 
 /// The collector, and which pod of which policy it is that reports. `POD_NAME` comes first: the other refers to it.
-fn telemetry_of(policy: &RoutingPolicy, telemetry: Option<&Telemetry>) -> Vec<EnvVar> {
+pub(super) fn telemetry_of(policy: &RoutingPolicy, telemetry: Option<&Telemetry>) -> Vec<EnvVar> {
     let Some(Telemetry { url }) = telemetry else { return vec![] };
     let set = |name: &str, value: String| EnvVar { name: name.into(), value: Some(value), ..EnvVar::default() };
     let field = ObjectFieldSelector { field_path: "metadata.name".into(), ..ObjectFieldSelector::default() };

@@ -15,7 +15,7 @@ use k8s_openapi::{
 };
 use kube::ResourceExt;
 
-use crate::controller::build::pod::{USER, container_security, pod_security, present, requirements};
+use crate::controller::build::pod::{USER, container_security, pod_security, present, requirements, telemetry_of};
 
 /// Name of the port, in the container and in the Service.
 pub const PORT_NAME: &str = "http";
@@ -44,6 +44,7 @@ pub fn pod_spec(policy: &RoutingPolicy, managed: &ManagedBrain, image: &str) -> 
         node_selector,
         tolerations,
         priority_class_name,
+        telemetry,
         ..
     } = &policy.spec.data_plane;
     let secrets = image_pull_secrets.iter().map(|secret| LocalObjectReference { name: secret.name.clone() }).collect();
@@ -53,7 +54,7 @@ pub fn pod_spec(policy: &RoutingPolicy, managed: &ManagedBrain, image: &str) -> 
             image: Some(own_image.as_deref().unwrap_or(image).into()),
             image_pull_policy: image_pull_policy.map(|policy| format!("{policy:?}")),
             resources: Some(requirements(managed.resources.as_ref(), &REQUESTS, &LIMITS)),
-            env: Some(environment(managed)),
+            env: Some([environment(managed), telemetry_of(policy, telemetry.as_ref())].concat()),
             volume_mounts: present(mounts(managed)),
             ..container()
         }],

@@ -128,6 +128,37 @@ fn a_node_port_opens_it_to_callers_outside() {
 }
 
 #[test]
+fn monitoring_may_read_its_metrics() {
+    let rule = managed("")["NetworkPolicy edge-brain"]["spec"]["ingress"][1].clone();
+    let namespace = json!({"matchLabels": {"routing.hyperguild.io/monitoring": "true"}});
+    assert_eq!(rule["from"], json!([{"namespaceSelector": namespace}]), "whole namespaces with the label");
+    assert_eq!(rule["ports"], json!([{"protocol": "TCP", "port": 3300}]));
+}
+
+#[test]
+fn it_reports_to_the_policys_collector_and_reaches_it() {
+    let children = |more: &str| {
+        built(&format!("brain: {{managed: {{{TOKEN}, {more}}}}}\ndataPlane: {{telemetry: {{url: \"http://c:4318\"}}}}"))
+    };
+    let (sqlite, postgres) = (children(""), children(POSTGRES));
+    let variables = pod_of(&sqlite, "StatefulSet edge-brain")["containers"][0]["env"].as_array().expect("some").clone();
+    let value = |name: &str| variables.iter().find(|variable| variable["name"] == name).map(|v| v["value"].clone());
+    assert_eq!(value("OTEL_EXPORTER_OTLP_ENDPOINT"), Some(json!("http://c:4318")));
+    let attributes = value("OTEL_RESOURCE_ATTRIBUTES").expect("attributes").to_string();
+    assert!(attributes.contains("routing.policy=edge") && !attributes.contains("service.name"), "{attributes}");
+    let out = |children: &BTreeMap<String, Value>| {
+        let rules = children["NetworkPolicy edge-brain"]["spec"]["egress"].clone();
+        let ports =
+            |rule: usize| rules[rule]["ports"].as_array().into_iter().flatten().map(|p| p["port"].clone()).collect();
+        let all: [Vec<Value>; 2] = [ports(0), ports(1)];
+        all.concat()
+    };
+    assert_eq!(out(&sqlite), [53, 53, 4318]);
+    assert_eq!(out(&postgres), [53, 53, 4318, 5432]);
+    assert_eq!(out(&managed("")), Vec::<Value>::new(), "nothing without them");
+}
+
+#[test]
 fn a_wrong_managed_brain_is_refused_with_everything_else_that_is_wrong() {
     let policy = policy("brain: {managed: {tokenSecretRef: {name: s, key: K}, replicas: 2}}\nlimits: {inFlight: 0}");
     let invalid = validate(&policy, &[], &Texts::new(), &[]).expect_err("invalid");
