@@ -2,6 +2,7 @@
 
 mod api;
 mod lists;
+mod nul;
 mod page;
 mod rates;
 mod refusal;
@@ -69,6 +70,7 @@ pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, on_judged
         .merge(api)
         .merge(guarded)
         .fallback(endpoint::not_found)
+        .layer(middleware::from_fn(nul::admit))
         .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))
 }
 
