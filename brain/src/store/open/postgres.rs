@@ -21,14 +21,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
 /// How long the answer to a query, or to the statements of one entry, is waited for. Longer than the server takes to give
 /// them up by itself, which says more.
-pub(super) const PATIENCE: Duration = Duration::from_secs(20);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is tried to reach a server that was away at the start.
 const AGAIN: Duration = Duration::from_secs(1);
 const TABLES: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE table_name = '_sqlx_migrations') \
      FROM information_schema.tables WHERE table_schema = current_schema() AND table_type = 'BASE TABLE'";
 /// An entry is acknowledged when its commit is on disk, also where the server's default is not to wait for that. No
 /// statement, no idle transaction and no client that is gone holds a lock for long.
-const SETTINGS: &str = "SET statement_timeout = '15s'; SET lock_timeout = '5s'; \
+const SETTINGS: &str = "SET statement_timeout = '12s'; SET lock_timeout = '5s'; \
      SET idle_in_transaction_session_timeout = '10s'; \
      SET tcp_user_timeout = '10s'; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";

@@ -10,9 +10,9 @@ use crate::settings::DatabaseUrl;
 
 /// How often a server is asked again what became of a commit.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long it is tried to find out what became of a commit: a server that restarts is back by then, and ends what it was
-/// doing for a client that is gone.
-const SETTLED_WITHIN: Duration = Duration::from_secs(30);
+/// How long it is tried to find out what became of a commit: longer than a server keeps a transaction open for a client that
+/// is gone.
+const SETTLED_WITHIN: Duration = Duration::from_secs(15);
 const IS_THERE: &str = "SELECT COUNT(*) FROM entries WHERE id = $1";
 
 /// The connection that writes, opened when it is needed.

@@ -10,8 +10,8 @@ use super::*;
 /// The URL of a server, with a slash at the end, in a run on Postgres.
 const SERVER: &str = "BRAIN_TEST_POSTGRES";
 /// What holds for a file alone, and what is here.
-const OF_ONE: [&str; 5] =
-    ["tests::sqlite", "tests::postgres", "tests::migration", "of_the_version_before", "in_sqlite"];
+const OF_ONE: [&str; 6] =
+    ["tests::sqlite", "tests::postgres", "tests::network", "tests::migration", "of_the_version_before", "in_sqlite"];
 
 pub(super) fn server() -> Option<String> {
     std::env::var(SERVER).ok()
