@@ -117,6 +117,9 @@ async fn decide(
     let (arm, model) = (record.arm.as_str(), record.model.as_str());
     let rest = (!record.rest.is_empty()).then(|| serde_json::Value::Object(record.rest.clone()).to_string());
     let mut query = sqlx::query(sqlx::AssertSqlSafe(DECIDE.as_str())).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
+    // The driver gives a real number that is absent another type than one that is there, and a statement that it keeps would
+    // have that type from then on.
+    query = query.persistent(!record.fields.contains(&Field::Real(None)));
     let spent = Spent::of(record);
     let would = spent.would;
     query = query.bind(record.client_call()).bind(spent.line.as_str()).bind(spent.tokens_cached).bind(spent.nano_usd);
