@@ -66,7 +66,8 @@ async fn a_database_of_the_version_before_finds_the_calls_that_it_had() {
 #[tokio::test]
 async fn decisions_with_and_without_a_pass_rate_are_written_in_any_order() {
     let (store, _folder) = store().await;
-    for rates in [[json!(null), json!(null), json!(0.7)], [json!(0.1), json!(0.9), json!(null)]].iter().cycle().take(6) {
+    for rates in [[json!(null), json!(null), json!(0.7)], [json!(0.1), json!(0.9), json!(null)]].iter().cycle().take(6)
+    {
         let mut record = record(&uuid::Uuid::now_v7().to_string(), "debug", "local", "qwen");
         for (name, rate) in ["pass_rate", "floor", "ceil"].into_iter().zip(rates) {
             record[name] = rate.clone();
