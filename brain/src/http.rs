@@ -3,6 +3,7 @@
 mod api;
 mod lists;
 mod metrics;
+mod nul;
 mod page;
 mod rates;
 mod refusal;
@@ -90,6 +91,7 @@ pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, reports: 
         .merge(api)
         .merge(guarded)
         .fallback(endpoint::not_found)
+        .layer(middleware::from_fn(nul::admit))
         .layer(middleware::from_fn_with_state(Arc::new(settings.hosts.clone()), host::admit))
         // Around all others: what they refuse counts, too.
         .layer(measured)

@@ -63,7 +63,8 @@ impl BrainTools {
         };
         Ok(match self.log(entry, reporter).await {
             Ok(result) => result,
-            Err(error) => CallToolResult::error(vec![ContentBlock::text(format!("nothing was logged: {error}"))]),
+            Err(error @ StoreError::Unknown(_)) => failed(&error.to_string()),
+            Err(error) => failed(&format!("nothing was logged: {error}")),
         }
         .into())
     }
@@ -110,6 +111,10 @@ impl BrainTools {
         let known = self.store.decision(id).await?;
         Ok(known.and_then(|known| Record::read(known.decision.as_object()?).ok()))
     }
+}
+
+fn failed(text: &str) -> CallToolResult {
+    CallToolResult::error(vec![ContentBlock::text(text)])
 }
 
 /// Structured content would hide the text in clients that show it instead.

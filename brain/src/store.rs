@@ -1,6 +1,7 @@
 //! The entries on disk, in SQLite or Postgres: the same queries for both.
 
 mod apply;
+mod batch;
 mod clock;
 mod counts;
 mod evidence;
@@ -46,6 +47,10 @@ use crate::{
 
 /// How long the database may take to say that it is there.
 const REACHED_WITHIN: Duration = Duration::from_secs(2);
+/// How long a batch that was not written is held against the database while nothing else is written.
+const FAILED_FOR: Duration = Duration::from_secs(10);
+/// Whether entries could be written now, in Postgres: writes none, and needs what an entry needs.
+const WRITABLE: &str = "SELECT set_config('lock_timeout', '1s', true); DELETE FROM entries WHERE FALSE";
 
 /// Why the store failed.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +77,9 @@ pub enum StoreError {
     /// The batch that held the entry could not be committed.
     #[error("the entry could not be written: {0}")]
     NotWritten(String),
+    /// The connection was lost during the commit, and the database could not be asked about it since.
+    #[error("it is not known whether the entry was written: {0}; look whether it is there before you report it again")]
+    Unknown(String),
     /// The file that is open is no longer at its path, so what is written is lost.
     #[error(
         "the database {} was deleted or replaced while the brain runs; put it back, then restart the brain",
@@ -95,12 +103,29 @@ impl StoreError {
         match self {
             Self::Replaced { path } => Self::Replaced { path: path.clone() },
             Self::NotWritten(reason) => Self::NotWritten(reason.clone()),
+            Self::Unknown(reason) => Self::Unknown(reason.clone()),
             Self::Away(reason) => Self::NotWritten(reason.clone()),
-            Self::Database(error) => {
-                let cure = Failure::known_cure(error).map(|cure| format!("; {cure}")).unwrap_or_default();
-                Self::NotWritten(format!("{}{cure}", shown::chain(self)))
-            }
-            other => Self::NotWritten(shown::chain(other)),
+            other => Self::NotWritten(other.cause()),
+        }
+    }
+
+    /// What failed and why, and what to do about it if that is known, for the log and for whoever reported.
+    pub(crate) fn cause(&self) -> String {
+        let cure = self.cure().map(|cure| format!("; {cure}")).unwrap_or_default();
+        format!("{}{cure}", shown::chain(self))
+    }
+
+    /// Why a request has no answer, for whoever asked: what the database said is in the log.
+    pub(crate) fn told(&self) -> String {
+        let cure = self.cure().map(|cure| format!(": {cure}")).unwrap_or_default();
+        format!("the store failed{cure}; see the brain's log")
+    }
+
+    /// What to do about a database that failed, if that is known.
+    pub(crate) fn cure(&self) -> Option<&'static str> {
+        match self {
+            Self::Database(error) => open::known_cure(error),
+            _ => None,
         }
     }
 }
@@ -112,6 +137,8 @@ pub struct Store {
     writer: Writer,
     ready: Ready,
     metrics: Arc<Metrics>,
+    /// How long an answer of the database is waited for; none: as long as it takes.
+    patience: Option<Duration>,
     /// The server of the database, as messages call it; none: it is a file of this machine.
     server: Option<Arc<str>>,
 }
@@ -138,20 +165,26 @@ impl Store {
         let metrics = Arc::new(metrics);
         let writer = Writer::start(writing, file, Arc::clone(&metrics), newest.unwrap_or_default(), now_ms());
         let server = url.path().is_none().then(|| url.shown().into());
-        Ok(Self { readers, writer, ready, metrics, server })
+        Ok(Self { readers, writer, ready, metrics, patience: url.patience(), server })
     }
 
-    /// Whether the database can be used now. A file of this machine is not asked: each write says whether it can.
+    /// Whether the database can be used now, to write too. A file of this machine is not asked: each write says whether it
+    /// can. A server that did not take the latest entries may still say that it can, as one whose disk is full does.
     ///
     /// # Errors
     /// [`StoreError::Away`] with what to do about it.
     pub async fn reach(&self) -> Result<(), StoreError> {
         let Some(server) = &self.server else { return Ok(()) };
-        let asked = sqlx::query("SELECT 1").execute(self.readers()?);
-        let answer = tokio::time::timeout(REACHED_WITHIN, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut));
-        answer.map(drop).map_err(|error| {
-            StoreError::Away(format!("the database {server} does not answer; {}", Failure::of(error).cure))
-        })
+        let asked = sqlx::raw_sql(WRITABLE).execute(self.readers()?);
+        open::within(Some(REACHED_WITHIN), asked).await.map_err(|error: sqlx::Error| {
+            StoreError::Away(format!("the database {server} cannot be used; {}", Failure::of(error).cure))
+        })?;
+        match self.writer.failed().filter(|failed| failed.at.elapsed() < FAILED_FOR) {
+            Some(failed) => {
+                Err(StoreError::Away(format!("the database {server} did not take the latest entries; {}", failed.cure)))
+            }
+            None => Ok(()),
+        }
     }
 
     /// What is measured of it, and of who asks it.
@@ -174,10 +207,16 @@ impl Store {
         self.ready.check().map(|()| &self.readers)
     }
 
-    /// Writes an entry and returns its id once it is on disk.
+    /// What a query reads, if it comes in time.
+    async fn read<T>(&self, answer: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, StoreError> {
+        Ok(open::within(self.patience, answer).await?)
+    }
+
+    /// Writes an entry and returns its id once it is on disk. The record of a decision that is there already is not written
+    /// again: the id is that of its entry.
     ///
     /// # Errors
-    /// The entry was not written.
+    /// The entry was not written; [`StoreError::Unknown`]: it may have been.
     pub async fn append(&self, entry: Entry) -> Result<String, StoreError> {
         self.ready.check().inspect_err(|_| self.metrics.entry(FAILED))?;
         self.writer.append(entry, now_ms()).await
@@ -192,7 +231,7 @@ impl Store {
     }
 
     async fn evidence_at(&self, query: &Query, now_ms: i64) -> Result<Evidence, StoreError> {
-        Ok(evidence::read(self.readers()?, query, now_ms).await?)
+        self.read(evidence::read(self.readers()?, query, now_ms)).await
     }
 
     /// Begins the evidence of a skill anew, for one model or for all. Returns how many verdicts no longer count.
@@ -209,7 +248,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn outcomes(&self, skill: &str, limit: i64) -> Result<Vec<StoredOutcome>, StoreError> {
-        Ok(list::outcomes(self.readers()?, skill, limit).await?)
+        self.read(list::outcomes(self.readers()?, skill, limit)).await
     }
 
     /// The records of a skill's latest decisions, the newest first, each with the verdicts that stand on it.
@@ -217,7 +256,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn decisions(&self, skill: &str, limit: i64) -> Result<Vec<StoredDecision>, StoreError> {
-        Ok(list::decisions(self.readers()?, skill, limit).await?)
+        self.read(list::decisions(self.readers()?, skill, limit)).await
     }
 
     /// The records of the decisions that were made for a client's call, by the client's own id of it, the newest first.
@@ -225,7 +264,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn decisions_of_call(&self, call: &str, limit: i64) -> Result<Vec<StoredDecision>, StoreError> {
-        Ok(list::decisions_of_call(self.readers()?, call, limit).await?)
+        self.read(list::decisions_of_call(self.readers()?, call, limit)).await
     }
 
     /// The record of a decision, with the verdicts that stand on it; none: it is not known.
@@ -233,7 +272,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn decision(&self, id: &str) -> Result<Option<StoredDecision>, StoreError> {
-        Ok(list::decision(self.readers()?, id).await?)
+        self.read(list::decision(self.readers()?, id)).await
     }
 
     /// The latest decisions of all skills that fit a filter, the newest first.
@@ -241,7 +280,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn page(&self, filter: &Filter, limit: i64) -> Result<Page, StoreError> {
-        Ok(recent::page(self.readers()?, filter, limit, now_ms()).await?)
+        self.read(recent::page(self.readers()?, filter, limit, now_ms())).await
     }
 
     /// The answers that are kept for review, the newest first, or that of a decision.
@@ -249,7 +288,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn reviews(&self, decision: Option<&str>, limit: i64) -> Result<Vec<StoredReview>, StoreError> {
-        Ok(review::list(self.readers()?, decision, limit, now_ms()).await?)
+        self.read(review::list(self.readers()?, decision, limit, now_ms())).await
     }
 
     /// How many answers are kept, and for how long at most.
@@ -257,7 +296,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn kept(&self) -> Result<Kept, StoreError> {
-        Ok(review::kept(self.readers()?, now_ms()).await?)
+        self.read(review::kept(self.readers()?, now_ms())).await
     }
 
     /// Changes after each commit of this process.
@@ -271,7 +310,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn newest_entry(&self) -> Result<Option<String>, StoreError> {
-        Ok(recent::newest_entry(self.readers()?).await?)
+        self.read(recent::newest_entry(self.readers()?)).await
     }
 
     /// The names of the skills of which there is a decision or a verdict.
@@ -279,7 +318,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn skills(&self) -> Result<Vec<String>, StoreError> {
-        Ok(list::skills(self.readers()?).await?)
+        self.read(list::skills(self.readers()?)).await
     }
 
     /// The latest `limit` entries of a session, oldest first: its own, the decisions made in it, and their outcomes.
@@ -288,7 +327,7 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn session(&self, session_id: &str, limit: i64) -> Result<Vec<StoredEntry>, StoreError> {
-        Ok(session::read(self.readers()?, session_id, limit).await?)
+        self.read(session::read(self.readers()?, session_id, limit)).await
     }
 
     /// What the calls of the last `window` did and cost.
@@ -308,7 +347,7 @@ impl Store {
         let length_ms = i64::try_from(window.duration().unwrap_or_default().as_millis()).unwrap_or(i64::MAX);
         let (step, now_ms) = (if length_ms <= 3 * day { hour } else { day }, now_ms());
         let from_ms = now_ms.saturating_sub(length_ms).max(0);
-        Ok(Series::of(step, &spending::steps(self.readers()?, step, from_ms, now_ms).await?))
+        Ok(Series::of(step, &self.read(spending::steps(self.readers()?, step, from_ms, now_ms)).await?))
     }
 
     async fn report_at(&self, window: &Period, now_ms: i64) -> Result<Report, StoreError> {
@@ -317,11 +356,11 @@ impl Store {
         let since_ms = now_ms.saturating_sub(length_ms).max(0);
         let before = Span::before(since_ms, length_ms);
         let (now, before) = (
-            spending::sums(self.readers()?, &Span::new(since_ms, now_ms)).await?,
-            spending::sums(self.readers()?, &before).await?,
+            self.read(spending::sums(self.readers()?, &Span::new(since_ms, now_ms))).await?,
+            self.read(spending::sums(self.readers()?, &before)).await?,
         );
         let mut evidence = BTreeMap::new();
-        for skill in list::skills(self.readers()?).await? {
+        for skill in self.skills().await? {
             let query = Query { window: length, ..Query::of_all(&skill) };
             let of = (self.evidence_at(&query, now_ms).await?, self.evidence_at(&query, since_ms).await?);
             evidence.insert(skill, of);

@@ -30,6 +30,7 @@ pub mod policy;
 pub mod ports;
 pub mod postgres;
 pub mod program;
+pub mod proxy;
 pub mod sources;
 pub mod stand_in;
 pub mod supervised;

@@ -4,9 +4,11 @@ use std::{
     os::unix::fs::chown,
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use crate::{ports, supervised::Supervised, waiting};
 
@@ -15,11 +17,35 @@ const NOBODY: u32 = 65_534;
 /// What a message, a log and a status must never show.
 pub const PASSWORD: &str = "canary-of-postgres";
 
+/// Test programs with this name run each brain on Postgres instead of SQLite.
+const ON_POSTGRES: &str = "on_postgres";
+/// For a server that outlives no crash: nothing is waited for until it is on disk.
+const IN_HASTE: [&str; 3] = ["fsync=off", "synchronous_commit=off", "full_page_writes=off"];
+
 /// A running server.
 pub struct Postgres {
     folder: TempDir,
     port: u16,
+    options: Vec<&'static str>,
     running: Option<Supervised>,
+}
+
+/// The URL of a new database for a brain, in the tests that run on Postgres; none: brains have files of their own.
+///
+/// # Panics
+/// If the server or the database cannot be created.
+pub async fn for_a_brain() -> Option<String> {
+    static SERVER: OnceCell<Postgres> = OnceCell::const_new();
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let program = std::env::current_exe().ok()?;
+    if !program.file_name()?.to_str()?.starts_with(ON_POSTGRES) {
+        return None;
+    }
+    // One server for all tests of the program. It ends with the program.
+    let server = SERVER.get_or_init(|| Postgres::with(&IN_HASTE)).await;
+    let name = format!("brain_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+    let _ = server.sql("postgres", &format!("CREATE DATABASE {name}"));
+    Some(server.url(&name))
 }
 
 impl Postgres {
@@ -28,15 +54,19 @@ impl Postgres {
     /// # Panics
     /// If it cannot be created; the message says what to install.
     pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    async fn with(options: &[&'static str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("password"), PASSWORD).expect("written");
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("an owner");
         }
-        let mut postgres = Self { folder, port: ports::free(), running: None };
+        let mut postgres = Self { folder, port: ports::free(), options: options.to_vec(), running: None };
         let (data, password) = (postgres.path("data"), postgres.path("password"));
-        let options = ["--username=brain", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"];
-        let made = as_user("initdb").args(options).arg(format!("--pwfile={password}")).args(["-D", &data]).output();
+        let initial = ["--username=brain", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"];
+        let made = as_user("initdb").args(initial).arg(format!("--pwfile={password}")).args(["-D", &data]).output();
         let made = made.expect("initdb runs");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         postgres.run_again().await;
@@ -50,10 +80,14 @@ impl Postgres {
     pub async fn run_again(&mut self) {
         let server = program("postgres").display().to_string();
         let mut command = vec![server, "-D".into(), self.path("data"), "-p".into(), self.port.to_string()];
-        for option in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"] {
-            command.extend(["-c".into(), option.into()]);
+        let always = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"];
+        for option in always.iter().chain(&self.options) {
+            command.extend(["-c".into(), (*option).into()]);
         }
-        self.running = Some(Supervised::start("postgres", &[user(), command].concat(), &[], self.folder.path()));
+        let (command, folder) = ([user(), command].concat(), self.folder.path());
+        // What is static is dropped never, so its folder is removed by whoever ends the server.
+        let remove = (self.options == IN_HASTE).then_some(folder);
+        self.running = Some(Supervised::start_and_remove("postgres", &command, &[], folder, remove));
         waiting::until_true("Postgres", || async {
             let port = self.port.to_string();
             let asked = Command::new(program("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port]).status();
@@ -80,10 +114,22 @@ impl Postgres {
         let _ = Command::new("kill").arg("-KILL").args(all).stderr(Stdio::null()).status();
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of a database, with the password.
     #[must_use]
     pub fn url(&self, database: &str) -> String {
-        format!("postgres://brain:{PASSWORD}@127.0.0.1:{}/{database}", self.port)
+        self.url_by(self.port, database)
+    }
+
+    /// The URL of a database that is reached by another port.
+    #[must_use]
+    pub fn url_by(&self, port: u16, database: &str) -> String {
+        format!("postgres://brain:{PASSWORD}@127.0.0.1:{port}/{database}")
     }
 
     /// Runs a statement in a database; returns what it prints.

@@ -10,10 +10,13 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{http, mcp::Mcp, memory, ports, required, waiting};
+use crate::{http, mcp::Mcp, memory, ports, postgres, required, waiting};
 
 /// What Linux counts processor time in, on every architecture that it reports it for.
 const TICKS_PER_SECOND: u64 = 100;
+
+/// The variable that says where a brain's entries are.
+const DATABASE: &str = "BRAIN_DATABASE_URL";
 
 /// The binary that `make test` built.
 #[must_use]
@@ -103,7 +106,7 @@ impl Program {
         program.variable("ROUTING_SECRETS_DIR", &secrets)
     }
 
-    /// `routing brain` on a free port with its own database.
+    /// `routing brain` on a free port with its own database: a file, or in the tests that run on Postgres one of a server.
     #[must_use]
     pub fn brain() -> Self {
         let ports = Ports { mcp: ports::free(), admin: 0 };
@@ -163,7 +166,11 @@ impl Program {
     /// # Panics
     /// If it does not start.
     pub async fn start(self) -> Running {
-        let Self { arguments, variables, folder, health_port, ports } = self;
+        let Self { arguments, mut variables, folder, health_port, ports } = self;
+        let set = variables.iter().any(|(name, _)| name == DATABASE);
+        if arguments.first().is_some_and(|command| command == "brain") && !set {
+            variables.extend(postgres::for_a_brain().await.map(|url| (DATABASE.to_string(), url)));
+        }
         let mut running = Running {
             child: spawn(&arguments, &variables, folder.path()),
             arguments,

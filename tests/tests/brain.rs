@@ -120,7 +120,7 @@ async fn invalid_entries_are_refused_with_the_argument_and_not_stored() {
         ("?skill=", 400),
         ("?skill=debug&window=7w", 400),
         ("?skill=debug&window=0s", 400),
-        ("?skill=a%20b%00&window=1h", 200),
+        ("?skill=a%20b&window=1h", 200),
         ("?skill=debug", 200),
     ] {
         let response = http().get(format!("{}/pass-rate{query}", brain.base_url())).send().await.expect("an answer");

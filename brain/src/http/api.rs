@@ -17,10 +17,13 @@ use axum::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{error::ApiError, events::Events};
+pub(super) use self::error::ApiError;
+use self::events::Events;
 use super::Guard;
 use crate::{judged::OnJudged, store::Store};
 
+/// Where the routes are.
+pub(super) const PATH: &str = "/api/v1";
 /// Largest body of a request, in bytes: a verdict.
 const BODY_MAX_BYTES: usize = 4096;
 /// Longest value of a parameter, in characters.
@@ -43,7 +46,7 @@ pub(super) fn routes(store: Store, on_judged: OnJudged, guard: Guard, stopping: 
         })
         .layer(DefaultBodyLimit::max(BODY_MAX_BYTES))
         .layer(middleware::from_fn_with_state(guard, guard::admit));
-    Router::new().nest("/api/v1", api)
+    Router::new().nest(PATH, api)
 }
 
 /// A path that says so when it is asked with another method.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
+    nul::Text,
     refusal::{Refusal, unless_a_page_asks},
     window,
 };
@@ -116,14 +117,16 @@ pub(super) async fn evidence(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Reset {
-    skill: String,
-    model: Option<String>,
+    skill: Text,
+    model: Option<Text>,
 }
 
 pub(super) async fn reset(State(store): State<Store>, headers: HeaderMap, body: Bytes) -> Result<Json<Value>, Refusal> {
     unless_a_page_asks(&headers)?;
     let example = r#"the body must be JSON such as {"skill": "debug"} or {"skill": "debug", "model": "qwen35"}"#;
-    let Reset { skill, model } = serde_json::from_slice(&body).map_err(|_| Refusal::Parameter(example.into()))?;
+    let Reset { skill: Text(skill), model } =
+        serde_json::from_slice(&body).map_err(|_| Refusal::Parameter(example.into()))?;
+    let model = model.map(|Text(model)| model);
     let known = store.skills().await?;
     if !known.contains(&skill) {
         let meant = meant(&skill, known.iter().map(String::as_str));

@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
 };
-use crds::shown::chain;
 use endpoint::{INVALID_REQUEST, rpc_error};
 use serde_json::json;
 
@@ -21,7 +20,7 @@ pub(super) enum Refusal {
     #[error("{0}")]
     Parameter(String),
     /// The store failed.
-    #[error("the store failed; see the brain's log")]
+    #[error("{}", .0.told())]
     Store(#[from] StoreError),
 }
 
@@ -32,7 +31,7 @@ impl IntoResponse for Refusal {
             Self::Page => rpc_error(StatusCode::FORBIDDEN, INVALID_REQUEST, &message),
             Self::Parameter(_) => (StatusCode::BAD_REQUEST, Json(json!({"error": message}))).into_response(),
             Self::Store(error) => {
-                tracing::error!(error = chain(&error), "the store failed");
+                tracing::error!(error = error.cause(), "the store failed");
                 (StatusCode::SERVICE_UNAVAILABLE, Json(json!({"error": message}))).into_response()
             }
         }

@@ -42,7 +42,8 @@ static DECIDE: LazyLock<String> = LazyLock::new(|| {
 /// Milliseconds of a day, for messages.
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// Writes an entry.
+/// Writes an entry and returns its id. The record of a decision that is there already is not written again: whoever sent it
+/// once more did not learn that it was, and has the id of its entry.
 ///
 /// # Errors
 /// [`StoreError::Refused`]: this entry is not written, and the transaction can go on.
@@ -51,11 +52,15 @@ pub(super) async fn apply(
     id: &str,
     entry: &Entry,
     at_ms: i64,
-) -> Result<(), StoreError> {
+) -> Result<String, StoreError> {
     let record = entry.record().map_err(|reason| StoreError::Refused { reason })?;
     not_in_the_future(entry, record.as_ref(), at_ms)?;
     match (&record, &entry.usage, &entry.review) {
-        (Some(record), ..) => decide(tx, id, record, at_ms).await?,
+        (Some(record), ..) => {
+            if !decide(tx, id, record, at_ms).await? {
+                return entry_of(tx, &record.id).await;
+            }
+        }
         // It says what a judgement took, and nothing about the answer.
         (None, Some(usage), _) => spending::grade(tx, id, entry, usage, at_ms).await?,
         // It is the answer, and says nothing about it.
@@ -70,7 +75,14 @@ pub(super) async fn apply(
     }
     insert(tx, id, entry, record.as_ref(), at_ms).await?;
     let about = About { skill: &entry.skill, arm: "", model: "" };
-    Ok(counts::add(tx, about, &What::Entry, at_ms, 1).await?)
+    counts::add(tx, about, &What::Entry, at_ms, 1).await?;
+    Ok(id.into())
+}
+
+/// The entry that a decision came with.
+async fn entry_of(tx: &mut Transaction<'_, Any>, decision: &str) -> Result<String, StoreError> {
+    let entry = "SELECT entry_id FROM decisions WHERE id = $1";
+    Ok(sqlx::query_scalar(entry).bind(decision).fetch_one(&mut **tx).await?)
 }
 
 /// The time is part of a decision's id, and of its record.
@@ -96,11 +108,19 @@ fn not_in_the_future(entry: &Entry, record: Option<&Record>, now_ms: i64) -> Res
     Ok(())
 }
 
-/// A decision that is known already stays as it is.
-async fn decide(tx: &mut Transaction<'_, Any>, entry_id: &str, record: &Record, at_ms: i64) -> Result<(), StoreError> {
+/// Whether the decision is new: one that is known already stays as it is.
+async fn decide(
+    tx: &mut Transaction<'_, Any>,
+    entry_id: &str,
+    record: &Record,
+    at_ms: i64,
+) -> Result<bool, StoreError> {
     let (arm, model) = (record.arm.as_str(), record.model.as_str());
     let rest = (!record.rest.is_empty()).then(|| serde_json::Value::Object(record.rest.clone()).to_string());
     let mut query = sqlx::query(sqlx::AssertSqlSafe(DECIDE.as_str())).bind(entry_id).bind(at_ms).bind(arm).bind(rest);
+    // The driver gives a real number that is absent another type than one that is there, and a statement that it keeps would
+    // have that type from then on.
+    query = query.persistent(!record.fields.contains(&Field::Real(None)));
     let spent = Spent::of(record);
     let would = spent.would;
     query = query.bind(record.client_call()).bind(spent.line.as_str()).bind(spent.tokens_cached).bind(spent.nano_usd);
@@ -113,11 +133,12 @@ async fn decide(tx: &mut Transaction<'_, Any>, entry_id: &str, record: &Record, 
         };
     }
     if query.execute(&mut **tx).await?.rows_affected() == 0 {
-        return Ok(());
+        return Ok(false);
     }
     counts::add(tx, About { skill: &record.skill, arm, model }, &What::Decision, at_ms, 1).await?;
     spending::add(tx, (&record.skill, arm, model), &spent, at_ms).await?;
-    outcomes::attribute(tx, &record.id, &record.skill, (arm, model), record.text("error").is_some()).await
+    outcomes::attribute(tx, &record.id, &record.skill, (arm, model), record.text("error").is_some()).await?;
+    Ok(true)
 }
 
 async fn insert(

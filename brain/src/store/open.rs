@@ -3,13 +3,20 @@
 mod file;
 mod postgres;
 mod sqlite;
+mod writing;
+
+use std::time::Duration;
 
 use sqlx::{
-    Any, AnyPool, SqlSafeStr, Transaction,
+    AnyPool,
     migrate::{Migration, Migrator},
 };
 
-pub(super) use self::{file::File, postgres::Failure};
+pub(super) use self::{
+    file::File,
+    postgres::Failure,
+    writing::{Committed, Writing},
+};
 use super::{StoreError, ready::Ready};
 use crate::settings::DatabaseUrl;
 
@@ -18,17 +25,18 @@ const READERS: u32 = 4;
 /// What changes the schema of a database of either kind, after what its own folder has.
 static OF_BOTH: Migrator = sqlx::migrate!("./migrations");
 
-/// As the driver names itself.
-const POSTGRES: &str = "PostgreSQL";
 /// The key of the lock that a brain holds while it writes, in Postgres: the bytes of "routing".
 const WRITERS_LOCK: i64 = 0x72_6f75_7469_6e67;
+
+/// Is refused where nothing can be written, such as on a standby.
+const PROBE: &str = "DELETE FROM resets WHERE FALSE";
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// An open database.
 pub(super) struct Database {
     pub(super) readers: AnyPool,
-    pub(super) writing: AnyPool,
+    pub(super) writing: Writing,
     /// The file, if it is one.
     pub(super) file: Option<File>,
     pub(super) ready: Ready,
@@ -43,6 +51,11 @@ pub(super) async fn open(url: &DatabaseUrl) -> Result<Database, StoreError> {
     }
 }
 
+/// What to do about a failure while the brain runs, if that is known.
+pub(super) fn known_cure(error: &sqlx::Error) -> Option<&'static str> {
+    sqlite::known_cure(error).or_else(|| Failure::known_cure(error))
+}
+
 /// The changes of one kind of database, then those of both.
 fn migrations(own: &Migrator) -> Migrator {
     let mut all: Vec<Migration> = own.iter().chain(OF_BOTH.iter()).cloned().collect();
@@ -50,16 +63,25 @@ fn migrations(own: &Migrator) -> Migrator {
     Migrator::with_migrations(all)
 }
 
-/// How a transaction that writes begins. In Postgres those of all brains run one after the other: what one reads, such as
-/// the verdicts that stand, no other changes until it is committed.
-pub(super) async fn begin(writing: &AnyPool) -> Result<Transaction<'static, Any>, sqlx::Error> {
-    let connection = writing.acquire().await?;
-    if connection.backend_name() != POSTGRES {
-        // At once: one that reads first could not write after another process wrote.
-        return Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str())).await;
+/// The answer of a database, if it comes in time: a network can swallow what was sent.
+///
+/// # Errors
+/// The database failed, or did not answer.
+pub(super) async fn within<T, E: From<sqlx::Error>>(
+    patience: Option<Duration>,
+    answer: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let Some(patience) = patience else { return answer.await };
+    let late = || {
+        let text = format!("no answer within {} s", patience.as_secs());
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, text)).into()
+    };
+    tokio::time::timeout(patience, answer).await.unwrap_or_else(|_| Err(late()))
+}
+
+impl DatabaseUrl {
+    /// How long an answer is waited for; none: as long as it takes, because a file of this machine is on no network.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        matches!(self, Self::Postgres(_)).then_some(postgres::PATIENCE)
     }
-    let mut transaction =
-        Transaction::begin(connection, Some("BEGIN ISOLATION LEVEL READ COMMITTED".into_sql_str())).await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS_LOCK).execute(&mut *transaction).await?;
-    Ok(transaction)
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use sqlx::{Any, AnyPool, Transaction};
+use sqlx::{Any, AnyPool, Executor, Transaction};
 
 use super::{StoreError, list::StoredDecision};
 use crate::entry::Review;
@@ -71,7 +71,7 @@ pub(super) async fn keep(
 }
 
 /// Deletes what has been kept long enough.
-pub(super) async fn delete_due(writing: &AnyPool, now_ms: i64) -> Result<u64, sqlx::Error> {
+pub(super) async fn delete_due(writing: impl Executor<'_, Database = Any>, now_ms: i64) -> Result<u64, sqlx::Error> {
     let deleted = sqlx::query("DELETE FROM reviews WHERE until_ms <= $1").bind(now_ms).execute(writing).await?;
     Ok(deleted.rows_affected())
 }

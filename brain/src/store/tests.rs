@@ -8,6 +8,7 @@ use crate::{entry::FinalStatus, verdict::Sources};
 
 mod calls;
 mod migration;
+mod network;
 mod postgres;
 mod recent;
 mod recount;

@@ -6,19 +6,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use sqlx::AnyPool;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::MissedTickBehavior,
 };
-use uuid::Uuid;
 
 use super::{
-    StoreError,
-    apply::apply,
+    StoreError, batch,
     clock::Newest,
     now_ms,
-    open::{self, File},
+    open::{File, Writing},
     outcomes, review,
 };
 use crate::{
@@ -32,6 +29,14 @@ const QUEUE: usize = 1024;
 const BATCH: usize = 256;
 /// How often what was kept long enough is deleted.
 const DELETE_EVERY: Duration = Duration::from_secs(30);
+
+/// A batch that the database did not take.
+#[derive(Clone, Copy)]
+pub(super) struct Failed {
+    pub(super) at: Instant,
+    /// What to do about it.
+    pub(super) cure: &'static str,
+}
 
 struct Reset {
     skill: String,
@@ -56,17 +61,31 @@ enum Message {
 pub(super) struct Writer {
     queue: mpsc::Sender<Message>,
     changes: watch::Receiver<()>,
+    failed: watch::Receiver<Option<Failed>>,
 }
 
 impl Writer {
     /// `newest_ms` is the time of the newest entry.
-    pub(super) fn start(pool: AnyPool, file: Option<File>, metrics: Arc<Metrics>, newest_ms: i64, now_ms: i64) -> Self {
+    pub(super) fn start(
+        writing: Writing,
+        file: Option<File>,
+        metrics: Arc<Metrics>,
+        newest_ms: i64,
+        now_ms: i64,
+    ) -> Self {
         let (sender, receiver) = mpsc::channel(QUEUE);
         let mut newest = Newest::new(newest_ms);
         newest.check(now_ms);
         let (changed, changes) = watch::channel(());
-        tokio::spawn(run(Database { pool, file, metrics }, newest, receiver, changed));
-        Self { queue: sender, changes }
+        let (failing, failed) = watch::channel(None);
+        let target = Target { writing, file, failing, metrics };
+        tokio::spawn(run(target, newest, receiver, changed));
+        Self { queue: sender, changes, failed }
+    }
+
+    /// The failure of the latest batch; none: it was written.
+    pub(super) fn failed(&self) -> Option<Failed> {
+        *self.failed.borrow()
     }
 
     /// Changes after each commit.
@@ -98,15 +117,16 @@ impl Writer {
     }
 }
 
-/// What the writer writes to.
-struct Database {
-    pool: AnyPool,
+/// Where batches go, and what became of the latest.
+struct Target {
+    writing: Writing,
     /// The file, if it is one.
     file: Option<File>,
+    failing: watch::Sender<Option<Failed>>,
     metrics: Arc<Metrics>,
 }
 
-async fn run(database: Database, mut newest: Newest, mut queue: mpsc::Receiver<Message>, changed: watch::Sender<()>) {
+async fn run(mut target: Target, mut newest: Newest, mut queue: mpsc::Receiver<Message>, changed: watch::Sender<()>) {
     let mut messages = Vec::with_capacity(BATCH);
     let mut due = tokio::time::interval(DELETE_EVERY);
     due.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -114,7 +134,7 @@ async fn run(database: Database, mut newest: Newest, mut queue: mpsc::Receiver<M
         tokio::select! {
             received = queue.recv_many(&mut messages, BATCH) => if received == 0 { return },
             _ = due.tick() => {
-                delete_due(&database.pool).await;
+                delete_due(&mut target.writing).await;
                 continue;
             }
         }
@@ -128,16 +148,16 @@ async fn run(database: Database, mut newest: Newest, mut queue: mpsc::Receiver<M
                 }
                 Message::Reset(reset) => {
                     // In order: what was reported before it is written before it.
-                    commit(&database, std::mem::take(&mut batch)).await;
-                    begin_anew(&database.pool, reset).await;
+                    commit(&mut target, std::mem::take(&mut batch)).await;
+                    begin_anew(&mut target.writing, reset).await;
                 }
                 Message::Close(closed) => closing = Some(closed),
             }
         }
-        commit(&database, batch).await;
+        commit(&mut target, batch).await;
         changed.send_replace(());
         if let Some(closed) = closing {
-            database.pool.close().await;
+            target.writing.close().await;
             // The caller may be gone; the writer ends anyway.
             let _ = closed.send(());
             return;
@@ -146,45 +166,44 @@ async fn run(database: Database, mut newest: Newest, mut queue: mpsc::Receiver<M
 }
 
 /// An answer that is due is shown no more, so a failure here delays only the end of its row.
-async fn delete_due(pool: &AnyPool) {
-    match review::delete_due(pool, now_ms()).await {
+async fn delete_due(writing: &mut Writing) {
+    let deleted = async {
+        let mut connection = writing.connection().await?;
+        let deleted = writing.within(review::delete_due(&mut connection, now_ms())).await?;
+        writing.keep(connection);
+        Ok::<_, sqlx::Error>(deleted)
+    };
+    match deleted.await {
         Ok(0) => {}
         Ok(deleted) => tracing::info!(deleted, "answers that were kept for review are deleted"),
         Err(error) => tracing::warn!(%error, "answers whose time is over could not be deleted; trying again"),
     }
 }
 
-async fn begin_anew(pool: &AnyPool, Reset { skill, model, at_ms, done }: Reset) {
+/// Doing it twice is as doing it once, so whoever is told that it failed may repeat it, whatever became of the commit.
+async fn begin_anew(writing: &mut Writing, Reset { skill, model, at_ms, done }: Reset) {
     let reset = async {
-        let mut transaction = open::begin(pool).await?;
-        let ended = outcomes::reset(&mut transaction, &skill, model.as_deref(), at_ms).await?;
-        transaction.commit().await?;
+        let mut connection = writing.connection().await?;
+        let mut transaction = writing.begin(&mut connection).await?;
+        let ended = writing.within(outcomes::reset(&mut transaction, &skill, model.as_deref(), at_ms)).await?;
+        writing.within(transaction.commit()).await?;
+        writing.keep(connection);
         Ok(ended)
     };
     // It is done, even if its caller is gone.
     let _ = done.send(reset.await);
 }
 
-async fn commit(Database { pool, file, metrics }: &Database, batch: Vec<Pending>) {
+async fn commit(Target { writing, file, failing, metrics }: &mut Target, batch: Vec<Pending>) {
     if batch.is_empty() {
         return;
     }
     let (entries, waiting): (Vec<_>, Vec<_>) = batch.into_iter().map(|p| ((p.entry, p.at_ms), p.written)).unzip();
     let began = Instant::now();
-    let mut result = write(pool, &entries).await;
-    // Checked after the commit: before it, the file could still be replaced.
-    if let Some(file) = file.as_ref().filter(|file| result.is_ok() && !file.is_in_place()) {
-        result = Err(StoreError::Replaced { path: file.path().into() });
-    }
-    metrics.batch(if result.is_ok() { WRITTEN } else { FAILED }, began.elapsed());
-    let mut answers = match result {
-        Ok(answers) => answers,
-        Err(error) => {
-            tracing::error!(entries = entries.len(), %error, "entries could not be written");
-            (0..entries.len()).map(|_| Err(error.of_an_entry())).collect()
-        }
-    };
-    for (waiting, answer) in waiting.into_iter().zip(answers.drain(..)) {
+    let (answers, cure) = batch::commit(writing, file.as_ref(), &entries).await;
+    metrics.batch(if cure.is_none() { WRITTEN } else { FAILED }, began.elapsed());
+    failing.send_replace(cure.map(|cure| Failed { at: Instant::now(), cure }));
+    for (waiting, answer) in waiting.into_iter().zip(answers) {
         metrics.entry(match &answer {
             Ok(_) => WRITTEN,
             Err(StoreError::Refused { .. }) => REFUSED,
@@ -193,22 +212,4 @@ async fn commit(Database { pool, file, metrics }: &Database, batch: Vec<Pending>
         // The entry stays, even if its caller is gone.
         let _ = waiting.send(answer);
     }
-}
-
-type Answer = Result<String, StoreError>;
-
-/// Writes entries in one transaction; those that are refused are left out.
-async fn write(pool: &AnyPool, entries: &[(Entry, i64)]) -> Result<Vec<Answer>, StoreError> {
-    let mut transaction = open::begin(pool).await?;
-    let mut answers = Vec::with_capacity(entries.len());
-    for (entry, at_ms) in entries {
-        let id = Uuid::now_v7().to_string();
-        answers.push(match apply(&mut transaction, &id, entry, *at_ms).await {
-            Ok(()) => Ok(id),
-            Err(refused @ StoreError::Refused { .. }) => Err(refused),
-            Err(error) => return Err(error),
-        });
-    }
-    transaction.commit().await?;
-    Ok(answers)
 }

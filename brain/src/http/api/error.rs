@@ -5,7 +5,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use crds::shown::chain;
 use serde_json::json;
 
 use crate::store::StoreError;
@@ -35,7 +34,7 @@ pub(in crate::http) enum ApiError {
     #[error("too many clients follow the events; close one, or try again")]
     Busy,
     /// The store failed.
-    #[error("the store failed; see the brain's log")]
+    #[error("{}", .0.told())]
     Store(#[source] StoreError),
 }
 
@@ -66,7 +65,7 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         if let Self::Store(error) = &self {
-            tracing::error!(error = chain(error), "the store failed");
+            tracing::error!(error = error.cause(), "the store failed");
         }
         let (status, code) = self.code();
         let body = json!({"error": {"code": code, "message": self.to_string()}});

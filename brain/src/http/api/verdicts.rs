@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::ApiError;
 use crate::{
     entry::{Entry, FinalStatus, canonical},
+    http::nul::Text,
     judged::{Judged, OnJudged},
     record::Record,
     store::Store,
@@ -27,7 +28,7 @@ const MESSAGE: &str = "judged on the brain's page or over its API";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Given {
-    decision: String,
+    decision: Text,
     verdict: Word,
 }
 
@@ -59,7 +60,8 @@ pub(super) async fn judge(
     if kind.split(';').next().map(str::trim) != Some("application/json") {
         return Err(ApiError::Invalid("the body must be of Content-Type application/json".into()));
     }
-    let Given { decision, verdict } = serde_json::from_slice(&body).map_err(|_| ApiError::Invalid(EXAMPLE.into()))?;
+    let Given { decision: Text(decision), verdict } =
+        serde_json::from_slice(&body).map_err(|_| ApiError::Invalid(EXAMPLE.into()))?;
     let decision = canonical(decision);
     let unknown =
         || ApiError::NotFound("decision: is not known to this brain; GET decisions lists those that are".into());

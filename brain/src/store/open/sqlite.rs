@@ -5,10 +5,13 @@ use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path};
 use sqlx::{
     AnyConnection, AnyPool, Connection,
     any::AnyPoolOptions,
+    error::DatabaseError,
     migrate::{MigrateError, Migrator},
+    sqlite::SqliteError,
 };
 
-use super::{Cause, Database, File, READERS, Ready, StoreError};
+use super::{Cause, Database, File, READERS, Ready, StoreError, Writing};
+use crate::settings::DatabaseUrl;
 
 /// Its own changes of the schema, with which existing files were made.
 pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -30,13 +33,14 @@ async fn connect(path: &Path) -> Result<Database, (&'static str, Cause)> {
     }
     create_private(path).map_err(io)?;
     prepare(path).await?;
-    let (writing, readers) = (pool(path, 1).await.map_err(database)?, pool(path, READERS).await.map_err(database)?);
+    let readers = pool(path, READERS).await.map_err(database)?;
+    let writing = Writing::new(DatabaseUrl::sqlite(path));
     Ok(Database { readers, writing, file: Some(File::of(path).map_err(io)?), ready: Ready::now() })
 }
 
 /// Brings the schema up to date, on a connection of its own: a pool would try again and again, and tell no reason.
 async fn prepare(path: &Path) -> Result<(), (&'static str, Cause)> {
-    let mut connection = AnyConnection::connect(&url(path)).await.map_err(database)?;
+    let mut connection = AnyConnection::connect(&url(path, "rwc")).await.map_err(database)?;
     sqlx::raw_sql(SETTINGS).execute(&mut connection).await.map_err(database)?;
     let (tables, migrations): (i64, i64) = sqlx::query_as(TABLES).fetch_one(&mut connection).await.map_err(database)?;
     if tables > 0 && migrations == 0 {
@@ -52,18 +56,25 @@ async fn pool(path: &Path, connections: u32) -> Result<AnyPool, sqlx::Error> {
     AnyPoolOptions::new()
         .max_connections(connections)
         .after_connect(|connection, _| Box::pin(async { sqlx::raw_sql(SETTINGS).execute(connection).await.map(drop) }))
-        .connect(&url(path))
+        .connect(&url(path, "rw"))
         .await
 }
 
+/// A connection to write by. It creates no file: one that was deleted while the brain runs is not begun anew unnoticed.
+pub(super) async fn connect_to_write(path: &Path) -> Result<AnyConnection, sqlx::Error> {
+    let mut connection = AnyConnection::connect(&url(path, "rw")).await?;
+    sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+    Ok(connection)
+}
+
 /// The path as a URL that leads to it, whatever characters it has.
-fn url(path: &Path) -> String {
+fn url(path: &Path, mode: &str) -> String {
     let encoded = |byte: &u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(*byte).to_string(),
         other => format!("%{other:02X}"),
     };
     let path: String = path.as_os_str().as_encoded_bytes().iter().map(encoded).collect();
-    format!("sqlite:{path}?mode=rwc")
+    format!("sqlite:{path}?mode={mode}")
 }
 
 /// Creates the file with access for its owner only, because messages may be private. SQLite gives the files that it
@@ -101,13 +112,18 @@ fn migration(error: MigrateError) -> (&'static str, Cause) {
     (cure, error.into())
 }
 
-/// What to do about a failure, by SQLite's primary result code.
 fn cure(error: &sqlx::Error) -> &'static str {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    match code.map(|code| code & 0xff) {
-        Some(5 | 6) => LOCKED,
-        Some(11 | 26) => DAMAGED,
-        Some(13) => FULL,
-        _ => NOT_WRITABLE,
+    known_cure(error).unwrap_or(NOT_WRITABLE)
+}
+
+/// What to do about a failure, by SQLite's primary result code.
+pub(super) fn known_cure(error: &sqlx::Error) -> Option<&'static str> {
+    let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
+    match error.code()?.parse::<u32>().ok()? & 0xff {
+        5 | 6 => Some(LOCKED),
+        8 | 14 => Some(NOT_WRITABLE),
+        11 | 26 => Some(DAMAGED),
+        13 => Some(FULL),
+        _ => None,
     }
 }

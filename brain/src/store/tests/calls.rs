@@ -61,3 +61,19 @@ async fn a_database_of_the_version_before_finds_the_calls_that_it_had() {
     let store = Store::open(&DatabaseUrl::sqlite(path)).await.expect("migrates");
     assert_eq!((ids(&store, CALL, 500).await, ids(&store, "1", 500).await), (vec!["with".into()], vec![]));
 }
+
+/// The driver keeps prepared statements: the first decision of a skill has no pass rate, the next ones have one.
+#[tokio::test]
+async fn decisions_with_and_without_a_pass_rate_are_written_in_any_order() {
+    let (store, _folder) = store().await;
+    for rates in [[json!(null), json!(null), json!(0.7)], [json!(0.1), json!(0.9), json!(null)]].iter().cycle().take(6)
+    {
+        let mut record = record(&uuid::Uuid::now_v7().to_string(), "debug", "local", "qwen");
+        for (name, rate) in ["pass_rate", "floor", "ceil"].into_iter().zip(rates) {
+            record[name] = rate.clone();
+        }
+        verdicts::decide_as(&store, &record).await;
+        let id = record["id"].as_str().expect("an id");
+        assert_eq!(store.decision(id).await.expect("read").expect("known").decision, record);
+    }
+}

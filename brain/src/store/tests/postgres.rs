@@ -10,8 +10,8 @@ use super::*;
 /// The URL of a server, with a slash at the end, in a run on Postgres.
 const SERVER: &str = "BRAIN_TEST_POSTGRES";
 /// What holds for a file alone, and what is here.
-const OF_ONE: [&str; 5] =
-    ["tests::sqlite", "tests::postgres", "tests::migration", "of_the_version_before", "in_sqlite"];
+const OF_ONE: [&str; 6] =
+    ["tests::sqlite", "tests::postgres", "tests::network", "tests::migration", "of_the_version_before", "in_sqlite"];
 
 pub(super) fn server() -> Option<String> {
     std::env::var(SERVER).ok()
@@ -113,7 +113,7 @@ async fn a_server_that_is_away_or_read_only_is_waited_for() {
     postgres.crash();
     store.append(entry("debug", FinalStatus::Pass)).await.expect_err("away");
     let away = store.reach().await.expect_err("away").to_string();
-    assert!(away.contains("does not answer; start the server"), "{away}");
+    assert!(away.contains("cannot be used; start the server"), "{away}");
     postgres.run_again().await;
     ::tests::waiting::until_true("the store", || async { store.reach().await.is_ok() }).await;
     store.append(entry("debug", FinalStatus::Pass)).await.expect("written");

@@ -18,12 +18,15 @@ pub(in crate::store) struct Failure {
 
 const AWAY: &str = "start the server or correct its address in BRAIN_DATABASE_URL; the brain tries again by itself";
 const BUSY: &str = "it is starting, stopping or has too many connections; the brain tries again by itself";
+const LOCKED: &str = "another session holds a lock on its tables: end that one; the brain tries again by itself";
+const SLOW: &str = "the server took too long: see what else it does; the brain tries again by itself";
 const READ_ONLY: &str = "it is read-only: name the primary in BRAIN_DATABASE_URL, or make it writable";
 const FULL: &str = "free space on the server's disk";
 const TLS: &str = "set sslmode and sslrootcert in BRAIN_DATABASE_URL to what the server offers";
 const PASSWORD: &str = "set its user and password in BRAIN_DATABASE_URL";
 const MISSING: &str = "create it, or name another in BRAIN_DATABASE_URL";
-const RIGHTS: &str = "make the user its owner, or grant CREATE on its schema";
+const RIGHTS: &str = "make the user the owner of the database and its tables, or grant CREATE on its schema and SELECT, INSERT, \
+     UPDATE and DELETE on all tables";
 const NEWER: &str = "a newer version wrote it: start that version, or restore a backup from before it";
 const FOREIGN: &str = "it belongs to another program: name an empty one in BRAIN_DATABASE_URL";
 const OTHER: &str = "see the server's log";
@@ -32,6 +35,11 @@ impl Failure {
     pub(in crate::store) fn of(source: sqlx::Error) -> Self {
         let (cure, passes) = meaning(&source);
         Self { cure, passes, source }
+    }
+
+    /// Whether a failure can pass while the brain runs.
+    pub(in crate::store) fn passes(error: &sqlx::Error) -> bool {
+        meaning(error).1
     }
 
     /// What to do about a failure, if that is known.
@@ -75,7 +83,9 @@ fn meaning(error: &sqlx::Error) -> (&'static str, bool) {
         "42501" => (RIGHTS, false),
         "25006" => (READ_ONLY, true),
         "53100" => (FULL, true),
-        "53300" | "57P01" | "57P02" | "57P03" | "57014" | "55P03" | "40P01" => (BUSY, true),
+        "55P03" => (LOCKED, true),
+        "57014" => (SLOW, true),
+        "53300" | "57P01" | "57P02" | "57P03" | "25P03" | "40P01" => (BUSY, true),
         code if code.starts_with("08") => (AWAY, true),
         _ => (OTHER, false),
     }
