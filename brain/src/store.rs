@@ -5,7 +5,7 @@ mod clock;
 mod counts;
 mod evidence;
 mod list;
-mod open;
+pub(crate) mod open;
 mod outcomes;
 mod ready;
 mod recent;

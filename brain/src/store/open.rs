@@ -2,13 +2,16 @@
 
 mod file;
 mod postgres;
+mod schema;
+mod single;
 mod sqlite;
 
 use sqlx::{
-    Any, AnyPool, SqlSafeStr, Transaction,
+    Any, AnyConnection, AnyPool, SqlSafeStr, Transaction,
     migrate::{Migration, Migrator},
 };
 
+pub(crate) use self::single::{existing, prepared};
 pub(super) use self::{file::File, postgres::Failure};
 use super::{StoreError, ready::Ready};
 use crate::settings::DatabaseUrl;
@@ -19,9 +22,15 @@ const READERS: u32 = 4;
 static OF_BOTH: Migrator = sqlx::migrate!("./migrations");
 
 /// As the driver names itself.
-const POSTGRES: &str = "PostgreSQL";
+pub(crate) const POSTGRES: &str = "PostgreSQL";
 /// The key of the lock that a brain holds while it writes, in Postgres: the bytes of "routing".
 const WRITERS_LOCK: i64 = 0x72_6f75_7469_6e67;
+
+/// How a transaction that writes begins. In SQLite at once: one that reads first could not write after another process wrote.
+const WRITE_IN_SQLITE: &str = "BEGIN IMMEDIATE";
+/// See [`WRITE_IN_SQLITE`].
+const WRITE_IN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+const LOCK_WRITERS: &str = "SELECT pg_advisory_xact_lock($1)";
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
@@ -55,11 +64,18 @@ fn migrations(own: &Migrator) -> Migrator {
 pub(super) async fn begin(writing: &AnyPool) -> Result<Transaction<'static, Any>, sqlx::Error> {
     let connection = writing.acquire().await?;
     if connection.backend_name() != POSTGRES {
-        // At once: one that reads first could not write after another process wrote.
-        return Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str())).await;
+        return Transaction::begin(connection, Some(WRITE_IN_SQLITE.into_sql_str())).await;
     }
-    let mut transaction =
-        Transaction::begin(connection, Some("BEGIN ISOLATION LEVEL READ COMMITTED".into_sql_str())).await?;
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS_LOCK).execute(&mut *transaction).await?;
+    let mut transaction = Transaction::begin(connection, Some(WRITE_IN_POSTGRES.into_sql_str())).await?;
+    sqlx::query(LOCK_WRITERS).bind(WRITERS_LOCK).execute(&mut *transaction).await?;
     Ok(transaction)
+}
+
+/// As [`begin`], on a connection of its own.
+pub(crate) async fn begin_alone(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    if connection.backend_name() != POSTGRES {
+        return sqlx::raw_sql(WRITE_IN_SQLITE).execute(connection).await.map(drop);
+    }
+    sqlx::raw_sql(WRITE_IN_POSTGRES).execute(&mut *connection).await?;
+    sqlx::query(LOCK_WRITERS).bind(WRITERS_LOCK).execute(connection).await.map(drop)
 }

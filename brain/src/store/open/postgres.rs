@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AnyPool, Connection, any::AnyPoolOptions, migrate::Migrator};
 
 pub(in crate::store) use self::failure::Failure;
-use super::{Database, READERS, StoreError};
+use super::{Database, READERS, StoreError, single};
 use crate::{settings::PostgresUrl, store::ready::Ready};
 
 /// Its own changes of the schema.
@@ -24,6 +24,9 @@ const TABLES: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE table_name = '_sql
 /// statement and no idle transaction holds the lock of the writers for long.
 const SETTINGS: &str = "SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '30s'; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// After [`SETTINGS`], where one transaction copies everything.
+const PATIENT: &str =
+    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'";
 /// Is refused where nothing can be written, such as on a standby.
 const PROBE: &str = "DELETE FROM resets WHERE FALSE";
 
@@ -38,6 +41,23 @@ pub(super) async fn open(url: &PostgresUrl) -> Result<Database, StoreError> {
     };
     let pool = |connections| pool(url, connections).map_err(|error| Failure::of(error).into_error(url));
     Ok(Database { readers: pool(READERS)?, writing: pool(WRITERS)?, file: None, ready })
+}
+
+/// A connection to a database whose schema is brought up to date before.
+pub(super) async fn prepared(url: &PostgresUrl) -> Result<AnyConnection, StoreError> {
+    prepare(url).await.map_err(|failure| failure.into_error(url))?;
+    existing(url).await
+}
+
+/// A connection to a database as it is. Its transactions may take long.
+pub(super) async fn existing(url: &PostgresUrl) -> Result<AnyConnection, StoreError> {
+    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, async {
+        let mut connection = single::connect(url.whole()).await?;
+        sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+        sqlx::raw_sql(PATIENT).execute(&mut connection).await?;
+        Ok(connection)
+    });
+    connecting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| Failure::of(error).into_error(url))
 }
 
 /// Tries again until the schema is up to date.
