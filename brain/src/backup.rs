@@ -132,3 +132,6 @@ fn rename(partial: NamedTempFile, file: &Path, replace: bool) -> Result<(), Back
         source => BackupError::Write { file: file.into(), source },
     })
 }
+
+#[cfg(test)]
+mod tests;

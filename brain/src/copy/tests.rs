@@ -64,6 +64,10 @@ async fn everything_is_copied_both_ways_row_by_row_and_counts_the_same() {
         assert!(copied > 0, "{table}: the test has no row of it");
         assert_eq!(u64::try_from(rows[table].len()).expect("a number"), copied, "{table}");
     }
+    assert!(rows["entries"].len() > 19_000, "{} were written", rows["entries"].len());
+    for state in ["stands", "replaced", "retracted", "reset"] {
+        assert!(rows["outcomes"].iter().any(|row| row.contains(&format!("{state:?}"))), "no outcome is {state}");
+    }
     for (name, copy) in [("Postgres", &server), ("SQLite", &back)] {
         let copied = all_rows(copy).await;
         for table in TABLES {
@@ -114,7 +118,7 @@ async fn what_a_brain_writes_meanwhile_is_in_the_copy_as_a_whole_or_not_at_all()
 }
 
 /// Of each skill: entries as they are counted, and as there are rows.
-async fn assert_counts_are_those_of_the_rows(url: &DatabaseUrl) {
+pub(crate) async fn assert_counts_are_those_of_the_rows(url: &DatabaseUrl) {
     let mut connection = open::existing(url).await.expect("opens");
     for (counted, rows) in [
         (
@@ -135,25 +139,29 @@ async fn assert_counts_are_those_of_the_rows(url: &DatabaseUrl) {
 
 #[tokio::test]
 async fn a_copy_that_breaks_off_leaves_an_empty_database_and_can_be_started_again() {
-    let (folder, postgres) = (tempfile::tempdir().expect("a folder"), Postgres::start().await);
-    let from = file(&folder, "first.db");
-    filled::brain(&from, 1_000).await.close().await;
-    for to in [database(&postgres, "server").await, file(&folder, "back.db")] {
-        let reached = tokio::sync::Notify::new();
-        let progress = |progress: Progress| {
-            if progress.table == TABLES[TABLES.len() - 1] {
-                reached.notify_one();
+    let (folder, mut postgres) = (tempfile::tempdir().expect("a folder"), Postgres::start().await);
+    let (here, server, back) =
+        (file(&folder, "first.db"), database(&postgres, "server").await, file(&folder, "back.db"));
+    filled::brain(&here, 1_000).await.close().await;
+    for (from, to, argument) in [(&here, &server, TO), (&server, &back, FROM)] {
+        // With some tables copied, and more to come.
+        let error = copy(from, to, |progress| {
+            if progress.table == TABLES[1] {
+                postgres.crash()
             }
-        };
-        tokio::select! {
-            biased;
-            () = reached.notified() => {}
-            copied = copy(&from, &to, progress) => panic!("it did not break off: {copied:?}"),
-        }
-        let left: usize = all_rows(&to).await.values().map(Vec::len).sum();
+        })
+        .await;
+        let said = shown::chain(&error.expect_err("the server is gone"));
+        assert!(
+            said.starts_with(&format!("{argument}: the database {} failed, and nothing", server.shown())),
+            "{said}"
+        );
+        assert!(!said.contains(PASSWORD), "{said}");
+        postgres.run_again().await;
+        let left: usize = all_rows(to).await.values().map(Vec::len).sum();
         assert_eq!(left, 0, "of a copy that broke off");
-        copy(&from, &to, |_| ()).await.expect("copied");
-        assert_eq!(all_rows(&to).await, all_rows(&from).await);
+        copy(from, to, |_| ()).await.expect("copied");
+        assert_eq!(all_rows(to).await, all_rows(from).await);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{
 
 /// How many entries are written at the same time.
 const AT_ONCE: usize = 250;
-pub(crate) const SKILLS: [&str; 4] = ["debug", "code_review", "trainer", "own skill ü"];
+pub(crate) const SKILLS: [&str; 4] = ["debug", "code_review", "trainer", "own.skill"];
 /// What must reach no message: it is in every row with a text of a person's or a model's.
 pub(crate) const CANARY: &str = "canary-of-an-answer";
 
@@ -23,23 +23,29 @@ fn id(number: usize) -> String {
 
 /// The `number`th entry: a decision, or something about an earlier one.
 fn arguments(number: usize) -> Value {
-    let (skill, earlier) = (|i: usize| SKILLS[i / 2 % 4], number.saturating_sub(2 * AT_ONCE) / 2 * 2);
-    let of_earlier = |more: Value| {
+    let skill = |i: usize| SKILLS[i / 2 % 4];
+    // Written long before: what is written at the same time comes in any order.
+    let about = |number: usize, more: Value| {
+        let earlier = number.saturating_sub(2 * AT_ONCE) / 2 * 2;
         let mut entry = json!({"skill": skill(earlier), "decision_id": id(earlier)});
         more.as_object().expect("an object").iter().for_each(|(name, value)| entry[name] = value.clone());
         entry
     };
-    let source = Source::ALL[number / 20 % Source::ALL.len()];
+    let of_earlier = |more| about(number, more);
+    let source = |number: usize| Source::ALL[number / 20 % Source::ALL.len()];
+    // What was judged in the batch before, by the same source.
+    let judged = |with: usize| number.saturating_sub(number % 20 - with + 13 * 20);
     match number % 20 {
         even if even % 2 == 0 => decision(number, skill(number)),
-        1 | 3 | 5 => of_earlier(json!({"final_status": "pass", "source": source, "session_id": "s"})),
+        1 | 3 | 5 => of_earlier(json!({"final_status": "pass", "source": source(number), "session_id": "s"})),
         7 | 9 => of_earlier(
-            json!({"final_status": "fail", "source": source, "message": format!("{CANARY} \u{1f600}\n'\"\\")}),
+            json!({"final_status": "fail", "source": source(number), "message": format!("{CANARY} \u{1f600}\n'\"\\")}),
         ),
         11 => of_earlier(
             json!({"final_status": "skip", "usage": {"model": "judge", "prompt_tokens": number, "cost_usd": 0.001}}),
         ),
-        13 => of_earlier(json!({"final_status": "retract", "source": source})),
+        13 => about(judged(1), json!({"final_status": "retract", "source": source(judged(1))})),
+        17 => about(judged(3), json!({"final_status": "fail", "source": source(judged(3))})),
         15 => json!({"skill": skill(number), "final_status": "fail", "duration_ms": number, "project_root": "/tmp/ü"}),
         _ => json!({"skill": skill(number), "final_status": "pass"}),
     }
@@ -48,7 +54,7 @@ fn arguments(number: usize) -> Value {
 fn decision(number: usize, skill: &str) -> Value {
     let (decision, model) = [("local", "qwen"), ("claude", "c"), ("claude_fallback", "c")][number / 2 % 3];
     let mut record = record(&id(number), skill, decision, model);
-    record["error"] = if number.is_multiple_of(14) { json!("timeout") } else { json!(null) };
+    record["error"] = if number % 20 == 18 { json!("timeout") } else { json!(null) };
     record["pass_rate"] = json!(0.1 + number as f64 / 3e6);
     record["shadow"] = json!(number.is_multiple_of(16));
     record["client_call_id"] = json!(format!("toolu_{number}"));
@@ -66,7 +72,7 @@ pub(crate) async fn fill(store: &Store, from: usize, to: usize) {
     for begin in (from..to).step_by(AT_ONCE) {
         let written = join_all((begin..to.min(begin + AT_ONCE)).map(|number| write(store, number))).await;
         for result in written {
-            // A retraction of what is not there, or an outcome of a call that failed.
+            // There may be nothing to take back: at the beginning, and where the evidence was begun anew.
             assert!(matches!(result, Ok(_) | Err(StoreError::Refused { .. })), "{result:?}");
         }
         if (begin..begin + AT_ONCE).contains(&(to / 2)) {
