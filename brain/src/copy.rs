@@ -90,7 +90,7 @@ async fn transfer(
     mut step: impl FnMut(u64),
 ) -> Result<Digest, CopyError> {
     let mut digest = Digest::default();
-    let inserts = Inserts::into(table);
+    let inserts = Inserts::into(table, target);
     let mut rows = Rows::of(source, table);
     let mut next = rows.next().await?;
     while let Some(batch) = next {

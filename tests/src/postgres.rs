@@ -20,6 +20,8 @@ pub struct Postgres {
     folder: TempDir,
     port: u16,
     running: Option<Supervised>,
+    /// Processes that were killed, and may still be writing to the disk.
+    killed: Vec<String>,
 }
 
 impl Postgres {
@@ -33,7 +35,7 @@ impl Postgres {
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("an owner");
         }
-        let mut postgres = Self { folder, port: ports::free(), running: None };
+        let mut postgres = Self { folder, port: ports::free(), running: None, killed: vec![] };
         let (data, password) = (postgres.path("data"), postgres.path("password"));
         let options = ["--username=brain", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"];
         let made = as_user("initdb").args(options).arg(format!("--pwfile={password}")).args(["-D", &data]).output();
@@ -48,6 +50,11 @@ impl Postgres {
     /// # Panics
     /// If it does not answer.
     pub async fn run_again(&mut self) {
+        // A server refuses to start while a process of the one before has its memory.
+        waiting::until_true("the end of the processes that were killed", || async {
+            !self.killed.iter().any(|pid| is_running(pid))
+        })
+        .await;
         let server = program("postgres").display().to_string();
         let mut command = vec![server, "-D".into(), self.path("data"), "-p".into(), self.port.to_string()];
         for option in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"] {
@@ -67,17 +74,18 @@ impl Postgres {
     /// # Panics
     /// If it does not run.
     pub fn crash(&mut self) {
-        self.kill();
+        self.killed = self.kill();
         self.running = None;
     }
 
     /// The server and the processes that it has started, which are sessions of their own.
-    fn kill(&self) {
+    fn kill(&self) -> Vec<String> {
         let pid = std::fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default();
-        let Some(pid) = pid.lines().next().filter(|_| self.running.is_some()) else { return };
+        let Some(pid) = pid.lines().next().filter(|_| self.running.is_some()) else { return vec![] };
         let all: Vec<String> = [pid.to_string()].into_iter().chain(children(pid)).collect();
         // Some have ended by then.
-        let _ = Command::new("kill").arg("-KILL").args(all).stderr(Stdio::null()).status();
+        let _ = Command::new("kill").arg("-KILL").args(&all).stderr(Stdio::null()).status();
+        all
     }
 
     /// The URL of a database, with the password.
@@ -107,6 +115,12 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a process is there, other than as one that has ended and that nobody has asked about.
+fn is_running(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
 /// The processes that a process has started.

@@ -73,14 +73,15 @@ impl<F: Fn(sqlx::Error) -> CopyError> Rows<'_, F> {
 /// The statements that write into a table.
 pub(super) struct Inserts<'a> {
     table: &'a Table,
+    of_postgres: bool,
     /// Of a full batch, which most are.
     full: (usize, SqlStr),
 }
 
 impl<'a> Inserts<'a> {
-    pub(super) fn into(table: &'a Table) -> Self {
-        let rows = VALUES / table.columns.len().max(1);
-        Self { table, full: (rows, statement(table, rows)) }
+    pub(super) fn into(table: &'a Table, target: &End) -> Self {
+        let (rows, of_postgres) = (VALUES / table.columns.len().max(1), target.is_postgres());
+        Self { table, of_postgres, full: (rows, statement(table, rows, of_postgres)) }
     }
 
     pub(super) async fn write(&self, end: &mut End, batch: &Batch) -> Result<(), CopyError> {
@@ -91,7 +92,8 @@ impl<'a> Inserts<'a> {
             return Err(CopyError::Nul { table: self.table.name, column: column.clone() });
         }
         let is_full = batch.rows() == self.full.0;
-        let statement = if is_full { self.full.1.clone() } else { statement(self.table, batch.rows()) };
+        let statement =
+            if is_full { self.full.1.clone() } else { statement(self.table, batch.rows(), self.of_postgres) };
         // Others differ in length from batch to batch, so none is kept.
         let query = sqlx::query(statement).persistent(is_full);
         let query = batch.values.iter().fold(query, |query, value| value.bind(query));
@@ -100,10 +102,12 @@ impl<'a> Inserts<'a> {
     }
 }
 
-fn statement(table: &Table, rows: usize) -> SqlStr {
+/// In SQLite the places of values have no numbers: it looks for each number through all of them, so that thousands take long.
+fn statement(table: &Table, rows: usize, of_postgres: bool) -> SqlStr {
     let columns = table.columns.len();
+    let place = |number: usize| if of_postgres { format!("${number}") } else { "?".into() };
     let row = |row: usize| {
-        let values: Vec<String> = (1..=columns).map(|i| format!("${}", row * columns + i)).collect();
+        let values: Vec<String> = (1..=columns).map(|i| place(row * columns + i)).collect();
         format!("({})", values.join(","))
     };
     let rows: Vec<String> = (0..rows).map(row).collect();

@@ -93,5 +93,5 @@ async fn the_brain_on_postgres_reads_the_secret_that_cloudnativepg_makes() {
     assert_eq!((&to["name"], &to["valueFrom"]["secretKeyRef"]["name"]), (&json!("BRAIN_COPY_TO"), &json!(made)));
     // The fields that its first versions have had, too.
     let fields: Vec<&String> = cluster["spec"].as_object().expect("a spec").keys().collect();
-    assert_eq!(fields, ["bootstrap", "instances", "resources", "storage"]);
+    assert_eq!(fields, ["instances", "bootstrap", "storage", "resources"]);
 }
