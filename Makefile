@@ -72,12 +72,13 @@ generate: ## writes crds/routingpolicies.yaml from the types
 smoke: build ## the live check against LITELLM_BASE_URL and BRAIN_URL, or a data plane at ROUTING_URL
 	@ROUTING_BIN=$${ROUTING_BIN:-$(BINARY)} tests/smoke.sh $(ARGS)
 
-bench: ## pass rates with 10 million entries, durable writes, a report on a million decisions; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
+bench: ## pass rates with 10 million entries, durable writes, a report on a million decisions, a copy of a million entries; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
 	@mkdir -p bench/results
 	@tests/setup/own.sh
 	$(CARGO) bench --package brain --bench pass_rate | tee bench/results/pass_rate.txt
 	$(CARGO) bench --package brain --bench writes | tee bench/results/writes.txt
 	$(CARGO) bench --package brain --bench report | tee bench/results/report.txt
+	$(CARGO) bench --package brain --bench copy | tee bench/results/copy.txt
 	@if [ -z "$(REPLAY)" ]; then echo "replay: skipped; REPLAY=DIR names a folder of recorded answers: docs/evidence.md#again says how to get it"; exit; fi; \
 	folder=$$(cd "$(REPLAY)" && pwd); REPLAY=$$folder $(CARGO) bench --package dataplane --bench replay | tee bench/results/replay.txt.new; \
 	mv bench/results/replay.txt.new bench/results/replay.txt

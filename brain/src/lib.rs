@@ -11,6 +11,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod backup;
+pub mod copy;
 pub mod entry;
 pub mod http;
 pub mod judged;

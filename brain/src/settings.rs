@@ -60,6 +60,16 @@ pub fn from_environment(variables: &Variables) -> Result<Settings, Vec<String>> 
     Ok(Settings { bind, port, database, place, token, hosts, connections, unattributed_per_minute })
 }
 
+/// The database alone: for a command that serves nobody.
+///
+/// # Errors
+/// One line, if its variable is bad.
+pub fn database(variables: &Variables) -> Result<DatabaseUrl, Vec<String>> {
+    let mut reader = Reader::new(variables);
+    let (database, _) = database::from_variables(&mut reader);
+    if reader.errors.is_empty() { Ok(database) } else { Err(reader.errors) }
+}
+
 /// The token. Where one is required, a Secret that was left empty does not open the brain.
 fn token(reader: &mut Reader<'_>) -> Option<SecretString> {
     let required = reader.parsed("BRAIN_REQUIRE_TOKEN", false, "must be true or false", |text| text.parse().ok());

@@ -7,7 +7,7 @@ mod counts;
 mod evidence;
 mod figures;
 mod list;
-mod open;
+pub(crate) mod open;
 mod outcomes;
 mod ready;
 mod recent;

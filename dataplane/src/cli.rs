@@ -87,9 +87,9 @@ enum Command {
     /// Serves the skills as MCP tools (the default command)
     #[command(after_help = SERVE_VARIABLES)]
     Serve(ServeArgs),
-    /// Stores outcomes and serves pass rates
+    /// Stores outcomes and serves pass rates; with a command, copies or backs up its database instead
     #[command(after_help = BRAIN_VARIABLES)]
-    Brain,
+    Brain(brain::BrainArgs),
     /// Validates policy files, without a cluster; exit code 1 if one is invalid
     Check(CheckArgs),
     /// Adds the data plane, and if asked the brain, to an MCP client's .mcp.json
@@ -316,7 +316,7 @@ async fn run_command(command: Command, variables: Variables) -> Result<ExitCode,
     let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
         Command::Serve(args) => serve::run(args, &variables).await,
-        Command::Brain => brain::run(&variables).await,
+        Command::Brain(args) => brain::run(&args, &variables).await,
         Command::Check(args) => check::run(&args),
         Command::McpJson(args) => mcp_json::run(&args),
         Command::Mode(args) => mcp_json::run_mode(&args),
@@ -337,7 +337,7 @@ fn with_other_bad_variables(lines: Vec<String>, command: &Command, variables: &V
         Command::Serve(args) => {
             settings::read(variables, args.policy_file(variables), None).err().map(|error| error.0).unwrap_or_default()
         }
-        Command::Brain => ::brain::settings::from_environment(variables).err().unwrap_or_default(),
+        Command::Brain(args) => args.bad_variables(variables),
         Command::Demo(_) => demo::bad_variables(variables),
         Command::Check(_)
         | Command::McpJson(_)

@@ -28,6 +28,8 @@ pub struct Postgres {
     port: u16,
     options: Vec<&'static str>,
     running: Option<Supervised>,
+    /// Processes that were killed, and may still be writing to the disk.
+    killed: Vec<String>,
 }
 
 /// The URL of a new database for a brain, in the tests that run on Postgres; none: brains have files of their own.
@@ -63,7 +65,8 @@ impl Postgres {
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("an owner");
         }
-        let mut postgres = Self { folder, port: ports::free(), options: options.to_vec(), running: None };
+        let options = options.to_vec();
+        let mut postgres = Self { folder, port: ports::free(), options, running: None, killed: vec![] };
         let (data, password) = (postgres.path("data"), postgres.path("password"));
         let initial = ["--username=brain", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"];
         let made = as_user("initdb").args(initial).arg(format!("--pwfile={password}")).args(["-D", &data]).output();
@@ -78,6 +81,11 @@ impl Postgres {
     /// # Panics
     /// If it does not answer.
     pub async fn run_again(&mut self) {
+        // A server refuses to start while a process of the one before has its memory.
+        waiting::until_true("the end of the processes that were killed", || async {
+            !self.killed.iter().any(|pid| is_running(pid))
+        })
+        .await;
         let server = program("postgres").display().to_string();
         let mut command = vec![server, "-D".into(), self.path("data"), "-p".into(), self.port.to_string()];
         let always = ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"];
@@ -101,17 +109,18 @@ impl Postgres {
     /// # Panics
     /// If it does not run.
     pub fn crash(&mut self) {
-        self.kill();
+        self.killed = self.kill();
         self.running = None;
     }
 
     /// The server and the processes that it has started, which are sessions of their own.
-    fn kill(&self) {
+    fn kill(&self) -> Vec<String> {
         let pid = std::fs::read_to_string(self.path("data/postmaster.pid")).unwrap_or_default();
-        let Some(pid) = pid.lines().next().filter(|_| self.running.is_some()) else { return };
+        let Some(pid) = pid.lines().next().filter(|_| self.running.is_some()) else { return vec![] };
         let all: Vec<String> = [pid.to_string()].into_iter().chain(children(pid)).collect();
         // Some have ended by then.
-        let _ = Command::new("kill").arg("-KILL").args(all).stderr(Stdio::null()).status();
+        let _ = Command::new("kill").arg("-KILL").args(&all).stderr(Stdio::null()).status();
+        all
     }
 
     /// Where it listens.
@@ -153,6 +162,12 @@ impl Drop for Postgres {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// Whether a process is there, other than as one that has ended and that nobody has asked about.
+fn is_running(pid: &str) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
 /// The processes that a process has started.

@@ -2,16 +2,19 @@
 
 mod file;
 mod postgres;
+mod schema;
+mod single;
 mod sqlite;
 mod writing;
 
 use std::time::Duration;
 
 use sqlx::{
-    AnyPool,
+    AnyConnection, AnyPool,
     migrate::{Migration, Migrator},
 };
 
+pub(crate) use self::single::{existing, prepared};
 pub(super) use self::{
     file::File,
     postgres::Failure,
@@ -25,9 +28,16 @@ const READERS: u32 = 4;
 /// What changes the schema of a database of either kind, after what its own folder has.
 static OF_BOTH: Migrator = sqlx::migrate!("./migrations");
 
+/// As the driver names itself.
+pub(crate) const POSTGRES: &str = "PostgreSQL";
 /// The key of the lock that a brain holds while it writes, in Postgres: the bytes of "routing".
 const WRITERS_LOCK: i64 = 0x72_6f75_7469_6e67;
 
+/// How a transaction that writes begins. In SQLite at once: one that reads first could not write after another process wrote.
+const WRITE_IN_SQLITE: &str = "BEGIN IMMEDIATE";
+/// See [`WRITE_IN_SQLITE`].
+const WRITE_IN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+const LOCK_WRITERS: &str = "SELECT pg_advisory_xact_lock($1)";
 /// Is refused where nothing can be written, such as on a standby.
 const PROBE: &str = "DELETE FROM resets WHERE FALSE";
 
@@ -84,4 +94,13 @@ impl DatabaseUrl {
     pub(super) fn patience(&self) -> Option<Duration> {
         matches!(self, Self::Postgres(_)).then_some(postgres::PATIENCE)
     }
+}
+
+/// Begins a transaction that writes, as [`Writing::begin`] does, on a connection of its own.
+pub(crate) async fn begin_alone(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    if connection.backend_name() != POSTGRES {
+        return sqlx::raw_sql(WRITE_IN_SQLITE).execute(connection).await.map(drop);
+    }
+    sqlx::raw_sql(WRITE_IN_POSTGRES).execute(&mut *connection).await?;
+    sqlx::query(LOCK_WRITERS).bind(WRITERS_LOCK).execute(connection).await.map(drop)
 }

@@ -1,4 +1,8 @@
-//! `routing brain`.
+//! `routing brain`, and its commands on databases.
+
+mod backup;
+mod copy;
+mod rows;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -8,6 +12,7 @@ use brain::{
     settings::{Place, Settings},
     store::Store,
 };
+use clap::{Args, Subcommand};
 use crds::variables::Variables;
 use endpoint::serve::Limits;
 
@@ -23,7 +28,41 @@ use crate::{
 /// How long requests in flight may take after a signal; each is a write or a short read.
 const GRACE: Duration = Duration::from_secs(10);
 
-pub(super) async fn run(variables: &Variables) -> Result<ExitCode, CliError> {
+#[derive(Args)]
+pub(super) struct BrainArgs {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+/// What is done instead of serving.
+#[derive(Subcommand)]
+enum What {
+    /// Copies a database into an empty one, SQLite or Postgres, while a brain serves it, and compares every row
+    Copy(copy::CopyArgs),
+    /// Copies the SQLite file of BRAIN_DATABASE_URL into another file, while a brain serves it, and checks the copy
+    Backup(backup::BackupArgs),
+}
+
+impl BrainArgs {
+    /// The variables that are bad for what is done.
+    pub(super) fn bad_variables(&self, variables: &Variables) -> Vec<String> {
+        match self.what {
+            None => brain::settings::from_environment(variables).err().unwrap_or_default(),
+            Some(What::Backup(_)) => brain::settings::database(variables).err().unwrap_or_default(),
+            Some(What::Copy(_)) => vec![],
+        }
+    }
+}
+
+pub(super) async fn run(args: &BrainArgs, variables: &Variables) -> Result<ExitCode, CliError> {
+    match &args.what {
+        None => serve(variables).await,
+        Some(What::Copy(args)) => copy::run(args, variables).await,
+        Some(What::Backup(args)) => backup::run(args, variables).await,
+    }
+}
+
+async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
     let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
     let (metrics, losses) = Metrics::with(Losses::registered);
     let signals = [Signal::Traces, Signal::Logs];

@@ -1,6 +1,7 @@
 //! The operator against a real API server, as its own ServiceAccount.
 
 mod brain;
+mod brain_samples;
 mod conflicts;
 mod crd;
 mod drift;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::{AnyConnection, AnyPool, Connection, any::AnyPoolOptions, migrate::Migrator};
 
 pub(in crate::store) use self::failure::Failure;
-use super::{Database, PROBE, READERS, StoreError, Writing, within};
+use super::{Database, PROBE, READERS, StoreError, Writing, single, within};
 use crate::{
     settings::{DatabaseUrl, PostgresUrl},
     store::ready::Ready,
@@ -32,6 +32,9 @@ const SETTINGS: &str = "SET statement_timeout = '12s'; SET lock_timeout = '5s'; 
      SET idle_in_transaction_session_timeout = '10s'; \
      SET tcp_user_timeout = '10s'; SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2; SET tcp_keepalives_count = 3; \
      SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('synchronous_commit') = 'off'";
+/// After [`SETTINGS`], where one transaction copies everything.
+const PATIENT: &str =
+    "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '10s'";
 
 /// Opens the database. A server that is away is waited for in the background.
 pub(super) async fn open(url: &PostgresUrl) -> Result<Database, StoreError> {
@@ -44,6 +47,23 @@ pub(super) async fn open(url: &PostgresUrl) -> Result<Database, StoreError> {
     };
     let readers = pool(url).map_err(|error| Failure::of(error).into_error(url))?;
     Ok(Database { readers, writing: Writing::new(DatabaseUrl::Postgres(url.clone())), file: None, ready })
+}
+
+/// A connection to a database whose schema is brought up to date before.
+pub(super) async fn prepared(url: &PostgresUrl) -> Result<AnyConnection, StoreError> {
+    prepare(url).await.map_err(|failure| failure.into_error(url))?;
+    existing(url).await
+}
+
+/// A connection to a database as it is. Its transactions may take long.
+pub(super) async fn existing(url: &PostgresUrl) -> Result<AnyConnection, StoreError> {
+    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, async {
+        let mut connection = single::connect(url.whole()).await?;
+        sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+        sqlx::raw_sql(PATIENT).execute(&mut connection).await?;
+        Ok(connection)
+    });
+    connecting.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(|error| Failure::of(error).into_error(url))
 }
 
 /// Tries again until the schema is up to date.

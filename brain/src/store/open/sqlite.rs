@@ -10,8 +10,11 @@ use sqlx::{
     sqlite::SqliteError,
 };
 
-use super::{Cause, Database, File, READERS, Ready, StoreError, Writing};
+use super::{Cause, Database, File, READERS, Ready, StoreError, Writing, single};
 use crate::settings::DatabaseUrl;
+
+/// What to do, and why.
+pub(super) type Why = (&'static str, Cause);
 
 /// Its own changes of the schema, with which existing files were made.
 pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
@@ -21,26 +24,52 @@ const TABLES: &str = "SELECT COUNT(*), COUNT(*) FILTER (WHERE name = '_sqlx_migr
 /// the log at every commit.
 const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
 
+/// The first of them alone: the others change the file.
+const PATIENCE: &str = "PRAGMA busy_timeout = 5000";
+/// A URL's mode in which a missing file is created.
+const CREATES: &str = "rwc";
+
 /// Opens the database of a file, creating the file and its folder.
 pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
     let failed = |(cure, source)| StoreError::Open { database: path.display().to_string(), cure, source };
     connect(path).await.map_err(failed)
 }
 
-async fn connect(path: &Path) -> Result<Database, (&'static str, Cause)> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(io)?;
-    }
-    create_private(path).map_err(io)?;
-    prepare(path).await?;
+async fn connect(path: &Path) -> Result<Database, Why> {
+    create(path).await?;
     let readers = pool(path, READERS).await.map_err(database)?;
     let writing = Writing::new(DatabaseUrl::sqlite(path));
     Ok(Database { readers, writing, file: Some(File::of(path).map_err(io)?), ready: Ready::now() })
 }
 
+/// Creates the file and its folder, if they are missing, and brings the schema up to date.
+async fn create(path: &Path) -> Result<(), Why> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    create_private(path).map_err(io)?;
+    prepare(path).await
+}
+
+/// A connection to a file that exists, which nothing is changed in: also a backup stays one file.
+pub(super) async fn existing(path: &Path) -> Result<AnyConnection, Why> {
+    std::fs::metadata(path).map_err(|error| (MISSING, error.into()))?;
+    let mut connection = single::connect(&url(path, "rw")).await.map_err(database)?;
+    sqlx::raw_sql(PATIENCE).execute(&mut connection).await.map_err(database)?;
+    Ok(connection)
+}
+
+/// As [`existing`], to write.
+pub(super) async fn prepared(path: &Path) -> Result<AnyConnection, Why> {
+    create(path).await?;
+    let mut connection = existing(path).await?;
+    sqlx::raw_sql(SETTINGS).execute(&mut connection).await.map_err(database)?;
+    Ok(connection)
+}
+
 /// Brings the schema up to date, on a connection of its own: a pool would try again and again, and tell no reason.
-async fn prepare(path: &Path) -> Result<(), (&'static str, Cause)> {
-    let mut connection = AnyConnection::connect(&url(path, "rwc")).await.map_err(database)?;
+async fn prepare(path: &Path) -> Result<(), Why> {
+    let mut connection = AnyConnection::connect(&url(path, CREATES)).await.map_err(database)?;
     sqlx::raw_sql(SETTINGS).execute(&mut connection).await.map_err(database)?;
     let (tables, migrations): (i64, i64) = sqlx::query_as(TABLES).fetch_one(&mut connection).await.map_err(database)?;
     if tables > 0 && migrations == 0 {
@@ -87,23 +116,24 @@ fn create_private(path: &Path) -> std::io::Result<()> {
     }
 }
 
+const MISSING: &str = "name the file of a brain";
 const NOT_WRITABLE: &str = "make its folder writable, or set BRAIN_DATABASE_URL to another file";
 const DAMAGED: &str = "it is damaged or not a SQLite file: restore a backup, or move it away to begin anew";
 const FULL: &str = "free space on its disk";
 const LOCKED: &str = "another program writes it: stop that one";
-const NEWER: &str = "a newer version wrote it: start that version, or restore a backup from before it";
+pub(super) const NEWER: &str = "a newer version wrote it: start that version, or restore a backup from before it";
 const FOREIGN: &str = "it belongs to another program: set BRAIN_DATABASE_URL to another file";
 
-fn io(error: std::io::Error) -> (&'static str, Cause) {
+fn io(error: std::io::Error) -> Why {
     let cure = if error.kind() == std::io::ErrorKind::StorageFull { FULL } else { NOT_WRITABLE };
     (cure, error.into())
 }
 
-fn database(error: sqlx::Error) -> (&'static str, Cause) {
+fn database(error: sqlx::Error) -> Why {
     (cure(&error), error.into())
 }
 
-fn migration(error: MigrateError) -> (&'static str, Cause) {
+fn migration(error: MigrateError) -> Why {
     let cure = match &error {
         MigrateError::VersionMissing(_) | MigrateError::VersionMismatch(_) => NEWER,
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => cure(error),
@@ -112,7 +142,7 @@ fn migration(error: MigrateError) -> (&'static str, Cause) {
     (cure, error.into())
 }
 
-fn cure(error: &sqlx::Error) -> &'static str {
+pub(super) fn cure(error: &sqlx::Error) -> &'static str {
     known_cure(error).unwrap_or(NOT_WRITABLE)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Any, AnyConnection, Connection, SqlSafeStr, Transaction};
 
-use super::{PROBE, WRITERS_LOCK, postgres, sqlite, within};
+use super::{LOCK_WRITERS, PROBE, WRITE_IN_POSTGRES, WRITE_IN_SQLITE, WRITERS_LOCK, postgres, sqlite, within};
 use crate::settings::DatabaseUrl;
 
 /// How often a server is asked again what became of a commit.
@@ -73,12 +73,10 @@ impl Writing {
         let is_file = self.url.path().is_some();
         let begun = async {
             if is_file {
-                // At once: one that reads first could not write after another process wrote.
-                return Transaction::begin(connection, Some("BEGIN IMMEDIATE".into_sql_str())).await;
+                return Transaction::begin(connection, Some(WRITE_IN_SQLITE.into_sql_str())).await;
             }
-            let begin = "BEGIN ISOLATION LEVEL READ COMMITTED".into_sql_str();
-            let mut transaction = Transaction::begin(connection, Some(begin)).await?;
-            sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(WRITERS_LOCK).execute(&mut *transaction).await?;
+            let mut transaction = Transaction::begin(connection, Some(WRITE_IN_POSTGRES.into_sql_str())).await?;
+            sqlx::query(LOCK_WRITERS).bind(WRITERS_LOCK).execute(&mut *transaction).await?;
             Ok(transaction)
         };
         self.within(begun).await

@@ -47,6 +47,10 @@ impl Failure {
         Some(meaning(error).0).filter(|cure| *cure != OTHER)
     }
 
+    pub(in crate::store) fn cure_of(error: &sqlx::Error) -> &'static str {
+        meaning(error).0
+    }
+
     pub(super) fn of_migration(error: MigrateError) -> Self {
         match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => Self::of(error),
