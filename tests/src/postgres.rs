@@ -109,7 +109,8 @@ impl Postgres {
     /// # Panics
     /// If it does not run.
     pub fn crash(&mut self) {
-        self.killed = self.kill();
+        let killed = self.kill();
+        self.killed.extend(killed);
         self.running = None;
     }
 
