@@ -18,6 +18,8 @@ use crate::{
     verdict::{Source, Verdict},
 };
 
+/// Key, in the `_meta` of a tool error, that says that nothing is wrong with the entry: it may be sent again.
+pub const RETRYABLE: &str = "routing.hyperguild.io/retryable";
 /// Longest skill name, in characters.
 const SKILL_MAX: usize = 64;
 /// Longest name of a model, in characters.

@@ -20,7 +20,7 @@ use rmcp::{
 use serde_json::{Value, json};
 
 use crate::{
-    entry::{Entry, FinalStatus},
+    entry::{Entry, FinalStatus, RETRYABLE},
     judged::{Judged, OnJudged},
     metrics::{FAILED, INVALID, LIMITED},
     outcome,
@@ -63,8 +63,9 @@ impl BrainTools {
         };
         Ok(match self.log(entry, reporter).await {
             Ok(result) => result,
-            Err(error @ StoreError::Unknown(_)) => failed(&error.to_string()),
-            Err(error) => failed(&format!("nothing was logged: {error}")),
+            Err(error @ StoreError::Refused { .. }) => failed(&format!("nothing was logged: {error}")),
+            Err(error @ StoreError::Unknown(_)) => retryable(failed(&error.to_string())),
+            Err(error) => retryable(failed(&format!("nothing was logged: {error}"))),
         }
         .into())
     }
@@ -115,6 +116,12 @@ impl BrainTools {
 
 fn failed(text: &str) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
+}
+
+/// The same, of an entry with which nothing is wrong.
+fn retryable(mut result: CallToolResult) -> CallToolResult {
+    result.meta.get_or_insert_with(MetaObject::new).insert(RETRYABLE.to_string(), true.into());
+    result
 }
 
 /// Structured content would hide the text in clients that show it instead.

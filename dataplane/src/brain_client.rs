@@ -14,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use brain::entry::RETRYABLE;
 use crds::{decimal::is_share, shown::printable, table::BrainTarget};
 use endpoint::{
     method::{CALL, LIST},
@@ -79,6 +80,12 @@ pub enum BrainError {
     /// The body is not what this request expects.
     #[error("answered with something other than {0}")]
     Malformed(&'static str),
+    /// It could not write the entry now, with which nothing is wrong.
+    #[error("could not write the entry; see its log")]
+    Failed {
+        /// As the brain reports it; not for logs, as of [`Self::Refused`].
+        reason: String,
+    },
     /// A JSON-RPC error, or a tool error.
     #[error("refused the entry")]
     Refused {
@@ -94,6 +101,7 @@ impl BrainError {
             Self::Unreachable => "unreachable",
             Self::Status(_) => "status",
             Self::Malformed(_) => "malformed",
+            Self::Failed { .. } => "failed",
             Self::Refused { .. } => "refused",
         }
     }
@@ -163,10 +171,10 @@ impl BrainClient {
     ) -> Result<Value, BrainError> {
         let params = json!({"name": "session_log", "arguments": arguments});
         let body = self.json(traced(self.rpc(CALL, params), within), ANSWER_MAX_BYTES).await?;
-        match refusal(&body) {
-            Some(reason) => Err(BrainError::Refused { reason: printable(reason, REASON_SHOWN) }),
-            None => Ok(body),
-        }
+        let Some(reason) = refusal(&body) else { return Ok(body) };
+        let (reason, meta) = (printable(reason, REASON_SHOWN), body.pointer("/result/_meta"));
+        let is_failure = meta.is_some_and(|meta| meta[RETRYABLE] == true);
+        Err(if is_failure { BrainError::Failed { reason } } else { BrainError::Refused { reason } })
     }
 
     /// Whether the brain's `session_log` declares the arguments `decision` and `decision_id`; false if it does

@@ -46,6 +46,7 @@ impl BrainAt {
     pub(super) fn why(&self, error: &BrainError) -> String {
         let address = &self.address;
         match error {
+            BrainError::Failed { reason } => format!("the brain at {address} could not write it: {reason}"),
             BrainError::Refused { reason } => format!("the brain at {address} refused it: {reason}"),
             BrainError::Status(401) if self.has_token => {
                 format!("the brain at {address} does not accept the token in BRAIN_TOKEN (401); take that of the brain")

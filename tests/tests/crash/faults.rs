@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tests::{
-    get_json, http,
+    Policy, get_json, http,
     postgres::{PASSWORD, Postgres},
     program::{Program, Running},
+    stand_in::models::Models,
     waiting,
 };
 
@@ -116,4 +117,34 @@ async fn the_character_0_in_an_address_or_a_body_is_refused_on_postgres_too() {
             assert_eq!(post.body(body).send().await.expect("an answer").status(), 400, "{path} {body}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_data_plane_sends_whole_records_again_once_its_brain_can_write() {
+    let server = Postgres::start().await;
+    let _ = server.sql("postgres", &format!("CREATE ROLE plain LOGIN PASSWORD '{PASSWORD}'"));
+    let _ = server.sql("postgres", "GRANT CREATE, USAGE ON SCHEMA public TO plain");
+    let url = server.url("postgres").replace("//brain:", "//plain:");
+    let brain = Program::brain().variable("BRAIN_DATABASE_URL", &url).start().await;
+    waiting::until_true("the database", || async { healthz(&brain).await.0 == 200 }).await;
+    let models = Models::start().await;
+    let policy = Policy::at(&models.url()).spec(json!({"brain": {"url": brain.base_url()}}));
+    let routing = Program::serve_policy(&policy).start().await;
+    let is_known = async |id: &Value| {
+        let id = id.as_str().expect("an id");
+        let known = get_json(format!("{}/decisions?id={id}", brain.base_url())).await;
+        known["decisions"].as_array().is_some_and(|known| !known.is_empty())
+    };
+    let call = async || routing.mcp().debug("x").await.decisions("id").remove(0);
+    let dropped = async || routing.metric(r#"routing_decision_log_dropped_total{kind="failed"}"#).await;
+
+    let before = call().await;
+    waiting::until_true("the first record", || is_known(&before)).await;
+    let _ = server.sql("postgres", "REVOKE INSERT ON decisions FROM plain");
+    let meanwhile = call().await;
+    waiting::until_true("the loss to be counted", || async { dropped().await == 1.0 }).await;
+    let _ = server.sql("postgres", "GRANT INSERT ON decisions TO plain");
+    let after = call().await;
+    waiting::until_true("a record again", || is_known(&after)).await;
+    assert!(!is_known(&meanwhile).await && dropped().await == 1.0);
 }

@@ -122,6 +122,7 @@ impl Asked {
             BrainError::Status(400 | 404) => format!(
                 "what answers at {address} is an earlier version of the brain or another program: update it, or correct the plugin's brain_url"
             ),
+            BrainError::Failed { reason } => format!("the brain at {address} could not write it: {reason}"),
             BrainError::Refused { reason } => format!("the brain at {address} refused it: {reason}"),
             _ => format!("the brain at {address} {error}: start it (routing brain), or correct the plugin's brain_url"),
         }
