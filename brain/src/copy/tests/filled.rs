@@ -46,6 +46,12 @@ fn arguments(number: usize) -> Value {
         ),
         13 => about(judged(1), json!({"final_status": "retract", "source": source(judged(1))})),
         17 => about(judged(3), json!({"final_status": "fail", "source": source(judged(3))})),
+        19 if number % 40 == 19 => {
+            let answer = format!("{CANARY}\n{}", "ü".repeat(number % 3_000));
+            of_earlier(
+                json!({"final_status": "skip", "review": {"answer": answer, "keep_ms": 86_400_000, "share": 0.1}}),
+            )
+        }
         15 => json!({"skill": skill(number), "final_status": "fail", "duration_ms": number, "project_root": "/tmp/ü"}),
         _ => json!({"skill": skill(number), "final_status": "pass"}),
     }
@@ -59,12 +65,8 @@ fn decision(number: usize, skill: &str) -> Value {
     record["shadow"] = json!(number.is_multiple_of(16));
     record["client_call_id"] = json!(format!("toolu_{number}"));
     record["claude_price"] = json!({"input": 3.0, "output": 15.0});
-    let mut entry = json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
-        "decision_id": id(number), "decision": record});
-    if number.is_multiple_of(40) {
-        entry["review"] = json!({"answer": format!("{CANARY}\n{}", "ü".repeat(number % 3_000)), "keep_ms": 86_400_000});
-    }
-    entry
+    json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
+        "decision_id": id(number), "decision": record})
 }
 
 /// Writes the entries `from..to`; begins the evidence of a skill anew after half of them.
