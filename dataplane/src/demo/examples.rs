@@ -49,16 +49,17 @@ const CALLS: [Calls; 5] = {
         let p_local = if matches!(reason, Reason::Split) { 0.5 } else { 1.0 };
         Calls { skill, decision: Decision::Local, reason, rate, p_local, pass, fail, unjudged: 0 }
     }
-    const fn claude(skill: &'static str, reason: Reason, rate: f64, pass: usize, unjudged: usize) -> Calls {
+    // Nobody judged Claude's answers, so that the skill's rate is that of the local model.
+    const fn claude(skill: &'static str, reason: Reason, rate: f64, unjudged: usize) -> Calls {
         let p_local = if matches!(reason, Reason::Split) { 0.5 } else { 0.0 };
-        Calls { skill, decision: Decision::Claude, reason, rate: Some(rate), p_local, pass, fail: 0, unjudged }
+        Calls { skill, decision: Decision::Claude, reason, rate: Some(rate), p_local, pass: 0, fail: 0, unjudged }
     }
     [
         local("code_review", Reason::AtOrAboveFloor, Some(0.95), 19, 1),
         local("debug", Reason::Split, Some(0.8), 8, 2),
-        claude("debug", Reason::Split, 0.8, 0, 4),
+        claude("debug", Reason::Split, 0.8, 4),
         local("retrospective", Reason::NoPassRate, None, 5, 5),
-        claude("retrospective", Reason::BelowCeil, 0.5, 4, 2),
+        claude("retrospective", Reason::BelowCeil, 0.5, 6),
     ]
 };
 
