@@ -83,9 +83,12 @@ bench: ## pass rates with 10 million entries, durable writes, a report on a mill
 	folder=$$(cd "$(REPLAY)" && pwd); REPLAY=$$folder $(CARGO) bench --package dataplane --bench replay | tee bench/results/replay.txt.new; \
 	mv bench/results/replay.txt.new bench/results/replay.txt
 
-bench-tracing: build ## what OpenTelemetry costs at 1,000 calls/s, as a ratio; raw output in bench/results/tracing.txt
+bench-tracing: ## what OpenTelemetry costs at 1,000 calls/s, as a ratio; raw output in bench/results/tracing.txt
 	@mkdir -p bench/results
-	@export ROUTING_BIN=$(BINARY) ROUTING_TEST_COLLECTOR=$$(tests/setup/collector.sh); \
+	@tests/setup/tools.sh test
+	@tests/setup/own.sh
+	$(CARGO) build --release --package dataplane --bin routing
+	@export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing ROUTING_TEST_COLLECTOR=$$(tests/setup/collector.sh); \
 	$(CARGO) bench --package tests --bench tracing | tee bench/results/tracing.txt
 
 images: ## the container images, by BuildKit as root, or by docker (IMAGE_BUILDER=docker); ARGS=NAME builds one
