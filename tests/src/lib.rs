@@ -31,6 +31,7 @@ pub mod ports;
 pub mod postgres;
 pub mod program;
 pub mod proxy;
+pub mod small_disk;
 pub mod sources;
 pub mod stand_in;
 pub mod supervised;

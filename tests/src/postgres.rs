@@ -10,7 +10,7 @@ use std::{
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
-use crate::{ports, supervised::Supervised, waiting};
+use crate::{ports, small_disk::SmallDisk, supervised::Supervised, waiting};
 
 /// The user who owns the data when the tests run as root, which Postgres refuses: nobody.
 const NOBODY: u32 = 65_534;
@@ -27,6 +27,8 @@ pub struct Postgres {
     folder: TempDir,
     port: u16,
     options: Vec<&'static str>,
+    /// What its command begins with.
+    within: Vec<String>,
     running: Option<Supervised>,
     /// Processes that were killed, and may still be writing to the disk.
     killed: Vec<String>,
@@ -44,7 +46,7 @@ pub async fn for_a_brain() -> Option<String> {
         return None;
     }
     // One server for all tests of the program. It ends with the program.
-    let server = SERVER.get_or_init(|| Postgres::with(&IN_HASTE)).await;
+    let server = SERVER.get_or_init(|| Postgres::with(&IN_HASTE, vec![])).await;
     let name = format!("brain_{}", COUNT.fetch_add(1, Ordering::Relaxed));
     let _ = server.sql("postgres", &format!("CREATE DATABASE {name}"));
     Some(server.url(&name))
@@ -56,17 +58,25 @@ impl Postgres {
     /// # Panics
     /// If it cannot be created; the message says what to install.
     pub async fn start() -> Self {
-        Self::with(&[]).await
+        Self::with(&[], vec![]).await
     }
 
-    async fn with(options: &[&'static str]) -> Self {
+    /// The same, where it sees a small disk. Its data are not there.
+    ///
+    /// # Panics
+    /// If it cannot be created; the message says what to install.
+    pub async fn start_within(disk: &SmallDisk) -> Self {
+        Self::with(&[], disk.within()).await
+    }
+
+    async fn with(options: &[&'static str], within: Vec<String>) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("password"), PASSWORD).expect("written");
         if is_root() {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("an owner");
         }
         let options = options.to_vec();
-        let mut postgres = Self { folder, port: ports::free(), options, running: None, killed: vec![] };
+        let mut postgres = Self { folder, port: ports::free(), options, within, running: None, killed: vec![] };
         let (data, password) = (postgres.path("data"), postgres.path("password"));
         let initial = ["--username=brain", "--auth=scram-sha-256", "--encoding=UTF8", "--no-sync"];
         let made = as_user("initdb").args(initial).arg(format!("--pwfile={password}")).args(["-D", &data]).output();
@@ -92,7 +102,7 @@ impl Postgres {
         for option in always.iter().chain(&self.options) {
             command.extend(["-c".into(), (*option).into()]);
         }
-        let (command, folder) = ([user(), command].concat(), self.folder.path());
+        let (command, folder) = ([self.within.clone(), user(), command].concat(), self.folder.path());
         // What is static is dropped never, so its folder is removed by whoever ends the server.
         let remove = (self.options == IN_HASTE).then_some(folder);
         self.running = Some(Supervised::start_and_remove("postgres", &command, &[], folder, remove));
@@ -183,7 +193,8 @@ fn children(parent: &str) -> Vec<String> {
     pids.filter(|name| name.bytes().all(|b| b.is_ascii_digit())).filter(is_child).collect()
 }
 
-fn is_root() -> bool {
+/// Whether the tests run as root.
+pub(crate) fn is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
 }

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{http, mcp::Mcp, memory, ports, postgres, required, waiting};
+use crate::{http, mcp::Mcp, memory, ports, postgres, required, small_disk::SmallDisk, waiting};
 
 /// What Linux counts processor time in, on every architecture that it reports it for.
 const TICKS_PER_SECOND: u64 = 100;
@@ -29,7 +29,7 @@ pub fn binary() -> PathBuf {
 /// # Panics
 /// If it cannot be run.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)], folder: &Path) -> Output {
-    command(arguments, folder).envs(variables.iter().copied()).output().expect("the binary runs")
+    command(&[], arguments, folder).envs(variables.iter().copied()).output().expect("the binary runs")
 }
 
 /// Whether `routing check` accepts a policy, and all that it prints.
@@ -48,10 +48,10 @@ pub fn check(policy: &impl ToString, more: &[&str]) -> (bool, String) {
 }
 
 /// As in a pod, it has no more memory than the manifest allows.
-fn command(arguments: &[&str], folder: &Path) -> Command {
+fn command(within: &[String], arguments: &[&str], folder: &Path) -> Command {
     let all =
         [&[&*binary().display().to_string()], arguments].concat().iter().map(ToString::to_string).collect::<Vec<_>>();
-    let bounded = memory::bounded(&all, memory::DATA_PLANE_MIB);
+    let bounded = [within, &memory::bounded(&all, memory::DATA_PLANE_MIB)].concat();
     let mut command = Command::new(&bounded[0]);
     command.args(&bounded[1..]).env_clear().env("PATH", "/usr/bin:/bin").current_dir(folder);
     // Never that of whoever runs the tests.
@@ -64,6 +64,8 @@ pub struct Program {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     folder: TempDir,
+    /// What its command begins with.
+    within: Vec<String>,
     health_port: u16,
     ports: Ports,
 }
@@ -121,6 +123,7 @@ impl Program {
             arguments: arguments.iter().map(|a| (*a).to_string()).collect(),
             variables: vec![],
             folder: tempfile::tempdir().expect("a folder"),
+            within: vec![],
             health_port,
             ports,
         }
@@ -131,6 +134,13 @@ impl Program {
     pub fn variable(mut self, name: &str, value: &str) -> Self {
         self.variables.retain(|(known, _)| known != name);
         self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Runs it where it sees a small disk.
+    #[must_use]
+    pub fn within(mut self, disk: &SmallDisk) -> Self {
+        self.within = disk.within();
         self
     }
 
@@ -166,16 +176,17 @@ impl Program {
     /// # Panics
     /// If it does not start.
     pub async fn start(self) -> Running {
-        let Self { arguments, mut variables, folder, health_port, ports } = self;
+        let Self { arguments, mut variables, folder, within, health_port, ports } = self;
         let set = variables.iter().any(|(name, _)| name == DATABASE);
         if arguments.first().is_some_and(|command| command == "brain") && !set {
             variables.extend(postgres::for_a_brain().await.map(|url| (DATABASE.to_string(), url)));
         }
         let mut running = Running {
-            child: spawn(&arguments, &variables, folder.path()),
+            child: spawn(&within, &arguments, &variables, folder.path()),
             arguments,
             variables,
             folder,
+            within,
             health_port,
             ports,
         };
@@ -184,10 +195,10 @@ impl Program {
     }
 }
 
-fn spawn(arguments: &[String], variables: &[(String, String)], folder: &Path) -> Child {
+fn spawn(within: &[String], arguments: &[String], variables: &[(String, String)], folder: &Path) -> Child {
     let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let mut command = command(&arguments, folder);
+    let mut command = command(within, &arguments, folder);
     command.envs(variables.iter().cloned()).stdin(Stdio::null());
     command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("the binary starts")
 }
@@ -202,6 +213,7 @@ pub struct Running {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     folder: TempDir,
+    within: Vec<String>,
     health_port: u16,
     /// Where it listens.
     pub ports: Ports,
@@ -312,7 +324,7 @@ impl Running {
     /// Kills it, as a crash would, and starts it again in the same folder with the same settings.
     pub async fn crash_and_restart(&mut self) {
         self.kill();
-        self.child = spawn(&self.arguments, &self.variables, self.folder.path());
+        self.child = spawn(&self.within, &self.arguments, &self.variables, self.folder.path());
         self.wait_until_healthy().await;
     }
 

@@ -17,18 +17,18 @@ const IS_LOCKED: &str = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'entries
 const UNLOCK: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)' \
      AND pid <> pg_backend_pid()";
 
-async fn report(brain: &Running) -> (bool, String) {
+pub async fn report(brain: &Running) -> (bool, String) {
     let result = brain.mcp().result("session_log", json!({"skill": "debug", "final_status": "pass"})).await;
     (!result.is_error(), result.text(0).to_string())
 }
 
-async fn healthz(brain: &Running) -> (u16, String) {
+pub async fn healthz(brain: &Running) -> (u16, String) {
     let answer = http().get(format!("{}/healthz", brain.base_url())).send().await.expect("an answer");
     (answer.status().as_u16(), answer.text().await.expect("text"))
 }
 
 /// While the fault is there.
-async fn refused(brain: &Running, cure: &str) {
+pub async fn refused(brain: &Running, cure: &str) {
     let (logged, said) = report(brain).await;
     assert!(!logged && said.starts_with("nothing was logged: ") && said.contains(cure), "{said}");
     let (status, health) = healthz(brain).await;
@@ -38,7 +38,7 @@ async fn refused(brain: &Running, cure: &str) {
 }
 
 /// Once it is over: as many entries as were acknowledged.
-async fn over(brain: &Running, acknowledged: u64) {
+pub async fn over(brain: &Running, acknowledged: u64) {
     waiting::until_true("an entry to be written", || async { report(brain).await.0 }).await;
     waiting::until_true("health", || async { healthz(brain).await.0 == 200 }).await;
     let rate: Value = get_json(format!("{}/pass-rate?skill=debug", brain.base_url())).await;
