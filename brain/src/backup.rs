@@ -36,7 +36,7 @@ pub enum BackupError {
     /// Its server has a program of its own.
     #[error(
         "{database} is on a Postgres server, whose own program makes the backup: \
-         pg_dump --format=custom --file={} --username=USER {database} (the password: in PGPASSWORD or ~/.pgpass)",
+         (umask 077; pg_dump --format=custom --file={} --username=USER {database}) (the password: in PGPASSWORD or ~/.pgpass)",
         file.display()
     )]
     Postgres {

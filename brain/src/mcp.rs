@@ -65,7 +65,7 @@ impl BrainTools {
             Ok(result) => result,
             Err(error @ StoreError::Refused { .. }) => failed(&format!("nothing was logged: {error}")),
             Err(error @ StoreError::Unknown(_)) => retryable(failed(&error.to_string())),
-            Err(error) => retryable(failed(&format!("nothing was logged: {error}"))),
+            Err(error) => retryable(failed(&format!("nothing was logged: {}", error.with_cure()))),
         }
         .into())
     }

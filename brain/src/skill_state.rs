@@ -166,9 +166,8 @@ impl SkillState {
         let (floor, ceil) = (threshold(last, "floor"), threshold(last, "ceil"));
         let route = reason.as_deref().map(|reason| route(reason, evidence.rate.pass_rate, floor, ceil));
         let exploring = latest.any(|record| record["reason"] == "explored" || record["shadow"] == true);
+        let of_the_local_model = last.is_some_and(|record| text(record, "evidence_of").is_some());
         let certain = last.is_some_and(|record| record["p_local"].as_f64() == Some(0.0));
-        let judged: i64 =
-            evidence.models.iter().filter(|model| !model.model.is_empty()).map(|m| m.rate.samples()).sum();
         Self {
             skill,
             route,
@@ -178,9 +177,10 @@ impl SkillState {
             held: last.is_some_and(|record| record["held"] == true),
             models: evidence.models.iter().map(ModelState::from).collect(),
             decisions: evidence.decisions,
-            coverage: share(judged, evidence.decisions),
+            coverage: share(evidence.judged(), evidence.decisions),
             last: latest.0.first().map(|stored| shown_last(stored, reason)),
-            locked: route == Some(Route::Claude) && certain && !exploring,
+            // Where the rate is that of the skill, Claude's outcomes lift it.
+            locked: route == Some(Route::Claude) && certain && !exploring && of_the_local_model,
             exploring,
             failing: latest.failing(),
             gradings_used_up: last.is_some_and(|record| record["gradings_used_up"] == true),
@@ -245,7 +245,7 @@ pub fn problems(state: &SkillState) -> Vec<Problem> {
         problem(
             "locked",
             format!("{skill} is locked: it goes to Claude, and no outcomes of the local model come any more."),
-            "Set evidence.exploration in the policy, or begin its evidence anew: `routing evidence reset`.",
+            "Set evidence.exploration in the policy, or begin its evidence anew: `routing evidence reset` with the skill's name.",
         )
     });
     let used_up = state.gradings_used_up.then(|| {

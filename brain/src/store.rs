@@ -1,5 +1,6 @@
 //! The entries on disk, in SQLite or Postgres: the same queries for both.
 
+mod alone;
 mod apply;
 mod batch;
 mod clock;
@@ -115,6 +116,12 @@ impl StoreError {
         format!("{}{cure}", shown::chain(self))
     }
 
+    /// What failed, and what to do about it if that is known: what the database said is not for everyone.
+    pub(crate) fn with_cure(&self) -> String {
+        let cure = self.cure().map(|cure| format!("; {cure}")).unwrap_or_default();
+        format!("{self}{cure}")
+    }
+
     /// Why a request has no answer, for whoever asked: what the database said is in the log.
     pub(crate) fn told(&self) -> String {
         let cure = self.cure().map(|cure| format!(": {cure}")).unwrap_or_default();
@@ -228,6 +235,19 @@ impl Store {
     /// The database failed.
     pub async fn evidence(&self, query: &Query) -> Result<Evidence, StoreError> {
         self.evidence_at(query, now_ms()).await
+    }
+
+    /// The same, with how many of the judged answers name no decision.
+    ///
+    /// # Errors
+    /// The database failed.
+    pub async fn coverage_evidence(&self, query: &Query) -> Result<Evidence, StoreError> {
+        self.coverage_evidence_at(query, now_ms()).await
+    }
+
+    async fn coverage_evidence_at(&self, query: &Query, now_ms: i64) -> Result<Evidence, StoreError> {
+        let alone = self.read(alone::count(self.readers()?, query, now_ms)).await?;
+        Ok(Evidence { alone, ..self.evidence_at(query, now_ms).await? })
     }
 
     async fn evidence_at(&self, query: &Query, now_ms: i64) -> Result<Evidence, StoreError> {
@@ -362,7 +382,7 @@ impl Store {
         let mut evidence = BTreeMap::new();
         for skill in self.skills().await? {
             let query = Query { window: length, ..Query::of_all(&skill) };
-            let of = (self.evidence_at(&query, now_ms).await?, self.evidence_at(&query, since_ms).await?);
+            let of = (self.coverage_evidence_at(&query, now_ms).await?, self.evidence_at(&query, since_ms).await?);
             evidence.insert(skill, of);
         }
         Ok(Report::of(&Known { now, before, evidence }, (since_ms, now_ms), window.text()))

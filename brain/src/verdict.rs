@@ -65,6 +65,12 @@ impl Sources {
     pub fn parse(text: &str) -> Result<Self, &str> {
         text.split(',').map(|name| Source::parse(name).ok_or(name)).collect::<Result<_, _>>().map(Self)
     }
+
+    /// Whether a source counts.
+    #[must_use]
+    pub fn has(&self, source: Source) -> bool {
+        self.0.contains(&source)
+    }
 }
 
 /// The verdicts that stand on one decision, one of each source at most, as a short text: `h+a-` if a person says pass

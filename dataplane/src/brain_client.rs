@@ -60,6 +60,8 @@ const SESSION_MAX_BYTES: usize = 8 * 1024 * 1024;
 const SCHEMA_TTL: Duration = Duration::from_secs(300);
 /// Time until the next query for these arguments after one that failed.
 const SCHEMA_RETRY: Duration = Duration::from_secs(30);
+/// Largest body that says why there is no answer, in bytes.
+const REFUSAL_MAX_BYTES: usize = 16 * 1024;
 /// Characters of a refusal's reason that are shown, at most.
 const REASON_SHOWN: usize = 300;
 /// What is wrong with a brain that keeps no answers, and what to do.
@@ -80,6 +82,12 @@ pub enum BrainError {
     /// The body is not what this request expects.
     #[error("answered with something other than {0}")]
     Malformed(&'static str),
+    /// Status 503.
+    #[error("answered 503")]
+    Unavailable {
+        /// As the brain reports it; not for logs, as of [`Self::Refused`].
+        reason: String,
+    },
     /// It could not write the entry now, with which nothing is wrong.
     #[error("could not write the entry; see its log")]
     Failed {
@@ -99,7 +107,7 @@ impl BrainError {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Unreachable => "unreachable",
-            Self::Status(_) => "status",
+            Self::Status(_) | Self::Unavailable { .. } => "status",
             Self::Malformed(_) => "malformed",
             Self::Failed { .. } => "failed",
             Self::Refused { .. } => "refused",
@@ -276,10 +284,16 @@ impl BrainClient {
 
     async fn json(&self, request: RequestBuilder, max_bytes: usize) -> Result<Value, BrainError> {
         let response = self.send(request).await?;
-        if response.status() != StatusCode::OK {
-            return Err(BrainError::Status(response.status().as_u16()));
+        match response.status() {
+            StatusCode::OK => Self::body(response, max_bytes).await,
+            StatusCode::SERVICE_UNAVAILABLE => {
+                let said = Self::body(response, REFUSAL_MAX_BYTES).await.unwrap_or_default();
+                let message = said["error"]["message"].as_str().or_else(|| said["error"].as_str());
+                let reason = message.map(|message| printable(message, REASON_SHOWN));
+                Err(BrainError::Unavailable { reason: reason.unwrap_or_else(|| "it says no reason".into()) })
+            }
+            other => Err(BrainError::Status(other.as_u16())),
         }
-        Self::body(response, max_bytes).await
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, BrainError> {

@@ -49,6 +49,10 @@ impl End {
     /// What was written is there from now on.
     pub(super) async fn commit(mut self) -> Result<(), CopyError> {
         self.run("COMMIT").await?;
+        if is_postgres(&self.connection) {
+            // Its planner knows nothing of the rows yet. They are there, whatever becomes of this.
+            let _ = within(sqlx::raw_sql("ANALYZE").execute(&mut self.connection)).await;
+        }
         // It is committed, whatever becomes of the connection.
         let _ = sqlx::Connection::close(self.connection).await;
         Ok(())

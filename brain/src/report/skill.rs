@@ -34,8 +34,7 @@ fn arms(evidence: &Evidence) -> Vec<ArmRate> {
 }
 
 fn coverage(evidence: &Evidence) -> Coverage {
-    let judged = evidence.models.iter().map(|model| model.rate.samples()).sum();
-    Coverage { judged, decisions: evidence.decisions }
+    Coverage { judged: evidence.judged(), decisions: evidence.decisions }
 }
 
 fn local_rate(evidence: &Evidence) -> Option<f64> {

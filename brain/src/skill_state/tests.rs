@@ -44,7 +44,10 @@ fn the_route_follows_the_rate_that_is_known_now_and_the_thresholds_of_the_last_d
 
 #[test]
 fn a_skill_is_locked_below_ceil_when_nothing_explores() {
-    let below = json!({"decision": "claude", "reason": "below_ceil", "model": "c", "p_local": 0.0});
+    let below =
+        json!({"decision": "claude", "reason": "below_ceil", "model": "c", "p_local": 0.0, "evidence_of": "qwen35"});
+    let of_the_skill = json!({"decision": "claude", "reason": "below_ceil", "model": "c", "p_local": 0.0});
+    assert!(!state(1, 9, 10, &[stored(of_the_skill)]).locked, "Claude's outcomes lift its rate");
     assert!(state(1, 9, 10, &[stored(below.clone())]).locked);
     assert!(!state(9, 1, 10, &[stored(below.clone())]).locked, "a verdict brought it back");
     let explored = [stored(below.clone()), stored(json!({"reason": "explored"}))];

@@ -6,7 +6,7 @@ use sqlx::{Any, AnyPool, Transaction};
 use super::{clock::TOLERANCE_MS, floor_to};
 use crate::verdict::Pattern;
 
-const MINUTE_MS: i64 = 60_000;
+pub(super) const MINUTE_MS: i64 = 60_000;
 const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub(super) const DAY_MS: i64 = 24 * HOUR_MS;
 /// The widths of the counts, in milliseconds.

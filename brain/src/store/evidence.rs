@@ -148,11 +148,22 @@ pub struct Evidence {
     pub decisions: i64,
     /// When the evidence was begun anew, in milliseconds since 1970.
     pub since: Option<i64>,
+    /// Of the judged answers those whose outcome names no decision. Only [`Store::coverage_evidence`] reads it.
+    ///
+    /// [`Store::coverage_evidence`]: super::Store::coverage_evidence
+    pub alone: i64,
     /// The age of the latest verdict, in milliseconds, if older ones than the window's count.
     pub held_age_ms: Option<i64>,
 }
 
 impl Evidence {
+    /// Decisions that were judged: an outcome that names none is about none.
+    #[must_use]
+    pub fn judged(&self) -> i64 {
+        let named = self.models.iter().filter(|model| !model.model.is_empty());
+        (named.map(|model| model.rate.samples()).sum::<i64>() - self.alone).max(0)
+    }
+
     /// The rate of Claude, by this name.
     #[must_use]
     pub fn claude(&self, name: &str) -> Rate {

@@ -10,8 +10,9 @@ use super::{recent, review};
 /// Entries are never deleted, so the last number that SQLite gave one is how many there are.
 const SQLITE: &str = "SELECT (SELECT COALESCE(MAX(rowid), 0) FROM entries), \
      (SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size())";
-/// The estimate is -1 until the server has counted for the first time.
-const POSTGRES: &str = "SELECT (SELECT GREATEST(reltuples, 0)::BIGINT FROM pg_class WHERE oid = 'entries'::regclass), \
+/// The server's estimate comes late and is -1 at first, so a small number is counted.
+const POSTGRES: &str = "SELECT GREATEST((SELECT reltuples::BIGINT FROM pg_class WHERE oid = 'entries'::regclass), \
+     (SELECT COUNT(*) FROM (SELECT 1 FROM entries LIMIT 50000) AS few)), \
      pg_database_size(current_database())";
 
 /// How large the database is.

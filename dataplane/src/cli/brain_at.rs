@@ -46,6 +46,7 @@ impl BrainAt {
     pub(super) fn why(&self, error: &BrainError) -> String {
         let address = &self.address;
         match error {
+            BrainError::Unavailable { reason } => format!("the brain at {address} cannot answer now: {reason}"),
             BrainError::Failed { reason } => format!("the brain at {address} could not write it: {reason}"),
             BrainError::Refused { reason } => format!("the brain at {address} refused it: {reason}"),
             BrainError::Status(401) if self.has_token => {
@@ -58,7 +59,7 @@ impl BrainAt {
                 "what answers at {address} keeps no evidence per model (404): it is an earlier version of the brain or another program; check --brain-url and BRAIN_URL"
             ),
             _ => format!(
-                "the brain at {address} {error}; check that it is running, and check --brain-url and BRAIN_TOKEN"
+                "the brain at {address} {error}; check that it is running, and name it by --brain-url or BRAIN_URL, its token by BRAIN_TOKEN"
             ),
         }
     }

@@ -125,7 +125,7 @@ fn record(calls: &Calls, local: &str, claude: &str) -> DecisionRecord {
         session: Some(SESSION.into()),
         mode: None,
         policy_hash: String::new(),
-        basis: Basis { evidence_of: Some(local.into()), p_local: Some(calls.p_local), ..Basis::default() },
+        basis: Basis { p_local: Some(calls.p_local), ..Basis::default() },
         shadow: false,
         check: None,
         sent_on: false,

@@ -56,6 +56,6 @@ async fn state(store: &Store, skill: String, window: Duration) -> Result<SkillSt
     let latest = Latest(&decisions);
     let (local, sources) = (latest.local_model(), latest.sources());
     let query = Query { skill: skill.clone(), window, local, sources, at_least: 0 };
-    let evidence = store.evidence(&query).await?;
+    let evidence = store.coverage_evidence(&query).await?;
     Ok(SkillState::of(skill, &evidence, &latest))
 }

@@ -94,10 +94,15 @@ fn cells(name: &str, figures: &KnownFigures) -> Vec<String> {
         share(figures.share_local),
         number(figures.fallbacks.calls),
         number(figures.escalations),
-        number(home.prompt + home.completion),
+        tokens(home.prompt + home.completion),
         usd_or_unknown(figures.cost_usd),
         saved(figures.saved.as_ref()),
     ]
+}
+
+/// A call has some, so none were reported if there are none.
+fn tokens(known: u64) -> String {
+    if known == 0 { UNKNOWN.into() } else { number(known) }
 }
 
 fn judged(skills: &[KnownSkillReport]) -> String {
@@ -119,9 +124,9 @@ fn lines(report: &KnownReport) -> Vec<Vec<String>> {
         vec![
             purpose(&line.line),
             number(line.calls),
-            number(line.tokens.prompt),
+            tokens(line.tokens.prompt),
             number(line.tokens.cached),
-            number(line.tokens.completion),
+            tokens(line.tokens.completion),
             format!("{}{gap}", usd_or_unknown(line.cost_usd)),
         ]
     }));
@@ -157,6 +162,9 @@ fn notes(report: &KnownReport) -> Vec<String> {
             format!("{name}: {source} said the same as people about {} of {} answers.", agreement.same, agreement.of)
         }));
         notes.extend(rate_change(skill));
+    }
+    if total.saved.is_none() && total.calls > 0 {
+        notes.push("Savings are not known: set models.claude.price in the policy.".into());
     }
     notes.extend(total.before.as_ref().map(|before| against_before(total, before)));
     notes
