@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -62,6 +63,9 @@ pub enum BackupError {
         /// Why it cannot be written.
         source: io::Error,
     },
+    /// It would be lost with its backup.
+    #[error("{} is the database itself, or a part of it; name another file", .0.display())]
+    Itself(PathBuf),
     /// SQLite could not copy or read it.
     #[error("the backup {} could not be made; no file is left", file.display())]
     Sqlite {
@@ -91,6 +95,9 @@ pub async fn backup(url: &DatabaseUrl, file: &Path, replace: bool) -> Result<Bac
     if file.is_dir() {
         return Err(BackupError::Folder(file.into()));
     }
+    if url.path().is_some_and(|own| is_part_of(own, file)) {
+        return Err(BackupError::Itself(file.into()));
+    }
     if !replace && file.exists() {
         return Err(BackupError::Exists(file.into()));
     }
@@ -99,13 +106,41 @@ pub async fn backup(url: &DatabaseUrl, file: &Path, replace: bool) -> Result<Bac
     // Removed when this returns early. It is beside the file, so that it can be renamed, and nobody else may read it.
     let partial = tempfile::Builder::new().prefix(".brain-backup-").suffix(".partial").tempfile_in(folder);
     let partial = partial.map_err(write)?;
+    let journal = Journal(partial.path().into());
     let tables = copied(url, file, partial.path()).await?;
+    drop(journal);
     partial.as_file().sync_all().map_err(write)?;
     let bytes = partial.as_file().metadata().map_err(write)?.len();
     rename(partial, file, replace)?;
     // Its name is on disk, too.
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(write)?;
     Ok(BackedUp { bytes, tables })
+}
+
+/// What SQLite writes beside the copy is gone with it, also if this ends early.
+struct Journal(PathBuf);
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let mut journal = self.0.as_os_str().to_owned();
+        journal.push("-journal");
+        // Mostly there is none any more.
+        let _ = std::fs::remove_file(journal);
+    }
+}
+
+/// Whether a file is the database itself, or one that SQLite keeps beside it.
+fn is_part_of(database: &Path, file: &Path) -> bool {
+    let same = |one: &Path| match (std::fs::metadata(one), std::fs::metadata(file)) {
+        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
+        // A name that is free now may be one of those.
+        _ => std::path::absolute(one).ok().zip(std::path::absolute(file).ok()).is_some_and(|(one, other)| one == other),
+    };
+    ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
+        let mut beside = database.as_os_str().to_owned();
+        beside.push(suffix);
+        same(Path::new(&beside))
+    })
 }
 
 async fn copied(url: &DatabaseUrl, file: &Path, partial: &Path) -> Result<Vec<(&'static str, u64)>, BackupError> {

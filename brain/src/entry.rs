@@ -21,7 +21,7 @@ use crate::{
 /// Key, in the `_meta` of a tool error, that says that nothing is wrong with the entry: it may be sent again.
 pub const RETRYABLE: &str = "routing.hyperguild.io/retryable";
 /// Longest skill name, in characters.
-const SKILL_MAX: usize = 64;
+pub(crate) const SKILL_MAX: usize = 64;
 /// Longest name of a model, in characters.
 const MODEL_MAX: usize = 200;
 /// Longest session id, phase, decision id, in characters.
@@ -34,6 +34,14 @@ const MESSAGE_MAX: usize = 4096;
 const PATH_MAX: usize = 1024;
 /// Largest decision record, in bytes of JSON.
 const DECISION_MAX_BYTES: usize = 16 * 1024;
+/// Whole numbers, with the argument that they are in.
+const WHOLE: [(Option<&str>, &str); 5] = [
+    (None, "duration_ms"),
+    (Some("review"), "keep_ms"),
+    (Some("usage"), "prompt_tokens"),
+    (Some("usage"), "cached_tokens"),
+    (Some("usage"), "completion_tokens"),
+];
 /// Longest duration, in milliseconds: 366 days.
 const DURATION_MAX_MS: i64 = 366 * 24 * 3_600_000;
 
@@ -155,8 +163,14 @@ impl Entry {
             )]);
         }
         // For JSON Schema 12.0 is an integer, too.
-        if let Some(duration) = arguments.get_mut("duration_ms") {
-            *duration = whole(duration);
+        for (object, name) in WHOLE {
+            let holder = match object {
+                None => arguments.get_mut(name),
+                Some(object) => arguments.get_mut(object).and_then(|object| object.get_mut(name)),
+            };
+            if let Some(number) = holder.filter(|number| number.is_f64()) {
+                *number = whole(number);
+            }
         }
         let mut entry: Self = serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])?;
         entry.decision_id = entry.decision_id.map(canonical);

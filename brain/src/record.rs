@@ -3,6 +3,8 @@
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use crate::entry::SKILL_MAX;
+
 /// The two models between which calls are routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Arm {
@@ -53,6 +55,9 @@ pub(crate) fn answerer<'a>(
 
 /// Longest id of a client's call, in characters.
 pub(crate) const CALL_MAX: usize = 256;
+
+/// Longest text of a column, in characters: whatever an entry's own id, model or session may have.
+const TEXT_MAX: usize = 256;
 
 /// Postgres stores no text with this character.
 pub(crate) const NUL: char = '\0';
@@ -128,11 +133,17 @@ impl Record {
     /// The field that is missing or wrong.
     pub(crate) fn read(record: &Map<String, Value>) -> Result<Self, String> {
         let text = |name: &str| {
-            record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty() && !text.contains(NUL))
+            record.get(name).and_then(Value::as_str).filter(|text| !text.is_empty() && is_column_text(text))
         };
-        let required =
-            |name: &str| text(name).ok_or_else(|| format!("argument decision.{name}: is missing or no text"));
+        let required = |name: &str| {
+            text(name).ok_or_else(|| {
+                format!("argument decision.{name}: is missing, no text or longer than {TEXT_MAX} characters")
+            })
+        };
         let (id, skill) = (required("id")?, required("skill")?);
+        if skill.chars().count() > SKILL_MAX {
+            return Err(format!("argument decision.skill: is longer than {SKILL_MAX} characters"));
+        }
         if Uuid::parse_str(id).map_or(true, |uuid| uuid.to_string() != id) {
             return Err("argument decision.id: must be a UUID, in lower case with hyphens".into());
         }
@@ -182,13 +193,18 @@ fn owned((name, value): (&String, &Value)) -> (String, Value) {
 }
 
 /// The value as a column of this kind holds it; none: it does not fit.
+/// Columns are indexed; a longer text is kept with what has none.
+fn is_column_text(text: &str) -> bool {
+    text.chars().count() <= TEXT_MAX && !text.contains(NUL)
+}
+
 fn fit(kind: Kind, value: &Value) -> Option<Field> {
     let empty = value.is_null();
     Some(match kind {
         Kind::Text if empty => Field::Text(None),
-        Kind::Text => Field::Text(Some(value.as_str().filter(|text| !text.contains(NUL))?.into())),
+        Kind::Text => Field::Text(Some(value.as_str().filter(|text| is_column_text(text))?.into())),
         Kind::Real if empty => Field::Real(None),
-        Kind::Real => Field::Real(Some(value.as_f64()?)),
+        Kind::Real => Field::Real(Some(value.as_f64()? + 0.0)),
         Kind::Integer | Kind::Flag if empty => Field::Integer(None),
         Kind::Integer => Field::Integer(Some(value.as_i64()?)),
         Kind::Flag => Field::Integer(Some(value.as_bool()?.into())),
@@ -283,10 +299,22 @@ pub(crate) mod tests {
             ("skill", json!("")),
             ("model", json!(null)),
             ("decision", json!(2)),
+            ("skill", json!("s".repeat(65))),
+            ("model", json!("m".repeat(257))),
         ] {
             let mut sent = record(&Uuid::now_v7().to_string(), "debug", "claude", "c");
             sent[name] = value;
             assert!(read(&sent).expect_err(name).starts_with(&format!("argument decision.{name}: ")));
         }
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_for_an_index_has_no_column_and_zero_has_no_sign() {
+        let mut sent = record(&Uuid::now_v7().to_string(), "debug", "claude", "c");
+        (sent["session"], sent["floor"]) = (json!("s".repeat(257)), json!(-0.0));
+        let read = read(&sent).expect("a record");
+        assert_eq!((read.text("session"), read.rest["session"].as_str().map(str::len)), (None, Some(257)));
+        let floor = shown(read.fields, None)["floor"].as_f64().expect("a number");
+        assert!(floor == 0.0 && floor.is_sign_positive());
     }
 }

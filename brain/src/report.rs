@@ -24,7 +24,8 @@ const NANO: f64 = 1e9;
 const COUNTERFACTUAL: &str = "Saved is what the calls that the local model answered would have cost on Claude, minus what \
     local attempts, shadow calls and judgements cost: at Claude's price when the call was made, for the tokens of the same \
     prompt and the mean length of Claude's answers to this skill (or of the local model's, where Claude has answered none; or \
-    at the mean cost of Claude's calls of this skill, where the policy has no price). The interval is that of the mean.";
+    at the mean cost of Claude's calls of this skill, where the policy has no price). Answers that were judged wrong are among \
+    them. The interval, if there is one, is that of the mean.";
 
 /// A report on a span of time.
 #[derive(Serialize, Clone, Debug, PartialEq)]

@@ -9,6 +9,10 @@ use crate::record::{Arm, Record};
 const TOKENS_MAX: i64 = 1_000_000_000;
 /// Highest cost or price that is believed, in US dollars.
 const USD_MAX: f64 = 100_000.0;
+/// The most that one call can cost, in US dollars: millions of such calls a day can still be added up.
+const CALL_USD_MAX: f64 = 1000.0;
+/// The same in billionths.
+const CALL_NANO_MAX: i64 = 1_000_000_000_000;
 const NANO: f64 = 1e9;
 const MICRO: f64 = 1e6;
 /// Longest kind of an error that is told apart, in characters.
@@ -151,7 +155,7 @@ fn detail(error: &str) -> String {
 // Both are bounded far below 2^53.
 #[allow(clippy::cast_possible_truncation)]
 fn nano(usd: f64) -> Option<i64> {
-    (0.0..=USD_MAX).contains(&usd).then(|| (usd * NANO).round() as i64)
+    (0.0..=CALL_USD_MAX).contains(&usd).then(|| (usd * NANO).round() as i64)
 }
 
 #[allow(clippy::cast_possible_truncation)]
@@ -162,7 +166,8 @@ fn would(price: &Value, tokens_in: i64) -> Option<Would> {
     };
     // Tokens times millionths of a dollar per million: 10^-12 dollars.
     let pico = i128::from(tokens_in) * i128::from(micros("input")?);
-    Some(Would { nano_in: i64::try_from((pico + 500) / 1000).ok()?, price_out: micros("output")? })
+    let nano_in = i64::try_from((pico + 500) / 1000).ok().filter(|nano| *nano <= CALL_NANO_MAX)?;
+    Some(Would { nano_in, price_out: micros("output")? })
 }
 
 /// What a judgement by a model took: an argument of `session_log`.

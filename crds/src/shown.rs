@@ -37,9 +37,21 @@ pub fn url(text: &str) -> String {
 }
 
 fn without_user(text: &str) -> String {
-    let Some((before, after)) = text.rsplit_once('@') else { return text.to_string() };
+    let Some((before, after)) = text.rsplit_once('@') else { return without_a_password(text) };
     let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
     if scheme.is_empty() { format!("…@{after}") } else { format!("{scheme}://…@{after}") }
+}
+
+/// Without an `@` a password may still be there: in the form `password=…`, or where the host is missing.
+fn without_a_password(text: &str) -> String {
+    if text.to_ascii_lowercase().contains("password") {
+        return "…".into();
+    }
+    let Some((scheme, rest)) = text.split_once("://") else { return text.to_string() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
+    let after_colon = authority.rsplit_once(':').filter(|_| !authority.ends_with(']'));
+    if after_colon.is_some_and(|(_, port)| !is_port(port)) { format!("{scheme}://…") } else { text.to_string() }
 }
 
 /// An error with its causes, in one line.
@@ -57,6 +69,20 @@ pub fn chain(error: &dyn Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_never_shown_also_where_the_url_is_no_url() {
+        for (text, expected) in [
+            ("postgres://me:secret@db/brain", "postgres://…@db/brain"),
+            ("postgres://me:secret", "postgres://…"),
+            ("host=db password=secret", "…"),
+            ("http://db:5432/x", "http://db:5432/x"),
+            ("http://[::1]/x", "http://[::1]/x"),
+            ("sqlite:/data/brain.db", "sqlite:/data/brain.db"),
+        ] {
+            assert_eq!(url(text), expected);
+        }
+    }
 
     #[test]
     fn the_user_part_is_not_shown() {

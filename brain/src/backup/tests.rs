@@ -130,3 +130,19 @@ async fn what_cannot_be_backed_up_is_said_with_what_to_do() {
     }
     assert_eq!(files(folder.path()), ["brain.db"]);
 }
+
+#[tokio::test]
+async fn the_database_is_never_replaced_by_its_own_backup() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("brain.db");
+    let url = DatabaseUrl::sqlite(&own);
+    let store = filled::brain(&url, 20).await;
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&own, &link).expect("a link");
+    for name in ["brain.db", "brain.db-wal", "brain.db-shm", "brain.db-journal", "link.db"] {
+        let refused = backup(&url, &folder.path().join(name), true).await.expect_err(name).to_string();
+        assert!(refused.contains("is the database itself, or a part of it"), "{name}: {refused}");
+    }
+    filled::fill(&store, 20, 40).await;
+    store.close().await;
+}

@@ -46,7 +46,11 @@ impl Kind {
         match self {
             Self::Text => row.try_get(column).ok().map(Value::Text),
             Self::Integer => row.try_get(column).ok().map(Value::Integer),
-            Self::Double => row.try_get(column).ok().map(Value::Double),
+            // SQLite has no -0.0.
+            Self::Double => {
+                let number: Option<f64> = row.try_get(column).ok()?;
+                Some(Value::Double(number.map(|number| number + 0.0)))
+            }
         }
     }
 }

@@ -300,7 +300,7 @@ function showMoney(report, series) {
   const part = share == null ? "" : `, ${Math.round(share * 100)} % answered at home`;
   // Without a price, and a gateway that names costs, nothing is known of money.
   const spent = cost == null ? "what they cost is not known" : `$${cost.toFixed(2)} spent`;
-  const range = saved ? ` ($${saved.low.toFixed(2)} to $${saved.high.toFixed(2)})` : "";
+  const range = saved && saved.low < saved.high ? ` ($${saved.low.toFixed(2)} to $${saved.high.toFixed(2)})` : "";
   const kept = saved ? `$${saved.usd.toFixed(2)} saved${range}` : "what was saved is not known: set models.claude.price in the policy";
   by("money-total").textContent = `Last 7 days: ${all} ${all === 1 ? "call" : "calls"}${part}; ${spent}; ${kept}.`;
   by("money-note").textContent = report.counterfactual ?? "";
@@ -316,7 +316,9 @@ function showMoney(report, series) {
   });
   const calls = points.reduce((sum, point) => sum + point.local + point.claude, 0);
   const home = points.reduce((sum, point) => sum + point.local, 0);
-  const label = `Share of calls answered at home over time; ${calls ? percent(home / calls) : "none"} altogether`;
+  const since = new Date(points[0]?.at_ms ?? Date.now()).toLocaleDateString();
+  const label = `Share of calls answered at home, below, and by Claude, above, from ${since} until now; at home ` +
+    `${calls ? percent(home / calls) : "none"} altogether`;
   by("money-chart").replaceChildren(
     svg("svg", { viewBox: "0 0 100 100", preserveAspectRatio: "none", role: "img", "aria-label": label }, ...columns),
     el("p", { class: "note" }, `${label}.`));

@@ -92,9 +92,11 @@ fn not_in_the_future(entry: &Entry, record: Option<&Record>, now_ms: i64) -> Res
         i64::try_from(seconds.saturating_mul(1000).saturating_add(u64::from(nanos) / 1_000_000)).ok()
     };
     let recorded = record.and_then(|record| record.integer("time_ms"));
-    for (argument, time) in
-        [("decision_id", entry.decision_id.as_ref().and_then(time_of)), ("decision.time_ms", recorded)]
-    {
+    for (argument, time) in [
+        ("decision_id", entry.decision_id.as_ref().and_then(time_of)),
+        ("decision.id", record.and_then(|record| time_of(&record.id))),
+        ("decision.time_ms", recorded),
+    ] {
         let ahead = time.unwrap_or_default().saturating_sub(now_ms);
         if ahead > TOLERANCE_MS {
             let days = ahead / DAY_MS;

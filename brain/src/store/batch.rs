@@ -7,13 +7,15 @@ use uuid::Uuid;
 use super::{
     StoreError,
     apply::apply,
-    open::{Committed, File, Writing},
+    open::{self, Committed, File, Writing},
 };
 use crate::entry::Entry;
 
 /// The id of an entry that is written, or why it is not.
 pub(super) type Answer = Result<String, StoreError>;
 
+const UNSTORABLE: &str =
+    "the entry has a value that the database cannot store, such as a character that its encoding lacks";
 /// What to do about a database that took no entry, where its failure is none that is known.
 const UNKNOWN_CURE: &str = "see the brain's log";
 
@@ -24,6 +26,11 @@ pub(super) async fn commit(
     entries: &[(Entry, i64)],
 ) -> (Vec<Answer>, Option<&'static str>) {
     let mut result = write(writing, entries).await;
+    if let Err(StoreError::Database(error)) = &result
+        && open::is_of_an_entry(error)
+    {
+        result = one_by_one(writing, entries).await;
+    }
     // Checked after the commit: before it, the file could still be replaced.
     if let Some(file) = file.filter(|file| result.is_ok() && !file.is_in_place()) {
         result = Err(StoreError::Replaced { path: file.path().into() });
@@ -36,6 +43,22 @@ pub(super) async fn commit(
             (answers, Some(error.cure().unwrap_or(UNKNOWN_CURE)))
         }
     }
+}
+
+/// A value that the database cannot store costs its own entry alone.
+async fn one_by_one(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<Vec<Answer>, StoreError> {
+    let mut answers = Vec::with_capacity(entries.len());
+    for entry in entries {
+        answers.push(match write(writing, std::slice::from_ref(entry)).await {
+            Ok(mut answer) => answer.remove(0),
+            Err(StoreError::Database(error)) if open::is_of_an_entry(&error) => {
+                tracing::warn!(error = shown::chain(&error), "an entry has a value that the database cannot store");
+                Err(StoreError::Refused { reason: UNSTORABLE.into() })
+            }
+            Err(error) => return Err(error),
+        });
+    }
+    Ok(answers)
 }
 
 /// Entries that are refused are left out of the transaction.

@@ -38,6 +38,8 @@ const WRITE_IN_SQLITE: &str = "BEGIN IMMEDIATE";
 /// See [`WRITE_IN_SQLITE`].
 const WRITE_IN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const LOCK_WRITERS: &str = "SELECT pg_advisory_xact_lock($1)";
+/// As SQLite numbers it.
+const SQLITE_TOO_BIG: &str = "18";
 /// Is refused where nothing can be written, such as on a standby.
 const PROBE: &str = "DELETE FROM resets WHERE FALSE";
 
@@ -59,6 +61,13 @@ pub(super) async fn open(url: &DatabaseUrl) -> Result<Database, StoreError> {
         DatabaseUrl::Sqlite(path) => sqlite::open(path).await,
         DatabaseUrl::Postgres(url) => postgres::open(url).await,
     }
+}
+
+/// Whether a value caused a failure, and not the state of the database: classes 22 and 54 of Postgres, such as a character
+/// that its encoding lacks, or a text that is too long for an index. In SQLite: a text that is too long.
+pub(super) fn is_of_an_entry(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+    code.len() == 5 && (code.starts_with("22") || code.starts_with("54")) || code == SQLITE_TOO_BIG
 }
 
 /// What to do about a failure while the brain runs, if that is known.

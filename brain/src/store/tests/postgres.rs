@@ -119,3 +119,22 @@ async fn a_server_that_is_away_or_read_only_is_waited_for() {
     store.append(entry("debug", FinalStatus::Pass)).await.expect("written");
     assert!(store.evidence(&over("debug", DAY)).await.expect("evidence").total >= 2);
 }
+
+#[tokio::test]
+async fn a_value_that_the_database_cannot_store_costs_its_own_entry_alone() {
+    let postgres = Postgres::start().await;
+    let made = "CREATE DATABASE latin ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    let _ = postgres.sql("postgres", made);
+    let url = DatabaseUrl::parse(&postgres.url("latin")).expect("a URL");
+    let store = Store::open(&url).await.expect("opens");
+    let writes = (0..40).map(|i| {
+        let message = if i == 20 { "\u{1f600}" } else { "ü" };
+        store.append(Entry { message: message.into(), ..entry("debug", FinalStatus::Pass) })
+    });
+    let results = futures::future::join_all(writes).await;
+    let refused: Vec<usize> = (0..40).filter(|i| results[*i].is_err()).collect();
+    assert_eq!(refused, [20]);
+    assert!(matches!(&results[20], Err(StoreError::Refused { .. })), "{:?}", results[20]);
+    assert_eq!(store.evidence(&over("debug", DAY)).await.expect("evidence").total, 39);
+    store.reach().await.expect("nothing is wrong with the database");
+}

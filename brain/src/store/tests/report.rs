@@ -186,3 +186,18 @@ async fn what_a_judgement_took_is_no_verdict_and_needs_its_decision() {
     let alone = log(&store, json!({"skill": "debug", "final_status": "skip", "usage": {"model": "m"}})).await;
     assert!(alone.expect_err("refused").to_string().contains("argument usage: needs decision_id"));
 }
+
+#[tokio::test]
+async fn an_outcome_that_names_no_decision_judges_none() {
+    let (store, _folder) = store().await;
+    let judged = super::verdicts::decide(&store, "debug", "local", "qwen").await;
+    super::verdicts::decide(&store, "debug", "local", "qwen").await;
+    super::verdicts::report(&store, &judged, "debug", crate::verdict::Source::Agent, "pass").await.expect("written");
+    for _ in 0..9 {
+        store.append(entry("debug", FinalStatus::Pass)).await.expect("written");
+    }
+    let report = store.report(&Period::from_text("7d")).await.expect("a report");
+    let coverage = &report.skills[0].coverage;
+    assert_eq!((coverage.judged, coverage.decisions), (1, 2), "nine count for the rate, and are about no decision");
+    assert_eq!(report.skills[0].arms[0].rate.rate.samples(), 10);
+}

@@ -5,6 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::Args;
 use crds::{shown::chain, variables::Variables};
 use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
     super::{CliError, Output},
@@ -27,7 +28,14 @@ pub(super) struct BackupArgs {
 pub(super) async fn run(args: &BackupArgs, variables: &Variables) -> Result<ExitCode, CliError> {
     let BackupArgs { file, replace, output } = args;
     let database = brain::settings::database(variables).map_err(SettingsError)?;
-    let made = brain::backup::backup(&database, file, *replace).await;
+    let failed = |error: std::io::Error| CliError::Message(format!("signals cannot be waited for: {error}"));
+    let mut terminated = signal(SignalKind::terminate()).map_err(failed)?;
+    let made = tokio::select! {
+        made = brain::backup::backup(&database, file, *replace) => made,
+        // What was written so far is removed.
+        _ = tokio::signal::ctrl_c() => return Err(CliError::Message("interrupted: there is no backup".into())),
+        _ = terminated.recv() => return Err(CliError::Message("terminated: there is no backup".into())),
+    };
     let made = made.map_err(|error| CliError::Message(chain(&error)))?;
     let (from, to) = (database.shown(), std::path::absolute(file).unwrap_or_else(|_| file.clone()));
     match output {
