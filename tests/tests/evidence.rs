@@ -149,6 +149,13 @@ async fn passes_of_claude_while_the_local_model_is_away_change_nothing_for_it() 
     waiting::until_true("the verdicts", || async { it.rates().await["claude"]["pass"] == 4 }).await;
     let url = format!("{}/pass-rate?skill=debug&local=status-500", it.brain.base_url());
     assert_eq!(get_json(url).await["pass_rate"], json!(null), "never measured");
+    // A report that overtook its decision counted for the local model until the decision came.
+    waiting::until_true("the rate that the data plane knows", || async {
+        let status = it.routing.status().await;
+        let skills = status["skills"].as_array().expect("skills");
+        skills.iter().any(|skill| skill["name"] == "debug" && skill["passRate"].is_null())
+    })
+    .await;
     let result = it.routing.mcp().debug("once more").await;
     assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")]);
     assert_eq!(result.decisions("passRate")[0], json!(null));
