@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 use brain::{
     entry::{Entry, FinalStatus},
     store::Store,
-    verdict::Source,
 };
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -96,18 +95,5 @@ fn verdict(i: usize, id: Uuid) -> Entry {
 }
 
 fn entry(skill: String, id: Uuid, final_status: FinalStatus) -> Entry {
-    Entry {
-        session_id: "bench".into(),
-        skill,
-        phase: String::new(),
-        final_status,
-        message: String::new(),
-        duration_ms: 0,
-        project_root: String::new(),
-        source: Source::default(),
-        decision_id: Some(id.to_string()),
-        decision: None,
-        usage: None,
-        review: None,
-    }
+    Entry { session_id: "bench".into(), decision_id: Some(id.to_string()), ..Entry::of(skill, final_status) }
 }

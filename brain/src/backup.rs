@@ -19,6 +19,8 @@ use crate::{
 /// One transaction that reads everything and writes it, packed, into another file.
 const COPY: &str = "VACUUM INTO $1";
 const CHECK: &str = "PRAGMA integrity_check(1)";
+/// How the name of a journal ends.
+const JOURNAL: &str = "-journal";
 /// What the check says if there is nothing to say.
 const SOUND: &str = "ok";
 
@@ -106,7 +108,7 @@ pub async fn backup(url: &DatabaseUrl, file: &Path, replace: bool) -> Result<Bac
     // Removed when this returns early. It is beside the file, so that it can be renamed, and nobody else may read it.
     let partial = tempfile::Builder::new().prefix(".brain-backup-").suffix(".partial").tempfile_in(folder);
     let partial = partial.map_err(write)?;
-    let journal = Journal(partial.path().into());
+    let journal = Journal(beside(partial.path(), JOURNAL));
     let tables = copied(url, file, partial.path()).await?;
     drop(journal);
     partial.as_file().sync_all().map_err(write)?;
@@ -122,10 +124,8 @@ struct Journal(PathBuf);
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        let mut journal = self.0.as_os_str().to_owned();
-        journal.push("-journal");
         // Mostly there is none any more.
-        let _ = std::fs::remove_file(journal);
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -136,11 +136,14 @@ fn is_part_of(database: &Path, file: &Path) -> bool {
         // A name that is free now may be one of those.
         _ => std::path::absolute(one).ok().zip(std::path::absolute(file).ok()).is_some_and(|(one, other)| one == other),
     };
-    ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
-        let mut beside = database.as_os_str().to_owned();
-        beside.push(suffix);
-        same(Path::new(&beside))
-    })
+    ["", "-wal", "-shm", JOURNAL].iter().any(|suffix| same(&beside(database, suffix)))
+}
+
+/// A file that SQLite keeps beside another.
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 async fn copied(url: &DatabaseUrl, file: &Path, partial: &Path) -> Result<Vec<(&'static str, u64)>, BackupError> {

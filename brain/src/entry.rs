@@ -34,14 +34,6 @@ const MESSAGE_MAX: usize = 4096;
 const PATH_MAX: usize = 1024;
 /// Largest decision record, in bytes of JSON.
 const DECISION_MAX_BYTES: usize = 16 * 1024;
-/// Whole numbers, with the argument that they are in.
-const WHOLE: [(Option<&str>, &str); 5] = [
-    (None, "duration_ms"),
-    (Some("review"), "keep_ms"),
-    (Some("usage"), "prompt_tokens"),
-    (Some("usage"), "cached_tokens"),
-    (Some("usage"), "completion_tokens"),
-];
 /// Longest duration, in milliseconds: 366 days.
 const DURATION_MAX_MS: i64 = 366 * 24 * 3_600_000;
 
@@ -147,6 +139,25 @@ pub(crate) fn canonical(id: String) -> String {
 }
 
 impl Entry {
+    /// An entry with nothing but what every entry has.
+    #[must_use]
+    pub fn of(skill: String, final_status: FinalStatus) -> Self {
+        Self {
+            session_id: String::new(),
+            skill,
+            phase: String::new(),
+            final_status,
+            message: String::new(),
+            duration_ms: 0,
+            project_root: String::new(),
+            source: Source::default(),
+            decision_id: None,
+            decision: None,
+            usage: None,
+            review: None,
+        }
+    }
+
     /// Reads the arguments of a `session_log` call.
     ///
     /// # Errors
@@ -162,16 +173,8 @@ impl Entry {
                 "argument decision: is {bytes} bytes of JSON; at most {DECISION_MAX_BYTES} are allowed"
             )]);
         }
-        // For JSON Schema 12.0 is an integer, too.
-        for (object, name) in WHOLE {
-            let holder = match object {
-                None => arguments.get_mut(name),
-                Some(object) => arguments.get_mut(object).and_then(|object| object.get_mut(name)),
-            };
-            if let Some(number) = holder.filter(|number| number.is_f64()) {
-                *number = whole(number);
-            }
-        }
+        // A record is kept as it was sent.
+        arguments.iter_mut().filter(|(name, _)| *name != "decision").for_each(|(_, value)| make_whole(value));
         let mut entry: Self = serde_json::from_value(Value::Object(arguments)).map_err(|e| vec![e.to_string()])?;
         entry.decision_id = entry.decision_id.map(canonical);
         entry.check().map_err(|error| vec![error])?;
@@ -264,10 +267,19 @@ fn check_review(review: &Review, has_usage: bool) -> Result<(), String> {
     Ok(())
 }
 
-// The schema has bounded the number far below 2^53.
+/// For JSON Schema 12.0 is an integer, too, and for the fields it is not.
+// The schema has bounded whole numbers far below 2^53.
 #[allow(clippy::cast_possible_truncation)]
-fn whole(number: &Value) -> Value {
-    number.as_i64().or_else(|| number.as_f64().map(|float| float as i64)).map_or(Value::Null, Value::from)
+fn make_whole(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(make_whole),
+        Value::Number(number) => {
+            if let Some(float) = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
+                *value = Value::from(float as i64);
+            }
+        }
+        _ => {}
+    }
 }
 
 #[cfg(test)]

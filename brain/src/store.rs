@@ -5,6 +5,7 @@ mod apply;
 mod batch;
 mod clock;
 mod counts;
+mod error;
 mod evidence;
 mod figures;
 mod list;
@@ -18,14 +19,15 @@ mod span;
 mod spending;
 mod writer;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crds::{period::Period, shown};
+use crds::period::Period;
 use sqlx::AnyPool;
 use tokio::sync::watch;
 
 use self::span::Span;
 pub use self::{
+    error::StoreError,
     evidence::{Agreement, Evidence, ModelRate, Query, Rate},
     figures::Figures,
     list::{ENTRIES_MAX as LIST_MAX, StoredDecision, StoredOutcome},
@@ -52,90 +54,6 @@ const REACHED_WITHIN: Duration = Duration::from_secs(2);
 const FAILED_FOR: Duration = Duration::from_secs(10);
 /// Whether entries could be written now, in Postgres: writes none, and needs what an entry needs.
 const WRITABLE: &str = "SELECT set_config('lock_timeout', '1s', true); DELETE FROM entries WHERE FALSE";
-
-/// Why the store failed.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database cannot be opened.
-    #[error("cannot open the database {database}; {cure}")]
-    Open {
-        /// The database's file, or its server and name.
-        database: String,
-        /// What to do about it.
-        cure: &'static str,
-        /// Why it cannot be opened.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A query failed.
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-    /// The entry says something that cannot be.
-    #[error("{reason}")]
-    Refused {
-        /// Which argument is wrong, and why.
-        reason: String,
-    },
-    /// The batch that held the entry could not be committed.
-    #[error("the entry could not be written: {0}")]
-    NotWritten(String),
-    /// The connection was lost during the commit, and the database could not be asked about it since.
-    #[error("it is not known whether the entry was written: {0}; look whether it is there before you report it again")]
-    Unknown(String),
-    /// The file that is open is no longer at its path, so what is written is lost.
-    #[error(
-        "the database {} was deleted or replaced while the brain runs; put it back, then restart the brain",
-        path.display()
-    )]
-    Replaced {
-        /// The database's file.
-        path: PathBuf,
-    },
-    /// The database's server is away, or cannot be used for another reason that may pass.
-    #[error("{0}")]
-    Away(String),
-    /// The store has been closed.
-    #[error("the store is shutting down")]
-    Closed,
-}
-
-impl StoreError {
-    /// The failure of a batch as each of its entries has it.
-    fn of_an_entry(&self) -> Self {
-        match self {
-            Self::Replaced { path } => Self::Replaced { path: path.clone() },
-            Self::NotWritten(reason) => Self::NotWritten(reason.clone()),
-            Self::Unknown(reason) => Self::Unknown(reason.clone()),
-            Self::Away(reason) => Self::NotWritten(reason.clone()),
-            other => Self::NotWritten(other.cause()),
-        }
-    }
-
-    /// What failed and why, and what to do about it if that is known, for the log and for whoever reported.
-    pub(crate) fn cause(&self) -> String {
-        let cure = self.cure().map(|cure| format!("; {cure}")).unwrap_or_default();
-        format!("{}{cure}", shown::chain(self))
-    }
-
-    /// What failed, and what to do about it if that is known: what the database said is not for everyone.
-    pub(crate) fn with_cure(&self) -> String {
-        let cure = self.cure().map(|cure| format!("; {cure}")).unwrap_or_default();
-        format!("{self}{cure}")
-    }
-
-    /// Why a request has no answer, for whoever asked: what the database said is in the log.
-    pub(crate) fn told(&self) -> String {
-        let cure = self.cure().map(|cure| format!(": {cure}")).unwrap_or_default();
-        format!("the store failed{cure}; see the brain's log")
-    }
-
-    /// What to do about a database that failed, if that is known.
-    pub(crate) fn cure(&self) -> Option<&'static str> {
-        match self {
-            Self::Database(error) => open::known_cure(error),
-            _ => None,
-        }
-    }
-}
 
 /// The entries on disk. Cheap to clone.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! Requests to a brain: ours, or any other that follows `contract` parts 3 and 4.
 
 mod declared;
+mod error;
 mod known;
 mod prompt_entry;
 mod rate_query;
@@ -34,6 +35,7 @@ use self::{
     prompt_entry::prompt_entry,
 };
 pub use self::{
+    error::BrainError,
     known::{KnownAgreement, KnownDecision, KnownModel, KnownRate, KnownSkill},
     rate_query::RateQuery,
     report::{KnownArm, KnownBefore, KnownFigures, KnownReport, KnownSaved, KnownSkillReport},
@@ -69,51 +71,6 @@ pub const NO_REVIEWS: &str = "the brain keeps none: its session_log has no argum
     remove review from the policy";
 /// Entries of a session that go into a prompt, at most: the latest.
 const SESSION_ENTRIES_MAX: usize = 200;
-
-/// A failed request to a brain. Each message continues a sentence that begins with "the brain".
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BrainError {
-    /// No connection, or no complete answer in time.
-    #[error("is unreachable or too slow")]
-    Unreachable,
-    /// A status other than 200.
-    #[error("answered {0}")]
-    Status(u16),
-    /// The body is not what this request expects.
-    #[error("answered with something other than {0}")]
-    Malformed(&'static str),
-    /// Status 503.
-    #[error("answered 503")]
-    Unavailable {
-        /// As the brain reports it; not for logs, as of [`Self::Refused`].
-        reason: String,
-    },
-    /// It could not write the entry now, with which nothing is wrong.
-    #[error("could not write the entry; see its log")]
-    Failed {
-        /// As the brain reports it; not for logs, as of [`Self::Refused`].
-        reason: String,
-    },
-    /// A JSON-RPC error, or a tool error.
-    #[error("refused the entry")]
-    Refused {
-        /// As the brain reports it; not for logs, because another brain may repeat what it was sent.
-        reason: String,
-    },
-}
-
-impl BrainError {
-    /// The value of a metric's `kind` label.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::Status(_) | Self::Unavailable { .. } => "status",
-            Self::Malformed(_) => "malformed",
-            Self::Failed { .. } => "failed",
-            Self::Refused { .. } => "refused",
-        }
-    }
-}
 
 /// A client of one brain. It remembers which arguments the brain's `session_log` declares.
 pub struct BrainClient {

@@ -80,5 +80,5 @@ impl End {
 
 /// A server that is gone may not say so.
 pub(super) async fn within<T>(step: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(STEP, step).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    open::within(Some(STEP), step).await
 }

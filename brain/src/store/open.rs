@@ -38,8 +38,6 @@ const WRITE_IN_SQLITE: &str = "BEGIN IMMEDIATE";
 /// See [`WRITE_IN_SQLITE`].
 const WRITE_IN_POSTGRES: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 const LOCK_WRITERS: &str = "SELECT pg_advisory_xact_lock($1)";
-/// As SQLite numbers it.
-const SQLITE_TOO_BIG: &str = "18";
 /// Is refused where nothing can be written, such as on a standby.
 const PROBE: &str = "DELETE FROM resets WHERE FALSE";
 
@@ -63,11 +61,9 @@ pub(super) async fn open(url: &DatabaseUrl) -> Result<Database, StoreError> {
     }
 }
 
-/// Whether a value caused a failure, and not the state of the database: classes 22 and 54 of Postgres, such as a character
-/// that its encoding lacks, or a text that is too long for an index. In SQLite: a text that is too long.
+/// Whether a value caused a failure, and not the state of the database.
 pub(super) fn is_of_an_entry(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
-    code.len() == 5 && (code.starts_with("22") || code.starts_with("54")) || code == SQLITE_TOO_BIG
+    sqlite::is_of_a_value(error) || Failure::is_of_a_value(error)
 }
 
 /// What to do about a failure while the brain runs, if that is known.
@@ -86,7 +82,7 @@ fn migrations(own: &Migrator) -> Migrator {
 ///
 /// # Errors
 /// The database failed, or did not answer.
-pub(super) async fn within<T, E: From<sqlx::Error>>(
+pub(crate) async fn within<T, E: From<sqlx::Error>>(
     patience: Option<Duration>,
     answer: impl Future<Output = Result<T, E>>,
 ) -> Result<T, E> {

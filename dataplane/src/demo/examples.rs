@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 use brain::{
     entry::{Entry, FinalStatus},
     store::{Store, StoreError},
-    verdict::Source,
 };
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -152,16 +151,7 @@ fn judged(skill: &str, decision: Uuid, status: FinalStatus) -> Entry {
 fn entry(skill: &str, decision: Uuid, final_status: FinalStatus) -> Entry {
     Entry {
         session_id: SESSION.into(),
-        skill: skill.into(),
-        phase: String::new(),
-        final_status,
-        message: String::new(),
-        duration_ms: 0,
-        project_root: String::new(),
-        source: Source::default(),
         decision_id: Some(decision.to_string()),
-        decision: None,
-        usage: None,
-        review: None,
+        ..Entry::of(skill.into(), final_status)
     }
 }

@@ -77,17 +77,10 @@ pub(super) async fn judge(
 
 fn entry(skill: String, final_status: FinalStatus, decision: &str) -> Entry {
     Entry {
-        session_id: String::new(),
-        skill,
         phase: "outcome".into(),
-        final_status,
         message: MESSAGE.into(),
-        duration_ms: 0,
-        project_root: String::new(),
         source: Source::Human,
         decision_id: Some(decision.into()),
-        decision: None,
-        usage: None,
-        review: None,
+        ..Entry::of(skill, final_status)
     }
 }

@@ -146,10 +146,20 @@ pub(super) fn cure(error: &sqlx::Error) -> &'static str {
     known_cure(error).unwrap_or(NOT_WRITABLE)
 }
 
-/// What to do about a failure, by SQLite's primary result code.
-pub(super) fn known_cure(error: &sqlx::Error) -> Option<&'static str> {
+/// Whether a text or a row is too long for it.
+pub(super) fn is_of_a_value(error: &sqlx::Error) -> bool {
+    primary_code(error) == Some(18)
+}
+
+/// SQLite's primary result code, if it is its failure.
+fn primary_code(error: &sqlx::Error) -> Option<u32> {
     let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
-    match error.code()?.parse::<u32>().ok()? & 0xff {
+    Some(error.code()?.parse::<u32>().ok()? & 0xff)
+}
+
+/// What to do about a failure, by its primary result code.
+pub(super) fn known_cure(error: &sqlx::Error) -> Option<&'static str> {
+    match primary_code(error)? {
         5 | 6 => Some(LOCKED),
         8 | 14 => Some(NOT_WRITABLE),
         11 | 26 => Some(DAMAGED),

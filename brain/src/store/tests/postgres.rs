@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use ::tests::postgres::{PASSWORD, Postgres};
+use crds::shown;
 use sqlx::{AnyConnection, Connection};
 
 use super::*;

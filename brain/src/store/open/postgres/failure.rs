@@ -16,6 +16,8 @@ pub(in crate::store) struct Failure {
     pub(in crate::store) source: sqlx::Error,
 }
 
+/// Length of a code of SQL's; SQLite has other codes.
+const SQLSTATE: usize = 5;
 const AWAY: &str = "start the server or correct its address in BRAIN_DATABASE_URL; the brain tries again by itself";
 const BUSY: &str = "it is starting, stopping or has too many connections; the brain tries again by itself";
 const LOCKED: &str = "another session holds a lock on its tables: end that one; the brain tries again by itself";
@@ -40,6 +42,13 @@ impl Failure {
     /// Whether a failure can pass while the brain runs.
     pub(in crate::store) fn passes(error: &sqlx::Error) -> bool {
         meaning(error).1
+    }
+
+    /// Whether it is of class 22 or 54: a character that its encoding lacks, for example, or a text that is too long for an
+    /// index.
+    pub(in crate::store) fn is_of_a_value(error: &sqlx::Error) -> bool {
+        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+        code.len() == SQLSTATE && (code.starts_with("22") || code.starts_with("54"))
     }
 
     /// What to do about a failure, if that is known.
