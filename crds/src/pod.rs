@@ -4,6 +4,7 @@
 //! During an upgrade pods of several versions report: absent fields are empty, unknown ones are ignored, and what may
 //! grow is text instead of an enum.
 
+pub mod models;
 pub mod rules;
 pub mod savings;
 pub mod why;
@@ -13,11 +14,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+pub use self::models::ModelReport;
 use self::rules::{CheckReport, EvidenceReport, GradingReport, ReviewReport};
-use crate::{
-    policy::{RelativeTo, service::DEFAULT_PORT},
-    table::ClaudeTarget,
-};
+use crate::policy::{RelativeTo, service::DEFAULT_PORT};
 
 /// Port of `/mcp` in a pod, whatever port the Services have: changing theirs restarts nothing.
 pub const MCP_PORT: u16 = DEFAULT_PORT;
@@ -207,47 +206,6 @@ pub struct SkillReport {
     /// Whether some calls go to the model that the rate does not choose, so that it is measured, too.
     #[serde(deserialize_with = "lenient", skip_serializing_if = "std::ops::Not::not")]
     pub exploring: bool,
-}
-
-/// Whether a model's endpoint can be reached. The caller, which may do Claude's work, has no endpoint.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase", default)]
-pub struct ModelReport {
-    /// Which of the policy's models: `local` or `claude`.
-    #[serde(deserialize_with = "lenient")]
-    pub name: String,
-    /// The model's name in requests.
-    #[serde(deserialize_with = "lenient")]
-    pub model: String,
-    /// Host and port of its endpoint, for example `litellm:4000`; empty: the caller does the work.
-    #[serde(deserialize_with = "lenient")]
-    pub endpoint: String,
-    /// Whether the endpoint answered last, whatever it answered; none: it was not asked yet.
-    #[serde(deserialize_with = "lenient")]
-    pub reachable: Option<bool>,
-    /// Since when, in milliseconds since 1970.
-    #[serde(deserialize_with = "lenient")]
-    pub since_ms: Option<u64>,
-    /// HTTP status of the endpoint's last answer to `GET /v1/models`, unless that was the list of its models.
-    #[serde(deserialize_with = "lenient")]
-    pub models_status: Option<u16>,
-    /// Why calls of the model fail, or may fail, with the cure; empty: nothing is known to be wrong.
-    #[serde(deserialize_with = "lenient")]
-    pub problem: String,
-}
-
-impl ModelReport {
-    /// Claude's, where the caller does the work.
-    #[must_use]
-    pub fn of_the_caller() -> Self {
-        Self { name: "claude".into(), model: ClaudeTarget::CALLER.into(), ..Self::default() }
-    }
-
-    /// Whether it is about a model that is called.
-    #[must_use]
-    pub fn has_endpoint(&self) -> bool {
-        !self.endpoint.is_empty()
-    }
 }
 
 /// A field that another version reports in another form counts as absent, so that the others are still read.

@@ -61,6 +61,8 @@ pub struct ModelTarget {
     pub parameters: Map<String, Value>,
     /// Longest attempt; none: what is left of the call's budget.
     pub timeout: Option<Duration>,
+    /// Most calls at the same time, at least 1; none: no limit.
+    pub max_concurrent: Option<usize>,
     /// What it costs; none: not known.
     pub price: Option<TokenPrice>,
 }

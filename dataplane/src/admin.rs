@@ -10,6 +10,7 @@ use axum::{Json, Router, extract::State, http::StatusCode, middleware, response:
 use crds::{
     pod::{
         LIVE_PATH, ModelReport, PodStatus, READY_PATH, STATUS_PATH, SkillReport,
+        models::CircuitReport,
         rules::{EvidenceReport, ReviewReport},
     },
     table::Skill,
@@ -19,11 +20,13 @@ use futures::future::{join_all, join4};
 
 use crate::{
     brain_client::NO_REVIEWS,
+    clock,
     config::Active,
     data_plane::DataPlane,
+    decision::milliseconds,
     evidence::SkillEvidence,
     skill_report,
-    upstream::{ModelClient, Reachability, endpoint_of},
+    upstream::{Load, ModelClient, Reachability, Snapshot, endpoint_of},
 };
 
 /// How long a status waits for the first probe of an endpoint: as long as for a pass rate.
@@ -49,9 +52,7 @@ pub fn app(data_plane: Arc<DataPlane>, hosts: Hosts) -> Router {
 
 async fn metrics(State(data_plane): State<Arc<DataPlane>>) -> Response {
     let active = data_plane.config.active();
-    for (name, model) in active.models() {
-        data_plane.metrics.upstream_reachable(name, model.reachability().reachable);
-    }
+    data_plane.metrics.models(&active);
     data_plane.metrics.skill_rules(&active.table);
     data_plane.metrics.evidence_locked(locked_skills(&active));
     data_plane.metrics.answer()
@@ -128,7 +129,26 @@ async fn review_report(active: &Active) -> Option<ReviewReport> {
 async fn model_report(name: &str, model: &ModelClient) -> ModelReport {
     let Reachability { reachable, since_ms, models_status, problem } = model.known_reachability(PROBE_WAIT).await;
     let (name, endpoint) = (name.into(), endpoint_of(&model.target().url));
-    ModelReport { name, model: model.target().model.clone(), endpoint, reachable, since_ms, models_status, problem }
+    let Load { in_flight, waiting } = model.load();
+    ModelReport {
+        name,
+        model: model.target().model.clone(),
+        endpoint,
+        reachable,
+        since_ms,
+        models_status,
+        problem,
+        circuit: model.circuit().map(circuit_report),
+        in_flight: Some(in_flight as u64),
+        waiting: Some(waiting as u64),
+        max_concurrent: model.target().max_concurrent.map(|most| most as u64),
+    }
+}
+
+fn circuit_report(circuit: Snapshot) -> CircuitReport {
+    let Snapshot { state, failures, next_trial } = circuit;
+    let next_trial_ms = next_trial.map(|time| clock::now_ms() + milliseconds(time));
+    CircuitReport { state: state.into(), failures: failures.into(), next_trial_ms }
 }
 
 /// What is known about a skill, fetched from the brain if necessary, and where its next call goes.

@@ -203,9 +203,9 @@ impl Call {
         let decision = decided.decision;
         let stage_call = StageCall { call_id, stage, hash, evidence, decided, deadline };
         let first = Attempt::new(self, &stage_call, decision, decided.reason);
+        let model = first.model().to_string();
         let (record, result) = first.run(prompt).await;
-        let model = record.model.clone();
-        decisions.push(record);
+        decisions.extend(record);
         match result {
             Ok(answer) => {
                 shadow::after(self, &stage_call, prompt);
@@ -248,7 +248,7 @@ impl Call {
         }
         let (record, result) =
             Attempt::new(self, stage_call, Decision::ClaudeEscalation, Reason::FailedCheck).run(prompt).await;
-        decisions.push(record);
+        decisions.extend(record);
         result.unwrap_or(answer)
     }
 
@@ -267,10 +267,10 @@ impl Call {
         (local_model, local_error): (String, AttemptError),
         decisions: &mut Vec<DecisionRecord>,
     ) -> Result<StageAnswer, CallFailure> {
-        let (record, result) =
-            Attempt::new(self, stage_call, Decision::ClaudeFallback, Reason::AfterLocalError).run(prompt).await;
-        let claude_model = record.model.clone();
-        decisions.push(record);
+        let fallback = Attempt::new(self, stage_call, Decision::ClaudeFallback, instead_of(&local_error));
+        let claude_model = fallback.model().to_string();
+        let (record, result) = fallback.run(prompt).await;
+        decisions.extend(record);
         if let Ok(answer) = &result {
             self.sample(stage_call, prompt, answer, decisions);
         }
@@ -287,5 +287,14 @@ impl Call {
     /// The caller's own session id; an empty one counts as none.
     fn session(&self) -> Option<&str> {
         self.arguments.get("session_id").and_then(Value::as_str).filter(|id| !id.is_empty())
+    }
+}
+
+/// Why Claude is asked after this error of a local attempt.
+fn instead_of(error: &AttemptError) -> Reason {
+    match error {
+        AttemptError::CircuitOpen { .. } => Reason::LocalCircuitOpen,
+        AttemptError::Busy { .. } => Reason::LocalBusy,
+        _ => Reason::AfterLocalError,
     }
 }

@@ -25,6 +25,11 @@ pub fn local_share(stage: Duration, CallTimeouts { local, total }: CallTimeouts,
     local.min(stage.mul_f64(part))
 }
 
+/// How long an attempt may wait for its turn: the model then has at least as long to answer.
+pub fn wait_share(attempt: Duration) -> Duration {
+    attempt / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

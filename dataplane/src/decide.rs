@@ -70,6 +70,10 @@ pub enum Reason {
     Explored,
     /// The local model failed.
     AfterLocalError,
+    /// The local model has failed several times in a row, and was not asked.
+    LocalCircuitOpen,
+    /// The local model had no place for this call in time, and was not asked.
+    LocalBusy,
     /// The answer of the local model failed the skill's check.
     FailedCheck,
 }
@@ -86,6 +90,8 @@ impl Reason {
             Self::Pinned => "pinned",
             Self::Explored => "explored",
             Self::AfterLocalError => "after_local_error",
+            Self::LocalCircuitOpen => "local_circuit_open",
+            Self::LocalBusy => "local_busy",
             Self::FailedCheck => "failed_check",
         }
     }

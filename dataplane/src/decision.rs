@@ -128,13 +128,22 @@ impl DecisionRecord {
             return format!("{skill}: shadow — model={model}");
         }
         let detail = match decision {
-            Decision::ClaudeFallback => "after-local-error".to_string(),
+            Decision::ClaudeFallback => self.instead_of().to_string(),
             Decision::ClaudeEscalation => "after-failed-check".to_string(),
             Decision::Local | Decision::Claude => {
                 format!("pass_rate={}", self.effective_rate.map_or("null".into(), |rate| format!("{rate:.2}")))
             }
         };
         format!("{skill}: {} — model={model}, {detail}", decision.as_str())
+    }
+
+    /// What the fallback stands in for.
+    fn instead_of(&self) -> &'static str {
+        match self.reason {
+            Reason::LocalCircuitOpen => "local-circuit-open",
+            Reason::LocalBusy => "local-busy",
+            _ => "after-local-error",
+        }
     }
 
     /// `skip` if the model call worked, because a decision says nothing about quality; otherwise `fail`.
@@ -211,6 +220,16 @@ pub(crate) mod tests {
             record(Decision::ClaudeFallback, Some(0.9)).message(),
             "debug: claude_fallback — model=qwen35, after-local-error"
         );
+    }
+
+    #[test]
+    fn the_message_of_a_fallback_without_a_local_attempt_says_why_there_was_none() {
+        for (reason, detail) in
+            [(Reason::LocalCircuitOpen, "local-circuit-open"), (Reason::LocalBusy, "local-busy")]
+        {
+            let record = DecisionRecord { reason, ..record(Decision::ClaudeFallback, Some(0.9)) };
+            assert_eq!(record.message(), format!("debug: claude_fallback — model=qwen35, {detail}"));
+        }
     }
 
     #[test]

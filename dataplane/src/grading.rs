@@ -25,7 +25,7 @@ use crate::{
     data_plane::DataPlane,
     decision::DecisionRecord,
     traces::attribute,
-    upstream::{ModelClient, Prompt},
+    upstream::{Admission, ModelClient, Prompt},
     verdict::Verdict,
 };
 
@@ -102,6 +102,8 @@ pub fn sample(data_plane: &Arc<DataPlane>, active: &Arc<Active>, skill: &Skill, 
     let Some(prompt) = judge::prompt(&rules.rubric, graded.prompt, graded.answer) else {
         return metrics.grading(&skill.name, "too_large");
     };
+    // Without waiting: those who wait have callers.
+    let Ok(admission) = judge.admit_now() else { return metrics.grading(&skill.name, "busy") };
     match data_plane.gradings.take(&skill.name, rules.max_per_hour, Instant::now()) {
         Ok(place) => {
             let (data_plane, active, judge) = (Arc::clone(data_plane), Arc::clone(active), judge.clone());
@@ -112,7 +114,7 @@ pub fn sample(data_plane: &Arc<DataPlane>, active: &Arc<Active>, skill: &Skill, 
                 place: graded.place.clone(),
             };
             tokio::spawn(async move {
-                let result = ask(&judge, &prompt, &data_plane, &active, &about).await;
+                let result = ask((&judge, admission), &prompt, &data_plane, &active, &about).await;
                 data_plane.metrics.grading(&about.skill, result);
                 drop(place);
             });
@@ -131,7 +133,7 @@ fn model<'a>(active: &'a Active, rules: &GradingRules) -> Option<&'a ModelClient
 
 /// Asks the judge and reports what it says; how it ended, for the metric.
 async fn ask(
-    judge: &ModelClient,
+    (judge, admission): (&ModelClient, Admission),
     prompt: &Prompt,
     data_plane: &DataPlane,
     active: &Active,
@@ -141,7 +143,7 @@ async fn ask(
     let name = format!("{} {model}", attribute::CHAT);
     let mut span = place.request(name, || attribute::of_grading(skill, decision_id, judge));
     let time = judge.target().timeout.unwrap_or(TIME_MAX);
-    let reply = judge.ask(span.context().as_ref(), prompt, time).await;
+    let reply = judge.ask(admission, span.context().as_ref(), prompt, time).await;
     span.note(|| attribute::of_usage(&reply.usage));
     let spent = Spent::new(skill, decision_id, model, reply.usage);
     data_plane.decision_log.graded(call_id, &span.place(), active.brain.as_ref(), spent);

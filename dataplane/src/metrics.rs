@@ -1,5 +1,7 @@
 //! The data plane's metrics. Labels come from enums and from the policy's skill names, never from a request.
 
+mod turns;
+
 use std::{
     collections::BTreeSet,
     sync::{
@@ -18,7 +20,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{decision::DecisionRecord, otlp::Losses, telemetry, upstream::Usage, verdict::Verdict};
+use self::turns::Turns;
+use crate::{config::Active, decision::DecisionRecord, otlp::Losses, telemetry, upstream::Usage, verdict::Verdict};
 
 /// Upper bounds of the histogram of model call times, in seconds: up to the longest time that clients wait.
 const CALL_SECONDS: [f64; 12] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 280.0];
@@ -151,6 +154,7 @@ pub struct Metrics {
     config_checks: Counters<KindLabel>,
     in_flight: Gauge,
     upstream_reachable: Family<ModelLabel, Gauge>,
+    turns: Turns,
     log_lines_dropped: Counter,
     /// What did not reach the OpenTelemetry collector.
     pub otlp: Losses,
@@ -221,6 +225,7 @@ impl Default for Metrics {
             log_lines_dropped: new
                 .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
             otlp: Losses::registered(&mut new),
+            turns: Turns::registered(&mut new),
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
             upstream_reachable: new.metric(
                 "upstream_reachable",
@@ -362,13 +367,26 @@ impl Metrics {
         self.config_checks.get_or_create(&KindLabel { kind }).inc();
     }
 
-    /// Whether the endpoint of a model, for example `local`, can be reached; none: it is not known.
-    pub fn upstream_reachable(&self, model: &'static str, reachable: Option<bool>) {
-        let label = ModelLabel { model };
-        match reachable {
-            Some(reachable) => drop(self.upstream_reachable.get_or_create(&label).set(reachable.into())),
-            None => drop(self.upstream_reachable.remove(&label)),
+    /// A model call was not made; `kind`: why, as an error's kind.
+    pub fn not_called(&self, arm: &'static str, kind: &'static str) {
+        self.turns.not_called(arm, kind);
+    }
+
+    /// A model call waited so long for its turn.
+    pub fn waited(&self, arm: &'static str, time: Duration) {
+        self.turns.waited(arm, time);
+    }
+
+    /// What is known of the models of a config: whether they can be reached, and who waits for them.
+    pub fn models(&self, active: &Active) {
+        for (model, client) in active.models() {
+            let label = ModelLabel { model };
+            match client.reachability().reachable {
+                Some(reachable) => drop(self.upstream_reachable.get_or_create(&label).set(reachable.into())),
+                None => drop(self.upstream_reachable.remove(&label)),
+            }
         }
+        self.turns.look(active);
     }
 
     /// The gauge of calls in flight.

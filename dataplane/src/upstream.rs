@@ -1,11 +1,14 @@
 //! Model calls: one POST to an OpenAI-compatible endpoint.
 
+mod admission;
 pub mod answer;
 #[cfg(test)]
 mod answers;
+mod circuit;
 pub mod error;
 mod finish;
 mod listing;
+mod places;
 mod probe;
 mod reach;
 mod thinking;
@@ -27,9 +30,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::reach::Reach;
+use self::{admission::Guarded, places::Places, reach::Reach};
 pub use self::{
+    admission::{Admission, Load},
     answer::Answer,
+    circuit::Snapshot,
     error::{AttemptError, endpoint_of},
     finish::FinishReason,
     reach::Reachability,
@@ -57,6 +62,9 @@ pub struct ModelClient {
     authorization: Option<HeaderValue>,
     client: Client,
     reach: Arc<Reach>,
+    places: Arc<Places>,
+    /// None: it is called however often it fails.
+    guarded: Option<Guarded>,
 }
 
 /// What became of a model call.
@@ -81,7 +89,8 @@ pub enum ModelError {
 impl ModelClient {
     /// Prepares a model for calls. A key that an HTTP header cannot carry counts as none; `secrets` reports it.
     /// Open connections of the client before are kept unless the authorities changed, and what is known about the
-    /// endpoint unless its address or key changed; it is shared with the client of the other model, `beside`.
+    /// endpoint unless its address or key changed; it is shared with the client of the other model, `beside`. The places of
+    /// its calls are kept unless its address or name changed.
     ///
     /// # Errors
     /// The CA bundle is unusable.
@@ -98,7 +107,14 @@ impl ModelClient {
         let authorization = key.and_then(bearer);
         let same = |known: &&Self| known.has_endpoint(&target, authorization.as_ref());
         let reach = [beside, before].into_iter().flatten().find(same).map(|known| Arc::clone(&known.reach));
-        Ok(Self { authorization, target, client, reach: reach.unwrap_or_default() })
+        let places = before.filter(|before| before.is_same_model(&target)).map(|before| Arc::clone(&before.places));
+        let (reach, places) = (reach.unwrap_or_default(), places.unwrap_or_default());
+        Ok(Self { authorization, target, client, reach, places, guarded: None })
+    }
+
+    /// Whether it calls the model of this name at this endpoint.
+    fn is_same_model(&self, target: &ModelTarget) -> bool {
+        (&self.target.url, &self.target.model) == (&target.url, &target.model)
     }
 
     /// Whether it calls this endpoint with this key.
@@ -113,7 +129,13 @@ impl ModelClient {
     }
 
     /// Calls the model and waits for at most `budget`. The endpoint gets the trace that this is part of, in headers.
-    pub async fn ask(&self, within: Option<&TraceContext>, prompt: &Prompt, budget: Duration) -> Reply {
+    pub async fn ask(
+        &self,
+        admission: Admission,
+        within: Option<&TraceContext>,
+        prompt: &Prompt,
+        budget: Duration,
+    ) -> Reply {
         let asked = Instant::now();
         let exchanged = tokio::time::timeout(budget, self.exchange(within, prompt)).await;
         let exchanged = exchanged.unwrap_or_else(|_| Err(AttemptError::TimedOut { after: asked.elapsed() }));
@@ -125,6 +147,7 @@ impl ModelClient {
             Err(error) => Reply { usage: Usage::default(), result: Err(error) },
         };
         self.reach.called(asked, &self.target.model, &reply.result);
+        self.note_end(admission, asked, &reply.result);
         reply
     }
 
@@ -245,6 +268,7 @@ mod tests {
             api_key: None,
             ca_bundle: None,
             timeout: None,
+            max_concurrent: None,
             price: None,
         };
         (target, callers)
@@ -256,7 +280,8 @@ mod tests {
         let (target, callers) = model().await;
         let prompt = Prompt { system: "s".into(), user: "u".into() };
         let ask = async |client: &ModelClient| {
-            client.ask(None, &prompt, Duration::from_secs(60)).await.result.expect("an answer");
+            let admission = client.admit_now().expect("a place");
+            client.ask(admission, None, &prompt, Duration::from_secs(60)).await.result.expect("an answer");
             callers.lock().expect("not poisoned").len()
         };
         let first = ModelClient::after(None, None, target.clone(), None).expect("a client");
@@ -288,7 +313,8 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = ModelClient::after(None, None, target, None).expect("a client");
         let prompt = Prompt { system: "s".into(), user: "u".into() };
-        client.ask(None, &prompt, Duration::from_secs(60)).await.result.expect_err("an error")
+        let admission = client.admit_now().expect("a place");
+        client.ask(admission, None, &prompt, Duration::from_secs(60)).await.result.expect_err("an error")
     }
 
     #[tokio::test]
@@ -326,6 +352,7 @@ mod tests {
             api_key: None,
             ca_bundle: None,
             timeout: None,
+            max_concurrent: None,
             price: None,
         };
         let prompt = Prompt { system: "s".into(), user: "u".into() };

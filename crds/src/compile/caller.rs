@@ -23,8 +23,9 @@ pub(super) fn claude(path: &str, given: &ClaudeModel, shared: &Upstream, errors:
 }
 
 fn caller(path: &str, given: &ClaudeModel, errors: &mut Errors) -> Option<ClaudeTarget> {
-    let ClaudeModel { name: _, return_to_caller: _, parameters, upstream, timeout, price } = given;
-    if !parameters.is_empty() || upstream.is_some() || timeout.is_some() || price.is_some() {
+    let ClaudeModel { name: _, return_to_caller: _, parameters, upstream, timeout, max_concurrent, price } = given;
+    let one_is_set = upstream.is_some() || timeout.is_some() || max_concurrent.is_some() || price.is_some();
+    if !parameters.is_empty() || one_is_set {
         errors.push(FieldError::absent(path, CALLER_ALONE));
     }
     Some(ClaudeTarget::Caller)

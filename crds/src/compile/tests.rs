@@ -227,8 +227,8 @@ fn models_and_upstreams_are_checked() {
     let spec = r#"
   upstream: {url: "litellm:4000", caBundle: {configMapKeyRef: {name: ca, key: ca.crt}}}
   models:
-    local: {name: "", parameters: {model: x, stream: true}, timeout: 1}
-    claude: {name: c, upstream: {url: "https://claude.example/v1/", apiKeySecretRef: {name: "", key: k}}}
+    local: {name: "", parameters: {model: x, stream: true}, timeout: 1, maxConcurrent: 0}
+    claude: {name: c, maxConcurrent: 1001, upstream: {url: "https://claude.example/v1/", apiKeySecretRef: {name: "", key: k}}}
 "#;
     let document = Document::parse(&format!("{HEAD}{}", spec.replace("timeout: 1", "timeout: 1x"))).expect("a policy");
     let errors = compile(&document.policy.spec, &BuiltinPrompts::default()).expect_err("many errors").0;
@@ -239,7 +239,9 @@ fn models_and_upstreams_are_checked() {
             "spec.models.local.name",
             "spec.models.local.parameters.model",
             "spec.models.local.parameters.stream",
+            "spec.models.local.maxConcurrent",
             "spec.models.local.timeout",
+            "spec.models.claude.maxConcurrent",
             "spec.models.claude.upstream.apiKeySecretRef.name",
         ]
     );
@@ -289,7 +291,7 @@ fn a_skill_pinned_to_the_local_model_sends_nothing_to_claude_unless_told() {
 #[test]
 fn a_models_own_upstream_inherits_nothing() {
     let table = compile_text(
-        "  upstream: {url: http://a/v1, apiKeySecretRef: {name: s, key: k}}\n  models: {local: {name: l}, claude: {name: c, upstream: {url: https://b/v1/}, timeout: 30s}}\n",
+        "  upstream: {url: http://a/v1, apiKeySecretRef: {name: s, key: k}}\n  models: {local: {name: l}, claude: {name: c, upstream: {url: https://b/v1/}, timeout: 30s, maxConcurrent: 4}}\n",
     )
     .expect("compiles");
     assert_eq!(table.local.url.as_str(), "http://a/v1/chat/completions");
@@ -297,5 +299,6 @@ fn a_models_own_upstream_inherits_nothing() {
     assert_eq!(claude.url.as_str(), "https://b/v1/chat/completions");
     assert!(table.local.api_key.is_some() && claude.api_key.is_none());
     assert_eq!(claude.timeout, Some(Duration::from_secs(30)));
+    assert_eq!((claude.max_concurrent, table.local.max_concurrent), (Some(4), None));
     assert_eq!(table.secrets().count(), 1);
 }

@@ -11,7 +11,7 @@ use crate::{
     policy::{
         Brain, Model, SecretKeyRef, TextSource, Upstream,
         brain::{ONE_BRAIN, TOKEN_BESIDE_URL},
-        models::NAME_MAX as MODEL_NAME_MAX,
+        models::{CONCURRENT_MAX, NAME_MAX as MODEL_NAME_MAX},
         upstream::REFERENCE_MAX,
     },
     references::NO_CLUSTER,
@@ -25,7 +25,7 @@ const PARAMETERS_MAX_BYTES: usize = 8 * 1024;
 const RESERVED_PARAMETERS: [&str; 3] = ["messages", "model", "stream"];
 
 pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut Errors) -> Option<ModelTarget> {
-    let Model { name, parameters, upstream, timeout, price } = model;
+    let Model { name, parameters, upstream, timeout, max_concurrent, price } = model;
     errors.check(
         format!("{path}.name"),
         name,
@@ -33,6 +33,10 @@ pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut 
         format!("must be 1 to {MODEL_NAME_MAX} characters, none of them hidden"),
     );
     check_parameters(&format!("{path}.parameters"), parameters, errors);
+    if let Some(most) = max_concurrent {
+        let rule = format!("must be from 1 to {CONCURRENT_MAX}; leave it out for no limit");
+        errors.check(format!("{path}.maxConcurrent"), most, (1..=CONCURRENT_MAX).contains(most), rule);
+    }
     let (upstream_path, upstream) = match upstream {
         Some(own) => (format!("{path}.upstream"), own),
         None => ("spec.upstream".to_string(), shared),
@@ -59,6 +63,7 @@ pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut 
         ca_bundle,
         parameters: parameters.clone(),
         timeout,
+        max_concurrent: max_concurrent.map(|most| most as usize),
         price,
     })
 }

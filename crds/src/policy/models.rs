@@ -10,14 +10,16 @@ use crate::period::Period;
 
 /// Longest name of a model, in characters.
 pub const NAME_MAX: usize = 200;
+/// Most calls of one model that a pod can be told to make at the same time.
+pub(crate) const CONCURRENT_MAX: u32 = 1_000;
 
 /// Either a model, or the caller.
 pub(crate) const CLAUDE_ONE: &str = "must have exactly one of name and returnToCaller";
 /// What says how a model is called.
 const CALLER_RULE: &str = "!has(self.returnToCaller) || \
-    !(has(self.parameters) || has(self.upstream) || has(self.timeout) || has(self.price))";
+    !(has(self.parameters) || has(self.upstream) || has(self.timeout) || has(self.maxConcurrent) || has(self.price))";
 /// Why these have no meaning.
-pub(crate) const CALLER_ALONE: &str = "must not have parameters, upstream, timeout or price beside it, because no model is called; \
+pub(crate) const CALLER_ALONE: &str = "must not have parameters, upstream, timeout, maxConcurrent or price beside it, because no model is called; \
     remove them, or set name instead";
 /// Whoever judges is a model.
 pub(super) const CALLER_JUDGES_RULE: &str = "!has(self.models.claude.returnToCaller) || !has(self.skills) || \
@@ -96,6 +98,12 @@ pub struct ClaudeModel {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
 
+    /// Calls of this model that one pod makes at the same time. Further ones wait for their turn, in order and for at
+    /// most half of their attempt's time, and then fail. If absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = CONCURRENT_MAX), extend("format" = "int32"))]
+    pub max_concurrent: Option<u32>,
+
     /// What this model costs, so that costs and savings can be reported. If absent: only what the gateway reports counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
@@ -115,14 +123,14 @@ impl ClaudeModel {
     /// The model; none: it has no name.
     #[must_use]
     pub fn model(&self) -> Option<Model> {
-        let Self { name, return_to_caller: _, parameters, upstream, timeout, price } = self.clone();
-        Some(Model { name: name?, parameters, upstream, timeout, price })
+        let Self { name, return_to_caller: _, parameters, upstream, timeout, max_concurrent, price } = self.clone();
+        Some(Model { name: name?, parameters, upstream, timeout, max_concurrent, price })
     }
 }
 
 impl From<Model> for ClaudeModel {
-    fn from(Model { name, parameters, upstream, timeout, price }: Model) -> Self {
-        Self { name: Some(name), return_to_caller: None, parameters, upstream, timeout, price }
+    fn from(Model { name, parameters, upstream, timeout, max_concurrent, price }: Model) -> Self {
+        Self { name: Some(name), return_to_caller: None, parameters, upstream, timeout, max_concurrent, price }
     }
 }
 
@@ -147,6 +155,13 @@ pub struct Model {
     /// Longest attempt on this model. If absent: `timeouts.local` for the local model, and 60 s for the grader.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<Period>,
+
+    /// Calls of this model that one pod makes at the same time, for example as many as its GPU serves at once. Further
+    /// ones wait for their turn, in order and for at most half of their attempt's time; then Claude is asked, where
+    /// `onLocalError` says so. Judgements and shadow calls do not wait: they are left out. If absent: no limit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = CONCURRENT_MAX), extend("format" = "int32"))]
+    pub max_concurrent: Option<u32>,
 
     /// What this model costs, so that costs and savings can be reported. If absent: only what the gateway reports counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -62,6 +62,8 @@ pub enum Reason {
     UpstreamReachable,
     /// A pod cannot reach the endpoint of a model.
     UpstreamUnreachable,
+    /// The local model failed several times in a row, and a pod leaves it alone for a while.
+    LocalCircuitOpen,
     /// No pod has reported yet whether the endpoints can be reached.
     UpstreamNotProbed,
     /// `BrainReady`: the pods of the managed brain serve.
@@ -126,6 +128,7 @@ impl Reason {
             | Self::NoToken
             | Self::UpstreamReachable
             | Self::UpstreamUnreachable
+            | Self::LocalCircuitOpen
             | Self::UpstreamNotProbed
             | Self::BrainReady
             | Self::NoLocalOutcomes
@@ -169,6 +172,7 @@ impl Reason {
             | Self::StorageRefused
             | Self::NoToken
             | Self::UpstreamUnreachable
+            | Self::LocalCircuitOpen
             | Self::NoLocalOutcomes => EventType::Warning,
         }
     }
@@ -183,7 +187,7 @@ mod tests {
         for reason in Reason::ALL {
             assert!(!reason.stalls() || reason.event_type() == EventType::Warning, "{reason:?}");
         }
-        assert_eq!(Reason::ALL.len(), 33);
+        assert_eq!(Reason::ALL.len(), 34);
     }
 
     #[test]

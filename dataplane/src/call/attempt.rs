@@ -14,7 +14,7 @@ use crate::{
     evidence::SkillEvidence,
     mode::Mode,
     traces::attribute,
-    upstream::{AttemptError, ModelClient, Prompt, Reply, Usage},
+    upstream::{Admission, AttemptError, ModelClient, Prompt, Reply, Usage},
 };
 
 /// What both attempts of a stage share.
@@ -40,6 +40,9 @@ pub(super) struct Attempt<'a> {
     model: Option<&'a ModelClient>,
     record: DecisionRecord,
 }
+
+/// How an attempt ended: its record, and what it gave. Without a model call there is no record.
+pub(super) type Ended = (Option<DecisionRecord>, Result<StageAnswer, AttemptError>);
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(call: &'a Call, stage_call: &'a StageCall, decision: Decision, reason: Reason) -> Self {
@@ -89,12 +92,57 @@ impl<'a> Attempt<'a> {
         self.record
     }
 
+    /// The name of the model, or what stands for the caller.
+    pub(super) fn model(&self) -> &str {
+        &self.record.model
+    }
+
     /// Calls the model, or returns the work to the caller.
-    pub(super) async fn run(self, prompt: &Prompt) -> (DecisionRecord, Result<StageAnswer, AttemptError>) {
-        match self.model {
-            Some(model) => self.ask(model, prompt).await,
-            None => (self.returned(), Ok(StageAnswer::Returned)),
+    pub(super) async fn run(self, prompt: &Prompt) -> Ended {
+        let Some(model) = self.model else { return (Some(self.returned()), Ok(StageAnswer::Returned)) };
+        let ends = Instant::now() + self.budget(model);
+        match self.admitted(model, ends).await {
+            Ok(admission) => self.ask(model, admission, prompt, ends).await,
+            Err(error) => {
+                self.note_not_called(&error);
+                (None, Err(error))
+            }
         }
+    }
+
+    /// The right to call the model, as soon as it is this call's turn.
+    async fn admitted(&self, model: &ModelClient, ends: Instant) -> Result<Admission, AttemptError> {
+        let began = Instant::now();
+        let admission = match model.admit_now() {
+            Err(AttemptError::Busy { .. }) => {
+                self.tell(", waits for its turn");
+                let _span = self.call.place.work("wait", Vec::new);
+                model.admit(deadline::wait_share(ends.saturating_duration_since(began))).await
+            }
+            at_once => at_once,
+        };
+        if model.target().max_concurrent.is_some() && !matches!(admission, Err(AttemptError::CircuitOpen { .. })) {
+            self.call.data_plane.metrics.waited(self.record.decision.arm(), began.elapsed());
+        }
+        admission
+    }
+
+    /// A circuit has its own warning when it opens.
+    fn note_not_called(&self, error: &AttemptError) {
+        let data_plane = &self.call.data_plane;
+        data_plane.metrics.not_called(self.record.decision.arm(), error.kind());
+        if matches!(error, AttemptError::Busy { .. }) {
+            data_plane.model_warnings.failed(&self.record, error);
+        }
+    }
+
+    /// Tells a caller that listens what this attempt does.
+    fn tell(&self, more: &str) {
+        let Self { call, stage_call, record, .. } = self;
+        let (skill, decision, model) = (&record.skill, record.decision.as_str(), &record.model);
+        let (stage, stages) = (stage_call.stage + 1, call.skill.stages.len());
+        // Fails only if nobody listens: progress is optional.
+        let _ = call.activity.send(format!("{skill}: stage {stage} of {stages}, {decision} ({model}){more}"));
     }
 
     /// The record of work that the caller does; there is nothing to wait for, to check or to warn of.
@@ -106,26 +154,19 @@ impl<'a> Attempt<'a> {
         record
     }
 
-    async fn ask(self, model: &ModelClient, prompt: &Prompt) -> (DecisionRecord, Result<StageAnswer, AttemptError>) {
-        let budget = self.budget(model);
+    async fn ask(self, model: &ModelClient, admission: Admission, prompt: &Prompt, ends: Instant) -> Ended {
+        self.tell("");
         let Self { call, stage_call, model: _, mut record } = self;
         let span = model_span(&call.place, model, &mut record);
-        let (skill, decision) = (&record.skill, record.decision.as_str());
-        // Fails only if nobody listens: progress is optional.
-        let _ = call.activity.send(format!(
-            "{skill}: stage {} of {}, {decision} ({})",
-            stage_call.stage + 1,
-            call.skill.stages.len(),
-            record.model
-        ));
         let within = record.client.trace.clone();
         let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record), span };
-        let reply = model.ask(within.as_ref(), prompt, budget).await;
+        let budget = ends.saturating_duration_since(Instant::now());
+        let reply = model.ask(admission, within.as_ref(), prompt, budget).await;
         let checked = match &reply.result {
             Ok(answer) => check::checked(&call.skill, stage_call.stage, answer).await,
             Err(_) => None,
         };
-        (pending.finish(&reply, checked), reply.result.map(|answer| StageAnswer::Text(answer.text)))
+        (Some(pending.finish(&reply, checked)), reply.result.map(|answer| StageAnswer::Text(answer.text)))
     }
 
     /// The time for this attempt; a local one leaves time for a fallback to Claude.

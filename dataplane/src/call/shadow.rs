@@ -81,10 +81,15 @@ struct Shadow {
 
 impl Shadow {
     async fn run(mut self, call_id: uuid::Uuid) {
+        // It waits for no place: those who wait have callers.
+        let admission = match self.active.local.admit_now() {
+            Ok(admission) => admission,
+            Err(error) => return self.data_plane.metrics.shadow(&self.skill.name, error.kind()),
+        };
         let began = Instant::now();
         let span = model_span(&self.place, &self.active.local, &mut self.record);
         let within = self.record.client.trace.as_ref();
-        let reply = self.active.local.ask(within, &self.prompt, self.time()).await;
+        let reply = self.active.local.ask(admission, within, &self.prompt, self.time()).await;
         note_end(&mut self.record, &reply);
         self.record.set_duration(began.elapsed());
         if let Ok(answer) = &reply.result {

@@ -56,11 +56,15 @@ impl ModelWarnings {
                 }
             }
             Ok(_) => {}
-            Err(error) => {
-                if let Some(calls) = self.due(skill, decision, error.kind(), Instant::now()) {
-                    tracing::warn!(skill, decision, model, calls, cause = error.kind(), %error, "model calls failed");
-                }
-            }
+            Err(error) => self.failed(record, error),
+        }
+    }
+
+    /// Warns of a model call that failed, or that could not be made, in the same way.
+    pub(super) fn failed(&self, record: &DecisionRecord, error: &AttemptError) {
+        let (skill, decision, model) = (&record.skill, record.decision.as_str(), &record.model);
+        if let Some(calls) = self.due(skill, decision, error.kind(), Instant::now()) {
+            tracing::warn!(skill, decision, model, calls, cause = error.kind(), %error, "model calls failed");
         }
     }
 

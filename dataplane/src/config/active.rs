@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crds::{
     RoutingTable,
-    policy::RouteMode,
+    policy::{OnLocalError, RouteMode},
     table::{ModelTarget, Skill},
 };
 use endpoint::bearer::TokenDigest;
@@ -92,7 +92,13 @@ impl Active {
             let refused = |error| PolicyRefusal::of("policy", format!("spec.models.{name}: {error}"));
             ModelClient::after(before, beside, target.clone(), key).map_err(refused)
         };
-        let local = model(LOCAL, &table.local, previous.map(|previous| &previous.local), None)?;
+        let before = previous.map(|previous| &previous.local);
+        let local = model(LOCAL, &table.local, before, None)?;
+        // `contract` part 5: from the environment alone each local error is retried on Claude.
+        let local = match origin {
+            PolicyOrigin::Environment => local,
+            PolicyOrigin::Policy | PolicyOrigin::LastGood => local.with_circuit(before, instead_of_local(&table)),
+        };
         let before = previous.and_then(|previous| previous.claude.as_ref());
         let of_claude = |target| model(CLAUDE, target, before, Some(&local));
         let claude = table.claude.model().map(of_claude).transpose()?;
@@ -107,6 +113,8 @@ impl Active {
                 secrets.get(reference).map(|token| (name.clone(), TokenDigest::of(token)))
             });
         let tokens = tokens.collect();
+        // Only now, because a policy that is refused must change nothing.
+        [Some(&local), claude.as_ref(), grader.as_ref()].into_iter().flatten().for_each(ModelClient::limit_places);
         Ok(Self {
             local,
             claude,
@@ -138,6 +146,16 @@ impl Active {
     /// Whether the policy requires a token and none of its Secrets exists: then nobody can call.
     pub fn is_closed(&self) -> bool {
         !self.table.access.tokens.is_empty() && self.tokens.is_empty()
+    }
+}
+
+/// What becomes of calls while the local model is not asked.
+fn instead_of_local(table: &RoutingTable) -> &'static str {
+    let falls_back = table.skills.values().any(|skill| skill.on_local_error == OnLocalError::Claude);
+    match table.claude.model() {
+        _ if !falls_back => "calls fail",
+        Some(_) => "calls go to Claude",
+        None => "callers do the work",
     }
 }
 

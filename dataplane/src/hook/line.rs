@@ -31,7 +31,11 @@ pub(super) fn shown(known: &KnownDecision) -> String {
 fn went_to(known: &KnownDecision) -> String {
     let explored = known.text("reason") == "explored";
     match known.text("decision") {
-        "claude_fallback" => "claude (fallback)".into(),
+        "claude_fallback" => match known.text("reason") {
+            "local_circuit_open" => "claude (local model away)".into(),
+            "local_busy" => "claude (local model busy)".into(),
+            _ => "claude (fallback)".into(),
+        },
         "claude_escalation" => "claude (after a failed check)".into(),
         to if explored => format!("{} (explored)", printable(to, SHOWN)),
         to => printable(to, SHOWN),
@@ -74,6 +78,14 @@ mod tests {
             (json!({"reason": "pinned"}), "local, qwen35, pinned"),
             (json!({"reason": "explored"}), "local (explored), qwen35, 0.94 of 53"),
             (json!({"decision": "claude_fallback", "model": "c"}), "claude (fallback), c, 0.94 of 53"),
+            (
+                json!({"decision": "claude_fallback", "model": "c", "reason": "local_circuit_open"}),
+                "claude (local model away), c, 0.94 of 53",
+            ),
+            (
+                json!({"decision": "claude_fallback", "model": "c", "reason": "local_busy"}),
+                "claude (local model busy), c, 0.94 of 53",
+            ),
             (json!({"decision": "claude", "model": "caller"}), "claude, caller, 0.94 of 53"),
             (json!({"model": "a\nb\u{1b}"}), "local, a b , 0.94 of 53"),
         ] {

@@ -198,7 +198,12 @@ fn route(record: &DecisionRecord) -> String {
     let failed = record.error.map(|kind| format!(", failed: {kind}"));
     let failed = failed.or_else(|| (record.check == Some(Checked::Failed)).then(|| ", failed its check".into()));
     let failed = failed.unwrap_or_default();
-    format!("{} ({model}, {rate}{failed})", record.decision.as_str())
+    let unasked = match record.reason {
+        Reason::LocalCircuitOpen => ", local model away",
+        Reason::LocalBusy => ", local model busy",
+        _ => "",
+    };
+    format!("{} ({model}, {rate}{unasked}{failed})", record.decision.as_str())
 }
 
 /// Whose rate it is and of how many outcomes: the local model's, also when Claude answers, or the skill's.

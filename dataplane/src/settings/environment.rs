@@ -128,7 +128,7 @@ pub(super) fn policy(reader: &mut Reader<'_>) -> RoutingPolicySpec {
 }
 
 fn model(name: String, upstream: Option<Upstream>) -> Model {
-    Model { name, parameters: serde_json::Map::new(), upstream, timeout: None, price: None }
+    Model { name, parameters: serde_json::Map::new(), upstream, timeout: None, max_concurrent: None, price: None }
 }
 
 /// The endpoint at a URL, with the key in a variable.

@@ -20,6 +20,9 @@ impl ModelClient {
     pub async fn probe(&self) {
         let Some(began) = self.reach.begin(INTERVAL_MIN) else { return };
         let listed = tokio::time::timeout(TIMEOUT, self.list()).await;
+        if matches!(listed, Ok(Ok(_))) {
+            self.note_reached();
+        }
         // Always the same time, so that the text of a lasting error does not change.
         self.reach.probed(began, listed.unwrap_or(Err(AttemptError::TimedOut { after: TIMEOUT })));
     }
@@ -91,6 +94,7 @@ mod tests {
                 api_key: None,
                 ca_bundle: None,
                 timeout: None,
+                max_concurrent: None,
                 price: None,
             },
             keys,
@@ -130,7 +134,8 @@ mod tests {
         let target = ModelTarget { url: url.parse().expect("a URL"), ..target };
         let client = ModelClient::after(None, None, target, None).expect("a client");
         let prompt = Prompt { system: "s".into(), user: "u".into() };
-        client.ask(None, &prompt, Duration::from_secs(60)).await.result.expect_err("nobody listens");
+        let admission = client.admit_now().expect("a place");
+        client.ask(admission, None, &prompt, Duration::from_secs(60)).await.result.expect_err("nobody listens");
         let told = client.reachability();
         assert_eq!(told.reachable, Some(false));
         assert!(told.problem.starts_with("cannot be reached: the connection was refused; "), "{told:?}");

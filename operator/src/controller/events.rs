@@ -1,5 +1,6 @@
-//! Events: one when `Ready` or `BrainReady` changes its status or reason, one when the policy becomes `Insecure` or `EvidenceLocked`, and
-//! one for each skill whose route changes.
+//! Events: one when `Ready` or `BrainReady` changes its status or reason, one when the policy becomes `Insecure` or
+//! `EvidenceLocked`, one when the local model is left alone and when it is called again, and one for each skill whose route
+//! changes.
 
 use crds::policy::{Reason, RoutingPolicyStatus, SkillStatus, condition, reason};
 use k8s_openapi::{api::core::v1::ObjectReference, apimachinery::pkg::apis::meta::v1::Condition};
@@ -12,6 +13,8 @@ const ACTION: &str = "Reconcile";
 /// The `action` of events about the managed brain: with the same one, those of `Ready` with the same reason would be
 /// counted as repetitions of these.
 const BRAIN_ACTION: &str = "RunBrain";
+/// The `action` of events about the endpoints of the models, for the same reason.
+const MODELS_ACTION: &str = "CallModels";
 
 /// What changed between two statuses of a policy, as events.
 #[must_use]
@@ -22,13 +25,25 @@ pub fn transitions(of: &ObjectReference, previous: &RoutingPolicyStatus, status:
         (!same).then(|| of_condition(new))
     };
     let kinds = [condition::READY, condition::BRAIN_READY, condition::INSECURE, condition::EVIDENCE_LOCKED];
-    let conditions = kinds.into_iter().filter_map(changed);
+    // Endpoints come and go; only that calls do without the local model, and that they no longer do, is news.
+    let upstream = changed(condition::UPSTREAM_REACHABLE).filter(|_| is_circuit_open(previous) || is_circuit_open(status));
+    let conditions = kinds.into_iter().filter_map(changed).chain(upstream);
     conditions.chain(rerouted(of, previous, status)).collect()
+}
+
+fn is_circuit_open(status: &RoutingPolicyStatus) -> bool {
+    let upstream = status.condition(condition::UPSTREAM_REACHABLE);
+    upstream.is_some_and(|condition| condition.reason == Reason::LocalCircuitOpen.as_str())
 }
 
 fn of_condition(new: &Condition) -> Event {
     let event = event(new.reason.parse().ok(), &new.reason, new.message.clone());
-    if new.type_ == condition::BRAIN_READY { Event { action: BRAIN_ACTION.into(), ..event } } else { event }
+    let action = match new.type_.as_str() {
+        condition::BRAIN_READY => BRAIN_ACTION,
+        condition::UPSTREAM_REACHABLE => MODELS_ACTION,
+        _ => ACTION,
+    };
+    Event { action: action.into(), ..event }
 }
 
 /// A skill that was not in the status before has no event: nothing changed for its callers.
@@ -99,6 +114,29 @@ mod tests {
         let refused = status(&[("Ready", "False", "Invalid"), ("Insecure", "True", "NoToken")]);
         let both = [(EventType::Warning, "Invalid".to_string()), (EventType::Warning, "NoToken".to_string())];
         assert_eq!(published(&ready, &refused), both);
+    }
+
+    #[test]
+    fn that_calls_do_without_the_local_model_is_published_and_other_changes_of_endpoints_are_not() {
+        let (unknown, well, away, open) = (
+            status(&[("UpstreamReachable", "Unknown", "UpstreamNotProbed")]),
+            status(&[("UpstreamReachable", "True", "UpstreamReachable")]),
+            status(&[("UpstreamReachable", "False", "UpstreamUnreachable")]),
+            status(&[("UpstreamReachable", "False", "LocalCircuitOpen")]),
+        );
+        let left_alone = (EventType::Warning, "LocalCircuitOpen".to_string());
+        for (previous, status, expected) in [
+            (&unknown, &well, vec![]),
+            (&well, &away, vec![]),
+            (&away, &open, vec![left_alone.clone()]),
+            (&well, &open, vec![left_alone]),
+            (&open, &open, vec![]),
+            (&open, &well, vec![(EventType::Normal, "UpstreamReachable".to_string())]),
+        ] {
+            assert_eq!(published(previous, status), expected);
+        }
+        let events = transitions(&ObjectReference::default(), &well, &open);
+        assert_eq!(events[0].action, MODELS_ACTION, "it is not counted as a repetition of another event");
     }
 
     /// A status with skills as `(name, route, message)`.

@@ -22,12 +22,13 @@ fn the_caller_is_no_model_and_needs_neither_endpoint_nor_key() {
 
 #[test]
 fn the_caller_has_nothing_of_a_model_and_judges_nothing() {
-    let alone = "spec.models.claude.returnToCaller: must not have parameters, upstream, timeout or price beside it";
+    let alone = "spec.models.claude.returnToCaller: must not have parameters, upstream, timeout, maxConcurrent or price";
     let judged = "  skills: [{name: debug, grading: {share: \"1\", maxPerHour: 1, rubric: r}}]";
     for (claude, more, expected) in [
         ("{}", ONE_STAGE, "spec.models.claude: must have exactly one of name and returnToCaller"),
         ("{name: c, returnToCaller: {}}", ONE_STAGE, "spec.models.claude: must have exactly one of name and returnTo"),
         ("{returnToCaller: {}, timeout: 9s}", ONE_STAGE, alone),
+        ("{returnToCaller: {}, maxConcurrent: 2}", ONE_STAGE, alone),
         ("{returnToCaller: {}, parameters: {max_tokens: 9}}", ONE_STAGE, alone),
         ("{returnToCaller: {}, upstream: {url: http://a}}", ONE_STAGE, alone),
         ("{returnToCaller: {}, price: {input: \"3\", output: \"15\"}}", ONE_STAGE, alone),

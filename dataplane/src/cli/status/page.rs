@@ -37,7 +37,7 @@ pub(super) struct Seen {
 /// For people.
 pub(super) fn text(seen: &Seen) -> String {
     let status = &seen.status;
-    let models = aligned(&status.models.iter().map(model).collect::<Vec<_>>());
+    let models = aligned(&status.models.iter().map(|report| model(report, seen.now_ms)).collect::<Vec<_>>());
     let mut skills = vec![row(["SKILL", "CALLS GO TO", "WHY", "LOCAL", "CLAUDE", "COVERAGE", ""])];
     skills.extend(status.skills.iter().map(skill));
     let saved = status.savings.as_ref().map(savings).unwrap_or_default();
@@ -87,13 +87,29 @@ fn head(seen: &Seen) -> String {
     lines.join("\n") + "\n"
 }
 
-fn model(report: &ModelReport) -> Vec<String> {
+fn model(report: &ModelReport, now_ms: u64) -> Vec<String> {
     let ModelReport { name, model, endpoint, problem, .. } = report;
     let mut cells = row([name, model, endpoint, answers(report)]);
-    if !problem.is_empty() {
-        cells.push(printable(problem, PROBLEM_SHOWN));
+    let problem = (!problem.is_empty()).then(|| printable(problem, PROBLEM_SHOWN));
+    let all: Vec<String> = problem.into_iter().chain(unasked(report, now_ms)).chain(queue(report)).collect();
+    if !all.is_empty() {
+        cells.push(all.join("; "));
     }
     cells
+}
+
+/// Why a model is not called, and when it will be.
+fn unasked(report: &ModelReport, now_ms: u64) -> Option<String> {
+    let circuit = report.circuit.as_ref().filter(|circuit| circuit.is_open())?;
+    let next = circuit.next_trial_ms.map(|next| format!("next trial in {}", age(next.saturating_sub(now_ms))));
+    let next = next.unwrap_or_else(|| "the next call tries it".into());
+    Some(format!("NOT CALLED: it failed {} times in a row; {next}", circuit.failures))
+}
+
+/// How many calls wait, where there is a limit.
+fn queue(report: &ModelReport) -> Option<String> {
+    let (most, waiting) = report.max_concurrent.zip(report.waiting)?;
+    Some(format!("{} of {most} calls at a time, {waiting} waiting", report.in_flight.unwrap_or_default()))
 }
 
 /// Whether a model answers, as far as it is known.

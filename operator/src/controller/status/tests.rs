@@ -313,6 +313,10 @@ fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
     let new = || model("local", json!(null), "");
     let lacks = || model("local", json!(true), "does not list m");
     let refused = json!({"name": "claude", "model": "m", "endpoint": "h:1", "reachable": true, "modelsStatus": 404});
+    let circuit = |mut report: Value, state: &str| {
+        report["circuit"] = json!({"state": state, "failures": 7, "nextTrialMs": 5});
+        report
+    };
     let unknown = "no pod has reported yet whether it reaches the endpoints of the models";
     let caller = json!(crds::pod::ModelReport::of_the_caller());
     let rows = [
@@ -338,6 +342,23 @@ fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
             vec![reports("p1", "new", vec![well()]), reports("p2", "new", vec![lacks()])],
             "True/UpstreamReachable",
             "models.local m at h:1 does not list m (pod p2)",
+        ),
+        (
+            vec![reports("p1", "new", vec![circuit(well(), "closed")])],
+            "True/UpstreamReachable",
+            "models.local m at h:1 answers",
+        ),
+        (
+            vec![reports("p1", "new", vec![down()]), reports("p2", "new", vec![circuit(well(), "open")])],
+            "False/LocalCircuitOpen",
+            "models.local m at h:1 has failed several times in a row, so calls do without it; it is tried again from time \
+             to time (pod p2)",
+        ),
+        (
+            vec![reports("p1", "new", vec![circuit(down(), "half_open")])],
+            "False/LocalCircuitOpen",
+            "models.local m at h:1 has failed several times in a row, so calls do without it; it is tried again from time \
+             to time: cannot be reached: no (pod p1)",
         ),
         (
             vec![reports("p1", "new", vec![new()]), reports("p2", "new", vec![well()])],

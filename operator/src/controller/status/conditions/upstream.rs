@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crds::{pod::ModelReport, policy::Reason};
+use crds::{
+    pod::{ModelReport, models::CircuitReport},
+    policy::Reason,
+};
 
 use super::{Finding, Observed};
 
@@ -13,6 +16,9 @@ type Report<'a> = (&'a ModelReport, &'a str);
 pub(super) fn reachable(observed: &Observed<'_>) -> Finding {
     let worst = worst(observed);
     let message = worst.values().map(line).collect::<Vec<_>>().join("; ");
+    if worst.values().any(|(report, _)| is_open(report)) {
+        return Finding::fails(Reason::LocalCircuitOpen, message);
+    }
     if worst.values().any(|(report, _)| report.reachable == Some(false)) {
         return Finding::fails(Reason::UpstreamUnreachable, message);
     }
@@ -38,19 +44,29 @@ fn worst<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, Report<'a>> {
     worst
 }
 
-/// Not reachable, then with another problem, then well, then unknown: a pod that has just started knows nothing yet.
+/// Left alone, then not reachable, then with another problem, then well, then unknown: a pod that has just started knows
+/// nothing yet.
 fn rank(report: &ModelReport) -> u8 {
     match (report.reachable, report.problem.is_empty()) {
-        (Some(false), _) => 0,
-        (Some(true), false) => 1,
-        (Some(true), true) => 2,
-        (None, _) => 3,
+        _ if is_open(report) => 0,
+        (Some(false), _) => 1,
+        (Some(true), false) => 2,
+        (Some(true), true) => 3,
+        (None, _) => 4,
     }
+}
+
+fn is_open(report: &ModelReport) -> bool {
+    report.circuit.as_ref().is_some_and(CircuitReport::is_open)
 }
 
 fn line((report, pod): &Report<'_>) -> String {
     let ModelReport { name, model, endpoint, problem, models_status, .. } = report;
+    // Without its numbers, which change while the state stays.
+    let left_alone = "has failed several times in a row, so calls do without it; it is tried again from time to time";
     let said = match (problem.as_str(), models_status) {
+        ("", _) if is_open(report) => format!("{left_alone} (pod {pod})"),
+        (problem, _) if is_open(report) => format!("{left_alone}: {problem} (pod {pod})"),
         ("", Some(status)) => format!("answers ({status} to GET /v1/models)"),
         ("", None) => "answers".into(),
         (problem, _) => format!("{problem} (pod {pod})"),

@@ -1,0 +1,70 @@
+//! Metrics of model calls that wait for their turn, and of those that are not made.
+
+use std::time::Duration;
+
+use endpoint::metrics::Registered;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+};
+
+use super::{CALL_SECONDS, ModelLabel};
+use crate::config::Active;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabel {
+    reason: String,
+}
+
+/// See the module.
+pub(super) struct Turns {
+    circuit_open: Gauge,
+    not_called: Family<ReasonLabel, Counter>,
+    waiting: Family<ModelLabel, Gauge>,
+    wait_seconds: Family<ModelLabel, Histogram>,
+}
+
+impl Turns {
+    pub(super) fn registered(new: &mut Registered<'_>) -> Self {
+        let seconds = Family::new_with_constructor((|| Histogram::new(CALL_SECONDS)) as fn() -> Histogram);
+        Self {
+            circuit_open: new.metric(
+                "local_circuit_open",
+                "Whether the local model is left alone because it failed several times in a row",
+            ),
+            not_called: new.metric(
+                "model_not_called",
+                "Model calls that were not made, by reason: local_circuit_open, local_busy, claude_busy",
+            ),
+            waiting: new.metric("waiting_calls", "Calls that wait for their turn with a model (maxConcurrent)"),
+            wait_seconds: new.with(
+                "model_wait_seconds",
+                "How long calls waited for their turn with a model that has a maxConcurrent",
+                seconds,
+            ),
+        }
+    }
+
+    /// A call of `arm` was not made; `kind`: why, as an error's kind.
+    pub(super) fn not_called(&self, arm: &'static str, kind: &'static str) {
+        self.not_called.get_or_create(&ReasonLabel { reason: format!("{arm}_{kind}") }).inc();
+    }
+
+    /// A call of `arm` waited so long for its turn, whether or not that came.
+    pub(super) fn waited(&self, arm: &'static str, time: Duration) {
+        self.wait_seconds.get_or_create(&ModelLabel { model: arm }).observe(time.as_secs_f64());
+    }
+
+    /// What the models of a config say now.
+    pub(super) fn look(&self, active: &Active) {
+        for (model, client) in active.models() {
+            self.waiting.get_or_create(&ModelLabel { model }).set(number(client.load().waiting));
+        }
+        let open = active.local.circuit().is_some_and(|circuit| circuit.is_open());
+        self.circuit_open.set(open.into());
+    }
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
