@@ -71,7 +71,7 @@ pub struct Figures {
     pub share_local: Option<f64>,
     /// What the model calls were for.
     pub lines: Vec<LineFigures>,
-    /// Calls that Claude answered because the local model had failed, and why it had.
+    /// Calls that Claude answered because the local model had failed or was not asked, and why.
     pub fallbacks: Fallbacks,
     /// Calls that Claude answered after a failed check.
     pub escalations: i64,
@@ -127,7 +127,7 @@ pub struct ArmTokens {
 pub struct Fallbacks {
     /// Their number.
     pub calls: i64,
-    /// Kinds of errors of the local model, with their number.
+    /// Kinds of errors of the local model, or why it was not asked, with their number.
     pub why: BTreeMap<String, i64>,
 }
 

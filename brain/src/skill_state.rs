@@ -12,6 +12,8 @@ use crate::{
 
 /// Local attempts in a row, all of which failed, that are a problem.
 const FAILING: usize = 3;
+/// The reason of a call that did without the local model, because that had failed several times in a row.
+const CIRCUIT_OPEN: &str = "local_circuit_open";
 /// Decisions of which some should have been judged.
 const JUDGED_OF: i64 = 20;
 /// The least share of decisions that should be judged.
@@ -138,10 +140,16 @@ impl Latest<'_> {
         self.0.first().map(|stored| &stored.decision)
     }
 
-    /// The error of the latest attempts on the local model, if all of them failed.
+    /// The error of the latest attempts on the local model, if all of them failed. One that was not made because of its
+    /// circuit counts.
     fn failing(&self) -> Option<String> {
-        let local = self.0.iter().filter(|stored| stored.decision["decision"] == Arm::Local.as_str());
-        let latest: Vec<Option<String>> = local.take(FAILING).map(|stored| text(&stored.decision, "error")).collect();
+        let error = |stored: &StoredDecision| {
+            let record = &stored.decision;
+            let is_open = record["reason"] == CIRCUIT_OPEN;
+            let local = record["decision"] == Arm::Local.as_str();
+            (local || is_open).then(|| if is_open { Some(CIRCUIT_OPEN.into()) } else { text(record, "error") })
+        };
+        let latest: Vec<Option<String>> = self.0.iter().filter_map(error).take(FAILING).collect();
         let all = latest.len() == FAILING && latest.iter().all(Option::is_some);
         latest.into_iter().next().flatten().filter(|_| all)
     }

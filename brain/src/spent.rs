@@ -92,16 +92,19 @@ impl Line {
     }
 
     /// Whether the first attempt of a call is on this line: what comes after another attempt is not.
-    fn may_be_first(self, decision: &str) -> bool {
-        !matches!(self, Self::Shadow | Self::Grading) && matches!(decision, "local" | "claude")
+    fn may_be_first(self, decision: &str, without_local: bool) -> bool {
+        !matches!(self, Self::Shadow | Self::Grading) && (without_local || matches!(decision, "local" | "claude"))
     }
 }
+
+/// Reasons of a fallback before which the local model was not asked: there is no attempt of it that failed.
+const WITHOUT_LOCAL: [&str; 2] = ["local_circuit_open", "local_busy"];
 
 /// One call, as it is added up.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Spent {
     pub(crate) line: Line,
-    /// The kind of error of a failed call, otherwise empty.
+    /// The kind of error of a failed call; of a fallback, why the local model was not asked; otherwise empty.
     pub(crate) detail: String,
     /// It began a call of a caller.
     pub(crate) first: bool,
@@ -129,11 +132,16 @@ impl Spent {
         let tokens = |tokens: Option<i64>| tokens.filter(|tokens| (0..=TOKENS_MAX).contains(tokens));
         let tokens_in = tokens(record.integer("prompt_tokens"));
         let failed = matches!(line, Line::LocalFailed | Line::ClaudeFailed);
+        let why = record.text("reason").filter(|reason| decision == "claude_fallback" && WITHOUT_LOCAL.contains(reason));
+        let detail = match line {
+            Line::Fallback => why.map(str::to_string),
+            _ => record.text("error").filter(|_| failed).map(detail),
+        };
         let is_saved = line == Line::Local && record.arm == Arm::Local;
         Self {
             line,
-            detail: record.text("error").filter(|_| failed).map(detail).unwrap_or_default(),
-            first: line.may_be_first(decision) && record.integer("stage").unwrap_or_default() == 0,
+            detail: detail.unwrap_or_default(),
+            first: line.may_be_first(decision, why.is_some()) && record.integer("stage").unwrap_or_default() == 0,
             tokens_in,
             tokens_cached: tokens(rest("cached_tokens").and_then(Value::as_i64)),
             tokens_out: tokens(record.integer("completion_tokens")),
@@ -244,6 +252,12 @@ mod tests {
             ("claude_fallback", json!({}), Line::Fallback, false),
             ("claude_fallback", json!({"error": "status"}), Line::ClaudeFailed, false),
             ("claude_escalation", json!({}), Line::Escalation, false),
+            ("claude_fallback", json!({"reason": "after_local_error"}), Line::Fallback, false),
+            ("claude_fallback", json!({"reason": "local_circuit_open"}), Line::Fallback, true),
+            ("claude_fallback", json!({"reason": "local_circuit_open", "error": "status"}), Line::ClaudeFailed, true),
+            ("claude_fallback", json!({"reason": "local_busy"}), Line::Fallback, true),
+            ("claude_fallback", json!({"reason": "local_busy", "stage": 1}), Line::Fallback, false),
+            ("local", json!({"reason": "local_busy", "shadow": true}), Line::Shadow, false),
         ] {
             let spent = spent(decision, changes.clone());
             assert_eq!((spent.line, spent.first), (line, first), "{decision} {changes}");
@@ -269,5 +283,12 @@ mod tests {
         assert_eq!(spent("local", elsewhere).would, None, "the gateway asked Claude");
         assert_eq!(spent("local", json!({"error": "A very odd one"})).detail, "other");
         assert_eq!(spent("local", json!({"error": "timeout"})).detail, "timeout");
+        for (reason, error, detail) in [
+            ("local_busy", json!(null), "local_busy"),
+            ("local_busy", json!("timeout"), "timeout"),
+            ("after_local_error", json!(null), ""),
+        ] {
+            assert_eq!(spent("claude_fallback", json!({"reason": reason, "error": error})).detail, detail, "{reason}");
+        }
     }
 }

@@ -100,6 +100,8 @@ const REASONS = {
   pinned: "the policy pins it",
   explored: "sent against the rate, so that the other model's stays known",
   after_local_error: "the local model failed",
+  local_circuit_open: "the local model failed several times in a row and is left alone for a while",
+  local_busy: "the local model had too many calls at that time",
   failed_check: "the local answer failed its check",
 };
 const reason = (name) => REASONS[name] ?? name ?? "no reason given";

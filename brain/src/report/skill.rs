@@ -96,8 +96,14 @@ fn lines(sums: &[&Sums]) -> Vec<LineFigures> {
 
 fn fallbacks(sums: &[&Sums]) -> Fallbacks {
     let mut why = BTreeMap::new();
-    for failed in sums.iter().filter(|sums| sums.line() == Some(Line::LocalFailed)) {
-        *why.entry(failed.detail.clone()).or_default() += failed.calls;
+    let is_why = |sums: &&&Sums| match sums.line() {
+        Some(Line::LocalFailed) => true,
+        // The local model was not asked.
+        Some(Line::Fallback) => !sums.detail.is_empty(),
+        _ => false,
+    };
+    for sums in sums.iter().filter(is_why) {
+        *why.entry(sums.detail.clone()).or_default() += sums.calls;
     }
     Fallbacks { calls: calls(sums, &[Line::Fallback]), why }
 }

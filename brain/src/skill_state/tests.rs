@@ -67,6 +67,11 @@ fn a_local_model_fails_when_its_last_attempts_all_did_whatever_claude_answered()
     let one_answered = [failed(), failed(), stored(json!({})), failed()];
     assert!(kinds(&state(9, 1, 10, &one_answered)).is_empty());
     assert!(kinds(&state(9, 1, 10, &[failed(), failed()])).is_empty(), "too few to say");
+    let left_alone =
+        || stored(json!({"decision": "claude_fallback", "reason": "local_circuit_open", "model": "c", "error": null}));
+    assert_eq!(kinds(&state(9, 1, 10, &[left_alone(), left_alone(), left_alone()])), ["local_failing"]);
+    let back = [stored(json!({})), left_alone(), left_alone(), left_alone()];
+    assert!(kinds(&state(9, 1, 10, &back)).is_empty(), "it is back");
 }
 
 #[test]

@@ -2,7 +2,11 @@
 //! `says:TEXT` what it answers.
 
 use std::{
-    sync::{Arc, Mutex},
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -49,10 +53,19 @@ impl Received {
 
 type Log = Arc<Mutex<Vec<Received>>>;
 
+/// Requests of one model that are being answered.
+#[derive(Clone, Copy, Default)]
+struct Busy {
+    now: usize,
+    most: usize,
+}
+
 #[derive(Clone, Default)]
 struct Shared {
     log: Log,
     release: Arc<Notify>,
+    well: Arc<AtomicBool>,
+    busy: Arc<Mutex<BTreeMap<String, Busy>>>,
 }
 
 /// The running stand-in.
@@ -99,6 +112,22 @@ impl Models {
         self.state.release.notify_waiters();
     }
 
+    /// Lets the model `ill` answer from now on.
+    pub fn heal(&self) {
+        self.state.well.store(true, Ordering::Relaxed);
+    }
+
+    /// The most requests of a model that were being answered at the same time since this was last asked.
+    ///
+    /// # Panics
+    /// If a handler panicked.
+    #[must_use]
+    pub fn most_at_once(&self, model: &str) -> usize {
+        let mut busy = self.state.busy.lock().expect("no handler panics");
+        let Some(busy) = busy.get_mut(model) else { return 0 };
+        std::mem::replace(&mut busy.most, busy.now)
+    }
+
     /// The requests so far.
     ///
     /// # Panics
@@ -117,6 +146,8 @@ impl Models {
 
 /// Marks the request as abandoned if it is dropped before the answer.
 struct Pending {
+    busy: Arc<Mutex<BTreeMap<String, Busy>>>,
+    model: String,
     log: Log,
     index: usize,
     answered: bool,
@@ -124,6 +155,9 @@ struct Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
+        if let Ok(mut busy) = self.busy.lock() {
+            busy.entry(self.model.clone()).or_default().now -= 1;
+        }
         if !self.answered
             && let Ok(mut log) = self.log.lock()
         {
@@ -141,13 +175,20 @@ async fn complete(State(state): State<Shared>, uri: axum::http::Uri, headers: He
         log.push(received);
         log.len() - 1
     };
-    let mut pending = Pending { log: Arc::clone(&state.log), index, answered: false };
-    let response = behave(&model, &state.release).await;
+    {
+        let mut busy = state.busy.lock().expect("no handler panics");
+        let busy = busy.entry(model.clone()).or_default();
+        busy.now += 1;
+        busy.most = busy.most.max(busy.now);
+    }
+    let busy = Arc::clone(&state.busy);
+    let mut pending = Pending { busy, model: model.clone(), log: Arc::clone(&state.log), index, answered: false };
+    let response = behave(&model, &state).await;
     pending.answered = true;
     response
 }
 
-async fn behave(model: &str, release: &Notify) -> Response {
+async fn behave(model: &str, state: &Shared) -> Response {
     match model {
         "hangs" => std::future::pending().await,
         "takes-a-second" => {
@@ -159,9 +200,11 @@ async fn behave(model: &str, release: &Notify) -> Response {
             said("answer of takes-20-seconds")
         }
         "waits" => {
-            release.notified().await;
+            state.release.notified().await;
             said("answer of waits")
         }
+        "ill" if state.well.load(Ordering::Relaxed) => said("answer of ill"),
+        "ill" => (StatusCode::SERVICE_UNAVAILABLE, error("unavailable_error")).into_response(),
         "status-500" => (StatusCode::INTERNAL_SERVER_ERROR, error("internal_server_error")).into_response(),
         "status-429" => (StatusCode::TOO_MANY_REQUESTS, error("throttling_error")).into_response(),
         "redirects" => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "http://127.0.0.1:1/")]).into_response(),

@@ -23,6 +23,9 @@ fn nth(i: usize) -> (Value, i64) {
     if decision != "local" && !i.is_multiple_of(4) {
         sent["cost_usd"] = json!(0.001 * (1 + i % 9) as f64);
     }
+    if decision == "claude_fallback" {
+        sent["reason"] = json!(["after_local_error", "local_circuit_open", "local_busy"][i % 7 % 3]);
+    }
     match i % 11 {
         0 => sent["error"] = json!(["timeout", "status"][i % 2]),
         1 if decision == "local" => sent["shadow"] = json!(true),
@@ -96,7 +99,8 @@ impl Recomputed<'_> {
     async fn check_calls(&self) {
         let figures = &self.skill.figures;
         let calls = self
-            .count(r#"COALESCE(stage, 0) = 0 AND decision IN ('local', 'claude') AND rest NOT LIKE '%"shadow":true%'"#);
+            .count(r#"COALESCE(stage, 0) = 0 AND (decision IN ('local', 'claude') OR reason IN ('local_circuit_open', 'local_busy'))
+                AND rest NOT LIKE '%"shadow":true%'"#);
         near(figures.calls as f64, calls.await, "calls");
         let home = self.count(&format!("decision = 'local' AND {ANSWERED} AND {USED}")).await;
         let unused = self.count(&format!("decision = 'local' AND {ANSWERED} AND NOT ({USED})")).await;
@@ -109,6 +113,8 @@ impl Recomputed<'_> {
         near(figures.fallbacks.calls as f64, fallbacks, "fallbacks");
         let timeouts =
             self.count(r#"decision = 'local' AND error = 'timeout' AND rest NOT LIKE '%"shadow":true%'"#).await;
+        let busy = self.count("decision = 'claude_fallback' AND error IS NULL AND reason = 'local_busy'").await;
+        near(figures.fallbacks.why.get("local_busy").copied().unwrap_or_default() as f64, busy, "why not asked");
         near(figures.fallbacks.why.get("timeout").copied().unwrap_or_default() as f64, timeouts, "why");
     }
 

@@ -153,7 +153,7 @@ fn notes(report: &KnownReport) -> Vec<String> {
     let total = &report.total;
     let mut notes = vec![];
     if !total.fallbacks.why.is_empty() {
-        notes.push(format!("Local failures: {}.", counted(&total.fallbacks.why)));
+        notes.push(format!("Why there was no local answer: {}.", counted(&total.fallbacks.why)));
     }
     for skill in &report.skills {
         let name = printable(&skill.skill, SHOWN);

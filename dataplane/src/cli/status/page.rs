@@ -207,7 +207,7 @@ fn skill_json(skill: &SkillReport) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use crds::pod::rules::CheckReport;
+    use crds::pod::{models::CircuitReport, rules::CheckReport};
 
     use super::*;
 
@@ -283,6 +283,31 @@ Last decisions (http://b)
   3 s ago  debug  claude  c  below_ceil  human: pass  i
 ";
         assert_eq!(text(&seen()), expected);
+    }
+
+    #[test]
+    fn it_says_whether_a_model_is_called_and_who_waits_for_it() {
+        let mut seen = seen();
+        let circuit = CircuitReport { state: "open".into(), failures: 7, next_trial_ms: Some(seen.now_ms + 12_000) };
+        seen.status.models[0].circuit = Some(circuit.clone());
+        let line = "does not answer:      start it; NOT CALLED: it failed 7 times in a row; next trial in 12 s\n";
+        assert!(text(&seen).contains(line), "{}", text(&seen));
+        let trying = CircuitReport { state: "half_open".into(), next_trial_ms: None, ..circuit };
+        let local = ModelReport {
+            reachable: Some(true),
+            problem: String::new(),
+            circuit: Some(trying),
+            in_flight: Some(2),
+            waiting: Some(9),
+            max_concurrent: Some(2),
+            ..seen.status.models[0].clone()
+        };
+        seen.status.models[0] = local.clone();
+        let line = "NOT CALLED: it failed 7 times in a row; the next call tries it; 2 of 2 calls at a time, 9 waiting\n";
+        assert!(text(&seen).contains(line), "{}", text(&seen));
+        let closed = CircuitReport { state: "closed".into(), ..CircuitReport::default() };
+        seen.status.models[0] = ModelReport { circuit: Some(closed), max_concurrent: None, ..local };
+        assert!(text(&seen).contains("local   qwen    llm:80  answers\n"), "{}", text(&seen));
     }
 
     #[test]
