@@ -132,7 +132,8 @@ impl Spent {
         let tokens = |tokens: Option<i64>| tokens.filter(|tokens| (0..=TOKENS_MAX).contains(tokens));
         let tokens_in = tokens(record.integer("prompt_tokens"));
         let failed = matches!(line, Line::LocalFailed | Line::ClaudeFailed);
-        let why = record.text("reason").filter(|reason| decision == "claude_fallback" && WITHOUT_LOCAL.contains(reason));
+        let why =
+            record.text("reason").filter(|reason| decision == "claude_fallback" && WITHOUT_LOCAL.contains(reason));
         let detail = match line {
             Line::Fallback => why.map(str::to_string),
             _ => record.text("error").filter(|_| failed).map(detail),

@@ -224,9 +224,7 @@ pub(crate) mod tests {
 
     #[test]
     fn the_message_of_a_fallback_without_a_local_attempt_says_why_there_was_none() {
-        for (reason, detail) in
-            [(Reason::LocalCircuitOpen, "local-circuit-open"), (Reason::LocalBusy, "local-busy")]
-        {
+        for (reason, detail) in [(Reason::LocalCircuitOpen, "local-circuit-open"), (Reason::LocalBusy, "local-busy")] {
             let record = DecisionRecord { reason, ..record(Decision::ClaudeFallback, Some(0.9)) };
             assert_eq!(record.message(), format!("debug: claude_fallback — model=qwen35, {detail}"));
         }

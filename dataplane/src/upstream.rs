@@ -249,6 +249,27 @@ mod tests {
 
     use super::*;
 
+    /// The model `m` at this address.
+    pub(super) fn target_at(url: &str) -> ModelTarget {
+        ModelTarget {
+            url: url.parse().expect("a URL"),
+            model: "m".into(),
+            parameters: Map::new(),
+            api_key: None,
+            ca_bundle: None,
+            timeout: None,
+            max_concurrent: None,
+            price: None,
+        }
+    }
+
+    /// Calls a model; the error, if there is one.
+    pub(super) async fn error_of_a_call(client: &ModelClient) -> Option<AttemptError> {
+        let admission = client.admit_now().expect("a call");
+        let prompt = Prompt { system: "s".into(), user: "u".into() };
+        client.ask(admission, None, &prompt, Duration::from_secs(60)).await.result.err()
+    }
+
     /// A model, and the addresses that called it: one for each connection.
     async fn model() -> (ModelTarget, Arc<Mutex<BTreeSet<SocketAddr>>>) {
         let callers: Arc<Mutex<BTreeSet<SocketAddr>>> = Arc::default();
@@ -259,29 +280,17 @@ mod tests {
         };
         let app = Router::new().route("/", post(answer)).into_make_service_with_connect_info::<SocketAddr>();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let url = format!("http://{}/", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, app).await });
-        let target = ModelTarget {
-            url,
-            model: "m".into(),
-            parameters: Map::new(),
-            api_key: None,
-            ca_bundle: None,
-            timeout: None,
-            max_concurrent: None,
-            price: None,
-        };
-        (target, callers)
+        (target_at(&url), callers)
     }
 
     #[tokio::test]
     async fn a_new_key_keeps_the_connection_to_the_model_and_new_authorities_do_not() {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (target, callers) = model().await;
-        let prompt = Prompt { system: "s".into(), user: "u".into() };
         let ask = async |client: &ModelClient| {
-            let admission = client.admit_now().expect("a place");
-            client.ask(admission, None, &prompt, Duration::from_secs(60)).await.result.expect("an answer");
+            assert_eq!(error_of_a_call(client).await, None);
             callers.lock().expect("not poisoned").len()
         };
         let first = ModelClient::after(None, None, target.clone(), None).expect("a client");
@@ -312,9 +321,7 @@ mod tests {
     async fn error_of(target: ModelTarget) -> AttemptError {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = ModelClient::after(None, None, target, None).expect("a client");
-        let prompt = Prompt { system: "s".into(), user: "u".into() };
-        let admission = client.admit_now().expect("a place");
-        client.ask(admission, None, &prompt, Duration::from_secs(60)).await.result.expect_err("an error")
+        error_of_a_call(&client).await.expect("an error")
     }
 
     #[tokio::test]
@@ -345,16 +352,8 @@ mod tests {
 
     #[test]
     fn contract_5_the_request_has_the_model_the_two_messages_and_the_parameters() {
-        let target = ModelTarget {
-            url: "http://a/".parse().expect("a URL"),
-            model: "qwen35".into(),
-            parameters: json!({"temperature": 0}).as_object().cloned().expect("an object"),
-            api_key: None,
-            ca_bundle: None,
-            timeout: None,
-            max_concurrent: None,
-            price: None,
-        };
+        let parameters = json!({"temperature": 0}).as_object().cloned().expect("an object");
+        let target = ModelTarget { model: "qwen35".into(), parameters, ..target_at("http://a/") };
         let prompt = Prompt { system: "s".into(), user: "u".into() };
         assert_eq!(
             json!(ChatRequest::new(&target, &prompt)),

@@ -74,7 +74,7 @@ async fn a_local_model_that_is_away_is_asked_five_times_and_left_alone_until_a_t
 
     // What the brain knows: calls, why they fell back, and nothing of the local model's quality.
     let report = waiting::until("the decisions in the brain", || async {
-        let report = get_json(format!("{}/api/v1/report?window=1d", brain.base_url())).await;
+        let report = get_json(format!("{}/api/v1/report?since=1h", brain.base_url())).await;
         (report["total"]["calls"] == 105).then_some(report)
     })
     .await;
@@ -108,7 +108,10 @@ async fn a_skill_that_stays_local_fails_at_once_and_the_circuit_outlives_a_reloa
         let result = routing.mcp().debug("x").await;
         let text = "debug has no answer: local (ill): not asked: it has failed 5 times in a row; next trial in ";
         assert!(result.is_error() && result.text(0).starts_with(text), "{what}: {result:?}");
-        assert!(result.text(0).ends_with("not sent to Claude, because the policy keeps this skill local"), "{result:?}");
+        assert!(
+            result.text(0).ends_with("not sent to Claude, because the policy keeps this skill local"),
+            "{result:?}"
+        );
         assert!(result.decisions("id").is_empty(), "{what}: no model was called");
         assert_eq!(models.asked(), ["ill"; FAILURES], "{what}");
     };
@@ -252,7 +255,8 @@ async fn claude_has_its_own_limit_and_no_circuit() {
     let first = call(&routing, 0);
     waiting::until_true("the first call", || async { asked(&models, "hangs") == 1 }).await;
     let second = routing.mcp().debug("x").await;
-    let said = "debug has no answer: claude (hangs): not asked: 1 call at a time is allowed (maxConcurrent), and none ended";
+    let said =
+        "debug has no answer: claude (hangs): not asked: 1 call at a time is allowed (maxConcurrent), and none ended";
     assert!(second.is_error() && second.text(0).starts_with(said), "{second:?}");
     assert!(first.await.expect("an answer").text(0).contains("claude (hangs): no answer within 12.0 s"));
     assert_eq!(routing.metric(r#"routing_model_not_called_total{reason="claude_busy"}"#).await, 1.0);

@@ -1,5 +1,7 @@
 //! One model call with its record. The record is written whatever happens, even if the caller disconnects.
 
+mod turn;
+
 use std::time::{Duration, Instant};
 
 use crds::{policy::OnLocalError, table::ClaudeTarget};
@@ -108,41 +110,6 @@ impl<'a> Attempt<'a> {
                 (None, Err(error))
             }
         }
-    }
-
-    /// The right to call the model, as soon as it is this call's turn.
-    async fn admitted(&self, model: &ModelClient, ends: Instant) -> Result<Admission, AttemptError> {
-        let began = Instant::now();
-        let admission = match model.admit_now() {
-            Err(AttemptError::Busy { .. }) => {
-                self.tell(", waits for its turn");
-                let _span = self.call.place.work("wait", Vec::new);
-                model.admit(deadline::wait_share(ends.saturating_duration_since(began))).await
-            }
-            at_once => at_once,
-        };
-        if model.target().max_concurrent.is_some() && !matches!(admission, Err(AttemptError::CircuitOpen { .. })) {
-            self.call.data_plane.metrics.waited(self.record.decision.arm(), began.elapsed());
-        }
-        admission
-    }
-
-    /// A circuit has its own warning when it opens.
-    fn note_not_called(&self, error: &AttemptError) {
-        let data_plane = &self.call.data_plane;
-        data_plane.metrics.not_called(self.record.decision.arm(), error.kind());
-        if matches!(error, AttemptError::Busy { .. }) {
-            data_plane.model_warnings.failed(&self.record, error);
-        }
-    }
-
-    /// Tells a caller that listens what this attempt does.
-    fn tell(&self, more: &str) {
-        let Self { call, stage_call, record, .. } = self;
-        let (skill, decision, model) = (&record.skill, record.decision.as_str(), &record.model);
-        let (stage, stages) = (stage_call.stage + 1, call.skill.stages.len());
-        // Fails only if nobody listens: progress is optional.
-        let _ = call.activity.send(format!("{skill}: stage {stage} of {stages}, {decision} ({model}){more}"));
     }
 
     /// The record of work that the caller does; there is nothing to wait for, to check or to warn of.

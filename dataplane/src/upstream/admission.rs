@@ -140,3 +140,93 @@ impl ModelClient {
         Load { in_flight: self.places.taken(), waiting: self.places.waiting() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{Router, routing::get};
+    use crds::table::ModelTarget;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::upstream::tests::{error_of_a_call, target_at};
+
+    fn client(before: Option<&ModelClient>, target: ModelTarget, key: Option<&str>) -> ModelClient {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let key = key.map(Into::into);
+        let client = ModelClient::after(before, None, target, key.as_ref()).expect("a client");
+        client.limit_places();
+        client.with_circuit(before, "calls go to Claude")
+    }
+
+    fn state(client: &ModelClient) -> &'static str {
+        client.circuit().expect("a circuit").state
+    }
+
+    /// A client whose circuit is open, and the address where nobody listens.
+    async fn left_alone() -> (ModelClient, std::net::SocketAddr) {
+        let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = closed.local_addr().expect("an address");
+        drop(closed);
+        let client = client(None, target_at(&format!("http://{address}/v1/chat/completions")), None);
+        while state(&client) == "closed" {
+            assert!(matches!(error_of_a_call(&client).await, Some(AttemptError::Unreachable { .. })));
+        }
+        assert!(matches!(client.admit_now(), Err(AttemptError::CircuitOpen { failures: 5, .. })));
+        (client, address)
+    }
+
+    #[tokio::test]
+    async fn an_endpoint_that_a_probe_reaches_again_is_tried_by_the_next_call() {
+        let (client, address) = left_alone().await;
+        client.probe().await;
+        assert_eq!(state(&client), "open", "still nobody listens");
+        let listener = TcpListener::bind(address).await.expect("the same port");
+        let list = Router::new().route("/v1/models", get(|| async { "{}" }));
+        tokio::spawn(async move { axum::serve(listener, list).await });
+        let next = probed_long_ago(&client);
+        next.probe().await;
+        assert_eq!(state(&next), "half_open");
+        assert!(error_of_a_call(&next).await.is_some(), "it lists its models and serves none");
+        assert_eq!(state(&next), "open");
+    }
+
+    /// A client with the same circuit that may be probed at once.
+    fn probed_long_ago(before: &ModelClient) -> ModelClient {
+        let fresh = ModelClient::after(None, None, before.target.clone(), None).expect("a client");
+        ModelClient { guarded: before.guarded.clone(), ..fresh }
+    }
+
+    #[tokio::test]
+    async fn a_circuit_is_kept_with_its_model_and_tried_at_once_with_another_key() {
+        let (before, _) = left_alone().await;
+        let target = before.target.clone();
+        let same = client(Some(&before), ModelTarget { max_concurrent: Some(2), ..target.clone() }, None);
+        assert_eq!(state(&same), "open");
+        let other_model = client(Some(&before), ModelTarget { model: "other".into(), ..target.clone() }, None);
+        assert_eq!(state(&other_model), "closed");
+        let other_key = client(Some(&before), target, Some("key"));
+        assert_eq!(state(&other_key), "half_open");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_waits_for_a_place_is_sent_on_when_the_circuit_opens() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/v1/chat/completions", closed.local_addr().expect("an address"));
+        drop(closed);
+        let client = client(None, ModelTarget { max_concurrent: Some(1), ..target_at(&url) }, None);
+        let guarded = client.guarded.as_ref().expect("a circuit");
+        let taken = client.admit_now().expect("the place");
+        let waits = client.admit(Duration::from_secs(600));
+        tokio::pin!(waits);
+        assert!(futures::poll!(&mut waits).is_pending());
+        assert_eq!(client.load(), Load { in_flight: 1, waiting: 1 });
+        while state(&client) == "closed" {
+            let permit = guarded.circuit.pass().expect("closed");
+            permit.end(Instant::now(), &Err::<(), _>(AttemptError::Interrupted));
+        }
+        assert!(matches!(waits.await, Err(AttemptError::CircuitOpen { .. })));
+        assert_eq!(client.load(), Load { in_flight: 1, waiting: 0 });
+        drop(taken);
+        assert_eq!(client.load(), Load { in_flight: 0, waiting: 0 });
+    }
+}

@@ -10,8 +10,8 @@ use std::{
 
 use tokio::sync::watch;
 
-use self::state::{Pass, Refused, State};
 pub use self::state::{Change, Snapshot};
+use self::state::{Pass, Refused, State};
 use super::AttemptError;
 
 /// The circuit of one endpoint and model.
@@ -29,8 +29,8 @@ impl Circuit {
     /// It is open.
     pub(super) fn pass(self: &Arc<Self>) -> Result<Permit, AttemptError> {
         let admitted = self.lock().admit(Instant::now());
-        let pass = admitted
-            .map_err(|Refused { failures, next_trial }| AttemptError::CircuitOpen { failures, next_trial })?;
+        let pass =
+            admitted.map_err(|Refused { failures, next_trial }| AttemptError::CircuitOpen { failures, next_trial })?;
         Ok(Permit { circuit: Arc::clone(self), pass, ended: false })
     }
 

@@ -141,7 +141,9 @@ impl AttemptError {
             | Self::BrokenOff { .. } => true,
             Self::Status { status, .. } => is_of_the_endpoint(*status),
             // Some write the status that it should have had.
-            Self::ErrorBody { kind } => kind.as_ref().and_then(|kind| kind.parse().ok()).is_some_and(is_of_the_endpoint),
+            Self::ErrorBody { kind } => {
+                kind.as_ref().and_then(|kind| kind.parse().ok()).is_some_and(is_of_the_endpoint)
+            }
             Self::TooLarge { .. }
             | Self::Filtered
             | Self::NoContent
@@ -169,7 +171,8 @@ fn is_of_the_endpoint(status: u16) -> bool {
 }
 
 fn next_trial_text(next_trial: Option<Duration>) -> String {
-    next_trial.map_or_else(|| "it is being tried".into(), |time| format!("next trial in {:.0} s", time.as_secs_f64().ceil()))
+    next_trial
+        .map_or_else(|| "it is being tried".into(), |time| format!("next trial in {:.0} s", time.as_secs_f64().ceil()))
 }
 
 fn busy_text(limit: usize, waited: Duration) -> String {

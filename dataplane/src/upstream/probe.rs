@@ -68,10 +68,10 @@ mod tests {
     use axum::{Json, Router, http::HeaderMap, routing::get};
     use crds::table::ModelTarget;
     use secrecy::SecretString;
-    use serde_json::{Map, json};
+    use serde_json::json;
 
     use super::*;
-    use crate::upstream::Prompt;
+    use crate::upstream::tests::{error_of_a_call, target_at};
 
     /// An endpoint, and the key of each probe.
     async fn endpoint() -> (ModelTarget, Arc<Mutex<Vec<String>>>) {
@@ -85,20 +85,7 @@ mod tests {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/base/v1/chat/completions", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, Router::new().route("/base/v1/models", get(list))).await });
-        let (url, parameters) = (url.parse().expect("a URL"), Map::new());
-        (
-            ModelTarget {
-                url,
-                model: "m".into(),
-                parameters,
-                api_key: None,
-                ca_bundle: None,
-                timeout: None,
-                max_concurrent: None,
-                price: None,
-            },
-            keys,
-        )
+        (target_at(&url), keys)
     }
 
     #[tokio::test]
@@ -130,12 +117,8 @@ mod tests {
         let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}/v1/chat/completions", closed.local_addr().expect("an address"));
         drop(closed);
-        let (target, _) = endpoint().await;
-        let target = ModelTarget { url: url.parse().expect("a URL"), ..target };
-        let client = ModelClient::after(None, None, target, None).expect("a client");
-        let prompt = Prompt { system: "s".into(), user: "u".into() };
-        let admission = client.admit_now().expect("a place");
-        client.ask(admission, None, &prompt, Duration::from_secs(60)).await.result.expect_err("nobody listens");
+        let client = ModelClient::after(None, None, target_at(&url), None).expect("a client");
+        error_of_a_call(&client).await.expect("nobody listens");
         let told = client.reachability();
         assert_eq!(told.reachable, Some(false));
         assert!(told.problem.starts_with("cannot be reached: the connection was refused; "), "{told:?}");

@@ -26,7 +26,8 @@ pub fn transitions(of: &ObjectReference, previous: &RoutingPolicyStatus, status:
     };
     let kinds = [condition::READY, condition::BRAIN_READY, condition::INSECURE, condition::EVIDENCE_LOCKED];
     // Endpoints come and go; only that calls do without the local model, and that they no longer do, is news.
-    let upstream = changed(condition::UPSTREAM_REACHABLE).filter(|_| is_circuit_open(previous) || is_circuit_open(status));
+    let upstream =
+        changed(condition::UPSTREAM_REACHABLE).filter(|_| is_circuit_open(previous) || is_circuit_open(status));
     let conditions = kinds.into_iter().filter_map(changed).chain(upstream);
     conditions.chain(rerouted(of, previous, status)).collect()
 }

@@ -22,7 +22,8 @@ fn the_caller_is_no_model_and_needs_neither_endpoint_nor_key() {
 
 #[test]
 fn the_caller_has_nothing_of_a_model_and_judges_nothing() {
-    let alone = "spec.models.claude.returnToCaller: must not have parameters, upstream, timeout, maxConcurrent or price";
+    let alone =
+        "spec.models.claude.returnToCaller: must not have parameters, upstream, timeout, maxConcurrent or price";
     let judged = "  skills: [{name: debug, grading: {share: \"1\", maxPerHour: 1, rubric: r}}]";
     for (claude, more, expected) in [
         ("{}", ONE_STAGE, "spec.models.claude: must have exactly one of name and returnToCaller"),

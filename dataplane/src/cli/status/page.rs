@@ -303,7 +303,8 @@ Last decisions (http://b)
             ..seen.status.models[0].clone()
         };
         seen.status.models[0] = local.clone();
-        let line = "NOT CALLED: it failed 7 times in a row; the next call tries it; 2 of 2 calls at a time, 9 waiting\n";
+        let line =
+            "NOT CALLED: it failed 7 times in a row; the next call tries it; 2 of 2 calls at a time, 9 waiting\n";
         assert!(text(&seen).contains(line), "{}", text(&seen));
         let closed = CircuitReport { state: "closed".into(), ..CircuitReport::default() };
         seen.status.models[0] = ModelReport { circuit: Some(closed), max_concurrent: None, ..local };

@@ -50,7 +50,9 @@ fn why(decisions: &[DecisionRecord]) -> String {
             "the policy leaves a share of the calls to you, so that it is known how often you are right".into()
         }
         Reason::AfterLocalError => format!("the local model failed{}", failed(decisions)),
-        Reason::LocalCircuitOpen => "the local model has failed several times in a row and is not asked for a while".into(),
+        Reason::LocalCircuitOpen => {
+            "the local model has failed several times in a row and is not asked for a while".into()
+        }
         Reason::LocalBusy => "the local model has too many calls at this time".into(),
         Reason::FailedCheck => "the answer of the local model failed the check of this skill".into(),
         Reason::NoPassRate | Reason::TooFewSamples | Reason::AtOrAboveFloor => "this call is yours".into(),

@@ -31,10 +31,7 @@ fn the_first_line_says_why_and_to_do_it() {
             vec![caller(Decision::ClaudeFallback, Reason::LocalCircuitOpen)],
             "the local model has failed several times in a row and is not asked for a while",
         ),
-        (
-            vec![caller(Decision::ClaudeFallback, Reason::LocalBusy)],
-            "the local model has too many calls at this time",
-        ),
+        (vec![caller(Decision::ClaudeFallback, Reason::LocalBusy)], "the local model has too many calls at this time"),
         (
             vec![caller(Decision::ClaudeEscalation, Reason::FailedCheck)],
             "the answer of the local model failed the check of this skill",
