@@ -1,6 +1,6 @@
 //! The data plane's metrics. Labels come from enums and from the policy's skill names, never from a request.
 
-mod turns;
+mod models;
 
 use std::{
     collections::BTreeSet,
@@ -20,7 +20,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use self::turns::Turns;
+use self::models::Models;
 use crate::{config::Active, decision::DecisionRecord, otlp::Losses, telemetry, upstream::Usage, verdict::Verdict};
 
 /// Upper bounds of the histogram of model call times, in seconds: up to the longest time that clients wait.
@@ -99,11 +99,6 @@ struct VerdictLabels {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
-struct ModelLabel {
-    model: &'static str,
-}
-
-#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct KindLabel {
     kind: &'static str,
 }
@@ -153,8 +148,7 @@ pub struct Metrics {
     reloads: Counters<KindLabel>,
     config_checks: Counters<KindLabel>,
     in_flight: Gauge,
-    upstream_reachable: Family<ModelLabel, Gauge>,
-    turns: Turns,
+    models: Models,
     log_lines_dropped: Counter,
     /// What did not reach the OpenTelemetry collector.
     pub otlp: Losses,
@@ -225,12 +219,8 @@ impl Default for Metrics {
             log_lines_dropped: new
                 .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
             otlp: Losses::registered(&mut new),
-            turns: Turns::registered(&mut new),
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
-            upstream_reachable: new.metric(
-                "upstream_reachable",
-                "Whether the endpoint of a model (local, claude, grader) answered last; without a value it was not asked yet",
-            ),
+            models: Models::registered(&mut new),
             registry,
         }
     }
@@ -369,24 +359,17 @@ impl Metrics {
 
     /// A model call was not made; `kind`: why, as an error's kind.
     pub fn not_called(&self, arm: &'static str, kind: &'static str) {
-        self.turns.not_called(arm, kind);
+        self.models.not_called(arm, kind);
     }
 
     /// A model call waited so long for its turn.
     pub fn waited(&self, arm: &'static str, time: Duration) {
-        self.turns.waited(arm, time);
+        self.models.waited(arm, time);
     }
 
     /// What is known of the models of a config: whether they can be reached, and who waits for them.
     pub fn models(&self, active: &Active) {
-        for (model, client) in active.models() {
-            let label = ModelLabel { model };
-            match client.reachability().reachable {
-                Some(reachable) => drop(self.upstream_reachable.get_or_create(&label).set(reachable.into())),
-                None => drop(self.upstream_reachable.remove(&label)),
-            }
-        }
-        self.turns.look(active);
+        self.models.look(active);
     }
 
     /// The gauge of calls in flight.

@@ -1,4 +1,4 @@
-//! Metrics of model calls that wait for their turn, and of those that are not made.
+//! Metrics of the models: whether they can be reached, which calls wait for their turn, and which are not made.
 
 use std::time::Duration;
 
@@ -8,8 +8,13 @@ use prometheus_client::{
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
 };
 
-use super::{CALL_SECONDS, ModelLabel};
+use super::CALL_SECONDS;
 use crate::config::Active;
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ModelLabel {
+    model: &'static str,
+}
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct ReasonLabel {
@@ -17,17 +22,22 @@ struct ReasonLabel {
 }
 
 /// See the module.
-pub(super) struct Turns {
+pub(super) struct Models {
+    reachable: Family<ModelLabel, Gauge>,
     circuit_open: Gauge,
     not_called: Family<ReasonLabel, Counter>,
     waiting: Family<ModelLabel, Gauge>,
     wait_seconds: Family<ModelLabel, Histogram>,
 }
 
-impl Turns {
+impl Models {
     pub(super) fn registered(new: &mut Registered<'_>) -> Self {
         let seconds = Family::new_with_constructor((|| Histogram::new(CALL_SECONDS)) as fn() -> Histogram);
         Self {
+            reachable: new.metric(
+                "upstream_reachable",
+                "Whether the endpoint of a model (local, claude, grader) answered last; without a value it was not asked yet",
+            ),
             circuit_open: new.metric(
                 "local_circuit_open",
                 "Whether the local model is left alone because it failed several times in a row",
@@ -58,7 +68,12 @@ impl Turns {
     /// What the models of a config say now.
     pub(super) fn look(&self, active: &Active) {
         for (model, client) in active.models() {
-            self.waiting.get_or_create(&ModelLabel { model }).set(number(client.load().waiting));
+            let label = ModelLabel { model };
+            self.waiting.get_or_create(&label).set(number(client.load().waiting));
+            match client.reachability().reachable {
+                Some(reachable) => drop(self.reachable.get_or_create(&label).set(reachable.into())),
+                None => drop(self.reachable.remove(&label)),
+            }
         }
         let open = active.local.circuit().is_some_and(|circuit| circuit.is_open());
         self.circuit_open.set(open.into());
