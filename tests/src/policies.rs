@@ -67,6 +67,19 @@ impl Policies {
         self.cluster.kubectl(&arguments).expect_worked()
     }
 
+    /// The messages of the namespace's events with this reason, oldest first.
+    ///
+    /// # Panics
+    /// If they cannot be read.
+    #[must_use]
+    pub fn events(&self, reason: &str) -> Vec<String> {
+        let selected = format!("--field-selector=reason={reason}");
+        let listed = self.kubectl(&["get", "events", "--sort-by=metadata.creationTimestamp", &selected, "-o", "json"]);
+        let listed: Value = serde_json::from_str(&listed).expect("JSON");
+        let messages = listed["items"].as_array().into_iter().flatten().filter_map(|event| event["message"].as_str());
+        messages.map(Into::into).collect()
+    }
+
     /// Applies an object in the namespace.
     pub fn apply_document(&self, document: impl ToString) {
         self.cluster.apply(&self.namespace, &document.to_string());

@@ -12,3 +12,4 @@ mod managed;
 mod own_plane;
 mod pods;
 mod restrictions;
+mod upstreams;

@@ -9,9 +9,8 @@ use tests::{
     mcp::Mcp,
     operator::Operator,
     policies::{Policies, condition, spec},
-    ports,
     program::Program,
-    stand_in::{brain::Brain, kubelet::NO_SUCH_IMAGE, models::Models},
+    stand_in::{brain::Brain, kubelet::NO_SUCH_IMAGE},
     waiting,
 };
 
@@ -79,15 +78,6 @@ async fn the_status_shows_where_the_calls_of_a_skill_go() {
     drop(kubelet);
 }
 
-/// The messages of the namespace's events with this reason, oldest first.
-fn events(policies: &Policies, reason: &str) -> Vec<String> {
-    let selected = format!("--field-selector=reason={reason}");
-    let listed = policies.kubectl(&["get", "events", "--sort-by=metadata.creationTimestamp", &selected, "-o", "json"]);
-    let listed: Value = serde_json::from_str(&listed).expect("JSON");
-    let messages = listed["items"].as_array().into_iter().flatten().filter_map(|event| event["message"].as_str());
-    messages.map(Into::into).collect()
-}
-
 #[tokio::test]
 async fn a_skill_whose_route_changes_is_told_by_events_and_one_that_is_locked_by_a_condition() {
     let (policies, kubelet) = Policies::operated_with_pods("pods-routes").await;
@@ -105,7 +95,7 @@ async fn a_skill_whose_route_changes_is_told_by_events_and_one_that_is_locked_by
     let locked = |status: &RoutingPolicyStatus| condition(status, "EvidenceLocked").cloned();
     policies.apply("edge", &exploring(json!({"mode": "Off"})));
     let first = policies.wait_for("edge", "calls stay local", routed(RouteStatus::Local)).await;
-    assert_eq!((locked(&first), events(&policies, "RouteChanged")), (None, vec![]), "a first route is no change");
+    assert_eq!((locked(&first), policies.events("RouteChanged")), (None, vec![]), "a first route is no change");
 
     brain.answer(Brain::of_models(bad, claude));
     let worse = policies.wait_for("edge", "calls go to Claude", routed(RouteStatus::Claude)).await;
@@ -125,9 +115,9 @@ async fn a_skill_whose_route_changes_is_told_by_events_and_one_that_is_locked_by
     let changes =
         ["debug: Local → Claude: 0.68 of 41 is below 0.70", "debug: Claude → Local: 0.95 of 41 is at or above 0.90"];
     // Events are published after the status.
-    waiting::until_true("the events", || async { events(&policies, "RouteChanged").len() >= changes.len() }).await;
-    assert_eq!(events(&policies, "RouteChanged"), changes);
-    assert_eq!(events(&policies, "NoLocalOutcomes"), [message]);
+    waiting::until_true("the events", || async { policies.events("RouteChanged").len() >= changes.len() }).await;
+    assert_eq!(policies.events("RouteChanged"), changes);
+    assert_eq!(policies.events("NoLocalOutcomes"), [message]);
     drop(kubelet);
 }
 
@@ -258,25 +248,6 @@ async fn a_pod_that_refuses_the_config_is_named_with_its_reason_and_runs_the_las
     kubelet.spoil_policy(None);
     // It is notified again and again until it runs the config.
     policies.wait_until_ready("edge").await;
-}
-
-#[tokio::test]
-async fn a_dead_upstream_is_told_by_a_condition_that_gates_nothing() {
-    let (policies, kubelet) = Policies::operated_with_pods("pods-upstream").await;
-    let models = Models::start_listing(200, json!({"data": [{"id": "c"}, {"id": "other"}]})).await;
-    let dead = format!("127.0.0.1:{}", ports::free());
-    policies.apply("edge", &spec(json!({"upstream": {"url": format!("http://{dead}")}})));
-    let down = policies.wait_for_condition("edge", "UpstreamReachable", "False", "UpstreamUnreachable").await;
-    let said = format!("models.local l at {dead} cannot be reached: the connection was refused; ");
-    assert!(down.message.contains(&said), "{}", down.message);
-    let ready = policies.wait_until_ready("edge").await;
-    assert!(["Accepted", "Programmed"].into_iter().all(|kind| ready.is_true(kind)), "{ready:?}");
-    assert!(condition(&ready, "Stalled").is_none(), "{ready:?}");
-
-    policies.apply("edge", &spec(json!({"upstream": {"url": models.url()}})));
-    let up = policies.wait_for_condition("edge", "UpstreamReachable", "True", "UpstreamReachable").await;
-    assert!(up.message.contains("does not list the model l;") && up.message.contains("it lists c, other"), "{up:?}");
-    drop(kubelet);
 }
 
 #[tokio::test]
