@@ -179,7 +179,8 @@ async fn without_litellm_each_call_gets_one_error_that_names_both_attempts() {
     let status = policies.get("edge").await.status.expect("a status");
     assert_eq!(condition(&status, "Ready").map(|ready| ready.status.as_str()), Some("True"), "without any model");
     litellm.back().await;
-    waiting::until_true("calls to be answered again", || async {
+    // By then the local model may have failed five times in a row, and is tried again after 30 s, or after 60 s more.
+    waiting::until_true_within(Duration::from_secs(180), "calls to be answered again", || async {
         let result = Mcp::new(&url).debug("call-5").await;
         result.text(0).contains("call-5") && result.decisions("decision") == [json!("local")]
     })
