@@ -145,6 +145,7 @@ impl ModelClient {
 mod tests {
     use axum::{Router, routing::get};
     use crds::table::ModelTarget;
+    use secrecy::SecretString;
     use tokio::net::TcpListener;
 
     use super::*;
@@ -152,7 +153,7 @@ mod tests {
 
     fn client(before: Option<&ModelClient>, target: ModelTarget, key: Option<&str>) -> ModelClient {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let key = key.map(Into::into);
+        let key = key.map(SecretString::from);
         let client = ModelClient::after(before, None, target, key.as_ref()).expect("a client");
         client.limit_places();
         client.with_circuit(before, "calls go to Claude")

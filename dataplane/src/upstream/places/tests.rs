@@ -67,7 +67,7 @@ async fn the_wait_and_the_queue_end() {
         panic!("the queue is full")
     };
     drop(first);
-    join_all(queue.into_iter().map(|waiting| async { drop(waiting.await.expect("its turn")) })).await;
+    join_all(queue.into_iter().map(|waiting| async move { drop(waiting.await.expect("its turn")) })).await;
     assert_eq!((places.taken(), places.waiting()), (0, 0));
 }
 
