@@ -69,7 +69,8 @@ impl Permit {
         let mut state = self.circuit.lock();
         let change = state.ended(self.pass, began, result.as_ref().err(), Instant::now());
         // Under the lock, so that of two changes the last one stands here, too.
-        self.circuit.open.send_replace(state.is_open());
+        let is_open = state.is_open();
+        self.circuit.open.send_if_modified(|open| std::mem::replace(open, is_open) != is_open);
         change
     }
 
