@@ -1,6 +1,7 @@
 //! What the tests share: starting the real programs, querying them, waiting for their effects.
 //!
-//! There are stand-ins only for language models (`stand_in::models`, and `stand_in::messages` behind Claude Code), for a
+//! There are stand-ins only for language models (`stand_in::models`, `fault_server` for those that break HTTP, and
+//! `stand_in::messages` behind Claude Code), for a
 //! brain that misbehaves on purpose (`stand_in::brain`), and for the kubelet (`stand_in::kubelet`), which runs real data
 //! planes behind real Pod objects; everything else is the program that a user runs.
 
@@ -17,8 +18,10 @@ pub mod connect;
 pub mod conntrack;
 pub mod control_plane;
 pub mod documented;
+pub mod fault_server;
 pub mod language_model;
 pub mod litellm;
+pub mod load;
 pub mod make_run;
 pub mod manifests;
 pub mod mcp;

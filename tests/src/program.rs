@@ -144,6 +144,13 @@ impl Program {
         self
     }
 
+    /// With at most this many descriptors.
+    #[must_use]
+    pub fn with_descriptors(mut self, limit: u32) -> Self {
+        self.within = ["sh", "-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"].map(str::to_string).into();
+        self
+    }
+
     /// Adds arguments.
     #[must_use]
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
@@ -256,6 +263,15 @@ impl Running {
     #[must_use]
     pub fn peak_mib(&self) -> u64 {
         memory::peak_mib(self.child.id())
+    }
+
+    /// What it holds now.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn held(&self) -> memory::Held {
+        memory::held(self.child.id())
     }
 
     /// The processor time that it used so far.

@@ -1,0 +1,83 @@
+//! Endpoints of models that hang, drip, cut, lie and flood at every point of an exchange, under load: each call has one
+//! well-formed answer, each model call one record, and nothing is left behind (`tests/faults.toml`, rows 28 to 33).
+//!
+//! `ROUTING_FAULT_CALLS` sets how many calls there are for each row of a table, 1,000 by default.
+
+mod campaign;
+mod shapes;
+mod table;
+mod unreachable;
+
+use serde_json::json;
+use tests::{
+    Policy,
+    fault_server::{FAULTY, FaultServer, GOOD},
+    program::Program,
+};
+
+use self::campaign::Campaign;
+
+/// Longest call of a policy whose model hangs: short, as a thousand calls wait for it.
+const TOTAL: &str = "600ms";
+
+/// From the environment alone, so every call reaches the local model, however often that failed.
+async fn with_local(server: &FaultServer) -> Campaign {
+    let program = Program::serve()
+        .variable("LITELLM_BASE_URL", &server.url())
+        .variable("HYPERGUILD_LOCAL_MODEL", FAULTY)
+        .variable("HYPERGUILD_CLAUDE_MODEL", GOOD);
+    Campaign::of(program.start().await)
+}
+
+/// A policy whose calls all go to a faulty Claude model.
+fn claude_alone(url: &str) -> Policy {
+    let skills = json!([{"name": "debug", "route": "Claude"}]);
+    let timeouts = json!({"local": TOTAL, "total": TOTAL});
+    Policy::at(url).claude(FAULTY).spec(json!({"skills": skills, "timeouts": timeouts}))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_local_model_that_cuts_lies_or_floods_costs_its_own_attempt_and_claude_answers() {
+    let server = FaultServer::start().await;
+    let mut campaign = with_local(&server).await;
+    for case in table::broken_exchanges().into_iter().chain(shapes::answers()) {
+        server.fail(case.fault.clone());
+        campaign.local(&case, &server).await;
+    }
+    campaign.leaves_nothing_behind().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_status_of_a_local_model_has_one_record_and_is_neither_waited_out_nor_tried_again() {
+    let server = FaultServer::start().await;
+    let mut campaign = with_local(&server).await;
+    for case in table::statuses() {
+        server.fail(case.fault.clone());
+        campaign.local(&case, &server).await;
+    }
+    campaign.leaves_nothing_behind().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_both_models_fail_at_any_point_each_call_has_one_error_that_names_both_attempts() {
+    let server = FaultServer::start().await;
+    let mut campaign = with_local(&server).await;
+    for case in table::failures_of_both() {
+        server.fail_all(case.fault.clone());
+        campaign.both(&case, &server).await;
+    }
+    campaign.leaves_nothing_behind().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_hangs_or_drips_at_any_point_costs_each_call_its_time_and_no_more() {
+    let server = FaultServer::start().await;
+    let program = Program::serve_policy(&claude_alone(&server.url()));
+    let mut campaign = Campaign::of(program.start().await);
+    for case in table::without_end() {
+        server.fail(case.fault.clone());
+        campaign.claude(&case).await;
+        assert_eq!(server.asked().0, campaign.calls(), "{}: one request for each call", case.name);
+    }
+    campaign.leaves_nothing_behind().await;
+}
