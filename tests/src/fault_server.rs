@@ -8,7 +8,7 @@ mod exchange;
 pub mod fault;
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -25,7 +25,7 @@ pub const FAULTY: &str = "faulty";
 /// A model that has none.
 pub const GOOD: &str = "good";
 /// Begins what tells one request from all others.
-const MARK: &str = "call-";
+const MARK: &str = "xcall-";
 /// Connections that may wait to be accepted: all that a test opens at once.
 const BACKLOG: u32 = 4096;
 
@@ -48,7 +48,6 @@ struct Shared {
     faults: AtomicUsize,
     /// Requests that got a good answer.
     good: AtomicUsize,
-    open: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// The fault, and which models have it.
@@ -58,7 +57,7 @@ struct Now {
     all: bool,
 }
 
-/// The running server; it ends when it is dropped.
+/// The running server; it accepts nothing more when it is dropped.
 pub struct FaultServer {
     port: u16,
     shared: Arc<Shared>,
@@ -81,7 +80,6 @@ impl FaultServer {
             now: watch::Sender::new(now),
             faults: AtomicUsize::default(),
             good: AtomicUsize::default(),
-            open: Mutex::default(),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { port, shared, task }
@@ -93,7 +91,7 @@ impl FaultServer {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// The model `faulty` has this fault from now on. Connections that are open are closed, and the counts begin anew.
+    /// The model `faulty` has this fault from now on, also on connections that are open. The counts begin anew.
     pub fn fail(&self, fault: Fault) {
         self.set(Now { fault: Arc::new(fault), all: false });
     }
@@ -105,8 +103,6 @@ impl FaultServer {
 
     fn set(&self, now: Now) {
         self.shared.now.send_replace(now);
-        let mut open = self.shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.drain(..).for_each(|connection| connection.abort());
         self.shared.faults.store(0, Ordering::Relaxed);
         self.shared.good.store(0, Ordering::Relaxed);
     }
@@ -121,7 +117,6 @@ impl FaultServer {
 impl Drop for FaultServer {
     fn drop(&mut self) {
         self.task.abort();
-        self.set(Now { fault: Arc::new(Fault::NONE), all: false });
     }
 }
 
@@ -129,9 +124,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         // An error is of a peer that went away.
         let Ok((socket, _)) = listener.accept().await else { continue };
-        let connection = tokio::spawn(exchange::serve(socket, Arc::clone(&shared)));
-        let mut open = shared.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.retain(|connection| !connection.is_finished());
-        open.push(connection);
+        // It ends with its peer's.
+        tokio::spawn(exchange::serve(socket, Arc::clone(&shared)));
     }
 }

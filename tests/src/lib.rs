@@ -77,11 +77,15 @@ pub fn required(variable: &str) -> PathBuf {
 /// If the client cannot be built.
 #[must_use]
 pub fn http() -> reqwest::Client {
+    http_builder().timeout(waiting::LIMIT).build().expect("an HTTP client")
+}
+
+/// A client for plain HTTP only: reading the system's certificates for each would be most of its cost.
+fn http_builder() -> reqwest::ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Fails only if another test has installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    // Plain HTTP only: reading the system's certificates for each request would be most of its cost.
-    reqwest::Client::builder().timeout(waiting::LIMIT).tls_certs_only([]).build().expect("an HTTP client")
+    reqwest::Client::builder().tls_certs_only([])
 }

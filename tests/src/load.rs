@@ -7,7 +7,7 @@ use reqwest::{Client, ClientBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{fault_server::marker, mcp::CallResult, waiting};
+use crate::{fault_server::marker, http_builder, mcp::CallResult, waiting};
 
 /// Where calls go.
 #[derive(Clone)]
@@ -41,9 +41,8 @@ struct Message {
 
 /// Its connections are kept for less long than the data plane keeps them, and nothing is tried twice.
 fn client() -> ClientBuilder {
-    let client = Client::builder().timeout(waiting::LIMIT * 2).pool_idle_timeout(Duration::from_secs(30));
-    // Plain HTTP only.
-    client.tls_certs_only([]).retry(reqwest::retry::never())
+    let client = http_builder().timeout(waiting::LIMIT * 2).pool_idle_timeout(Duration::from_secs(30));
+    client.retry(reqwest::retry::never())
 }
 
 impl Load {

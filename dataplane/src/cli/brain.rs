@@ -66,7 +66,8 @@ async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
     let mut signals = server::signals()?;
     let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
     let (metrics, losses) = Metrics::with(Losses::registered);
-    let otlp = otlp::start(variables, &[Signal::Traces, Signal::Logs], "routing-brain", &losses).map_err(SettingsError)?;
+    let otlp =
+        otlp::start(variables, &[Signal::Traces, Signal::Logs], "routing-brain", &losses).map_err(SettingsError)?;
     let store = tokio::select! {
         opened = open(&settings, metrics) => opened?,
         // A database server that is away is waited for.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 /// A point of an exchange: what came before has happened whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
-    /// The connection is accepted, and nothing is read.
+    /// The connection is accepted, and nothing is answered.
     Accepted,
     /// The request is read, and nothing is sent.
     Asked,

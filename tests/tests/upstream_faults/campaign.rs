@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde_json::{Value, json};
 use tests::{
-    fault_server::{FAULTY, FaultServer, GOOD, answer_to},
+    fault_server::{FAULTY, FaultServer, GOOD, Point, answer_to},
     load::{Got, Load},
     mcp::CallResult,
     memory::Held,
@@ -24,6 +24,13 @@ const DESCRIPTORS_SPARE: usize = 16;
 const THREADS_SPARE: u64 = 32;
 /// Memory that an allocator may keep for the next burst. What leaks a page for each call would be more.
 const MIB_SPARE: u64 = 64;
+
+/// The faulty model was asked so often; of connections that get no answer there may be more, which nobody needed after all.
+pub fn asked_for_each(case: &Case, server: &FaultServer, expected: usize) {
+    let (asked, _) = server.asked();
+    let right = asked == expected || case.fault.at == Point::Accepted && asked > expected;
+    assert!(right, "{}: asked {asked} times for {expected} attempts", case.name);
+}
 
 /// Decision and error of a record; no error: the empty text.
 type Kinds = BTreeMap<(String, String), usize>;
@@ -67,9 +74,7 @@ impl Campaign {
             let right = match case.expected {
                 Expected::Answered => errors[..] == [json!(null)],
                 Expected::Error(kind) => errors[..] == [json!(kind), json!(null)],
-                Expected::AnsweredOr(kind) => {
-                    errors[..] == [json!(null)] || errors[..] == [json!(kind), json!(null)]
-                }
+                Expected::AnsweredOr(kind) => errors[..] == [json!(null)] || errors[..] == [json!(kind), json!(null)],
             };
             assert!(right, "{}: {errors:?}", case.name);
         }
@@ -77,8 +82,11 @@ impl Campaign {
             Expected::Answered => "",
             Expected::Error(kind) | Expected::AnsweredOr(kind) => kind,
         };
-        self.recorded(case, &[("local", kind, fell_back), ("local", "", self.calls - fell_back), ("claude_fallback", "", fell_back)])
-            .await;
+        self.recorded(
+            case,
+            &[("local", kind, fell_back), ("local", "", self.calls - fell_back), ("claude_fallback", "", fell_back)],
+        )
+        .await;
         assert_eq!(server.asked(), (self.calls, fell_back), "{}: requests for each model", case.name);
     }
 
@@ -93,7 +101,7 @@ impl Campaign {
         });
         assert!(errors.await.iter().all(|errors| errors[..] == [json!(kind), json!(kind)]), "{}", case.name);
         self.recorded(case, &[("local", kind, self.calls), ("claude_fallback", kind, self.calls)]).await;
-        assert_eq!(server.asked().0, 2 * self.calls, "{}: two requests for each call", case.name);
+        asked_for_each(case, server, 2 * self.calls);
     }
 
     /// Claude alone is asked, and fails.

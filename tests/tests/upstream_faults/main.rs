@@ -15,7 +15,7 @@ use tests::{
     program::Program,
 };
 
-use self::campaign::Campaign;
+use self::campaign::{Campaign, asked_for_each};
 
 /// Longest call of a policy whose model hangs: short, as a thousand calls wait for it.
 const TOTAL: &str = "600ms";
@@ -77,7 +77,7 @@ async fn an_endpoint_that_hangs_or_drips_at_any_point_costs_each_call_its_time_a
     for case in table::without_end() {
         server.fail(case.fault.clone());
         campaign.claude(&case).await;
-        assert_eq!(server.asked().0, campaign.calls(), "{}: one request for each call", case.name);
+        asked_for_each(&case, &server, campaign.calls());
     }
     campaign.leaves_nothing_behind().await;
 }

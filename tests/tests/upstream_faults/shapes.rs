@@ -15,9 +15,9 @@ const DEEP: usize = 100_000;
 /// Bodies that are no JSON, hide in another encoding, have the wrong shape, or are odd and good.
 pub fn answers() -> Vec<Case> {
     let bodies = bodies().into_iter().map(|(name, answer, expected)| case(name, Fault::answer(answer), expected));
-    let choices = choices().into_iter().map(|(name, choice, expected)| {
-        case(name, Fault::answer(Answer::choice(&choice)), expected)
-    });
+    let choices = choices()
+        .into_iter()
+        .map(|(name, choice, expected)| case(name, Fault::answer(Answer::choice(&choice)), expected));
     bodies.chain(choices).collect()
 }
 
