@@ -265,6 +265,12 @@ impl Running {
         memory::peak_mib(self.child.id())
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What it holds now.
     ///
     /// # Panics
