@@ -20,7 +20,7 @@ const DRIP: Duration = Duration::from_millis(50);
 /// Most bytes of a flood.
 const FLOOD_BYTES: usize = 1 << 30;
 const FLOOD_CHUNK: usize = 64 * 1024;
-/// Longest body in which the marker's place is looked for.
+/// So many bytes of a body are looked through for the marker's place.
 const LOOKED_THROUGH: usize = 4096;
 /// A request is small: its prompt is a template and a marker.
 const REQUEST_MAX: usize = 1 << 20;
@@ -162,13 +162,11 @@ fn written(answer: &Answer, marker: &str) -> (Vec<u8>, Vec<u8>) {
     (format!("HTTP/1.1 {} Status\r\n{headers}{framing}\r\n", answer.status).into_bytes(), body)
 }
 
-/// A text with another in place of the first occurrence of a part of it. Not in a large one, where looking would take
-/// most of the time.
+/// A text with another in place of the first occurrence of a part of it. It is looked for at the beginning only: in a
+/// large text that would take most of the time.
 fn replaced(text: &[u8], part: &[u8], with: &[u8]) -> Vec<u8> {
-    if text.len() > LOOKED_THROUGH {
-        return text.to_vec();
-    }
-    match text.windows(part.len()).position(|window| window == part) {
+    let beginning = &text[..text.len().min(LOOKED_THROUGH)];
+    match beginning.windows(part.len()).position(|window| window == part) {
         Some(at) => [&text[..at], with, &text[at + part.len()..]].concat(),
         None => text.to_vec(),
     }

@@ -7,7 +7,7 @@ use tests::{
     fault_server::{FAULTY, FaultServer, GOOD, Point, answer_to},
     load::{Got, Load},
     mcp::CallResult,
-    memory::Held,
+    memory::{self, Held},
     program::Running,
     waiting,
 };
@@ -178,6 +178,7 @@ impl Campaign {
         let before = self.idle.expect("a row has run");
         let after = self.idle().await;
         println!("held after the first row: {before:?}; at the end: {after:?}; peak {} MiB", self.routing.peak_mib());
+        assert!(self.routing.peak_mib() < memory::DATA_PLANE_MIB, "{} MiB", self.routing.peak_mib());
         assert_eq!(self.routing.metric("routing_in_flight_calls").await, 0.0);
         assert_eq!(self.routing.metric("routing_log_lines_dropped_total").await, 0.0, "the log is whole");
         assert!(after.descriptors <= before.descriptors + DESCRIPTORS_SPARE, "{before:?} {after:?}");
