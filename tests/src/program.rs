@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -303,6 +304,18 @@ impl Running {
     #[must_use]
     pub fn log(&self) -> String {
         log_in(self.folder.path())
+    }
+
+    /// Its output after so many bytes.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn log_after(&self, bytes: u64) -> String {
+        let mut file = File::open(self.folder.path().join("log")).expect("a log");
+        let mut output = vec![];
+        file.seek(SeekFrom::Start(bytes)).and_then(|_| file.read_to_end(&mut output)).expect("a log");
+        String::from_utf8_lossy(&output).into_owned()
     }
 
     /// A page of the admin port.

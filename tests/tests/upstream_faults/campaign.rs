@@ -41,7 +41,7 @@ pub struct Campaign {
     calls: usize,
     next: usize,
     /// How much of the log has been read.
-    read: usize,
+    read: u64,
     ids: HashSet<String>,
     idle: Option<Held>,
 }
@@ -144,11 +144,11 @@ impl Campaign {
             .collect();
         let count: usize = expected.values().sum();
         let log = waiting::until("the records", || async {
-            let log = self.routing.log().split_off(self.read);
+            let log = self.routing.log_after(self.read);
             (log.matches(r#""message":"decided""#).count() >= count).then_some(log)
         })
         .await;
-        self.read += log.len();
+        self.read += log.len() as u64;
         let mut found = Kinds::new();
         for line in log.lines().filter(|line| line.contains(r#""message":"decided""#)) {
             let record: Value = serde_json::from_str(line).expect("a line of JSON");
