@@ -5,7 +5,6 @@ mod names;
 use std::{sync::Arc, time::Duration};
 
 use reqwest::{Certificate, Client, ClientBuilder, Response, redirect};
-
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::names::Names;
