@@ -38,6 +38,7 @@ pub mod small_disk;
 pub mod sources;
 pub mod stand_in;
 pub mod supervised;
+pub mod volume;
 pub mod waiting;
 
 use std::{path::PathBuf, sync::Once};

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::Write,
-    os::unix::fs::symlink,
     path::Path,
     sync::{
         Arc,
@@ -19,7 +18,7 @@ use tests::{
     mcp::CallResult,
     program::{Program, Running},
     stand_in::models::Models,
-    waiting,
+    volume, waiting,
 };
 
 /// How long files are changed.
@@ -75,15 +74,7 @@ fn write(folder: &Path, text: &str, way: Way, count: usize) {
             fs::rename(beside, file).expect("renamed");
         }
         Way::InPieces => in_pieces(&file, text, BETWEEN / 20),
-        Way::LinkSwap => {
-            let generation = format!("..{count}");
-            fs::create_dir(folder.join(&generation)).expect("a folder");
-            fs::write(folder.join(&generation).join("policy.yaml"), text).expect("written");
-            symlink(&generation, folder.join("..data_tmp")).expect("a link");
-            fs::rename(folder.join("..data_tmp"), folder.join("..data")).expect("swapped");
-            // The kubelet removes the folder before; whoever reads a file of it has it open.
-            let _ = fs::remove_dir_all(folder.join(format!("..{}", count.wrapping_sub(1))));
-        }
+        Way::LinkSwap => volume::swap(folder, &format!("..{count}"), &[("policy.yaml", text)]),
     }
 }
 
@@ -99,9 +90,8 @@ fn in_pieces(file: &Path, text: &str, rest: Duration) {
 async fn started(models: &Models, way: Way) -> Running {
     let program = Program::serve_policy(&policy(&models.url(), 0));
     if way == Way::LinkSwap {
-        write(program.folder(), &policy(&models.url(), 0), way, 0);
         fs::remove_file(program.folder().join("policy.yaml")).expect("removed");
-        symlink("..data/policy.yaml", program.folder().join("policy.yaml")).expect("a link");
+        write(program.folder(), &policy(&models.url(), 0), way, 0);
     }
     program.start().await
 }
@@ -248,21 +238,12 @@ async fn the_texts_of_a_config_map_are_of_one_version() {
     let spec = json!({"skills": [{"name": "debug", "stages": stages}]});
     let program =
         Program::serve_policy(&tests::Policy::at(&models.url()).spec(spec)).arguments(&["--configmaps", "maps"]);
-    let volume = program.folder().join("maps/prompts");
-    fs::create_dir_all(&volume).expect("a folder");
-    let swap = |volume: &Path, count: usize| {
-        let generation = format!("..{count}");
-        fs::create_dir(volume.join(&generation)).expect("a folder");
-        for key in ["a.md", "b.md"] {
-            fs::write(volume.join(&generation).join(key), format!("version {count}")).expect("written");
-        }
-        symlink(&generation, volume.join("..data_tmp")).expect("a link");
-        fs::rename(volume.join("..data_tmp"), volume.join("..data")).expect("swapped");
+    let maps = program.folder().join("maps/prompts");
+    let swap = |folder: &Path, count: usize| {
+        let text = format!("version {count}");
+        volume::swap(folder, &format!("..{count}"), &[("a.md", &text), ("b.md", &text)]);
     };
-    swap(&volume, 0);
-    for key in ["a.md", "b.md"] {
-        symlink(Path::new("..data").join(key), volume.join(key)).expect("a link");
-    }
+    swap(&maps, 0);
     let routing = program.start().await;
     let stop = Arc::new(AtomicBool::new(false));
     let writer = std::thread::spawn({
@@ -272,7 +253,7 @@ async fn the_texts_of_a_config_map_are_of_one_version() {
             let mut count = 0;
             while began.elapsed() < CHANGING {
                 count += 1;
-                swap(&volume, count);
+                swap(&maps, count);
                 // With pauses, so that it is read again and again.
                 std::thread::sleep(if count % 10 == 0 { BETWEEN * 10 } else { BETWEEN });
             }
