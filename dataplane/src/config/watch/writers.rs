@@ -34,10 +34,8 @@ impl Writers {
             EventKind::Modify(ModifyKind::Data(_)) if files.len() < FILES_MAX => {
                 files.extend(event.paths.iter().map(|path| (path.clone(), Instant::now())));
             }
-            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => {
-                event.paths.iter().for_each(|path| drop(files.remove(path)));
-            }
-            kind if ends_writing(kind) => event.paths.iter().for_each(|path| drop(files.remove(path))),
+            EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) => forget(&mut files, event),
+            kind if ends_writing(kind) => forget(&mut files, event),
             _ => {}
         }
     }
@@ -48,6 +46,10 @@ impl Writers {
         files.retain(|_, last| last.elapsed() < RESTS_AT_MOST);
         !files.is_empty()
     }
+}
+
+fn forget(files: &mut HashMap<PathBuf, Instant>, event: &Event) {
+    files.retain(|path, _| !event.paths.contains(path));
 }
 
 /// Whether a writer has closed a file.
