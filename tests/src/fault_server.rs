@@ -12,11 +12,8 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use tokio::{
-    net::{TcpListener, TcpSocket},
-    sync::watch,
-    task::JoinHandle,
-};
+use socket2::SockRef;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub use self::fault::{Act, Answer, Fault, Point};
 
@@ -27,7 +24,7 @@ pub const GOOD: &str = "good";
 /// Begins what tells one request from all others.
 const MARK: &str = "xcall-";
 /// Connections that may wait to be accepted: all that a test opens at once.
-const BACKLOG: u32 = 4096;
+const BACKLOG: i32 = 4096;
 
 /// What tells a request from all others, for its prompt.
 #[must_use]
@@ -70,11 +67,11 @@ impl FaultServer {
     /// # Panics
     /// If no port can be listened on.
     pub async fn start() -> Self {
-        let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_reuseaddr(true).expect("a socket");
-        let port = crate::ports::free();
-        socket.bind(([127, 0, 0, 1], port).into()).expect("a free port");
-        let listener = socket.listen(BACKLOG).expect("a listener");
+        let listener = crate::ports::listener();
+        SockRef::from(&listener).listen(BACKLOG).expect("a longer queue");
+        listener.set_nonblocking(true).expect("a socket");
+        let port = listener.local_addr().expect("an address").port();
+        let listener = TcpListener::from_std(listener).expect("a listener");
         let now = Now { fault: Arc::new(Fault::NONE), all: false };
         let shared = Arc::new(Shared {
             now: watch::Sender::new(now),

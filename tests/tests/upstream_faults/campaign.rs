@@ -1,8 +1,11 @@
 //! Calls under a fault, and what is checked of each row: the answers, the records, and what the process holds.
 
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Instant,
+};
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::{
     fault_server::{FAULTY, FaultServer, GOOD, Point, answer_to},
     load::{Got, Load},
@@ -14,8 +17,6 @@ use tests::{
 
 use super::table::{Case, Expected};
 
-/// Calls of each row, unless `ROUTING_FAULT_CALLS` says otherwise.
-const CALLS: usize = 1000;
 /// Calls in flight: fewer than one address may have connections where a process has 1024 descriptors.
 const AT_A_TIME: usize = 200;
 /// Descriptors that come and go: connections to the brain, files that are read.
@@ -25,20 +26,54 @@ const THREADS_SPARE: u64 = 32;
 /// Memory that an allocator may keep for the next burst. What leaks a page for each call would be more.
 const MIB_SPARE: u64 = 64;
 
-/// The faulty model was asked so often; of connections that get no answer there may be more, which nobody needed after all.
-pub fn asked_for_each(case: &Case, server: &FaultServer, expected: usize) {
-    let (asked, _) = server.asked();
-    let right = asked == expected || case.fault.at == Point::Accepted && asked > expected;
-    assert!(right, "{}: asked {asked} times for {expected} attempts", case.name);
+/// In the log line of a record.
+const DECIDED: &str = r#""message":"decided""#;
+
+/// An attempt of a call, as an answer or a record names it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Attempt {
+    decision: String,
+    /// Empty: it answered.
+    error: String,
 }
 
-/// Decision and error of a record; no error: the empty text.
-type Kinds = BTreeMap<(String, String), usize>;
+impl Attempt {
+    fn of(decision: &Value, error: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_string();
+        Self { decision: text(decision), error: text(error) }
+    }
+
+    fn is(&self, decision: &str, error: &str) -> bool {
+        self.decision == decision && self.error == error
+    }
+}
+
+impl Expected {
+    fn fails_with(self, attempt: &Attempt, decision: &str) -> bool {
+        match self {
+            Self::Answered => false,
+            Self::Error(kind) | Self::AnsweredOr(kind) => attempt.is(decision, kind),
+            Self::Either(one, other) => attempt.is(decision, one) || attempt.is(decision, other),
+        }
+    }
+
+    /// Without a fallback.
+    fn allows(self, attempt: &Attempt, decision: &str) -> bool {
+        matches!(self, Self::Answered | Self::AnsweredOr(_)) && attempt.is(decision, "")
+    }
+}
+
+fn counted(attempts: impl IntoIterator<Item = Attempt>) -> BTreeMap<Attempt, usize> {
+    let mut counts = BTreeMap::new();
+    attempts.into_iter().for_each(|attempt| *counts.entry(attempt).or_default() += 1);
+    counts
+}
 
 /// A data plane under one fault after the other.
 pub struct Campaign {
     routing: Running,
-    calls: usize,
+    /// Calls of each row, if not as the row says.
+    calls: Option<usize>,
     next: usize,
     /// How much of the log has been read.
     read: u64,
@@ -49,7 +84,7 @@ pub struct Campaign {
 impl Campaign {
     pub fn of(routing: Running) -> Self {
         let calls = std::env::var("ROUTING_FAULT_CALLS").ok().map(|calls| calls.parse().expect("a number of calls"));
-        Self { routing, calls: calls.unwrap_or(CALLS), next: 0, read: 0, ids: HashSet::new(), idle: None }
+        Self { routing, calls, next: 0, read: 0, ids: HashSet::new(), idle: None }
     }
 
     /// The data plane.
@@ -57,106 +92,97 @@ impl Campaign {
         &self.routing
     }
 
-    /// Calls of each row.
-    pub fn calls(&self) -> usize {
-        self.calls
-    }
-
     /// The local model has the fault, and Claude answers.
     pub async fn local(&mut self, case: &Case, server: &FaultServer) {
-        let got = self.load(case, |number, result| {
+        let attempts = self.load(case, |number, result| {
             assert!(!result.is_error() && result.text(0) == answer_to(number), "{}: {result:?}", case.name);
-            result.decisions("error")
         });
-        let errors = got.await;
-        let fell_back = errors.iter().filter(|errors| errors.len() == 2).count();
-        for errors in &errors {
-            let right = match case.expected {
-                Expected::Answered => errors[..] == [json!(null)],
-                Expected::Error(kind) => errors[..] == [json!(kind), json!(null)],
-                Expected::AnsweredOr(kind) => errors[..] == [json!(null)] || errors[..] == [json!(kind), json!(null)],
+        let attempts = attempts.await;
+        for attempts in &attempts {
+            let right = match &attempts[..] {
+                [local] => case.expected.allows(local, "local"),
+                [local, claude] => case.expected.fails_with(local, "local") && claude.is("claude_fallback", ""),
+                _ => false,
             };
-            assert!(right, "{}: {errors:?}", case.name);
+            assert!(right, "{}: {attempts:?}", case.name);
         }
-        let kind = match case.expected {
-            Expected::Answered => "",
-            Expected::Error(kind) | Expected::AnsweredOr(kind) => kind,
-        };
-        self.recorded(
-            case,
-            &[("local", kind, fell_back), ("local", "", self.calls - fell_back), ("claude_fallback", "", fell_back)],
-        )
-        .await;
-        assert_eq!(server.asked(), (self.calls, fell_back), "{}: requests for each model", case.name);
+        self.recorded(case, &attempts).await;
+        let fell_back = attempts.iter().filter(|attempts| attempts.len() == 2).count();
+        assert_eq!(server.asked(), (attempts.len(), fell_back), "{}: requests for each model", case.name);
     }
 
     /// Both models have the fault.
     pub async fn both(&mut self, case: &Case, server: &FaultServer) {
-        let Expected::Error(kind) = case.expected else { panic!("{}: both fail", case.name) };
         let named = [format!("local ({FAULTY}): "), format!("claude_fallback ({GOOD}): ")];
-        let errors = self.load(case, |_, result| {
+        let attempts = self.load(case, |_, result| {
             let both = named.iter().all(|named| result.text(0).contains(named));
             assert!(result.is_error() && both, "{}: {result:?}", case.name);
-            result.decisions("error")
         });
-        assert!(errors.await.iter().all(|errors| errors[..] == [json!(kind), json!(kind)]), "{}", case.name);
-        self.recorded(case, &[("local", kind, self.calls), ("claude_fallback", kind, self.calls)]).await;
-        asked_for_each(case, server, 2 * self.calls);
+        let attempts = attempts.await;
+        for attempts in &attempts {
+            let [local, claude] = &attempts[..] else { panic!("{}: {attempts:?}", case.name) };
+            let fails = case.expected.fails_with(local, "local") && case.expected.fails_with(claude, "claude_fallback");
+            assert!(fails, "{}: {attempts:?}", case.name);
+        }
+        self.recorded(case, &attempts).await;
+        let (asked, expected) = (server.asked().0, 2 * attempts.len());
+        // Of connections that get no answer there may be more, which nobody needed after all.
+        let right = asked == expected || case.fault.at == Point::Accepted && asked > expected;
+        assert!(right, "{}: asked {asked} times for {expected} attempts", case.name);
     }
 
     /// Claude alone is asked, and fails.
     pub async fn claude(&mut self, case: &Case) {
-        let Expected::Error(kind) = case.expected else { panic!("{}: it fails", case.name) };
         let named = format!("claude ({FAULTY}): ");
-        let errors = self.load(case, |_, result| {
+        let attempts = self.load(case, |_, result| {
             assert!(result.is_error() && result.text(0).contains(&named), "{}: {result:?}", case.name);
-            result.decisions("error")
         });
-        let errors = errors.await;
-        assert!(errors.iter().all(|errors| errors[..] == [json!(kind)]), "{}: {errors:?}", case.name);
-        self.recorded(case, &[("claude", kind, self.calls)]).await;
+        let attempts = attempts.await;
+        for attempts in &attempts {
+            let fails = matches!(&attempts[..], [claude] if case.expected.fails_with(claude, "claude"));
+            assert!(fails, "{}: {attempts:?}", case.name);
+        }
+        self.recorded(case, &attempts).await;
     }
 
-    /// Makes the calls of a row; each has one result, and `each` says what is of interest in it.
-    async fn load(&mut self, case: &Case, mut each: impl FnMut(usize, &CallResult) -> Vec<Value>) -> Vec<Vec<Value>> {
-        let numbers = self.next..self.next + self.calls;
+    /// Makes the calls of a row; each has one result, which `check` looks at. Returns the attempts that each names.
+    async fn load(&mut self, case: &Case, mut check: impl FnMut(usize, &CallResult)) -> Vec<Vec<Attempt>> {
+        let calls = self.calls.unwrap_or(case.calls);
+        let numbers = self.next..self.next + calls;
         self.next = numbers.end;
-        let (mut results, mut answered) = (vec![], HashSet::new());
-        let began = std::time::Instant::now();
+        let (mut attempts, mut answered) = (vec![], HashSet::new());
+        let began = Instant::now();
         let load = Load::of(&self.routing.mcp_url());
         load.calls(numbers, AT_A_TIME, |number, got| {
             let Got::Result(result) = got else { panic!("{}: call {number}: {got:?}", case.name) };
             assert!(answered.insert(number));
-            results.push(each(number, &result));
+            check(number, &result);
+            let made = result.decisions("decision").into_iter().zip(result.decisions("error"));
+            attempts.push(made.map(|(decision, error)| Attempt::of(&decision, &error)).collect());
         })
         .await;
-        assert_eq!(results.len(), self.calls, "{}", case.name);
-        println!("{}: {} calls in {:.1} s", case.name, self.calls, began.elapsed().as_secs_f64());
-        results
+        assert_eq!(attempts.len(), calls, "{}", case.name);
+        println!("{}: {calls} calls in {:.1} s", case.name, began.elapsed().as_secs_f64());
+        attempts
     }
 
-    /// The records of a row are exactly these: decision, error, how many.
-    async fn recorded(&mut self, case: &Case, expected: &[(&str, &str, usize)]) {
-        let expected: Kinds = expected
-            .iter()
-            .filter(|(_, _, count)| *count > 0)
-            .map(|(decision, error, count)| (((*decision).into(), (*error).into()), *count))
-            .collect();
+    /// There is exactly one record of each attempt that the answers name.
+    async fn recorded(&mut self, case: &Case, attempts: &[Vec<Attempt>]) {
+        let expected = counted(attempts.iter().flatten().cloned());
         let count: usize = expected.values().sum();
         let log = waiting::until("the records", || async {
             let log = self.routing.log_after(self.read);
-            (log.matches(r#""message":"decided""#).count() >= count).then_some(log)
+            (log.matches(DECIDED).count() >= count).then_some(log)
         })
         .await;
         self.read += log.len() as u64;
-        let mut found = Kinds::new();
-        for line in log.lines().filter(|line| line.contains(r#""message":"decided""#)) {
+        let mut recorded = vec![];
+        for line in log.lines().filter(|line| line.contains(DECIDED)) {
             let record: Value = serde_json::from_str(line).expect("a line of JSON");
-            let field = |name: &str| record[name].as_str().unwrap_or_default().to_string();
-            assert!(self.ids.insert(field("id")), "{}: a record twice: {line}", case.name);
-            *found.entry((field("decision"), field("error"))).or_default() += 1;
+            assert!(self.ids.insert(record["id"].to_string()), "{}: a record twice: {line}", case.name);
+            recorded.push(Attempt::of(&record["decision"], &record["error"]));
         }
-        assert_eq!(found, expected, "{}: the records", case.name);
+        assert_eq!(counted(recorded), expected, "{}: the records", case.name);
         assert!(!log.contains("CANARY"), "{}: what an endpoint says is in no log", case.name);
         if self.idle.is_none() {
             // After the first row: threads are started and memory is taken.

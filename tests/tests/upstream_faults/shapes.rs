@@ -1,12 +1,12 @@
 //! Answers that arrive whole and are wrong in themselves, or look so.
 
 use serde_json::{Value, json};
-use tests::fault_server::{Answer, Fault};
+use tests::fault_server::Answer;
 
 use super::table::{
     Case,
     Expected::{self, Answered, Error},
-    case,
+    answer_case,
 };
 
 /// Levels of an answer that is nested without end.
@@ -14,11 +14,9 @@ const DEEP: usize = 100_000;
 
 /// Bodies that are no JSON, hide in another encoding, have the wrong shape, or are odd and good.
 pub fn answers() -> Vec<Case> {
-    let bodies = bodies().into_iter().map(|(name, answer, expected)| case(name, Fault::answer(answer), expected));
-    let choices = choices()
-        .into_iter()
-        .map(|(name, choice, expected)| case(name, Fault::answer(Answer::choice(&choice)), expected));
-    bodies.chain(choices).collect()
+    let choices = choices().into_iter().map(|(name, choice, expected)| (name, Answer::choice(&choice), expected));
+    let answers = bodies().into_iter().chain(choices);
+    answers.map(|(name, answer, expected)| answer_case(name, answer, expected)).collect()
 }
 
 fn text() -> String {

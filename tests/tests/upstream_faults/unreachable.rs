@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use socket2::SockRef;
 use tests::{
     fault_server::{Fault, FaultServer},
     ports,
@@ -9,7 +10,7 @@ use tests::{
     small_disk::SmallDisk,
     waiting,
 };
-use tokio::net::{TcpSocket, TcpStream, UdpSocket};
+use tokio::net::{TcpStream, UdpSocket};
 
 use super::{
     campaign::Campaign,
@@ -40,10 +41,9 @@ async fn an_endpoint_that_refuses_has_no_name_or_speaks_no_tls_has_one_record_fo
 /// A port that is listened on and whose queue of connections is full: the kernel drops what else comes, as a firewall
 /// would. The connections that fill it are open as long as what is returned.
 async fn black_hole() -> (String, impl Sized) {
-    let socket = TcpSocket::new_v4().expect("a socket");
-    let port = ports::free();
-    socket.bind(([127, 0, 0, 1], port).into()).expect("a free port");
-    let listener = socket.listen(1).expect("a listener");
+    let listener = ports::listener();
+    SockRef::from(&listener).listen(1).expect("a shorter queue");
+    let port = listener.local_addr().expect("an address").port();
     let mut filling = vec![];
     while let Ok(connected) =
         tokio::time::timeout(Duration::from_millis(500), TcpStream::connect(("127.0.0.1", port))).await
@@ -70,8 +70,11 @@ async fn a_name_server_that_does_not_answer_costs_each_call_its_time_and_blocks_
     let lines = format!("nameserver {SILENT_NAME_SERVER}\noptions timeout:30 attempts:1\n");
     std::fs::write(resolver.path(), lines).expect("written");
     disk.show(resolver.path(), "/etc/resolv.conf");
-    let policy = claude_alone("http://model.invalid");
-    let program = Program::serve_policy(&policy).within(&disk);
+    let program = Program::serve().within(&disk);
+    // Its folder is not the one that it is started in: it enters another name space.
+    let file = program.folder().join("policy.yaml");
+    std::fs::write(&file, claude_alone("http://model.invalid").to_string()).expect("written");
+    let program = program.variable("ROUTING_POLICY_FILE", &file.display().to_string());
     let mut campaign = Campaign::of(program.start().await);
     campaign.claude(&error("a name that nobody answers for", "timeout")).await;
     let mut asked = [0; 512];
@@ -80,7 +83,7 @@ async fn a_name_server_that_does_not_answer_costs_each_call_its_time_and_blocks_
     let good = FaultServer::start().await;
     let routing = campaign.routing();
     let hash = routing.status().await["configHash"].clone();
-    std::fs::write(routing.folder().join("policy.yaml"), claude_alone(&good.url()).to_string()).expect("written");
+    std::fs::write(file, claude_alone(&good.url()).to_string()).expect("written");
     waiting::until_true("the changed policy", || async { routing.status().await["configHash"] != hash }).await;
     println!("held while names are asked for: {:?}", routing.held());
     assert!(routing.held().threads < 64, "{:?}", routing.held());
