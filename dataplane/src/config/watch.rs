@@ -16,7 +16,8 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use self::writers::{Writers, ends_writing};
+pub(super) use self::writers::Writers;
+use self::writers::ends_writing;
 use super::{Config, PolicySource, still::STILL};
 
 /// Time between checks without an event.
@@ -27,13 +28,12 @@ const WRITING_AT_MOST: Duration = Duration::from_secs(30);
 /// Reloads the config whenever its files change, until `stop`.
 pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
     let (sender, mut events) = mpsc::channel::<()>(1);
-    let writers = Writers::default();
-    let _watcher = watch(&config, sender, writers.clone());
+    let _watcher = watch(&config, sender);
     loop {
         let kind = tokio::select! {
             () = stop.cancelled() => return,
             Some(()) = events.recv() => {
-                settle(&mut events, &writers).await;
+                settle(&mut events, config.writers()).await;
                 "event"
             }
             () = tokio::time::sleep(CHECK_EVERY) => "timer",
@@ -63,12 +63,12 @@ async fn settle(events: &mut mpsc::Receiver<()>, writers: &Writers) {
     let _ = tokio::time::timeout(WRITING_AT_MOST, whole).await;
 }
 
-fn watch(config: &Config, sender: mpsc::Sender<()>, writers: Writers) -> Option<RecommendedWatcher> {
+fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
     let policy = match config.source().0 {
         PolicySource::File { path, .. } => path.file_name().map(OsString::from),
         PolicySource::Environment(_) => None,
     };
-    let parent = policy_folder(config);
+    let (parent, writers) = (policy_folder(config), config.writers().clone());
     let changed = move |event: notify::Result<notify::Event>| {
         let matters = |path: &PathBuf| path.parent() != parent.as_deref() || concerns(path, policy.as_deref());
         let Ok(event) = event else { return };

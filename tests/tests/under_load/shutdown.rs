@@ -118,7 +118,7 @@ const SIGTERM: u64 = 1 << 14;
 
 /// A policy whose reading takes much longer than the rest of the start.
 fn slow_to_read() -> String {
-    let properties = (0..200).map(|i| (format!("p{i}"), json!({"type": "string", "pattern": "^[a-z]{1,20}$"})));
+    let properties = (0..200).map(|i| (format!("p{i}"), json!({"type": "string"})));
     let schema = json!({"type": "object", "properties": properties.collect::<serde_json::Map<_, _>>()});
     let stage = json!({"system": {"text": "s"}, "user": "u"});
     let skill = |i| json!({"name": format!("s{i}"), "description": "d", "inputSchema": schema, "stages": [stage]});
@@ -150,6 +150,7 @@ fn handles_sigterm_before_it_listens(policy: &str) -> bool {
     let early = !listened();
     let killed = Command::new("kill").args(["-s", "TERM", &routing.id().to_string()]).status().expect("kill runs");
     assert!(killed.success());
-    assert!(routing.wait().expect("ended").success(), "exit 0");
+    let ended = routing.wait().expect("ended");
+    assert!(ended.success(), "{ended:?}: {:.600}", std::fs::read_to_string(&log).expect("a log"));
     early && !listened()
 }

@@ -13,19 +13,18 @@ use tests::{
 
 /// Calls at once.
 const CALLS: usize = 10_000;
-/// Over so many connections of HTTP/2: each carries 200 requests at a time.
-const CONNECTIONS: usize = 50;
-/// Descriptors of a process, where nobody raised the limit.
-const DESCRIPTORS: u32 = 1024;
+/// Requests that a connection of HTTP/2 carries at a time.
+const EACH: usize = 200;
+/// So few descriptors that calls use them up.
+const DESCRIPTORS: u32 = 200;
 
 /// Makes all calls at once, and returns how many got each kind of answer.
 async fn storm(routing: &Running, calls: usize) -> BTreeMap<&'static str, usize> {
-    let each = calls / CONNECTIONS;
-    let connections = (0..CONNECTIONS).map(|connection| {
+    let connections = (0..calls / EACH).map(|connection| {
         let load = Load::over_one_connection(&routing.mcp_url());
         tokio::spawn(async move {
             let mut got = vec![];
-            load.calls(connection * each..(connection + 1) * each, each, |number, answer| got.push((number, answer)))
+            load.calls(connection * EACH..(connection + 1) * EACH, EACH, |number, answer| got.push((number, answer)))
                 .await;
             got
         })
@@ -76,7 +75,7 @@ async fn calls_for_which_there_are_no_descriptors_fail_with_one_answer_each_and_
     let routing = Program::serve_policy(&policy).with_descriptors(DESCRIPTORS).start().await;
     let kinds = storm(&routing, 2000).await;
     println!("{kinds:?}, peak {} MiB", routing.peak_mib());
-    assert!(kinds["answered"] > 0 && kinds["failed"] > 0, "{kinds:?}");
+    assert!(kinds.contains_key("answered") && kinds.contains_key("failed"), "{kinds:?}");
     // The admin port has descriptors of its own.
     assert_eq!(routing.admin("/livez").await, "alive\n");
     let processor = routing.processor_time();

@@ -19,7 +19,7 @@ const FILES_MAX: usize = 256;
 
 /// The files that are being written, with the time of the last write.
 #[derive(Clone, Default)]
-pub(super) struct Writers(Arc<Mutex<HashMap<PathBuf, Instant>>>);
+pub(in crate::config) struct Writers(Arc<Mutex<HashMap<PathBuf, Instant>>>);
 
 impl Writers {
     fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Instant>> {
@@ -41,7 +41,7 @@ impl Writers {
     }
 
     /// Whether a file is being written.
-    pub(super) fn are_at_work(&self) -> bool {
+    pub(in crate::config) fn are_at_work(&self) -> bool {
         let mut files = self.lock();
         files.retain(|_, last| last.elapsed() < RESTS_AT_MOST);
         !files.is_empty()
