@@ -16,7 +16,7 @@ use tests::{
     program::Program,
 };
 
-use self::campaign::Campaign;
+use self::{campaign::Campaign, table::Case};
 
 /// Longest attempt of a model that hangs: short, as a thousand calls wait for it.
 const ATTEMPT: &str = "500ms";
@@ -36,11 +36,10 @@ fn claude_alone(url: &str) -> Policy {
     Policy::at(url).claude(FAULTY).spec(json!({"skills": skills, "models": {"claude": {"timeout": ATTEMPT}}}))
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_local_model_that_cuts_lies_or_floods_costs_its_own_attempt_and_claude_answers() {
+async fn with_each_fault_of_the_local_model(cases: impl IntoIterator<Item = Case>) {
     let server = FaultServer::start().await;
     let mut campaign = with_local(&server).await;
-    for case in table::broken_exchanges().into_iter().chain(shapes::answers()) {
+    for case in cases {
         server.fail(case.fault.clone());
         campaign.local(&case, &server).await;
     }
@@ -48,14 +47,18 @@ async fn a_local_model_that_cuts_lies_or_floods_costs_its_own_attempt_and_claude
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_local_model_that_cuts_lies_or_floods_costs_its_own_attempt_and_claude_answers() {
+    with_each_fault_of_the_local_model(table::broken_exchanges()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_is_wrong_in_itself_costs_its_own_attempt_and_an_odd_one_is_used() {
+    with_each_fault_of_the_local_model(shapes::answers()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn each_status_of_a_local_model_has_one_record_and_is_neither_waited_out_nor_tried_again() {
-    let server = FaultServer::start().await;
-    let mut campaign = with_local(&server).await;
-    for case in table::statuses() {
-        server.fail(case.fault.clone());
-        campaign.local(&case, &server).await;
-    }
-    campaign.leaves_nothing_behind().await;
+    with_each_fault_of_the_local_model(table::statuses()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
