@@ -1,4 +1,4 @@
-//! How deep a text is nested, measured before anything parses it.
+//! How deep a text is nested and how many values it has, measured before anything parses it.
 
 /// The deepest nesting of a policy, in objects and arrays within each other: parsers and whatever walks a parsed policy
 /// recurse, and the stack of a thread ends.
@@ -21,6 +21,21 @@ pub fn of_json(text: &str) -> usize {
         }
     }
     deepest
+}
+
+/// How many values a JSON text has at most: each but the first follows a bracket or a separator.
+#[must_use]
+pub fn values_of_json(text: &[u8]) -> usize {
+    let mut values = 1;
+    let mut bytes = text.iter().copied();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'{' | b'[' | b',' => values += 1,
+            b'"' => skip_string(&mut bytes),
+            _ => {}
+        }
+    }
+    values
 }
 
 /// To the end of a string, past its escapes.
@@ -50,6 +65,9 @@ mod tests {
             (r#"["unended [[["#, 1),
         ] {
             assert_eq!(of_json(text), depth, "{text}");
+        }
+        for (text, values) in [("1", 1), ("[1,2,3]", 4), (r#"{"a,[{": "b,,", "c": []}"#, 4), (r#"["\",{}]"#, 4)] {
+            assert_eq!(values_of_json(text.as_bytes()), values, "{text}");
         }
         let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
         assert_eq!(of_json(&deep), 1_000_000);

@@ -11,6 +11,7 @@ pub mod candidate;
 mod probe;
 pub mod reader;
 pub mod reload;
+mod still;
 mod watch;
 
 pub use active::Active;

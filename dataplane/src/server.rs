@@ -13,7 +13,12 @@ use endpoint::{
 };
 use tokio::net::TcpListener;
 
-use crate::{admin, data_plane::DataPlane, http, shutdown::Shutdown};
+use crate::{
+    admin,
+    data_plane::DataPlane,
+    http,
+    shutdown::{Shutdown, Signals},
+};
 
 /// How long queued decisions may take to reach the brain.
 const FLUSH_GRACE: Duration = Duration::from_secs(5);
@@ -36,7 +41,10 @@ pub enum ServeError {
         variable: &'static str,
         reason: std::io::Error,
     },
-    /// Accepting connections or handling signals failed.
+    /// SIGTERM and SIGINT cannot be noticed.
+    #[error("signals cannot be handled: {0}")]
+    Signals(std::io::Error),
+    /// Accepting connections failed.
     #[error("the server failed: {0}")]
     Ended(std::io::Error),
 }
@@ -65,15 +73,23 @@ pub struct Ports {
     pub admin_hosts: Hosts,
 }
 
+/// Begins to notice the signals that end a server.
+///
+/// # Errors
+/// Signal handlers cannot be installed.
+pub fn signals() -> Result<Signals, ServeError> {
+    Signals::noticed().map_err(ServeError::Signals)
+}
+
 /// Serves both ports until a signal ends it, then delivers the queued decisions.
 ///
 /// # Errors
-/// Accepting connections or handling signals failed.
-pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports) -> Result<(), ServeError> {
+/// Accepting connections failed.
+pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports, signals: Signals) -> Result<(), ServeError> {
     let Ports { mcp, admin, limits, admin_hosts } = ports;
     let shutdown = data_plane.shutdown.clone();
     let config = Arc::clone(&data_plane.config);
-    let signals = tokio::spawn(shutdown.clone().on_signals(move || config.active().table.longest_call()));
+    let signals = tokio::spawn(shutdown.clone().on_signals(signals, move || config.active().table.longest_call()));
     // The admin port answers until the last call has ended: the operator and the kubelet poll it meanwhile.
     let admin_app = admin::app(Arc::clone(&data_plane), admin_hosts);
     let admin = tokio::spawn(serve::until(admin, admin_app, Limits::of_admin(), shutdown.stopped.clone()));
@@ -91,7 +107,7 @@ pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports) -> Result<(), Serve
     // A client that still polls the admin port sees the process end.
     admin.abort();
     ended.map_err(ServeError::Ended)?;
-    signals.await.map_err(std::io::Error::other).and_then(|ended| ended).map_err(ServeError::Ended)
+    signals.await.map_err(|panicked| ServeError::Ended(panicked.into()))
 }
 
 /// Waits until the server is stopping, requests on their way have had a moment to arrive, and no call is in flight: a

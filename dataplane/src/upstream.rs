@@ -29,6 +29,7 @@ use reqwest::{
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
+use tokio::sync::Semaphore;
 
 use self::{admission::Guarded, places::Places, reach::Reach};
 pub use self::{
@@ -41,10 +42,13 @@ pub use self::{
     unreachable::Unreachable,
     usage::{Cost, CostFrom, Usage},
 };
-use crate::http_client::{self, BodyError};
+use crate::http_client::{self, BodyError, Room};
 
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Large answers are read a few at a time, all others wait within their attempt's time: 256 calls in flight, with 4 MiB
+/// each, would be more than a pod may have. Answers that people read are small.
+static ROOM: Room = Room { small_bytes: 256 * 1024, places: Semaphore::const_new(16) };
 
 /// The two texts of a model call.
 #[derive(Clone)]
@@ -170,7 +174,9 @@ impl ModelClient {
         let response = request.send().await.map_err(|e| AttemptError::from_transport(&e, url))?;
         let status = response.status();
         let headers = response.headers().clone();
-        let body = http_client::read_bounded(response, ANSWER_MAX_BYTES).await.map_err(|error| match error {
+        let read = http_client::read_in_room(response, ANSWER_MAX_BYTES, &ROOM).await;
+        // The place is held until the body is parsed.
+        let (body, _place) = read.map_err(|error| match error {
             BodyError::Transport(error) => AttemptError::from_transport(&error, url),
             BodyError::TooLarge => AttemptError::TooLarge { limit: ANSWER_MAX_BYTES },
         })?;

@@ -15,7 +15,7 @@ mod listen;
 mod on_end;
 mod socket;
 
-use std::{convert::Infallible, io, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
 use axum::Router;
 use tokio::{net::TcpListener, sync::mpsc};
@@ -40,22 +40,23 @@ pub async fn until(listener: TcpListener, app: Router, limits: Limits, stop: Can
     let connections = Connections::new(limits);
     // Every connection holds a sender; when all are gone, all connections have ended.
     let (open, mut ended) = mpsc::channel::<Infallible>(1);
+    let begin = |socket, peer: SocketAddr| {
+        // Refused: the socket is closed by dropping it.
+        if let Some(admitted) = connections.admit(peer.ip()) {
+            let (app, stop, open) = (app.clone(), stop.clone(), open.clone());
+            tokio::spawn(async move {
+                connection::serve(socket, app, &admitted, &stop).await;
+                drop(open);
+            });
+        }
+    };
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => break,
         };
         match accepted {
-            Ok((socket, peer)) => {
-                // Refused: the socket is closed by dropping it.
-                if let Some(admitted) = connections.admit(peer.ip()) {
-                    let (app, stop, open) = (app.clone(), stop.clone(), open.clone());
-                    tokio::spawn(async move {
-                        connection::serve(socket, app, &admitted, &stop).await;
-                        drop(open);
-                    });
-                }
-            }
+            Ok((socket, peer)) => begin(socket, peer),
             Err(error) if is_of_the_peer(&error) => {}
             Err(error) => {
                 tracing::error!(%error, "a connection could not be accepted");
@@ -66,7 +67,11 @@ pub async fn until(listener: TcpListener, app: Router, limits: Limits, stop: Can
             }
         }
     }
-    drop((listener, open));
+    // The kernel has accepted these already: their peers may have sent requests.
+    for (socket, peer) in listen::accepted(listener) {
+        begin(socket, peer);
+    }
+    drop(open);
     // Nothing is ever sent: this returns when the last sender is gone.
     let _ = ended.recv().await;
     Ok(())

@@ -1,6 +1,7 @@
 //! What the tests share: starting the real programs, querying them, waiting for their effects.
 //!
-//! There are stand-ins only for language models (`stand_in::models`, and `stand_in::messages` behind Claude Code), for a
+//! There are stand-ins only for language models (`stand_in::models`, `fault_server` for those that break HTTP, and
+//! `stand_in::messages` behind Claude Code), for a
 //! brain that misbehaves on purpose (`stand_in::brain`), and for the kubelet (`stand_in::kubelet`), which runs real data
 //! planes behind real Pod objects; everything else is the program that a user runs.
 
@@ -17,8 +18,10 @@ pub mod connect;
 pub mod conntrack;
 pub mod control_plane;
 pub mod documented;
+pub mod fault_server;
 pub mod language_model;
 pub mod litellm;
+pub mod load;
 pub mod make_run;
 pub mod manifests;
 pub mod mcp;
@@ -35,6 +38,7 @@ pub mod small_disk;
 pub mod sources;
 pub mod stand_in;
 pub mod supervised;
+pub mod volume;
 pub mod waiting;
 
 use std::{path::PathBuf, sync::Once};
@@ -74,11 +78,15 @@ pub fn required(variable: &str) -> PathBuf {
 /// If the client cannot be built.
 #[must_use]
 pub fn http() -> reqwest::Client {
+    http_builder().timeout(waiting::LIMIT).build().expect("an HTTP client")
+}
+
+/// A client for plain HTTP only: reading the system's certificates for each would be most of its cost.
+fn http_builder() -> reqwest::ClientBuilder {
     static PROVIDER: Once = Once::new();
     PROVIDER.call_once(|| {
         // Fails only if another test has installed it before.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    // Plain HTTP only: reading the system's certificates for each request would be most of its cost.
-    reqwest::Client::builder().timeout(waiting::LIMIT).tls_certs_only([]).build().expect("an HTTP client")
+    reqwest::Client::builder().tls_certs_only([])
 }

@@ -20,9 +20,47 @@ pub fn bounded(command: &[String], mib: u64) -> Vec<String> {
 /// If there is no such process.
 #[must_use]
 pub fn peak_mib(process: u32) -> u64 {
+    of_status(process, "VmHWM:") / 1024
+}
+
+/// What a process holds; it leaks if one of these only grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Open file descriptors.
+    pub descriptors: usize,
+    /// Threads.
+    pub threads: u64,
+    /// Memory in MiB.
+    pub mib: u64,
+}
+
+/// What a process holds now.
+///
+/// # Panics
+/// If there is no such process.
+#[must_use]
+pub fn held(process: u32) -> Held {
+    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).expect("a running process").count();
+    Held { descriptors, threads: of_status(process, "Threads:"), mib: of_status(process, "VmRSS:") / 1024 }
+}
+
+/// The signals that a process handles, a bit each.
+///
+/// # Panics
+/// If there is no such process.
+#[must_use]
+pub fn handled_signals(process: u32) -> u64 {
+    u64::from_str_radix(&text_of_status(process, "SigCgt:"), 16).expect("a hexadecimal number")
+}
+
+fn of_status(process: u32, name: &str) -> u64 {
+    text_of_status(process, name).trim_end_matches(" kB").parse().expect("a number")
+}
+
+fn text_of_status(process: u32, name: &str) -> String {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a running process");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
-    peak.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") / 1024
+    let value = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field of the process's status");
+    value.trim().to_string()
 }
 
 /// The process that a shell runs for [`bounded`] or a supervisor.

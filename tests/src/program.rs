@@ -2,6 +2,7 @@
 
 use std::{
     fs::File,
+    io::{Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -144,6 +145,13 @@ impl Program {
         self
     }
 
+    /// With at most this many descriptors.
+    #[must_use]
+    pub fn with_descriptors(mut self, limit: u32) -> Self {
+        self.within = ["sh", "-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"].map(str::to_string).into();
+        self
+    }
+
     /// Adds arguments.
     #[must_use]
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
@@ -258,6 +266,21 @@ impl Running {
         memory::peak_mib(self.child.id())
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it holds now.
+    ///
+    /// # Panics
+    /// If it has ended.
+    #[must_use]
+    pub fn held(&self) -> memory::Held {
+        memory::held(self.child.id())
+    }
+
     /// The processor time that it used so far.
     ///
     /// # Panics
@@ -281,6 +304,18 @@ impl Running {
     #[must_use]
     pub fn log(&self) -> String {
         log_in(self.folder.path())
+    }
+
+    /// Its output after so many bytes.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    #[must_use]
+    pub fn log_after(&self, bytes: u64) -> String {
+        let mut file = File::open(self.folder.path().join("log")).expect("a log");
+        let mut output = vec![];
+        file.seek(SeekFrom::Start(bytes)).and_then(|_| file.read_to_end(&mut output)).expect("a log");
+        String::from_utf8_lossy(&output).into_owned()
     }
 
     /// A page of the admin port.

@@ -110,6 +110,14 @@ impl SmallDisk {
         self.run(&format!("umount --lazy {}", self.path().display()));
     }
 
+    /// Programs within see this file in place of another.
+    ///
+    /// # Panics
+    /// If it is not allowed.
+    pub fn show(&mut self, file: &Path, in_place_of: &str) {
+        self.run(&format!("mount --bind {} {in_place_of}", file.display()));
+    }
+
     /// The folder as programs elsewhere reach it.
     fn outside(&self) -> PathBuf {
         PathBuf::from(format!("/proc/{}/root{}", self.shell.id(), self.path().display()))

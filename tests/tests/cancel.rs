@@ -78,6 +78,34 @@ async fn a_cancelled_call_ends_with_an_error_and_no_other_does() {
     .await;
 }
 
+/// MCP forbids it; each of the calls has an answer all the same, and of both the later one can be cancelled.
+#[tokio::test]
+async fn two_calls_with_one_id_have_an_answer_each_and_the_later_can_be_cancelled() {
+    let models = Models::start().await;
+    let routing = Program::serve_policy(&Policy::at(&models.url()).local("waits")).start().await;
+    let (mine, id) = (session(&routing).await, json!(7));
+    let asked = |count: usize| {
+        let models = &models;
+        waiting::until_true("the model call", move || async move { models.received().len() == count })
+    };
+    let first = post(&routing, &mine, "application/json", call(&id, &json!({})));
+    let rest = async {
+        asked(1).await;
+        let later = async {
+            asked(2).await;
+            assert_eq!(post(&routing, &mine, "application/json", cancelled(&id)).await.status(), 202);
+        };
+        let (second, ()) = futures::join!(post(&routing, &mine, "application/json", call(&id, &json!({}))), later);
+        let body: Value = second.json().await.expect("JSON");
+        assert_eq!((&body["id"], &body["error"]["code"]), (&id, &json!(-32003)), "{body}");
+        assert!(!models.received()[0].abandoned, "the first goes on");
+        models.release();
+    };
+    let (first, ()) = futures::join!(first, rest);
+    let body: Value = first.json().await.expect("JSON");
+    assert_eq!((&body["id"], &body["result"]["isError"]), (&id, &json!(false)), "{body}");
+}
+
 #[tokio::test]
 async fn a_session_opens_nothing_else() {
     let routing = Program::serve().start().await;

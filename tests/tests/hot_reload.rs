@@ -1,6 +1,6 @@
 //! Changes on disk take effect without a restart, however they are written; a bad one changes nothing.
 
-use std::{fs, os::unix::fs::symlink, path::Path};
+use std::{fs, os::unix::fs::symlink};
 
 use serde_json::{Value, json};
 use tests::{
@@ -8,7 +8,7 @@ use tests::{
     policy::written,
     program::{Program, Running},
     stand_in::models::Models,
-    waiting,
+    volume, waiting,
 };
 
 /// `access` with these tokens: their names, and their keys in the Secret `s`.
@@ -52,21 +52,6 @@ async fn a_plain_write_and_an_editors_rename_take_effect() {
     assert!(routing.metric(r#"routing_config_checks_total{kind="event"}"#).await >= 2.0, "file events, not the timer");
 }
 
-/// A volume as the kubelet writes it: files link through `..data` into a folder that is swapped as a whole.
-fn kubelet_write(volume: &Path, generation: &str, files: &[(&str, &str)]) {
-    let folder = volume.join(generation);
-    fs::create_dir_all(&folder).expect("a folder");
-    for (name, text) in files {
-        fs::write(folder.join(name), text).expect("written");
-        let link = volume.join(name);
-        if !link.is_symlink() {
-            symlink(Path::new("..data").join(name), link).expect("a link");
-        }
-    }
-    symlink(generation, volume.join("..data_tmp")).expect("a link");
-    fs::rename(volume.join("..data_tmp"), volume.join("..data")).expect("swapped");
-}
-
 #[tokio::test]
 async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
     let models = Models::start().await;
@@ -76,8 +61,8 @@ async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
     };
     let program = Program::serve_policy("");
     let (config, secrets) = (program.folder().join("config"), program.folder().join("secrets"));
-    kubelet_write(&config, "..one", &[("policy.yaml", &with("one"))]);
-    kubelet_write(&secrets.join("s"), "..one", &[("TOKEN", "token-one"), ("KEY", "key-one")]);
+    volume::swap(&config, "..one", &[("policy.yaml", &with("one"))]);
+    volume::swap(&secrets.join("s"), "..one", &[("TOKEN", "token-one"), ("KEY", "key-one")]);
     fs::remove_file(program.folder().join("policy.yaml")).expect("removed");
     symlink(config.join("policy.yaml"), program.folder().join("policy.yaml")).expect("a link");
     let routing = program.start().await;
@@ -85,8 +70,8 @@ async fn a_kubelets_link_swap_takes_effect_for_policy_and_secrets() {
     assert_eq!(routing.mcp().token("token-one").debug("x").await.text(0), "answer of one");
     assert_eq!(key(0), "Bearer key-one");
 
-    kubelet_write(&config, "..two", &[("policy.yaml", &with("two"))]);
-    kubelet_write(&secrets.join("s"), "..two", &[("TOKEN", "token-two"), ("KEY", "key-two")]);
+    volume::swap(&config, "..two", &[("policy.yaml", &with("two"))]);
+    volume::swap(&secrets.join("s"), "..two", &[("TOKEN", "token-two"), ("KEY", "key-two")]);
     waiting::until_true("the new token", || async {
         routing.mcp().token("token-two").send("tools/list", json!({})).await.status() == 200
     })

@@ -156,6 +156,31 @@ async fn an_unread_or_closed_log_pipe_fails_no_call() {
     }
 }
 
+/// As a disk that is full.
+#[tokio::test]
+async fn a_log_that_cannot_be_written_fails_no_call() {
+    let models = Models::start().await;
+    let (port, folder) = (tests::ports::free(), tempfile::tempdir().expect("a folder"));
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("a device that is always full");
+    let mut routing = std::process::Command::new(tests::program::binary())
+        .env_clear()
+        .envs([("ROUTING_BIND", "127.0.0.1"), ("BRAIN_URL", "http://127.0.0.1:1"), ("LITELLM_BASE_URL", &models.url())])
+        .env("ROUTING_PORT", port.to_string())
+        .env("ROUTING_ADMIN_PORT", tests::ports::free().to_string())
+        .current_dir(folder.path())
+        .stderr(full)
+        .spawn()
+        .expect("the binary starts");
+    let url = format!("http://127.0.0.1:{port}");
+    waiting::until("an answer", || async { http().get(format!("{url}/healthz")).send().await.ok() }).await;
+    let mcp = tests::mcp::Mcp::new(&format!("{url}/mcp"));
+    for i in 0..100 {
+        assert_eq!(mcp.debug(&format!("call {i}")).await.text(0), "answer of qwen35", "call {i}");
+    }
+    routing.kill().expect("ended");
+    routing.wait().expect("ended");
+}
+
 #[tokio::test]
 async fn a_second_signal_does_not_wait_for_a_hung_call() {
     let models = Models::start().await;

@@ -63,11 +63,16 @@ pub(super) async fn run(args: &BrainArgs, variables: &Variables) -> Result<ExitC
 }
 
 async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
+    let mut signals = server::signals()?;
     let settings = brain::settings::from_environment(variables).map_err(SettingsError)?;
     let (metrics, losses) = Metrics::with(Losses::registered);
-    let signals = [Signal::Traces, Signal::Logs];
-    let otlp = otlp::start(variables, &signals, "routing-brain", &losses).map_err(SettingsError)?;
-    let store = open(&settings, metrics).await?;
+    let otlp =
+        otlp::start(variables, &[Signal::Traces, Signal::Logs], "routing-brain", &losses).map_err(SettingsError)?;
+    let store = tokio::select! {
+        opened = open(&settings, metrics) => opened?,
+        // A database server that is away is waited for.
+        () = signals.arrived() => return Ok(ExitCode::SUCCESS),
+    };
     let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
     if settings.token.is_none() {
         tracing::warn!("BRAIN_TOKEN is not set: anyone who reaches the port can report outcomes, and so steer routes");
@@ -75,7 +80,7 @@ async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
     let address = server::shown(settings.bind, settings.port);
     tracing::info!(address, database = settings.database.shown(), "the brain is listening");
     let shutdown = Shutdown::default();
-    let signals = tokio::spawn(shutdown.clone().on_signals(|| GRACE));
+    let signals = tokio::spawn(shutdown.clone().on_signals(signals, || GRACE));
     let ends = Ends { stopping: shutdown.stopping.clone(), hard_stop: shutdown.hard_stop.clone() };
     let app = http::app_that_reports(
         store.clone(),
@@ -89,7 +94,7 @@ async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
     otlp.flush().await;
     shutdown.stopped.cancel();
     ended.map_err(ServeError::Ended)?;
-    signals.await.map_err(std::io::Error::other).and_then(|ended| ended).map_err(ServeError::Ended)?;
+    signals.await.map_err(|panicked| ServeError::Ended(panicked.into()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -75,7 +75,7 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
         models: stand_ins.shown(),
     };
     greeting.print();
-    let served = server::serve(data_plane, ports).await;
+    let served = server::serve(data_plane, ports, server::signals()?).await;
     // Only now: while the data plane stopped, it sent its last decisions to the brain.
     end.cancel();
     for server in std::iter::once(brain_server).chain(stand_in) {

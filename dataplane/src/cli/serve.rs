@@ -4,6 +4,7 @@ use std::{net::IpAddr, process::ExitCode, sync::Arc};
 
 use crds::{RoutingTable, pod::variable, variables::Variables};
 use endpoint::{host::Hosts, serve::Limits};
+use futures::FutureExt;
 
 use super::{CliError, ServeArgs};
 use crate::{
@@ -24,13 +25,18 @@ pub(super) async fn run(args: ServeArgs, variables: &Variables) -> Result<ExitCo
     if policy.is_none() && args.configmaps.is_some() {
         return Err(CliError::Message("--configmaps: needs a policy file; give one with --policy".into()));
     }
+    let mut signals = server::signals()?;
     let settings = settings::read(variables, policy, args.configmaps)?;
     let policy_variables = settings.policy_variables.clone();
     let listening = Listening::of(&settings, 1);
     let data_plane = start(settings, variables)?;
     warn_of_ignored(&policy_variables, &data_plane.config.active().table);
+    if signals.arrived().now_or_never().is_some() {
+        tracing::info!("told to stop before anything was served");
+        return Ok(ExitCode::SUCCESS);
+    }
     let ports = listening.ports(&data_plane)?;
-    server::serve(data_plane, ports).await?;
+    server::serve(data_plane, ports, signals).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
     path::Path,
     sync::{Mutex, PoisonError},
 };
@@ -11,7 +10,13 @@ use crds::{
     builtin::BuiltinPrompts, compile::is_reference, document::MAX_BYTES, pod::LAST_GOOD_FILE, policy::ConfigMapKeyRef,
 };
 
-use super::candidate::{self, Candidate, PolicyRefusal, PolicySource, Text, UnknownFields};
+use super::{
+    candidate::{self, Candidate, PolicyRefusal, PolicySource, Text, UnknownFields},
+    still,
+};
+
+/// How often the texts of ConfigMaps are read anew because one of them changed meanwhile.
+const TRIES: u32 = 5;
 
 /// Reads one policy again and again.
 pub struct PolicyReader {
@@ -78,7 +83,20 @@ impl PolicyReader {
         }
     }
 
+    /// Compiles the policy with texts of one version: those of a ConfigMap are swapped together, and a swap may come
+    /// between two of them.
     fn compile(&self, policy: &Text) -> (Result<Candidate, PolicyRefusal>, BTreeMap<ConfigMapKeyRef, Text>) {
+        for _ in 0..TRIES {
+            let (result, config_maps) = self.compile_once(policy);
+            if config_maps.iter().all(|(reference, text)| self.config_map(reference) == *text) {
+                return (result, config_maps);
+            }
+        }
+        let refusal = PolicyRefusal::of("policy", "its ConfigMaps change all the time while they are read".into());
+        (Err(refusal), BTreeMap::new())
+    }
+
+    fn compile_once(&self, policy: &Text) -> (Result<Candidate, PolicyRefusal>, BTreeMap<ConfigMapKeyRef, Text>) {
         let mut read = BTreeMap::new();
         let result = match &self.source {
             PolicySource::Environment(spec) => candidate::from_environment(spec, &self.prompts),
@@ -138,19 +156,12 @@ fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String,
 }
 
 fn read_bounded(path: &Path) -> Result<String, String> {
-    let metadata = fs::metadata(path).map_err(|e| format!("cannot be read: {e}"))?;
-    if !metadata.is_file() {
-        return Err("is not a file".into());
-    }
-    if metadata.len() > MAX_BYTES as u64 {
-        return Err(format!("is larger than {MAX_BYTES} bytes"));
-    }
-    fs::read_to_string(path).map_err(|e| format!("cannot be read: {e}"))
+    still::read(path, MAX_BYTES as u64)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{fs, sync::Arc};
 
     use super::*;
 

@@ -17,6 +17,7 @@ use super::{
     Candidate, PolicyRefusal, PolicySource,
     active::{Active, PolicyOrigin, Shared},
     reader::PolicyReader,
+    watch::Writers,
 };
 use crate::{clock, metrics::Metrics, secrets::SecretSource};
 
@@ -44,6 +45,7 @@ pub struct Config {
     tools_revision: watch::Sender<u64>,
     generation: watch::Sender<u64>,
     reloading: Mutex<()>,
+    writers: Writers,
 }
 
 impl Config {
@@ -91,6 +93,7 @@ impl Config {
             tools_revision: watch::channel(0).0,
             generation: watch::channel(0).0,
             reloading: Mutex::new(()),
+            writers: Writers::default(),
         })
     }
 
@@ -140,11 +143,22 @@ impl Config {
         (self.reader.source(), &self.secrets)
     }
 
-    /// Reads the policy and its secrets again, and puts changes in force.
+    /// Who writes to the files, as far as events tell it; for the watcher.
+    pub(super) fn writers(&self) -> &Writers {
+        &self.writers
+    }
+
+    /// Reads the policy and its secrets again, and puts changes in force. What somebody writes to is left for later: the
+    /// end of the writing is an event.
     pub fn reload(&self) {
         let _one_at_a_time = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         let running = self.active();
-        match self.reader.read() {
+        let read = self.reader.read();
+        // After reading: a file that was still for long enough to be read has had its event by now.
+        if self.writers.are_at_work() {
+            return;
+        }
+        match read {
             Ok(candidate) if candidate.hash == running.hash && running.origin != PolicyOrigin::LastGood => {
                 self.forget_refusal();
                 self.wait_for(vec![]);

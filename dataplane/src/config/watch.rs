@@ -3,6 +3,8 @@
 //! With file events a change takes effect at once; a check every few seconds catches what they miss: a folder created
 //! later, a link whose target is elsewhere, a file system without events.
 
+mod writers;
+
 use std::{
     ffi::{OsStr, OsString},
     path::{Path, PathBuf},
@@ -14,12 +16,14 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{Config, PolicySource};
+pub(super) use self::writers::Writers;
+use self::writers::ends_writing;
+use super::{Config, PolicySource, still::STILL};
 
-/// How long no event must arrive before a check: one write causes several.
-const QUIET: Duration = Duration::from_millis(50);
 /// Time between checks without an event.
 const CHECK_EVERY: Duration = Duration::from_secs(5);
+/// Longest wait for files that are being written, one after the other or without end.
+const WRITING_AT_MOST: Duration = Duration::from_secs(30);
 
 /// Reloads the config whenever its files change, until `stop`.
 pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
@@ -29,7 +33,7 @@ pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
         let kind = tokio::select! {
             () = stop.cancelled() => return,
             Some(()) = events.recv() => {
-                settle(&mut events).await;
+                settle(&mut events, config.writers()).await;
                 "event"
             }
             () = tokio::time::sleep(CHECK_EVERY) => "timer",
@@ -43,11 +47,20 @@ pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
     }
 }
 
-/// Waits until no more events arrive, but not forever: a folder that is written to all the time is checked, too.
-async fn settle(events: &mut mpsc::Receiver<()>) {
-    let quiet = async { while tokio::time::timeout(QUIET, events.recv()).await.is_ok_and(|event| event.is_some()) {} };
+/// Waits until no more events arrive and no file is being written, but not forever: a folder that is written to all the
+/// time is checked, too.
+async fn settle(events: &mut mpsc::Receiver<()>, writers: &Writers) {
+    // One write causes several events.
+    let quiet = async { while tokio::time::timeout(STILL, events.recv()).await.is_ok_and(|event| event.is_some()) {} };
     // Either way it is time for a check.
     let _ = tokio::time::timeout(CHECK_EVERY, quiet).await;
+    let whole = async {
+        while writers.are_at_work() {
+            // A writer that closes its file is an event; one that rests for too long is none.
+            let _ = tokio::time::timeout(STILL, events.recv()).await;
+        }
+    };
+    let _ = tokio::time::timeout(WRITING_AT_MOST, whole).await;
 }
 
 fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
@@ -55,10 +68,15 @@ fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher
         PolicySource::File { path, .. } => path.file_name().map(OsString::from),
         PolicySource::Environment(_) => None,
     };
-    let parent = policy_folder(config);
+    let (parent, writers) = (policy_folder(config), config.writers().clone());
     let changed = move |event: notify::Result<notify::Event>| {
         let matters = |path: &PathBuf| path.parent() != parent.as_deref() || concerns(path, policy.as_deref());
-        if event.is_ok_and(|event| !event.kind.is_access() && event.paths.iter().any(matters)) {
+        let Ok(event) = event else { return };
+        if !event.paths.iter().any(matters) {
+            return;
+        }
+        writers.note(&event);
+        if !event.kind.is_access() || ends_writing(event.kind) {
             // One event in the channel is enough: it stands for all later ones.
             let _ = sender.try_send(());
         }

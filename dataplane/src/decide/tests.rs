@@ -75,6 +75,22 @@ hash_vectors! {
     contract_2_hash_of_decomposed_unicode: "Pr\u{fc}fe", "nai\u{308}ve" => "c0ee131f101bd367", 1;
 }
 
+/// Within four standard deviations of a fair coin, as the recorded prompts of real calls are.
+#[test]
+fn the_lowest_bit_sends_half_of_many_prompts_to_each_model() {
+    let prompts = 20_000_u32;
+    let ones = (0..prompts).filter(|i| request_hash("You are a reviewer.", &format!("Review change {i}.")) & 1 == 1);
+    let off = f64::from(prompts) / 2.0 - ones.count() as f64;
+    assert!(off.abs() < 4.0 * (f64::from(prompts) / 4.0).sqrt(), "{off}");
+}
+
+/// Half of an `f32` is no `f64` of the same text: such a rate is where its value is, not where its text seems to be.
+#[test]
+fn a_rate_that_was_widened_from_f32_is_compared_by_its_value() {
+    assert_eq!(route(Some(f64::from(0.9_f32)), 1), Decision::Claude, "0.9 as f32 is a little less than 0.9");
+    assert_eq!(route(Some(f64::from(0.7_f32)), 0), Decision::Claude, "0.7 as f32 is a little less than 0.7");
+}
+
 pub(super) fn rules(exploration: ExplorationRules) -> SkillRules {
     SkillRules {
         route: RouteMode::Auto,

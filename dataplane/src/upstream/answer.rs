@@ -1,10 +1,13 @@
 //! Parses a model's answer. No I/O.
 
+use crds::depth;
 use reqwest::header::{CONTENT_ENCODING, HeaderMap};
 use serde_json::Value;
 
 use super::{AttemptError, FinishReason, thinking::without_thinking};
 
+/// Most values of an answer: many more than one with the probabilities of all its tokens has.
+const VALUES_MAX: usize = 250_000;
 /// Longest word of an endpoint that is repeated in an error, in bytes.
 const WORD_MAX: usize = 40;
 /// Longest name of a model group that is believed, in bytes.
@@ -56,7 +59,11 @@ pub(super) fn encoding(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     Some(name.unwrap_or_else(|| "an unknown encoding".into()))
 }
 
+/// The document of a body. One of very many values, which take far more memory than their text, is not parsed.
 pub(super) fn json(body: &[u8]) -> Result<Value, AttemptError> {
+    if depth::values_of_json(body) > VALUES_MAX {
+        return Err(AttemptError::TooManyValues { limit: VALUES_MAX });
+    }
     serde_json::from_slice(body).map_err(|_| AttemptError::NotJson)
 }
 
@@ -131,7 +138,7 @@ fn is_word(text: &str) -> bool {
 
 /// The error of a status other than 2xx. `model` is the name that was asked for.
 pub(super) fn refused(status: u16, body: &[u8], model: &str) -> AttemptError {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let body = json(body).unwrap_or_default();
     let error = error_of(&body);
     if error.is_some_and(|error| is_unknown_model(status, error)) {
         return AttemptError::UnknownModel { model: model.to_string() };
@@ -201,6 +208,8 @@ mod tests {
         }
         let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
         assert_eq!(json(deep.as_bytes()), Err(AttemptError::NotJson));
+        let wide = format!("[{}0]", "0,".repeat(VALUES_MAX));
+        assert_eq!(json(wide.as_bytes()), Err(AttemptError::TooManyValues { limit: VALUES_MAX }));
         assert_eq!(json(b"{\"choices\":[{\"message\":{\"content\":\"\xff\"}}]}"), Err(AttemptError::NotJson));
     }
 

@@ -49,6 +49,12 @@ pub enum AttemptError {
         /// The limit in bytes.
         limit: usize,
     },
+    /// JSON of more values than are parsed.
+    #[error("the answer has more than {limit} JSON values")]
+    TooManyValues {
+        /// The limit.
+        limit: usize,
+    },
     /// HTML, truncated JSON, anything else.
     #[error("the answer is not JSON")]
     NotJson,
@@ -114,7 +120,7 @@ impl AttemptError {
             Self::Interrupted => "interrupted",
             Self::Status { .. } => "status",
             Self::UnknownModel { .. } => "unknown_model",
-            Self::TooLarge { .. } => "too_large",
+            Self::TooLarge { .. } | Self::TooManyValues { .. } => "too_large",
             Self::NotJson => "not_json",
             Self::ErrorBody { .. } => "error_body",
             Self::Encoded { .. } => "encoded",

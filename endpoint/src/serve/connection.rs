@@ -2,7 +2,13 @@
 
 use std::{convert::Infallible, pin::pin, sync::Arc};
 
-use axum::{Router, body::Body, extract::Request, response::Response};
+use axum::{
+    Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderValue, Version, header},
+    response::Response,
+};
 use hyper::{body::Incoming, service::service_fn};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo},
@@ -26,6 +32,9 @@ use super::{
 
 /// How long a connection that is asked to end may take.
 const CLOSE_GRACE: Duration = Duration::from_secs(1);
+/// How long after the stop a connection is still read: a request that is on its way when the connection is closed would
+/// be lost. Its answer ends the connection.
+const ON_ITS_WAY: Duration = Duration::from_millis(500);
 
 /// Serves a connection until its peer ends it, it waits too long, its place is needed, or `stop` is cancelled and what
 /// is in flight has been answered.
@@ -35,12 +44,20 @@ where
 {
     let (activity, peer) = (&admitted.activity, admitted.peer);
     let io = TokioIo::new(Observed { socket, activity: Arc::clone(activity) });
-    let service = service_fn(|request| answer(app.clone(), Arc::clone(activity), peer, request));
+    let service = service_fn(|request: Request<Incoming>| {
+        let (stop, is_http1) = (stop.clone(), request.version() < Version::HTTP_2);
+        let answered = answer(app.clone(), Arc::clone(activity), peer, request);
+        async move {
+            let response = answered.await?;
+            Ok::<_, Infallible>(if is_http1 && stop.is_cancelled() { last(response) } else { response })
+        }
+    });
     let builder = Builder::new(TokioExecutor::new());
     let mut connection = pin!(builder.serve_connection(io, service));
-    let (mut stopping, mut ends_at) = (false, None);
+    let (mut stopping, mut closes_at, mut ends_at) = (false, None, None);
     loop {
         let wake_at = ends_at.or_else(|| activity.deadline()).unwrap_or_else(|| Instant::now() + HEAD_TIMEOUT);
+        let wake_at = closes_at.map_or(wake_at, |at: Instant| at.min(wake_at));
         tokio::select! {
             // Ended, or failed because of its peer.
             _ = connection.as_mut() => return,
@@ -48,9 +65,13 @@ where
             () = activity.changed.notified() => {}
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
-                connection.as_mut().graceful_shutdown();
+                closes_at = Some(Instant::now() + ON_ITS_WAY);
             }
             () = sleep_until(wake_at) => {
+                if closes_at.is_some_and(|at| at <= Instant::now()) {
+                    closes_at = None;
+                    connection.as_mut().graceful_shutdown();
+                }
                 if ends_at.is_some_and(|at| at <= Instant::now()) {
                     return;
                 }
@@ -61,6 +82,12 @@ where
             }
         }
     }
+}
+
+/// The last answer of a connection of HTTP/1; HTTP/2 has a frame for that.
+fn last(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 async fn answer(

@@ -6,7 +6,7 @@ use std::{
 };
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 /// Connections that wait to be accepted.
 const BACKLOG: u32 = 1024;
@@ -23,6 +23,18 @@ pub fn listen(bind: Option<IpAddr>, port: u16) -> io::Result<TcpListener> {
             listening => listening,
         },
     }
+}
+
+/// What waits to be accepted; nothing is listened on afterwards.
+pub(super) fn accepted(listener: TcpListener) -> Vec<(TcpStream, SocketAddr)> {
+    let Ok(listener) = listener.into_std() else { return vec![] };
+    // Without waiting: Tokio's listeners are never blocking. The first error says that there is nothing more.
+    let waiting = std::iter::from_fn(|| listener.accept().ok()).take(BACKLOG as usize);
+    let usable = waiting.filter_map(|(socket, peer)| {
+        socket.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(socket).ok()?, peer))
+    });
+    usable.collect()
 }
 
 /// The kernel has no IPv6, or it is turned off.
@@ -45,8 +57,6 @@ fn on(address: SocketAddr) -> io::Result<TcpListener> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::net::TcpStream;
-
     use super::*;
 
     #[tokio::test]

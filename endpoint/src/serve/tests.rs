@@ -78,6 +78,26 @@ async fn a_connection_that_sends_no_whole_head_is_ended_after_10_s_and_an_idle_o
     }
 }
 
+/// Both were sent before the server stopped; it has seen neither.
+#[tokio::test]
+async fn requests_that_are_on_their_way_when_it_stops_are_answered_on_connections_that_then_end() {
+    let (port, stop, server) = server(Limits::of_admin());
+    let mut kept = sent(port, REQUEST).await;
+    let mut answer = [0; 1024];
+    assert!(kept.read(&mut answer).await.expect("an answer") > 0);
+    // Nothing of the server runs between these: the test has one thread.
+    let new = std::net::TcpStream::connect(("127.0.0.1", port)).expect("connects");
+    std::io::Write::write_all(&mut &new, REQUEST.as_bytes()).expect("sent");
+    assert_eq!(kept.try_write(REQUEST.as_bytes()).expect("sent"), REQUEST.len());
+    stop.cancel();
+    new.set_nonblocking(true).expect("a socket");
+    for client in [kept, TcpStream::from_std(new).expect("a socket")] {
+        let answer = rest(client).await;
+        assert!(answer.contains("connection: close") && answer.ends_with('2'), "{answer}");
+    }
+    server.await.expect("ends").expect("without error");
+}
+
 #[tokio::test]
 async fn what_is_in_flight_when_it_stops_is_answered_and_nothing_more_is_accepted() {
     let listener = listen(Some([127, 0, 0, 1].into()), 0).expect("listens");
@@ -98,7 +118,7 @@ async fn what_is_in_flight_when_it_stops_is_answered_and_nothing_more_is_accepte
     let client = sent(port, "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n").await;
     begun.notified().await;
     stop.cancel();
-    assert_eq!(rest(idle).await, "", "a connection without a request ends at once");
+    assert_eq!(rest(idle).await, "", "a connection without a request ends soon");
     assert!(TcpStream::connect(("127.0.0.1", port)).await.is_err());
     assert!(!server.is_finished());
     go_on.cancel();

@@ -1,0 +1,117 @@
+//! Reads a file once nobody writes to it any more: the beginning of a policy can be a policy, too, and the end of the
+//! file may be what requires a token.
+
+use std::{
+    fs::{self, File, Metadata},
+    io::Read,
+    path::Path,
+    thread,
+    time::{Duration, SystemTime},
+};
+
+/// How long a file must not have changed.
+pub(super) const STILL: Duration = Duration::from_millis(50);
+/// How often it is tried.
+const TRIES: u32 = 20;
+/// How often a file that is not there is tried: a link to it may just be swapped.
+const TRIES_TO_OPEN: u32 = 3;
+
+/// The text of a file of at most `max_bytes`.
+///
+/// # Errors
+/// Why there is none, in words.
+pub(super) fn read(path: &Path, max_bytes: u64) -> Result<String, String> {
+    for _ in 0..TRIES {
+        let mut file = opened(path, max_bytes)?;
+        let before = metadata(&file)?;
+        let mut text = String::new();
+        // The file may have grown since it was measured.
+        let read = (&mut file).take(max_bytes).read_to_string(&mut text);
+        // The file that is open, not its path: what replaces it does not spoil what was read.
+        if is_still(&file, &before)? {
+            return read.map(|_| text).map_err(|error| unreadable(&error));
+        }
+    }
+    Err("is being written all the time; write it beside its place, and rename it".into())
+}
+
+/// Opens a file. Anything else, such as a pipe, could be waited for without end.
+fn opened(path: &Path, max_bytes: u64) -> Result<File, String> {
+    let mut tries = 0;
+    let (metadata, file) = loop {
+        tries += 1;
+        let metadata = fs::metadata(path);
+        if metadata.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
+            return Err("is not a file".into());
+        }
+        match metadata.and_then(|metadata| Ok((metadata, File::open(path)?))) {
+            Ok(opened) => break opened,
+            Err(error) if tries == TRIES_TO_OPEN => return Err(unreadable(&error)),
+            Err(_) => thread::sleep(STILL / TRIES_TO_OPEN),
+        }
+    };
+    if metadata.len() > max_bytes {
+        return Err(format!("is larger than {max_bytes} bytes"));
+    }
+    Ok(file)
+}
+
+/// Whether an open file has not changed for a while, after a wait if it did so a moment ago.
+fn is_still(file: &File, before: &Metadata) -> Result<bool, String> {
+    let changed = before.modified().map_err(|error| unreadable(&error))?;
+    // The clock of another machine, whose file it is, may be ahead.
+    let age = SystemTime::now().duration_since(changed).unwrap_or_default();
+    if age < STILL {
+        thread::sleep(STILL - age);
+    }
+    let after = metadata(file)?;
+    Ok(after.len() == before.len() && after.modified().is_ok_and(|again| again == changed))
+}
+
+fn metadata(file: &File) -> Result<Metadata, String> {
+    file.metadata().map_err(|error| unreadable(&error))
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    format!("cannot be read: {error}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Write, sync::mpsc};
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_being_written_is_read_when_it_is_whole() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("file");
+        let (begun, begins) = mpsc::channel();
+        let writer = thread::spawn({
+            let path = path.clone();
+            move || {
+                let mut file = File::create(path).expect("a file");
+                for i in 0..20 {
+                    writeln!(file, "line {i}").expect("written");
+                    begun.send(()).expect("somebody waits");
+                    thread::sleep(STILL / 10);
+                }
+            }
+        });
+        begins.recv().expect("a first line");
+        let text = read(&path, 1000).expect("a text");
+        assert_eq!(text.lines().count(), 20, "{text}");
+        writer.join().expect("ends");
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_is_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        assert_eq!(read(folder.path(), 10), Err("is not a file".into()));
+        assert!(read(&file, 10).is_err_and(|error| error.starts_with("cannot be read: ")));
+        fs::write(&file, "eleven byte").expect("written");
+        assert_eq!(read(&file, 10), Err("is larger than 10 bytes".into()));
+        assert_eq!(read(&file, 11).as_deref(), Ok("eleven byte"));
+    }
+}

@@ -1,0 +1,127 @@
+//! A model's endpoint on a raw socket that fails at any point of an HTTP exchange, as a table says. It stands in for
+//! what no HTTP server does: half a head, a wrong length, a reset in the middle of a body.
+//!
+//! The model `faulty` has the fault that is set. Every other model answers well, until [`FaultServer::fail_all`]. A good
+//! answer repeats the [`marker`] of its request, so an answer that reaches another call is noticed.
+
+mod exchange;
+pub mod fault;
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use socket2::SockRef;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+pub use self::fault::{Act, Answer, Fault, Point};
+
+/// The model that has the fault.
+pub const FAULTY: &str = "faulty";
+/// A model that has none.
+pub const GOOD: &str = "good";
+/// Begins what tells one request from all others.
+const MARK: &str = "xcall-";
+/// Connections that may wait to be accepted: all that a test opens at once.
+const BACKLOG: i32 = 4096;
+
+/// What tells a request from all others, for its prompt.
+#[must_use]
+pub fn marker(number: usize) -> String {
+    format!("{MARK}{number}-")
+}
+
+/// The text of a good answer to the request with this number.
+#[must_use]
+pub fn answer_to(number: usize) -> String {
+    format!("answer to {}", marker(number))
+}
+
+/// What the connections share.
+struct Shared {
+    now: watch::Sender<Now>,
+    /// Requests of the faulty model, or connections if the fault is before the request.
+    faults: AtomicUsize,
+    /// Requests that got a good answer.
+    good: AtomicUsize,
+}
+
+/// The fault, and which models have it.
+#[derive(Clone)]
+struct Now {
+    fault: Arc<Fault>,
+    all: bool,
+}
+
+/// The running server; it accepts nothing more when it is dropped.
+pub struct FaultServer {
+    port: u16,
+    shared: Arc<Shared>,
+    task: JoinHandle<()>,
+}
+
+impl FaultServer {
+    /// Starts it without a fault.
+    ///
+    /// # Panics
+    /// If no port can be listened on.
+    pub async fn start() -> Self {
+        let listener = crate::ports::listener();
+        SockRef::from(&listener).listen(BACKLOG).expect("a longer queue");
+        listener.set_nonblocking(true).expect("a socket");
+        let port = listener.local_addr().expect("an address").port();
+        let listener = TcpListener::from_std(listener).expect("a listener");
+        let now = Now { fault: Arc::new(Fault::NONE), all: false };
+        let shared = Arc::new(Shared {
+            now: watch::Sender::new(now),
+            faults: AtomicUsize::default(),
+            good: AtomicUsize::default(),
+        });
+        let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Self { port, shared, task }
+    }
+
+    /// Its base URL, without a path.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The model `faulty` has this fault from now on, also on connections that are open. The counts begin anew.
+    pub fn fail(&self, fault: Fault) {
+        self.set(Now { fault: Arc::new(fault), all: false });
+    }
+
+    /// Like [`fail`](Self::fail), for every model.
+    pub fn fail_all(&self, fault: Fault) {
+        self.set(Now { fault: Arc::new(fault), all: true });
+    }
+
+    fn set(&self, now: Now) {
+        self.shared.now.send_replace(now);
+        self.shared.faults.store(0, Ordering::Relaxed);
+        self.shared.good.store(0, Ordering::Relaxed);
+    }
+
+    /// How often the fault happened, and how many requests got a good answer.
+    #[must_use]
+    pub fn asked(&self) -> (usize, usize) {
+        (self.shared.faults.load(Ordering::Relaxed), self.shared.good.load(Ordering::Relaxed))
+    }
+}
+
+impl Drop for FaultServer {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        // An error is of a peer that went away.
+        let Ok((socket, _)) = listener.accept().await else { continue };
+        // It ends with its peer's.
+        tokio::spawn(exchange::serve(socket, Arc::clone(&shared)));
+    }
+}
