@@ -284,6 +284,17 @@ impl Call {
         })
     }
 
+    /// Says what the call does now, if somebody wants to know.
+    fn report_activity(&self, record: &DecisionRecord) {
+        if self.activity.is_closed() {
+            return;
+        }
+        let DecisionRecord { skill, stage, decision, model, .. } = record;
+        let activity =
+            format!("{skill}: stage {} of {}, {} ({model})", stage + 1, self.skill.stages.len(), decision.as_str());
+        self.activity.send_replace(activity);
+    }
+
     /// The caller's own session id; an empty one counts as none.
     fn session(&self) -> Option<&str> {
         self.arguments.get("session_id").and_then(Value::as_str).filter(|id| !id.is_empty())

@@ -110,14 +110,7 @@ impl<'a> Attempt<'a> {
         let budget = self.budget(model);
         let Self { call, stage_call, model: _, mut record } = self;
         let span = model_span(&call.place, model, &mut record);
-        let (skill, decision) = (&record.skill, record.decision.as_str());
-        // Fails only if nobody listens: progress is optional.
-        let _ = call.activity.send(format!(
-            "{skill}: stage {} of {}, {decision} ({})",
-            stage_call.stage + 1,
-            call.skill.stages.len(),
-            record.model
-        ));
+        call.report_activity(&record);
         let within = record.client.trace.clone();
         let pending = PendingRecord { call, stage_call, began: Instant::now(), record: Some(record), span };
         let reply = model.ask(within.as_ref(), prompt, budget).await;
