@@ -62,17 +62,21 @@ pub async fn run(rate: Rate, target: Arc<impl Target>) -> Measured {
     let (runtime, late_calls) = (Handle::current(), Arc::clone(&late));
     // A thread of its own: the timers of the runtime are exact to a millisecond only.
     std::thread::spawn(move || begin(rate, &target, &client, &runtime, &calls, &late_calls));
-    let (mut times, mut failed) = (vec![], 0);
-    while let Some(call) = begun.recv().await {
+    let (mut times, mut failed, mut first) = (vec![], 0, None::<Duration>);
+    while let Some((call, begins)) = begun.recv().await {
         match call.await {
-            Ok(Some(time)) => times.push(time),
+            Ok(Some(time)) => {
+                times.push(time);
+                first = Some(first.map_or(begins + time, |first| first.min(begins + time)));
+            }
             _ => failed += 1,
         }
     }
-    Measured::new(times, failed, late.load(Ordering::Relaxed))
+    Measured::new(times, first, failed, late.load(Ordering::Relaxed))
 }
 
-type Begun = mpsc::UnboundedSender<JoinHandle<Option<Duration>>>;
+/// Calls that were begun, each with when after the beginning of the load it should have been.
+type Begun = mpsc::UnboundedSender<(JoinHandle<Option<Duration>>, Duration)>;
 
 fn begin(rate: Rate, target: &Arc<impl Target>, client: &Client, runtime: &Handle, begun: &Begun, late: &AtomicU64) {
     let began = Instant::now();
@@ -89,7 +93,7 @@ fn begin(rate: Rate, target: &Arc<impl Target>, client: &Client, runtime: &Handl
             let body = answer.text().await.ok()?;
             target.is_answer(status, &body).then(|| at.elapsed())
         });
-        if begun.send(call).is_err() {
+        if begun.send((call, rate.begins(number))).is_err() {
             return;
         }
     }

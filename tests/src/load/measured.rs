@@ -6,6 +6,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, Default)]
 pub struct Measured {
     sorted: Vec<Duration>,
+    first: Option<Duration>,
     /// Calls without an answer, or with a wrong one.
     pub failed: u64,
     /// Calls that the generator began more than 5 ms late, because it had no processor.
@@ -13,9 +14,15 @@ pub struct Measured {
 }
 
 impl Measured {
-    pub(super) fn new(mut times: Vec<Duration>, failed: u64, late: u64) -> Self {
+    pub(super) fn new(mut times: Vec<Duration>, first: Option<Duration>, failed: u64, late: u64) -> Self {
         times.sort_unstable();
-        Self { sorted: times, failed, late }
+        Self { sorted: times, first, failed, late }
+    }
+
+    /// When the first answer came, after the beginning of the load; none: there was no answer.
+    #[must_use]
+    pub fn first(&self) -> Option<Duration> {
+        self.first
     }
 
     /// How many calls were answered.
@@ -40,7 +47,7 @@ mod tests {
     #[test]
     fn shares_of_times_are_by_the_nearest_rank() {
         let times = (1..=1000).rev().map(Duration::from_millis).collect();
-        let measured = Measured::new(times, 0, 0);
+        let measured = Measured::new(times, None, 0, 0);
         for (share, millis) in [(0.0, 1), (0.5, 500), (0.99, 990), (0.999, 999), (1.0, 1000)] {
             assert_eq!(measured.at(share).as_millis(), millis, "{share}");
         }
