@@ -1,6 +1,6 @@
 //! What a call costs: the latency that the data plane adds to that of the model's own endpoint, the processor time and the
 //! memory, with a real brain beside it and a stand-in for the models. `make bench` keeps the output; docs/benchmarks.md has
-//! the method. `ROUNDS`, `SECONDS` and `PARTS` make it shorter.
+//! the method. `ROUNDS`, `CELL_SECONDS` and `PARTS` make it shorter.
 
 mod latency;
 mod memory;

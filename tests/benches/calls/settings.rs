@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, time::Duration};
 /// The parts, in the order in which they are measured.
 const PARTS: [&str; 4] = ["start", "memory", "latency", "sizes"];
 
-/// How much is measured, by the variables `ROUNDS`, `SECONDS`, `RATES`, `LITELLM_RATE` and `PARTS`.
+/// How much is measured, by the variables `ROUNDS`, `CELL_SECONDS`, `RATES`, `LITELLM_RATE` and `PARTS`.
 pub struct Settings {
     /// How often each cell is measured, in turns with the others.
     pub rounds: usize,
@@ -23,7 +23,7 @@ impl Settings {
     pub fn of_environment() -> Self {
         Self {
             rounds: number("ROUNDS", 5),
-            time: Duration::from_secs(number("SECONDS", 60)),
+            time: Duration::from_secs(number("CELL_SECONDS", 60)),
             rates: list("RATES").map_or(vec![200, 1000, 2000], |rates| {
                 rates.iter().map(|rate| rate.parse().expect("RATES: must be numbers, as 200,1000")).collect()
             }),
