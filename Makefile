@@ -74,7 +74,7 @@ smoke: build ## the live check against LITELLM_BASE_URL and BRAIN_URL, or a data
 
 # Kept only when a run is complete.
 MEASURED = $(CURDIR)/bench/results/$(1).txt
-LOADED = export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing; tests/setup/own.sh; \
+LOADED = ulimit -n "$$(ulimit -Hn)"; export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing; tests/setup/own.sh; \
 	$(CARGO) build --release --package dataplane --bin routing
 
 bench-calls: ## what a call costs: latency, processor time, memory, start; fail-over; beside LiteLLM; 70 minutes; ROUNDS=1 CELL_SECONDS=10 PARTS=latency is shorter

@@ -151,15 +151,16 @@ fn rows(per_second: u32, rounds: &[Added], table: &mut Table) {
         (all().fold(f64::INFINITY, f64::min), median(all()))
     };
     let goal = |below| (per_second == GOAL_RATE).then_some(Goal::Below(below));
-    for (what, of, unit, goal) in [
-        ("added latency, p50", (|added| added.p50) as fn(&Added) -> f64, "ms", goal(0.4)),
-        ("added latency, p99", |added| added.p99, "ms", goal(1.0)),
-        ("CPU of the data plane a call", |added| added.routing, "ms", goal(0.4)),
-        ("CPU of the brain a call", |added| added.brain, "ms", None),
-    ] {
+    let of_a_round: [(&str, fn(&Added) -> f64, Option<Goal>); 4] = [
+        ("added latency, p50", |added| added.p50, goal(0.4)),
+        ("added latency, p99", |added| added.p99, goal(1.0)),
+        ("CPU of the data plane a call", |added| added.routing, goal(0.4)),
+        ("CPU of the brain a call", |added| added.brain, None),
+    ];
+    for (what, of, goal) in of_a_round {
         let (best, median) = figures(of);
-        let measured = format!("{best:.2} {unit} (median {median:.2} {unit})");
-        table.row(&format!("{what}, {per_second} calls/s"), &measured, goal.map(|goal| goal.of(best, unit)));
+        let measured = format!("{best:.2} ms (median {median:.2} ms)");
+        table.row(&format!("{what}, {per_second} calls/s"), &measured, goal.map(|goal| goal.of(best, "ms")));
     }
 }
 
