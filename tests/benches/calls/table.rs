@@ -9,8 +9,9 @@ pub struct Table(Vec<String>);
 impl Table {
     /// Adds a row; `goal` says what the goal is, and whether it is met.
     pub fn row(&mut self, what: &str, measured: &str, goal: Option<String>) {
+        let shown = goal.as_ref().map(|goal| format!("; goal {goal}")).unwrap_or_default();
+        println!("{what}: {measured}{shown}");
         let row = format!("| {what} | {measured} | {} |", goal.unwrap_or_default());
-        println!("{}", row.trim_matches(['|', ' ']).replace(" | ", ": "));
         self.0.push(row);
     }
 }
