@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots lint fmt generate smoke bench bench-tracing images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test screenshots lint fmt generate smoke bench bench-calls bench-tracing soak images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +72,27 @@ generate: ## writes crds/routingpolicies.yaml from the types
 smoke: build ## the live check against LITELLM_BASE_URL and BRAIN_URL, or a data plane at ROUTING_URL
 	@ROUTING_BIN=$${ROUTING_BIN:-$(BINARY)} tests/smoke.sh $(ARGS)
 
-bench: ## pass rates with 10 million entries, durable writes, a report on a million decisions, a copy of a million entries; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
+# Kept only when a run is complete.
+MEASURED = $(CURDIR)/bench/results/$(1).txt
+LOADED = ulimit -n "$$(ulimit -Hn)"; export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing; tests/setup/own.sh; \
+	$(CARGO) build --release --package dataplane --bin routing
+
+bench-calls: ## what a call costs: latency, processor time, memory, start; fail-over; beside LiteLLM; 70 minutes; ROUNDS=1 CELL_SECONDS=10 PARTS=latency is shorter
+	@mkdir -p bench/results
+	@tests/setup/tools.sh test
+	@programs=$$(tests/setup/programs.sh); eval "$$programs"; $(LOADED); \
+	$(CARGO) bench --package dataplane --bench micro | tee $(call MEASURED,micro).new; \
+	$(CARGO) bench --package tests --bench calls | tee $(call MEASURED,calls).new; \
+	$(CARGO) bench --package tests --bench failover | tee $(call MEASURED,failover).new; \
+	for one in micro calls failover; do mv bench/results/$$one.txt.new bench/results/$$one.txt; done
+	@tests/setup/bench-table.sh
+
+soak: ## a data plane under load with faults; MINUTES=30 PER_SECOND=200; raw output in bench/results/soak.txt
+	@mkdir -p bench/results
+	@tests/setup/tools.sh test
+	@$(LOADED); $(CARGO) bench --package tests --bench soak | tee $(call MEASURED,soak).new; mv $(call MEASURED,soak).new $(call MEASURED,soak)
+
+bench: bench-calls ## that, and the brain: pass rates with 10 million entries, durable writes, a report on a million decisions, a copy of a million entries; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
 	@mkdir -p bench/results
 	@tests/setup/own.sh
 	$(CARGO) bench --package brain --bench pass_rate | tee bench/results/pass_rate.txt

@@ -20,6 +20,14 @@ use crate::{
 
 /// Key, in the `_meta` of a tool error, that says that nothing is wrong with the entry: it may be sent again.
 pub const RETRYABLE: &str = "routing.hyperguild.io/retryable";
+/// The tool that logs several records of decisions in one request. It is not listed, because it is nothing for a model: that
+/// it is there is in the `_meta` of `session_log`, where [`SEVERAL_MOST`] has this name as its key.
+pub const SEVERAL: &str = "routing.hyperguild.io/session_log_several";
+/// Most entries of one request to [`SEVERAL`].
+pub const SEVERAL_MOST: usize = 64;
+/// Key of what was logged in a result's `_meta`: an object with the `id` of the entry; of several, a list of such, in
+/// which those that were not logged have an `error` in place of the id, and [`RETRYABLE`] if nothing is wrong with them.
+pub const LOGGED: &str = "routing.hyperguild.io/logged";
 /// Longest skill name, in characters.
 pub(crate) const SKILL_MAX: usize = 64;
 /// Longest name of a model, in characters.

@@ -1,12 +1,14 @@
 //! The MCP tool `session_log`.
 
+mod several;
+
 use std::{
     net::{IpAddr, Ipv4Addr},
     sync::Arc,
 };
 
 use axum::http::request::Parts;
-use endpoint::serve::Peer;
+use endpoint::{ToolCall, Tools, serve::Peer};
 
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
@@ -20,7 +22,7 @@ use rmcp::{
 use serde_json::{Value, json};
 
 use crate::{
-    entry::{Entry, FinalStatus, RETRYABLE},
+    entry::{Entry, FinalStatus, LOGGED, RETRYABLE, SEVERAL, SEVERAL_MOST},
     judged::{Judged, OnJudged},
     metrics::{FAILED, INVALID, LIMITED},
     outcome,
@@ -29,8 +31,6 @@ use crate::{
     store::{Query, Store, StoreError},
 };
 
-/// Key of what was logged in a result's `_meta`.
-const LOGGED: &str = "routing.hyperguild.io/logged";
 const SESSION_LOG: &str = "session_log";
 const DESCRIPTION: &str = "Reports how a skill's answer turned out. Call it with phase \"outcome\" once you know: \
 final_status \"pass\" when the answer was right and useful, \"fail\" when it was not, with the decision_id from the answer's \
@@ -48,9 +48,11 @@ impl BrainTools {
         Self { store, reporters: Arc::new(reporters), on_judged }
     }
 
-    async fn call(&self, request: CallToolRequestParams, reporter: IpAddr) -> Result<CallToolResponse, ErrorData> {
-        if request.name != SESSION_LOG {
-            return Err(endpoint::unknown_tool(&request.name, SESSION_LOG));
+    async fn run(&self, request: CallToolRequestParams, reporter: IpAddr) -> Result<CallToolResult, ErrorData> {
+        match &*request.name {
+            SESSION_LOG => {}
+            SEVERAL => return Ok(several::log(&self.store, request.arguments.unwrap_or_default()).await),
+            _ => return Err(endpoint::unknown_tool(&request.name, SESSION_LOG)),
         }
         let entry = match Entry::from_arguments(request.arguments.unwrap_or_default()) {
             Ok(entry) => entry,
@@ -58,16 +60,13 @@ impl BrainTools {
                 self.store.metrics().entry(INVALID);
                 let text = format!("nothing was logged: {}", errors.join("; "));
                 let text = crds::shown::printable(&text, 1000);
-                return Ok(CallToolResult::error(vec![ContentBlock::text(text)]).into());
+                return Ok(failed(&text));
             }
         };
-        Ok(match self.log(entry, reporter).await {
-            Ok(result) => result,
-            Err(error @ StoreError::Refused { .. }) => failed(&format!("nothing was logged: {error}")),
-            Err(error @ StoreError::Unknown(_)) => retryable(failed(&error.to_string())),
-            Err(error) => retryable(failed(&format!("nothing was logged: {}", error.with_cure()))),
-        }
-        .into())
+        Ok(self.log(entry, reporter).await.unwrap_or_else(|error| {
+            let result = failed(&said(&error));
+            if is_retryable(&error) { retryable(result) } else { result }
+        }))
     }
 
     /// Writes an entry and says what changed. The text is all that most clients show.
@@ -114,6 +113,20 @@ impl BrainTools {
     }
 }
 
+/// Why an entry was not logged, or may not have been.
+fn said(error: &StoreError) -> String {
+    match error {
+        StoreError::Refused { .. } => format!("nothing was logged: {error}"),
+        StoreError::Unknown(_) => error.to_string(),
+        _ => format!("nothing was logged: {}", error.with_cure()),
+    }
+}
+
+/// Whether nothing is wrong with the entry itself.
+fn is_retryable(error: &StoreError) -> bool {
+    !matches!(error, StoreError::Refused { .. })
+}
+
 fn failed(text: &str) -> CallToolResult {
     CallToolResult::error(vec![ContentBlock::text(text)])
 }
@@ -134,14 +147,23 @@ fn answer(text: String, meta: Value) -> CallToolResult {
 }
 
 /// Where a request comes from. Without a connection, as in a test of the routes alone, all are one.
-fn reporter(context: &RequestContext<RoleServer>) -> IpAddr {
-    let peer = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Peer>());
+fn reporter(parts: Option<&Parts>) -> IpAddr {
+    let peer = parts.and_then(|parts| parts.extensions.get::<Peer>());
     peer.map_or(Ipv4Addr::UNSPECIFIED.into(), |Peer(address)| *address)
 }
 
 fn session_log() -> Tool {
     let annotations = ToolAnnotations::new().read_only(false).destructive(false).idempotent(false).open_world(false);
-    Tool::new(SESSION_LOG, DESCRIPTION, Arc::new(Entry::schema())).with_annotations(annotations)
+    let mut meta = MetaObject::new();
+    meta.insert(SEVERAL.to_string(), SEVERAL_MOST.into());
+    Tool::new(SESSION_LOG, DESCRIPTION, Arc::new(Entry::schema())).with_annotations(annotations).with_meta(meta)
+}
+
+impl Tools for BrainTools {
+    async fn call(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
+        let name = call.request.name.clone();
+        Ok(endpoint::caught(&name, self.run(call.request, reporter(call.parts.as_ref()))).await?)
+    }
 }
 
 impl ServerHandler for BrainTools {
@@ -168,8 +190,7 @@ impl ServerHandler for BrainTools {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let name = request.name.clone();
-        Ok(endpoint::caught(&name, self.call(request, reporter(&context))).await?)
+        self.call(ToolCall::within(request, context)).await.map(Into::into)
     }
 
     async fn on_custom_request(

@@ -147,6 +147,15 @@ impl Store {
         self.writer.append(entry, now_ms()).await
     }
 
+    /// Appends entries in their order, and returns for each its id or why it was not written.
+    ///
+    /// # Errors
+    /// The database cannot be used yet: none was written.
+    pub(crate) async fn append_all(&self, entries: Vec<Entry>) -> Result<Vec<Result<String, StoreError>>, StoreError> {
+        self.ready.check().inspect_err(|_| entries.iter().for_each(|_| self.metrics.entry(FAILED)))?;
+        Ok(self.writer.append_all(entries, now_ms()).await)
+    }
+
     /// What is known about a skill's answers in a window that ends now and starts at a full minute.
     ///
     /// # Errors

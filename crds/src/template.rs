@@ -17,6 +17,8 @@ use serde_json::{Map, Value};
 
 /// Most instructions one rendering may execute.
 const FUEL: u64 = 200_000;
+/// The same of what may be rendered where a call runs: a fraction of a millisecond.
+const FUEL_AT_ONCE: u64 = 1_000;
 /// Longest rendered prompt, in bytes.
 pub const OUTPUT_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Deepest nesting of blocks.
@@ -167,13 +169,26 @@ impl Template {
 /// # Errors
 /// The line and the kind of failure: an undefined value, too much work, or too long a prompt.
 pub fn render(text: &str, input: &impl Serialize) -> Result<String, TemplateError> {
-    let failed =
-        |e: minijinja::Error| TemplateError::Render { line: e.line().unwrap_or(1), reason: reason(e.kind()).into() };
-    let environment = environment(text).map_err(failed)?;
+    render_within(FUEL, text, input).map_err(|error| failed(&error))
+}
+
+/// The same of a plain template, if it takes no more than a moment; none: it takes longer.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_at_once(text: &str, input: &impl Serialize) -> Result<Option<String>, TemplateError> {
+    match render_within(FUEL_AT_ONCE, text, input) {
+        Err(error) if error.kind() == ErrorKind::OutOfFuel => Ok(None),
+        rendered => rendered.map(Some).map_err(|error| failed(&error)),
+    }
+}
+
+fn render_within(fuel: u64, text: &str, input: &impl Serialize) -> Result<String, minijinja::Error> {
+    let mut environment = environment(text)?;
+    environment.set_fuel(Some(fuel));
     let mut output = Bounded::default();
-    let rendered = environment.get_template(NAME).and_then(|t| t.render_captured_to(Serde(input), &mut output));
-    rendered.map_err(failed)?;
-    Ok(String::from_utf8_lossy(&output.0).into_owned())
+    environment.get_template(NAME)?.render_captured_to(Serde(input), &mut output)?;
+    Ok(String::from_utf8(output.0).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 fn environment(text: &str) -> Result<Environment<'_>, minijinja::Error> {
@@ -183,11 +198,14 @@ fn environment(text: &str) -> Result<Environment<'_>, minijinja::Error> {
     }
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_fuel(Some(FUEL));
     environment.set_recursion_limit(RECURSION_MAX);
     environment.set_syntax(block_lines_leave_no_trace());
     environment.add_template(NAME, text)?;
     Ok(environment)
+}
+
+fn failed(error: &minijinja::Error) -> TemplateError {
+    TemplateError::Render { line: error.line().unwrap_or(1), reason: reason(error.kind()).into() }
 }
 
 fn syntax(error: &minijinja::Error) -> TemplateError {

@@ -1,6 +1,7 @@
 //! Requests to a brain: ours, or any other that follows `contract` parts 3 and 4.
 
 mod declared;
+mod entries;
 mod error;
 mod known;
 mod prompt_entry;
@@ -15,12 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use brain::entry::RETRYABLE;
 use crds::{decimal::is_share, shown::printable, table::BrainTarget};
-use endpoint::{
-    method::{CALL, LIST},
-    trace::TraceContext,
-};
+use endpoint::{method::LIST, trace::TraceContext};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
@@ -117,31 +114,6 @@ impl BrainClient {
         Ok(Measured { arms: measured.arms.filter(|_| query.tells_models_apart()), ..measured })
     }
 
-    /// Calls the tool `session_log`.
-    ///
-    /// # Errors
-    /// The brain did not accept the entry within two seconds (30 if `patient`).
-    pub async fn session_log(&self, arguments: &impl Serialize) -> Result<Value, BrainError> {
-        self.session_log_within(None, arguments).await
-    }
-
-    /// As [`Self::session_log`], within a trace.
-    ///
-    /// # Errors
-    /// As [`Self::session_log`].
-    pub async fn session_log_within(
-        &self,
-        within: Option<&TraceContext>,
-        arguments: &impl Serialize,
-    ) -> Result<Value, BrainError> {
-        let params = json!({"name": "session_log", "arguments": arguments});
-        let body = self.json(traced(self.rpc(CALL, params), within), ANSWER_MAX_BYTES).await?;
-        let Some(reason) = refusal(&body) else { return Ok(body) };
-        let (reason, meta) = (printable(reason, REASON_SHOWN), body.pointer("/result/_meta"));
-        let is_failure = meta.is_some_and(|meta| meta[RETRYABLE] == true);
-        Err(if is_failure { BrainError::Failed { reason } } else { BrainError::Refused { reason } })
-    }
-
     /// Whether the brain's `session_log` declares the arguments `decision` and `decision_id`; false if it does
     /// not answer.
     pub async fn takes_decisions(&self) -> bool {
@@ -163,6 +135,11 @@ impl BrainClient {
         self.declared().await.reviews
     }
 
+    /// Whether the brain takes several records in one request; false if it does not answer.
+    pub async fn takes_several(&self) -> bool {
+        self.declared().await.several
+    }
+
     /// Notes that the brain keeps no answers; true the first time.
     pub fn lacks_reviews_anew(&self) -> bool {
         !self.lacks_reviews.swap(true, Ordering::Relaxed)
@@ -172,7 +149,10 @@ impl BrainClient {
         if let Some(known) = self.known_schema() {
             return known;
         }
-        let body = self.json(self.rpc(LIST, json!({})), ANSWER_MAX_BYTES).await;
+        let body = match self.rpc(LIST, &json!({})) {
+            Ok(request) => self.json(request, ANSWER_MAX_BYTES).await,
+            Err(error) => Err(error),
+        };
         let (declared, ttl) = body.map_or((Declared::default(), SCHEMA_RETRY), |body| (declared(&body), SCHEMA_TTL));
         self.note_schema(declared, ttl);
         declared
@@ -229,14 +209,13 @@ impl BrainClient {
         url
     }
 
-    fn rpc(&self, method: &str, params: Value) -> RequestBuilder {
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        self.client
-            .post(self.url(endpoint::PATH))
-            .header(CONTENT_TYPE, "application/json")
-            .header(ACCEPT, "application/json, text/event-stream")
-            .timeout(self.log_timeout)
-            .body(body.to_string())
+    fn rpc(&self, method: &str, params: &impl Serialize) -> Result<RequestBuilder, BrainError> {
+        let request = Rpc { jsonrpc: "2.0", id: 1, method, params };
+        // Everything that is sent is a struct of numbers and texts, which JSON has.
+        let body = serde_json::to_vec(&request).map_err(|_| BrainError::Malformed("what JSON can hold"))?;
+        let request = self.client.post(self.url(endpoint::PATH)).header(CONTENT_TYPE, "application/json");
+        let request = request.header(ACCEPT, "application/json, text/event-stream");
+        Ok(request.timeout(self.log_timeout).body(body))
     }
 
     async fn json(&self, request: RequestBuilder, max_bytes: usize) -> Result<Value, BrainError> {
@@ -270,6 +249,15 @@ impl BrainClient {
     }
 }
 
+/// A JSON-RPC request.
+#[derive(Serialize)]
+struct Rpc<'a, P> {
+    jsonrpc: &'static str,
+    id: u8,
+    method: &'a str,
+    params: &'a P,
+}
+
 fn traced(request: RequestBuilder, within: Option<&TraceContext>) -> RequestBuilder {
     let headers = within.into_iter().flat_map(TraceContext::headers);
     headers.fold(request, |request, (name, value)| request.header(name, value))
@@ -293,14 +281,6 @@ fn measured(body: &Value) -> Result<Measured, BrainError> {
     };
     let samples = rate_query::judged(body).or_else(|| body.get("total").and_then(Value::as_u64));
     Ok(Measured { pass_rate, samples, arms: rate_query::arms(body) })
-}
-
-/// Why an entry was refused: a JSON-RPC error, or a tool error.
-fn refusal(body: &Value) -> Option<&str> {
-    let rpc_error = body.get("error").map(|error| error.get("message"));
-    let tool_error =
-        (body.pointer("/result/isError") == Some(&Value::Bool(true))).then(|| body.pointer("/result/content/0/text"));
-    rpc_error.or(tool_error).map(|reason| reason.and_then(Value::as_str).unwrap_or("no reason given"))
 }
 
 #[cfg(test)]

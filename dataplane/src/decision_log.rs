@@ -1,6 +1,8 @@
 //! Reports decisions to the brain: best effort, in order within a call, and no call waits for it.
 
 mod answers;
+mod delivery;
+mod entry;
 
 use std::{
     sync::{
@@ -11,7 +13,6 @@ use std::{
 };
 
 use endpoint::trace::{Place, TraceContext};
-use serde::Serialize;
 use tokio::{
     sync::{
         OwnedSemaphorePermit,
@@ -21,14 +22,14 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use self::answers::Room;
+use self::{answers::Room, delivery::deliver};
 use crate::{
-    brain_client::{BrainClient, BrainError},
+    brain_client::BrainClient,
     decision::{Checked, DecisionRecord},
     grading::Spent,
     metrics::Metrics,
     review::Kept,
-    traces::{Traces, attribute},
+    traces::Traces,
     upstream::FinishReason,
     verdict::Verdict,
 };
@@ -168,123 +169,6 @@ fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, metrics: Arc<Metrics>) {
-    while let Some(Item { brain, report, place }) = queue.recv().await {
-        let (skill, id) = report.of();
-        let mut span = place.request("log", || attribute::of_log(skill, id));
-        let within = span.context();
-        let delivered = match report {
-            Report::Decision(record) => {
-                let told = tell(&brain, &record, within.as_ref()).await;
-                if let Err(error) = &told {
-                    metrics.decision_log_dropped(error.kind());
-                    tracing::warn!(id = %record.id, %error, "the brain did not accept a decision");
-                }
-                told
-            }
-            Report::Verdict(verdict) => tell_verdict(&brain, &verdict, within.as_ref(), &metrics).await,
-            Report::Spent(spent) => tell_spent(&brain, &spent, within.as_ref(), &metrics).await,
-            Report::Answer(kept, _room) => answers::tell(&brain, &kept, within.as_ref(), &metrics).await,
-        };
-        if let Err(error) = delivered {
-            span.fail(error.kind());
-        }
-        waiting.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Sends a verdict to a brain that takes its source into account; for others it would be as good as a person's.
-async fn tell_verdict(
-    brain: &BrainClient,
-    verdict: &Verdict,
-    within: Option<&TraceContext>,
-    metrics: &Metrics,
-) -> Result<(), BrainError> {
-    if !brain.takes_sources().await {
-        metrics.verdict_dropped("not_supported");
-        return Ok(());
-    }
-    brain.session_log_within(within, verdict).await.map(drop).inspect_err(|error| {
-        metrics.verdict_dropped(error.kind());
-        tracing::warn!(id = %verdict.decision_id, source = verdict.source.as_str(), %error, "the brain did not accept a verdict");
-    })
-}
-
-/// Sends what a judgement took to a brain that keeps it; for others it would be an entry about nothing.
-async fn tell_spent(
-    brain: &BrainClient,
-    spent: &Spent,
-    within: Option<&TraceContext>,
-    metrics: &Metrics,
-) -> Result<(), BrainError> {
-    if !brain.takes_usage().await {
-        return Ok(());
-    }
-    brain.session_log_within(within, spent).await.map(drop).inspect_err(|error| {
-        metrics.verdict_dropped(error.kind());
-        tracing::warn!(id = %spent.decision_id, %error, "the brain did not accept what a judgement took");
-    })
-}
-
-/// Sends the entry with its record to a brain that declares it. Other brains, and one that refuses it after all, get
-/// only the contract's entry, and of a shadow call nothing.
-async fn tell(brain: &BrainClient, record: &DecisionRecord, within: Option<&TraceContext>) -> Result<(), BrainError> {
-    let send = async |entry: DecisionEntry<'_>| brain.session_log_within(within, &entry).await.map(drop);
-    if record.shadow {
-        // It is no decision of a caller, so there is no entry of the contract's for it.
-        let known = brain.takes_decisions().await;
-        return if known { send(DecisionEntry::of_shadow(record)).await } else { Ok(()) };
-    }
-    if brain.takes_decisions().await {
-        match send(DecisionEntry::with_record(record)).await {
-            Err(BrainError::Refused { .. }) => brain.takes_no_decisions(),
-            told => return told,
-        }
-    }
-    send(DecisionEntry::of(record)).await
-}
-
-/// The entry of `contract` part 4, with the record only for a brain that declares it.
-#[derive(Serialize)]
-struct DecisionEntry<'a> {
-    session_id: &'static str,
-    skill: &'a str,
-    phase: &'static str,
-    final_status: &'static str,
-    message: String,
-    duration_ms: u64,
-    project_root: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decision_id: Option<Uuid>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decision: Option<&'a DecisionRecord>,
-}
-
-impl<'a> DecisionEntry<'a> {
-    fn of(record: &'a DecisionRecord) -> Self {
-        Self {
-            session_id: ROUTING,
-            skill: ROUTING,
-            phase: "decide",
-            final_status: record.final_status(),
-            message: record.message(),
-            duration_ms: record.duration_ms,
-            project_root: "",
-            decision_id: None,
-            decision: None,
-        }
-    }
-
-    fn with_record(record: &'a DecisionRecord) -> Self {
-        Self { decision_id: Some(record.id), decision: Some(record), ..Self::of(record) }
-    }
-
-    /// `skip`, even if the model call failed: that is no outcome of the skill's.
-    fn of_shadow(record: &'a DecisionRecord) -> Self {
-        Self { skill: &record.skill, phase: "shadow", final_status: "skip", ..Self::with_record(record) }
-    }
-}
-
 fn log_line(record: &DecisionRecord) {
     tracing::info!(
         target: "routing::decision",
@@ -331,44 +215,4 @@ fn log_line(record: &DecisionRecord) {
         sent_on = record.sent_on.then_some(true),
         "decided"
     );
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-    use crate::{decide::Decision, decision::tests::record};
-
-    #[test]
-    fn contract_4_the_entry_has_exactly_these_arguments() {
-        let mut record = record(Decision::Local, Some(0.94));
-        record.duration_ms = 12;
-        assert_eq!(
-            json!(DecisionEntry::of(&record)),
-            json!({"session_id": "_routing", "skill": "_routing", "phase": "decide", "final_status": "skip",
-                "message": "debug: local — model=qwen35, pass_rate=0.94", "duration_ms": 12, "project_root": ""})
-        );
-    }
-
-    #[test]
-    fn a_shadow_call_is_an_entry_of_its_skill_that_says_nothing_about_quality() {
-        let record = DecisionRecord { shadow: true, error: Some("timeout"), ..record(Decision::Local, Some(0.1)) };
-        let entry = json!(DecisionEntry::of_shadow(&record));
-        assert_eq!(
-            (&entry["skill"], &entry["phase"], &entry["final_status"], &entry["message"]),
-            (&json!("debug"), &json!("shadow"), &json!("skip"), &json!("debug: shadow — model=qwen35"))
-        );
-        assert_eq!(
-            (&entry["decision_id"], &entry["decision"]["shadow"], &entry["decision"]["decision"]),
-            (&json!(record.id), &json!(true), &json!("local"))
-        );
-    }
-
-    #[test]
-    fn contract_4_session_and_project_never_carry_the_callers_own() {
-        let with_record = json!(DecisionEntry::with_record(&record(Decision::Local, None)));
-        assert_eq!((&with_record["session_id"], &with_record["project_root"]), (&json!("_routing"), &json!("")));
-        assert_eq!(with_record["decision"]["session"], "mine");
-    }
 }

@@ -9,14 +9,13 @@ pub mod tools;
 
 use std::sync::Arc;
 
-use axum::http::request::Parts;
-use endpoint::{Caught, PlainJsonOnly};
+use endpoint::{Caught, ToolCall, Tools};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CustomRequest, CustomResult, DiscoverResult,
-        Implementation, InitializeRequestParams, InitializeResult, ListToolsResult, PaginatedRequestParams,
-        ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CustomRequest, CustomResult,
+        DiscoverResult, Implementation, InitializeRequestParams, InitializeResult, ListToolsResult,
+        PaginatedRequestParams, ServerCapabilities, ServerConfig, SubscriptionFilter, Tool,
     },
     service::{RequestContext, SubscriptionContext},
 };
@@ -48,15 +47,11 @@ impl Skills {
         Self(data_plane)
     }
 
-    async fn call(
-        &self,
-        request: CallToolRequestParams,
-        context: &RequestContext<RoleServer>,
-    ) -> Result<CallToolResponse, ErrorData> {
+    async fn run(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
+        let ToolCall { request, meta, parts, gone, progress } = call;
         let active = self.0.config.active();
-        let parts = context.extensions.get::<Parts>();
-        let client = ClientContext::of(&context.meta);
-        let client = parts.map_or_else(|| client.clone(), |parts| client.clone().within(&parts.headers));
+        let client = ClientContext::of(&meta);
+        let client = parts.iter().fold(client, |client, parts| client.within(&parts.headers));
         let skill = active.table.skills.get(request.name.as_ref()).cloned();
         let mut span = CallSpan::begin(&self.0, skill.as_ref().map(|skill| skill.name.as_str()), client.trace.as_ref());
         let Some(skill) = skill else {
@@ -68,13 +63,13 @@ impl Skills {
             Err(violations) => {
                 self.0.metrics.call(&skill.name, "arguments");
                 span.ended(Some("arguments"));
-                return Ok(answer::wrong_arguments(&skill.name, &violations).into());
+                return Ok(answer::wrong_arguments(&skill.name, &violations));
             }
         };
         let Some(in_flight) = self.0.admit(active.table.in_flight) else {
             self.0.metrics.call(&skill.name, "busy");
             span.ended(Some("busy"));
-            return Ok(answer::busy(&skill.name, active.table.in_flight).into());
+            return Ok(answer::busy(&skill.name, active.table.in_flight));
         };
         let (activity, activities) = watch::channel(String::new());
         let call = Call {
@@ -82,35 +77,31 @@ impl Skills {
             active: Arc::clone(&active),
             skill: Arc::clone(&skill),
             arguments,
-            caller: parts.and_then(|parts| parts.extensions.get::<Caller>()).map(|Caller(name)| name.to_string()),
-            mode: parts.and_then(|parts| Mode::of(&parts.headers)),
+            caller: parts
+                .as_ref()
+                .and_then(|parts| parts.extensions.get::<Caller>())
+                .map(|Caller(name)| name.to_string()),
+            mode: parts.as_ref().and_then(|parts| Mode::of(&parts.headers)),
             client,
             place: span.place(),
             activity,
         };
-        let listens = parts.is_none_or(|parts| parts.extensions.get::<PlainJsonOnly>().is_none());
         let ended = tokio::select! {
-            ended = progress::with_heartbeat(call.run(), context, listens, activities) => ended,
-            () = self.0.shutdown.hard_stop.cancelled() => {
-                self.0.metrics.call(&skill.name, "cancelled");
-                // `span` ends as cancelled.
-                return Ok(answer::stopping(&skill.name).into());
-            }
+            ended = progress::with_heartbeat(call.run(), &gone, progress.as_ref(), activities) => ended,
+            // `span` ends as cancelled, here and where the call is.
+            () = self.0.shutdown.hard_stop.cancelled() => return Ok(answer::stopping(&skill.name)),
         };
         drop(in_flight);
         match ended {
             Some(outcome) => {
                 span.ended(outcome.answer.is_err().then_some(attribute::TOOL_ERROR));
-                Ok(self.answer(&active, &skill.name, outcome).into())
+                Ok(self.answer(&active, &skill.name, outcome))
             }
-            None => {
-                self.0.metrics.call(&skill.name, "cancelled");
-                Err(ErrorData::internal_error("the call was cancelled", None))
-            }
+            None => Err(ErrorData::internal_error("the call was cancelled", None)),
         }
     }
 
-    fn answer(&self, active: &Active, skill: &str, outcome: CallOutcome) -> rmcp::model::CallToolResult {
+    fn answer(&self, active: &Active, skill: &str, outcome: CallOutcome) -> CallToolResult {
         let CallOutcome { answer, decisions } = outcome;
         self.0.metrics.call(skill, if answer.is_ok() { "answered" } else { "failed" });
         match answer {
@@ -118,6 +109,18 @@ impl Skills {
             Ok(CallAnswer::Work(work)) => answer::returned(skill, &work, &decisions, active.table.decision_line),
             Err(failure) => answer::failed(&failure, &decisions),
         }
+    }
+}
+
+impl Tools for Skills {
+    async fn call(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
+        let name = call.request.name.clone();
+        endpoint::caught(&name, self.run(call)).await.map_err(|caught| {
+            if matches!(caught, Caught::Panicked) && self.0.config.active().table.skills.contains_key(name.as_ref()) {
+                self.0.metrics.call(&name, "panicked");
+            }
+            caught.into()
+        })
     }
 }
 
@@ -166,13 +169,7 @@ impl ServerHandler for Skills {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let name = request.name.clone();
-        endpoint::caught(&name, self.call(request, &context)).await.map_err(|caught| {
-            if matches!(caught, Caught::Panicked) && self.0.config.active().table.skills.contains_key(name.as_ref()) {
-                self.0.metrics.call(&name, "panicked");
-            }
-            caught.into()
-        })
+        self.call(ToolCall::within(request, context)).await.map(Into::into)
     }
 
     fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {

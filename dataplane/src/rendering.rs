@@ -1,6 +1,7 @@
-//! Renders prompts. Templates that only put values into a text, as most do, are rendered on a thread apart. Any other is
-//! rendered in a process of its own: whatever its author wrote and whatever a caller sent, a template that runs without end
-//! or fills its memory costs its own process, and the call gets an error that says so.
+//! Renders prompts. Templates that only put values into a text, as most do, are rendered where the call runs, or on a thread
+//! apart if there is much to put. Any other is rendered in a process of its own: whatever its author wrote and whatever a
+//! caller sent, a template that runs without end or fills its memory costs its own process, and the call gets an error that
+//! says so.
 //!
 //! The process is this program again, without its variables, in a process group of its own. It gets the template and its
 //! values on standard input and limits itself (see `renderer`): whatever becomes of the data plane, it ends within seconds.
@@ -12,12 +13,14 @@ use std::{
     collections::BTreeMap,
     io,
     os::unix::process::ExitStatusExt,
+    panic::AssertUnwindSafe,
     process::{ExitStatus, Stdio},
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use crds::template::{self, OUTPUT_MAX_BYTES, Template, TemplateError, TemplateInput};
+use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, Command},
@@ -27,6 +30,8 @@ use tokio::{
 
 use self::renderer::{CPU_MAX_S, DATA_MAX_BYTES, Job};
 
+/// Largest values that may be rendered where the call runs, in bytes.
+const AT_ONCE_MAX_BYTES: usize = 32 * 1024;
 /// Longest time to render one prompt.
 const RENDER_MAX: Duration = Duration::from_secs(10);
 /// Most prompts that are rendered at a time.
@@ -35,6 +40,9 @@ const PLACES: usize = 4;
 const PLACES_OF_A_SKILL: usize = 2;
 /// Skills whose places are remembered; beyond that, those with nothing to render are forgotten.
 const SKILLS_MAX: usize = 256;
+/// The allocator reserves a gigabyte at its start. Only reserved, and not committed, each part that is used counts towards the
+/// limit that the process sets itself.
+const RESERVE_ONLY: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
 /// Exit code of a program that panicked.
 const PANICKED: i32 = 101;
 
@@ -120,6 +128,9 @@ impl Renderers {
     ) -> Result<String, RenderError> {
         let deadline = tokio::time::Instant::from_std(deadline);
         if template.is_plain() {
+            if let Some(rendered) = at_once(template, input) {
+                return rendered;
+            }
             let _place = timeout_at(deadline, self.threads.acquire()).await.map_err(|_| RenderError::NoPlace)?;
             return on_a_thread(template, input).await;
         }
@@ -163,6 +174,34 @@ impl Renderers {
     }
 }
 
+/// Renders where the call runs what takes no more than a moment; none: it takes longer.
+fn at_once(template: &Template, input: &TemplateInput<'_>) -> Option<Result<String, RenderError>> {
+    let is_small = input.files.is_empty()
+        && input.session.is_empty()
+        && input.previous.map_or(0, str::len) <= AT_ONCE_MAX_BYTES
+        && bytes(input.args.values()) <= AT_ONCE_MAX_BYTES;
+    if !is_small {
+        return None;
+    }
+    // What it changed is dropped with it.
+    let rendering = AssertUnwindSafe(|| template::render_at_once(template.text(), input));
+    match std::panic::catch_unwind(rendering) {
+        Ok(rendered) => rendered.map_err(RenderError::Template).transpose(),
+        Err(_) => Some(Err(RenderError::Panicked)),
+    }
+}
+
+/// About as many bytes as values take.
+fn bytes<'a>(values: impl Iterator<Item = &'a Value>) -> usize {
+    let of = |value: &Value| match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => bytes(values.iter()),
+        Value::Object(members) => members.keys().map(String::len).sum::<usize>() + bytes(members.values()),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    values.map(|value| size_of::<Value>() + of(value)).sum()
+}
+
 async fn on_a_thread(template: &Template, input: &TemplateInput<'_>) -> Result<String, RenderError> {
     let (text, input) = (template.text().to_string(), serde_json::to_value(input).map_err(io::Error::from)?);
     let rendered = tokio::task::spawn_blocking(move || template::render(&text, &input)).await;
@@ -186,6 +225,7 @@ fn start() -> io::Result<Child> {
     let mut command = Command::new(program);
     // An interrupt from the terminal is for the data plane, which answers what is in flight.
     command.arg0("routing").arg(renderer::COMMAND).env_clear().process_group(0).kill_on_drop(true);
+    command.env(RESERVE_ONLY.0, RESERVE_ONLY.1);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()
 }
 

@@ -1,7 +1,7 @@
 //! Requests whose protocol version cannot be served. The MCP library leaves these two to others.
 
 use axum::{
-    http::{HeaderMap, StatusCode},
+    http::{HeaderMap, HeaderValue, StatusCode},
     response::Response,
 };
 use rmcp::model::{ErrorData, ProtocolVersion};
@@ -29,6 +29,13 @@ pub(crate) fn refused(headers: &HeaderMap, message: &Message) -> Option<Response
     let requested = serde_json::from_value(named.into()).unwrap_or_default();
     let error = ErrorData::unsupported_protocol_version(requested, ProtocolVersion::KNOWN_VERSIONS);
     Some(error_of(&message.id, StatusCode::BAD_REQUEST, &error))
+}
+
+/// Whether a request is of a version with sessions, in which requests have no metadata of their own.
+pub(crate) fn is_of_sessions(headers: &HeaderMap, message: &Message) -> bool {
+    let of_sessions =
+        |named: &HeaderValue| named.to_str().ok().and_then(known).is_some_and(ProtocolVersion::has_initialize);
+    message.head.version.is_none() && headers.get(HEADER).is_none_or(of_sessions)
 }
 
 fn known(version: &str) -> Option<&'static ProtocolVersion> {
@@ -68,6 +75,23 @@ mod tests {
         assert!(data["supported"].as_array().is_some_and(|known| known.contains(&json!("2026-07-28"))), "{data}");
         for known in [None, Some("2025-06-18"), Some("2026-07-28")] {
             assert_eq!(refusal(known, list.clone()).await, None, "{known:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_is_of_a_version_with_sessions_unless_its_header_or_metadata_says_otherwise() {
+        let call = |meta: Value| json!({"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": {"_meta": meta}});
+        for (header, meta, expected) in [
+            (None, json!({}), true),
+            (Some("2025-11-25"), json!({"progressToken": 1}), true),
+            (Some("2026-07-28"), json!({}), false),
+            (Some("2099-01-01"), json!({}), false),
+            (None, json!({method::PROTOCOL_VERSION: "2025-11-25"}), false),
+        ] {
+            let headers =
+                header.map(|version: &str| (HEADER.parse().expect("a name"), version.parse().expect("a value")));
+            let message = message::check(call(meta.clone()).to_string().as_bytes()).expect("a message");
+            assert_eq!(is_of_sessions(&headers.into_iter().collect(), &message), expected, "{header:?} {meta}");
         }
     }
 

@@ -3,73 +3,83 @@
 use std::sync::Arc;
 
 use axum::{
-    body::{Body, to_bytes},
+    body::{Body, Bytes, to_bytes},
     extract::{Request, State},
-    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::Next,
     response::Response,
 };
 use crds::shown::printable;
 use serde_json::Value;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     INTERNAL_ERROR, INVALID_REQUEST,
     body::BodyBudget,
     cancel::{self, Calls},
+    direct::Direct,
     early, era, json_response,
     message::{self, Message},
     method::{CALL, DISCOVER, INITIALIZE, LIST, not_found_text},
     rpc_error, rpc_error_of,
     serve::Activity,
+    tool_call::Tools,
 };
 
 /// Longest error text of rmcp that is read, in bytes.
 const ERROR_TEXT_MAX_BYTES: usize = 4096;
 /// Longest part of it that is passed on, in characters.
 const ERROR_SHOWN: usize = 300;
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 const EVENT_STREAM: &str = "text/event-stream";
 /// The methods that are served: an error of theirs is never that the method is unknown.
 const SERVED: [&str; 4] = [CALL, LIST, INITIALIZE, DISCOVER];
 
 /// What requests share.
 #[derive(Clone)]
-pub(super) struct Lenient {
+pub(super) struct Lenient<T> {
+    tools: T,
+    hard_stop: CancellationToken,
     budget: BodyBudget,
     calls: Calls,
 }
 
-impl Lenient {
-    pub(super) fn new(budget: BodyBudget) -> Self {
-        Self { budget, calls: Calls::default() }
+impl<T> Lenient<T> {
+    pub(super) fn new(tools: T, hard_stop: CancellationToken, budget: BodyBudget) -> Self {
+        Self { tools, hard_stop, budget, calls: Calls::default() }
     }
 }
 
 /// Request extension: the client did not offer to read an event stream, so no progress is sent.
 #[derive(Clone, Copy, Debug)]
-pub struct PlainJsonOnly;
+pub(crate) struct PlainJsonOnly;
 
-pub(super) async fn lenient(
-    State(Lenient { budget, calls }): State<Lenient>,
+pub(super) async fn lenient<T: Tools>(
+    State(Lenient { tools, hard_stop, budget, calls }): State<Lenient<T>>,
     request: Request,
     next: Next,
 ) -> Response {
     if request.method() != Method::POST {
         return json_rpc(next.run(request).await).await;
     }
-    let (request, message) = match admit(&budget, request).await {
+    let (parts, bytes, message) = match admit(&budget, request).await {
         Ok(admitted) => admitted,
         Err(refused) => return refused,
     };
-    if let Some(refused) = era::refused(request.headers(), &message) {
+    if let Some(refused) = era::refused(&parts.headers, &message) {
         return refused;
     }
-    calls.obey(request.headers(), &message);
+    calls.obey(&parts.headers, &message);
     let is_call = message.method.as_deref() == Some(CALL);
-    let listens = request.extensions().get::<PlainJsonOnly>().is_none();
-    let cancellable = if is_call { calls.note(request.headers(), &message) } else { None };
+    let listens = parts.extensions.get::<PlainJsonOnly>().is_none();
+    let cancellable = if is_call { calls.note(&parts.headers, &message) } else { None };
     let answer = async move {
-        let answer = answer(next, request, message);
+        let answer = async {
+            match Direct::of(parts, bytes, &message) {
+                Ok(call) => call.answer(&tools, &hard_stop).await,
+                Err(request) => answer(next, request, message).await,
+            }
+        };
         match cancellable {
             Some(call) => call.run(answer).await,
             None => answer.await,
@@ -105,7 +115,7 @@ async fn with_method_named(method: &str, response: Response) -> Response {
 /// until the request has been answered.
 // The error is the response itself, built once for a refused request.
 #[allow(clippy::result_large_err)]
-async fn admit(budget: &BodyBudget, mut request: Request) -> Result<(Request, Message), Response> {
+async fn admit(budget: &BodyBudget, mut request: Request) -> Result<(Parts, Bytes, Message), Response> {
     admit_headers(&mut request)?;
     let (mut parts, body) = request.into_parts();
     let reading = parts.extensions.get::<Arc<Activity>>().map(Activity::reading);
@@ -115,7 +125,7 @@ async fn admit(budget: &BodyBudget, mut request: Request) -> Result<(Request, Me
         .map_err(|fault| rpc_error_of(&fault.id, StatusCode::BAD_REQUEST, fault.code, &fault.message))?;
     budget.add_values(&mut share, message.values).map_err(|error| error.response())?;
     parts.extensions.insert(Arc::new(share));
-    Ok((Request::from_parts(parts, Body::from(bytes)), message))
+    Ok((parts, bytes, message))
 }
 
 /// Fills in what bare clients leave out, and refuses what cannot be answered.
@@ -159,6 +169,11 @@ pub(super) fn is_json(response: &Response) -> bool {
     response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(JSON.as_bytes()))
 }
 
+/// The server ended a request before its answer.
+pub(crate) fn unanswered(status: StatusCode) -> Response {
+    rpc_error(status, INTERNAL_ERROR, "internal error: the request was not answered")
+}
+
 /// rmcp answers transport errors in plain text, and answers a body that is not JSON-RPC with unsupported media type.
 async fn json_rpc(response: Response) -> Response {
     let status = response.status();
@@ -175,9 +190,7 @@ async fn json_rpc(response: Response) -> Response {
         StatusCode::METHOD_NOT_ALLOWED => {
             rpc_error(status, INVALID_REQUEST, "method not allowed: POST a JSON-RPC request")
         }
-        _ if status.is_server_error() => {
-            rpc_error(status, INTERNAL_ERROR, "internal error: the request was not answered")
-        }
+        _ if status.is_server_error() => unanswered(status),
         _ if text.is_empty() => rpc_error(status, INVALID_REQUEST, status.canonical_reason().unwrap_or("refused")),
         _ => rpc_error(status, INVALID_REQUEST, &text),
     };

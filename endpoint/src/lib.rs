@@ -7,6 +7,7 @@ pub mod bearer;
 mod body;
 mod cancel;
 mod caught;
+mod direct;
 mod early;
 mod era;
 pub mod host;
@@ -18,6 +19,7 @@ pub mod metrics;
 pub mod origin;
 mod params;
 pub mod serve;
+mod tool_call;
 pub mod trace;
 
 use axum::{
@@ -39,8 +41,8 @@ use self::lenient::Lenient;
 pub use self::{
     body::BodyBudget,
     caught::{Caught, caught},
-    lenient::PlainJsonOnly,
     params::unknown_request,
+    tool_call::{Progress, ToolCall, Tools},
 };
 
 /// Path of the endpoint.
@@ -82,7 +84,8 @@ pub fn base_path(path: &str) -> &str {
 
 /// The endpoint as a router with the single path `/mcp`. Cancelling `hard_stop` ends the calls in flight, too. The
 /// bodies of all requests in flight share the budget.
-pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationToken, budget: BodyBudget) -> Router {
+pub fn endpoint<H: ServerHandler + Tools>(handler: H, hard_stop: CancellationToken, budget: BodyBudget) -> Router {
+    let lenient = Lenient::new(handler.clone(), hard_stop.clone(), budget);
     let config = StreamableHttpServerConfig::default()
         // Sessions in a process's memory break behind a Service with several replicas.
         .with_legacy_session_mode(false)
@@ -97,7 +100,7 @@ pub fn endpoint<H: ServerHandler + Clone>(handler: H, hard_stop: CancellationTok
     Router::new()
         .route_service(PATH, service.clone())
         .route_service(PATH_WITH_SLASH, service)
-        .route_layer(middleware::from_fn_with_state(Lenient::new(budget), lenient::lenient))
+        .route_layer(middleware::from_fn_with_state(lenient, lenient::lenient::<H>))
 }
 
 /// A JSON-RPC error as an HTTP response. Its id is null, because the request's id was not read.

@@ -77,6 +77,15 @@ impl LiteLlm {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
+    /// The id of its process.
+    ///
+    /// # Panics
+    /// If a test panicked while it looked after the process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.lock().expect("no panic while locked").id()
+    }
+
     /// Its base URL, without a path.
     #[must_use]
     pub fn url(&self) -> String {

@@ -11,10 +11,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{http, mcp::Mcp, memory, ports, postgres, required, small_disk::SmallDisk, waiting};
-
-/// What Linux counts processor time in, on every architecture that it reports it for.
-const TICKS_PER_SECOND: u64 = 100;
+use crate::{http, mcp::Mcp, memory, ports, postgres, process, required, small_disk::SmallDisk, waiting};
 
 /// The variable that says where a brain's entries are.
 const DATABASE: &str = "BRAIN_DATABASE_URL";
@@ -184,22 +181,23 @@ impl Program {
     /// # Panics
     /// If it does not start.
     pub async fn start(self) -> Running {
+        let mut running = self.spawn().await;
+        running.wait_until_healthy().await;
+        running
+    }
+
+    /// Starts it, and waits for nothing.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn spawn(self) -> Running {
         let Self { arguments, mut variables, folder, within, health_port, ports } = self;
         let set = variables.iter().any(|(name, _)| name == DATABASE);
         if arguments.first().is_some_and(|command| command == "brain") && !set {
             variables.extend(postgres::for_a_brain().await.map(|url| (DATABASE.to_string(), url)));
         }
-        let mut running = Running {
-            child: spawn(&within, &arguments, &variables, folder.path()),
-            arguments,
-            variables,
-            folder,
-            within,
-            health_port,
-            ports,
-        };
-        running.wait_until_healthy().await;
-        running
+        let child = spawn(&within, &arguments, &variables, folder.path());
+        Running { child, arguments, variables, folder, within, health_port, ports }
     }
 }
 
@@ -287,11 +285,13 @@ impl Running {
     /// If it has ended.
     #[must_use]
     pub fn processor_time(&self) -> Duration {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("it runs");
-        // After the name, which is in parentheses: state is the first field, user and system time are the 12th and 13th.
-        let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
-        let ticks: u64 = fields.map(|field| field.parse::<u64>().expect("a number")).sum();
-        Duration::from_millis(ticks * 1000 / TICKS_PER_SECOND)
+        process::processor_time(self.child.id())
+    }
+
+    /// The id of its process.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The folder that it runs in.

@@ -1,6 +1,7 @@
 //! Stand-ins: language models, the Messages API behind Claude Code, a brain that misbehaves on purpose, a kubelet.
 
 pub mod brain;
+pub mod failing;
 pub mod kubelet;
 pub mod messages;
 pub mod model_pod;

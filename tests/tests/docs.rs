@@ -73,3 +73,14 @@ fn every_test_that_the_security_page_names_exists() {
         assert!(existing.contains(name), "{name} is not a test");
     }
 }
+
+#[test]
+fn the_readmes_table_of_measurements_is_that_of_the_benchmarks() {
+    let rows = |text: &str| text.lines().filter(|line| line.starts_with("| ")).map(str::to_string).collect::<Vec<_>>();
+    let [readme, measured] = ["README.md", "bench/results/calls.txt"]
+        .map(|path| std::fs::read_to_string(checkout().join(path)).expect("text"));
+    let table = readme.split_once("<!-- bench: begin").and_then(|(_, rest)| rest.split_once("<!-- bench: end"));
+    let shown = rows(table.expect("marks around the table").0);
+    let measured = rows(&measured);
+    assert!(!measured.is_empty() && shown[1..] == measured, "run tests/setup/bench-table.sh: {shown:#?} {measured:#?}");
+}

@@ -51,6 +51,15 @@ struct Pending {
     written: oneshot::Sender<Result<String, StoreError>>,
 }
 
+/// An entry on its way to a commit.
+struct Queued(oneshot::Receiver<Result<String, StoreError>>);
+
+impl Queued {
+    async fn answer(self) -> Result<String, StoreError> {
+        self.0.await.map_err(|_| StoreError::Closed)?
+    }
+}
+
 enum Message {
     Append(Box<Pending>),
     Reset(Reset),
@@ -94,10 +103,30 @@ impl Writer {
     }
 
     pub(super) async fn append(&self, entry: Entry, at_ms: i64) -> Result<String, StoreError> {
+        self.queue(entry, at_ms).await?.answer().await
+    }
+
+    /// Appends entries in their order; none waits for the commit of another.
+    pub(super) async fn append_all(&self, entries: Vec<Entry>, at_ms: i64) -> Vec<Result<String, StoreError>> {
+        let mut queued = Vec::with_capacity(entries.len());
+        for entry in entries {
+            queued.push(self.queue(entry, at_ms).await);
+        }
+        let mut answers = Vec::with_capacity(queued.len());
+        for queued in queued {
+            answers.push(match queued {
+                Ok(queued) => queued.answer().await,
+                Err(error) => Err(error),
+            });
+        }
+        answers
+    }
+
+    async fn queue(&self, entry: Entry, at_ms: i64) -> Result<Queued, StoreError> {
         let (written, answer) = oneshot::channel();
         let pending = Message::Append(Box::new(Pending { entry, at_ms, written }));
         self.queue.send(pending).await.map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        Ok(Queued(answer))
     }
 
     /// Begins a skill's evidence anew; returns how many verdicts no longer count.

@@ -63,3 +63,13 @@ fn unknown_variables_are_found_without_rendering() {
 }
 
 mod bounds;
+
+#[test]
+fn what_takes_no_more_than_a_moment_is_rendered_at_once_and_with_the_same_result() {
+    let args = json!({"a": "x", "many": vec![1; 1000]}).as_object().cloned().expect("an object");
+    let input = TemplateInput { args: &args, previous: None, files: &[], session: &[] };
+    assert_eq!(render_at_once("{{ args.a }}!", &input), Ok(Some("x!".into())));
+    assert_eq!(render_at_once("{% for one in args.many %}{{ one }}{% endfor %}", &input), Ok(None));
+    let wrong = "one\n{{ args.missing }}";
+    assert_eq!(render_at_once(wrong, &input).map(drop), super::render(wrong, &input).map(drop));
+}

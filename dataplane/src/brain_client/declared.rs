@@ -1,5 +1,6 @@
 //! What a brain can take, by what its tool `session_log` declares. No I/O.
 
+use brain::entry::{SEVERAL, SEVERAL_MOST};
 use serde_json::Value;
 
 /// Which arguments a brain's `session_log` declares beyond those of `contract` part 4.
@@ -13,6 +14,8 @@ pub(super) struct Declared {
     pub(super) usage: bool,
     /// `review`, with `decision`; none: the brain did not say.
     pub(super) reviews: Option<bool>,
+    /// Several records in one request.
+    pub(super) several: bool,
 }
 
 pub(super) fn declared(body: &Value) -> Declared {
@@ -28,6 +31,7 @@ pub(super) fn declared(body: &Value) -> Declared {
         sources: names_decisions && declares("source"),
         usage: names_decisions && declares("usage"),
         reviews: session_log.map(|_| decisions && declares("review")),
+        several: decisions && session_log.is_some_and(|tool| tool["_meta"][SEVERAL] == SEVERAL_MOST),
     }
 }
 
@@ -51,9 +55,23 @@ mod tests {
             (json!({"decision": {}, "source": {}}), false, false, false, false),
             (json!({"decision_id": {}, "review": {}}), false, false, false, false),
         ] {
-            let expected = Declared { decisions, sources, usage, reviews: Some(reviews) };
+            let expected = Declared { decisions, sources, usage, reviews: Some(reviews), several: false };
             assert_eq!(declared(&list(properties.clone())), expected, "{properties}");
         }
         assert_eq!(declared(&json!({"error": {}})), Declared::default());
+    }
+
+    #[test]
+    fn a_brain_takes_several_records_in_one_request_if_it_takes_as_many_as_are_sent() {
+        for (most, properties, several) in [
+            (json!(64), json!({"decision": {}, "decision_id": {}}), true),
+            (json!(64), json!({"decision": {}}), false),
+            (json!(32), json!({"decision": {}, "decision_id": {}}), false),
+            (json!(null), json!({"decision": {}, "decision_id": {}}), false),
+        ] {
+            let tool =
+                json!({"name": "session_log", "inputSchema": {"properties": properties}, "_meta": {SEVERAL: most}});
+            assert_eq!(declared(&json!({"result": {"tools": [tool]}})).several, several, "{most}");
+        }
     }
 }

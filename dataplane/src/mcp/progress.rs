@@ -3,50 +3,47 @@
 
 use std::time::Duration;
 
-use rmcp::{
-    RoleServer,
-    model::{ProgressNotificationParam, ProgressToken},
-    service::RequestContext,
-};
+use endpoint::Progress;
 use tokio::{
     sync::watch,
     time::{Instant, interval_at},
 };
+use tokio_util::sync::CancellationToken;
 
 /// Longest time between two notifications.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// Runs a call; none if the caller disconnected. Callers that sent a `progressToken` get notifications if `listens`:
-/// they accept a stream as the answer.
+/// Runs a call; none if the caller disconnected. Callers that asked for progress get notifications.
 pub(super) async fn with_heartbeat<T>(
     call: impl Future<Output = T>,
-    context: &RequestContext<RoleServer>,
-    listens: bool,
+    gone: &CancellationToken,
+    progress: Option<&Progress>,
     mut activities: watch::Receiver<String>,
 ) -> Option<T> {
-    let token = context.meta.get_progress_token().filter(|_| listens);
+    let Some(progress) = progress else {
+        // Then nobody needs to know what the call does.
+        drop(activities);
+        return gone.run_until_cancelled(call).await;
+    };
     tokio::pin!(call);
     let began = Instant::now();
     let mut heartbeat = interval_at(began + HEARTBEAT, HEARTBEAT);
     loop {
         tokio::select! {
             outcome = &mut call => return Some(outcome),
-            () = context.ct.cancelled() => return None,
+            () = gone.cancelled() => return None,
             _ = heartbeat.tick() => {}
             // The sender is gone only when the call is at its end.
             Ok(()) = activities.changed() => heartbeat.reset(),
         }
-        if let Some(token) = &token {
-            let activity = activities.borrow_and_update().clone();
-            notify(context, token.clone(), began.elapsed(), &activity).await;
-        }
+        let activity = activities.borrow_and_update().clone();
+        notify(progress, began.elapsed(), &activity).await;
     }
 }
 
-async fn notify(context: &RequestContext<RoleServer>, token: ProgressToken, elapsed: Duration, activity: &str) {
+async fn notify(progress: &Progress, elapsed: Duration, activity: &str) {
     let message = format!("{activity}, {} s", elapsed.as_secs());
-    let progress = ProgressNotificationParam::new(token, elapsed.as_secs_f64()).with_message(message);
-    if let Err(error) = context.peer.notify_progress(progress).await {
+    if let Err(error) = progress.report(elapsed.as_secs_f64(), message).await {
         tracing::debug!(%error, "a progress notification was not sent");
     }
 }

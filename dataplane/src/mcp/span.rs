@@ -1,5 +1,5 @@
-//! The span of a call, and how long it took. A call that is dropped, because its caller is gone or the server stops, ends
-//! as cancelled.
+//! The span of a call, how it ended and how long it took. A call that is dropped, because its caller is gone or the server
+//! stops, ends as cancelled.
 
 use std::{sync::Arc, time::Instant};
 
@@ -37,7 +37,7 @@ impl CallSpan {
         self.span.place()
     }
 
-    /// It ended with an answer, or with an error of this kind that the caller gets as such.
+    /// It ended with an answer, or with an error of this kind that the caller gets as such; it is counted elsewhere.
     pub(super) fn ended(&mut self, error: Option<&'static str>) {
         self.error = Some(error);
     }
@@ -48,6 +48,10 @@ impl Drop for CallSpan {
         let error = self.error.unwrap_or(Some(CANCELLED));
         if let Some(kind) = error {
             self.span.fail(kind);
+        }
+        // A call that panicked is counted as such.
+        if let Some(skill) = self.skill.as_deref().filter(|_| self.error.is_none() && !std::thread::panicking()) {
+            self.data_plane.metrics.call(skill, CANCELLED);
         }
         self.data_plane.traces.called(self.skill.as_deref(), self.began.elapsed().as_secs_f64(), error);
     }

@@ -100,6 +100,8 @@ async fn answer(
     if let Some(refused) = framing::refuse(&request, &head) {
         return Ok(refused);
     }
+    // With what came of the body it is as large as that, and the call lasts.
+    drop(head);
     let mut request = lingering(request.map(Body::new));
     request.extensions_mut().insert(activity);
     request.extensions_mut().insert(peer);

@@ -1,4 +1,4 @@
-//! The stand-in for language models as a program for a pod. It listens on port 4000.
+//! The stand-in for language models as a program: for a pod, on port 4000, or on the port in its only argument.
 
 use tests::stand_in::model_pod;
 use tokio::{
@@ -8,7 +8,8 @@ use tokio::{
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
-    let listener = TcpListener::bind(("0.0.0.0", 4000)).await?;
+    let port = std::env::args().nth(1).map_or(Ok(4000), |port| port.parse()).map_err(std::io::Error::other)?;
+    let listener = TcpListener::bind(("0.0.0.0", port)).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         served = model_pod::serve(listener) => served,

@@ -255,3 +255,33 @@ async fn changes_of_the_tools_are_promised_only_where_they_are_delivered() {
         }
     }
 }
+
+/// A call that reports progress goes through the MCP library, a plain one does not.
+#[tokio::test]
+async fn a_call_has_the_same_answer_with_and_without_progress() {
+    let models = Models::start().await;
+    let routing = routing(&models).await;
+    let arguments = |problem: &str| json!({"project_root": "/tmp", "problem": problem});
+    for (name, arguments) in [
+        ("debug", arguments("text")),
+        ("debug", json!({"project_root": "/tmp", "problem": 7})),
+        ("nonsense", json!({})),
+    ] {
+        let call = |meta: Value| {
+            let params = json!({"name": name, "arguments": arguments, "_meta": meta});
+            let body = json!({"jsonrpc": "2.0", "id": "seven", "method": "tools/call", "params": params});
+            routing.mcp().post().header("accept", "application/json, text/event-stream").body(body.to_string())
+        };
+        let plain = call(json!({})).send().await.expect("an answer").text().await.expect("text");
+        let text = call(json!({"progressToken": 1})).send().await.expect("an answer").text().await.expect("text");
+        let last = text.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap_or(&text);
+        let [plain, last] = [&plain, last].map(|text| serde_json::from_str::<Value>(text).expect("JSON"));
+        let ids = |answer: &Value| {
+            let decision = &answer["result"]["_meta"]["routing.hyperguild.io/decisions"][0];
+            decision["id"].as_str().unwrap_or("none").to_string()
+        };
+        let same = plain.to_string().replace(&ids(&plain), &ids(&last));
+        assert_eq!(same, last.to_string(), "{name}: but for the decision's id");
+        assert_eq!(plain["result"].get("resultType"), None, "a member of later versions");
+    }
+}

@@ -38,9 +38,11 @@ impl Attempt<'_> {
     /// Tells a caller that listens what this attempt does.
     pub(super) fn tell(&self, more: &str) {
         let Self { call, stage_call, record, .. } = self;
+        if call.activity.is_closed() {
+            return;
+        }
         let (skill, decision, model) = (&record.skill, record.decision.as_str(), &record.model);
         let (stage, stages) = (stage_call.stage + 1, call.skill.stages.len());
-        // Fails only if nobody listens: progress is optional.
-        let _ = call.activity.send(format!("{skill}: stage {stage} of {stages}, {decision} ({model}){more}"));
+        call.activity.send_replace(format!("{skill}: stage {stage} of {stages}, {decision} ({model}){more}"));
     }
 }

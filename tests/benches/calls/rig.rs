@@ -1,0 +1,156 @@
+//! The processes of a measurement, each by itself: a stand-in for the models, a brain on SQLite, a data plane between them,
+//! and the loads that can be put on them.
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+use tests::{
+    Policy, http,
+    litellm::{KEY, LiteLlm},
+    open_loop::Target,
+    ports,
+    program::{Program, Running},
+    stand_in::model_pod,
+    waiting,
+};
+
+/// The text of a problem of the usual size, in bytes: with the skill's own prompt 3.5 KB go to the model.
+pub const PROBLEM_BYTES: usize = 2_500;
+/// What the stand-in says in each answer.
+const ANSWERED: &str = "no language model ran";
+
+/// Stands in for the models in a process of its own, so that its processor time is its own, too.
+pub struct Models {
+    child: Child,
+    port: u16,
+}
+
+impl Models {
+    pub async fn start() -> Self {
+        let port = ports::free();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_stand-in-models"));
+        let child = command.arg(port.to_string()).stdin(Stdio::null()).spawn().expect("the stand-in starts");
+        let models = Self { child, port };
+        let url = format!("{}/v1/models", models.url());
+        waiting::until("the stand-in", || async { http().get(&url).send().await.ok() }).await;
+        models
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Models {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// All of them, as on one machine.
+pub struct Rig {
+    pub models: Models,
+    pub brain: Running,
+    pub routing: Running,
+}
+
+impl Rig {
+    /// Starts them with a policy of this many skills, of which `debug` is one.
+    pub async fn start(skills: usize) -> Self {
+        let (models, brain) = (Models::start().await, Program::brain().start().await);
+        let policy = Policy::at(&models.url()).local("local-model").claude("claude-model");
+        let policy = policy.spec(json!({
+            "brain": {"url": brain.base_url()},
+            "skills": self::skills(skills),
+            "limits": {"inFlight": 10_000},
+        }));
+        let program = Program::serve_policy(&policy).variable("ROUTING_CONNECTIONS", "20000");
+        Self { routing: program.start().await, brain, models }
+    }
+
+    /// The call of a skill with a problem of this many bytes.
+    pub fn routed(&self, bytes: usize) -> Call {
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": text(bytes)}}});
+        Call::new(&self.routing.mcp_url(), None, &call)
+    }
+
+    /// The same call, whose model answers after this time.
+    pub fn routed_after(&self, time: Duration) -> Call {
+        let problem = format!("{} {}", model_pod::after(time), text(PROBLEM_BYTES));
+        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": problem}}});
+        Call::new(&self.routing.mcp_url(), None, &call)
+    }
+
+    /// What the data plane asks the model for such a call, asked without it.
+    pub fn direct(&self, bytes: usize) -> Call {
+        Call::new(&format!("{}/v1/chat/completions", self.models.url()), None, &completion("local-model", bytes))
+    }
+}
+
+/// A LiteLLM in front of the same stand-in.
+pub async fn litellm(models: &Models) -> LiteLlm {
+    LiteLlm::start("tests/litellm/bench.yaml", &[("STAND_IN_URL", &format!("{}/v1", models.url()))]).await
+}
+
+/// What the data plane asks the model for such a call, asked through LiteLLM.
+pub fn through(litellm: &LiteLlm, bytes: usize) -> Call {
+    Call::new(&format!("{}/v1/chat/completions", litellm.url()), Some(KEY), &completion("local-model", bytes))
+}
+
+/// A request that is sent again and again.
+pub struct Call {
+    url: String,
+    token: Option<&'static str>,
+    body: String,
+}
+
+impl Call {
+    fn new(url: &str, token: Option<&'static str>, body: &Value) -> Self {
+        Self { url: url.into(), token, body: body.to_string() }
+    }
+}
+
+impl Target for Call {
+    fn request(&self, client: &Client, _: u32) -> RequestBuilder {
+        let request = client.post(&self.url).header("content-type", "application/json").body(self.body.clone());
+        self.token.into_iter().fold(request, RequestBuilder::bearer_auth)
+    }
+
+    fn is_answer(&self, status: u16, body: &str) -> bool {
+        status == 200 && body.contains(ANSWERED)
+    }
+}
+
+fn completion(model: &str, bytes: usize) -> Value {
+    json!({"model": model, "messages": [
+        {"role": "system", "content": text(1_000)},
+        {"role": "user", "content": text(bytes)},
+    ]})
+}
+
+/// A text as people write it, in lines.
+fn text(bytes: usize) -> String {
+    "The parser panics on an empty file, \"index out of bounds\".\n".chars().cycle().take(bytes).collect()
+}
+
+fn skills(count: usize) -> Vec<Value> {
+    let debug = json!({"name": "debug"});
+    let other = |i| {
+        json!({"name": format!("skill_{i}"), "description": format!("Does the work number {i}."),
+            "inputSchema": {"type": "object", "properties": {"text": {"type": "string"}}},
+            "stages": [{"system": {"text": "You do it."}, "user": "{{ args.text }}"}]})
+    };
+    std::iter::once(debug).chain((1..count).map(other)).collect()
+}
