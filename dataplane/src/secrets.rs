@@ -185,7 +185,19 @@ fn read_file(path: &Path) -> Result<SecretString, String> {
         return Err(format!("{}: is larger than {MAX_BYTES} bytes", path.display()));
     }
     let bytes = fs::read(path).map_err(failed)?;
-    String::from_utf8(bytes).map(SecretString::from).map_err(|_| format!("{}: is not UTF-8", path.display()))
+    text(bytes).map_err(|reason| format!("{}: {reason}", path.display()))
+}
+
+fn text(bytes: Vec<u8>) -> Result<SecretString, String> {
+    String::from_utf8(bytes).map(SecretString::from).map_err(|_| "is not UTF-8".into())
+}
+
+/// The secret in the content of a file.
+///
+/// # Errors
+/// Why there is none that can be used; no part of the content is in it.
+pub fn of_content(bytes: Vec<u8>) -> Result<SecretString, String> {
+    text(bytes).and_then(usable)
 }
 
 /// The value without white space around it: the line end that editors and `kubectl create secret --from-file` leave,

@@ -1,6 +1,9 @@
 //! Parses a model's answer. No I/O.
 
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_ENCODING, HeaderMap},
+};
 use serde_json::Value;
 
 use super::{AttemptError, FinishReason, thinking::without_thinking};
@@ -33,7 +36,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let fallbacks = text("x-litellm-attempted-fallbacks").and_then(|n| n.parse::<u32>().ok());
         let group = text("x-litellm-model-group").filter(|group| is_group(group));
@@ -47,7 +50,7 @@ fn is_group(text: &str) -> bool {
 }
 
 /// The encoding of a body that is compressed although none was asked for: its name, or `an unknown encoding`.
-pub(super) fn encoding(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+fn encoding(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let Some(named) = headers.get(CONTENT_ENCODING).filter(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
     else {
         return body.starts_with(&GZIP).then(|| "gzip".to_string());
@@ -56,11 +59,29 @@ pub(super) fn encoding(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     Some(name.unwrap_or_else(|| "an unknown encoding".into()))
 }
 
+/// The document of a response. `model` is the name that was asked for.
+///
+/// # Errors
+/// The status is none of success, or the body is compressed or not JSON.
+pub fn document(status: StatusCode, headers: &HeaderMap, body: &[u8], model: &str) -> Result<Value, AttemptError> {
+    if !status.is_success() {
+        return Err(refused(status.as_u16(), body, model));
+    }
+    if let Some(encoding) = encoding(headers, body) {
+        return Err(AttemptError::Encoded { encoding });
+    }
+    json(body)
+}
+
 pub(super) fn json(body: &[u8]) -> Result<Value, AttemptError> {
     serde_json::from_slice(body).map_err(|_| AttemptError::NotJson)
 }
 
-pub(super) fn read(body: &Value, gateway: Gateway) -> Result<Answer, AttemptError> {
+/// The answer in a document.
+///
+/// # Errors
+/// There is none that may be used.
+pub fn read(body: &Value, gateway: Gateway) -> Result<Answer, AttemptError> {
     if let Some(error) = error_of(body) {
         return Err(AttemptError::ErrorBody { kind: error_word(error) });
     }
