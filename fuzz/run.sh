@@ -30,7 +30,8 @@ for target in "${targets[@]}"; do
         -print_final_stats=1 -artifact_prefix="$findings/" "$corpus" "fuzz/corpus/$target" >"$log" 2>&1 || true
     if ! grep -q '^Done [0-9]' "$log"; then
         found=1
-        result="see $log"
+        result=yes
+        echo "$target: see $log" >&2
     else
         result=none
     fi

@@ -3,7 +3,10 @@
 use crds::RoutingPolicy;
 use operator::controller::{
     build::{
-        brain::workload::{Workload, workload},
+        brain::{
+            managed,
+            workload::{Workload, workload},
+        },
         deployment::deployment,
     },
     dereference::Texts,
@@ -82,7 +85,7 @@ fn every_pod_that_the_operator_builds_is_restricted() {
     assert_is_restricted("data plane", &built["spec"]["template"]["spec"], false);
     for database in ["nodePort: 30330", "databaseURLSecretRef: {name: d, key: U}"] {
         let policy = policy(database);
-        let managed = policy.spec.brain.as_ref().and_then(|brain| brain.managed.as_ref()).expect("it is managed");
+        let managed = managed(&policy).expect("it is managed");
         let built = match workload(&policy, managed, "routing:1") {
             Workload::StatefulSet(set) => json!(set),
             Workload::Deployment(deployment) => json!(deployment),
