@@ -11,7 +11,8 @@ const MESSAGE_MAX: usize = 4_000;
 /// The body.
 pub fn check(input: &[u8]) {
     let request = Request::post("/mcp").header("host", "127.0.0.1").header("content-type", "application/json");
-    let request = request.header("accept", "application/json, text/event-stream");
+    // Without streams, which may stay open.
+    let request = request.header("accept", "application/json");
     let answer = ask(request.body(Body::from(input.to_vec())).expect("a request"));
     assert!(!answer.status.is_server_error(), "{}: {}", answer.status, String::from_utf8_lossy(&answer.body));
     if answer.body.is_empty() {
@@ -27,6 +28,7 @@ pub fn check(input: &[u8]) {
     }
     let asked: Value = serde_json::from_slice(input).unwrap_or_default();
     if answered.get("result").is_some() {
-        assert_eq!(answered["id"], asked["id"], "{answered}");
+        let number = |message: &Value| message["id"].as_f64();
+        assert!(answered["id"] == asked["id"] || number(&answered) == number(&asked), "{answered}");
     }
 }
