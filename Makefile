@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots lint fmt generate smoke bench bench-calls bench-tracing soak images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test screenshots lint fmt generate smoke bench bench-calls bench-tracing soak fuzz images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -110,6 +110,12 @@ bench-tracing: ## what OpenTelemetry costs at 1,000 calls/s, as a ratio; raw out
 	$(CARGO) build --release --package dataplane --bin routing
 	@export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing ROUTING_TEST_COLLECTOR=$$(tests/setup/collector.sh); \
 	$(CARGO) bench --package tests --bench tracing | tee bench/results/tracing.txt
+
+fuzz: ## new inputs for everything that reads what comes from outside, SECONDS (30) for each target, or those in ARGS; the table goes to bench/results/fuzz.txt
+	@mkdir -p bench/results
+	@tests/setup/tools.sh fuzz
+	@tests/setup/own.sh
+	@fuzz/run.sh $(or $(SECONDS),30) $(ARGS) | tee bench/results/fuzz.txt
 
 images: ## the container images, by BuildKit as root, or by docker (IMAGE_BUILDER=docker); ARGS=NAME builds one
 	@tests/setup/tools.sh images

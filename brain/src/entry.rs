@@ -315,6 +315,16 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_of_a_judgement_may_be_null_as_it_is_written() {
+        let usage = json!({"model": "m"});
+        let entry = read(json!({"skill": "debug", "final_status": "skip", "decision_id": Uuid::nil(), "usage": usage}));
+        let entry = entry.expect("an entry");
+        let Value::Object(written) = json!(entry) else { panic!("an object") };
+        assert!(written["usage"]["cost_from"].is_null());
+        assert_eq!(Entry::from_arguments(written), Ok(entry));
+    }
+
+    #[test]
     fn every_wrong_argument_is_named() {
         for (name, value) in [
             ("skill", json!("")),

@@ -211,7 +211,7 @@ impl GradingUsage {
                 "model": {"type": "string", "minLength": 1, "maxLength": name_max},
                 "prompt_tokens": tokens, "cached_tokens": tokens, "completion_tokens": tokens,
                 "cost_usd": {"type": ["number", "null"], "minimum": 0, "maximum": USD_MAX},
-                "cost_from": {"type": "string", "enum": ["gateway", "price"]}}})
+                "cost_from": {"type": ["string", "null"], "enum": ["gateway", "price", null]}}})
     }
 
     pub(crate) fn spent(&self) -> Spent {

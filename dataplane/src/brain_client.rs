@@ -4,7 +4,7 @@ mod declared;
 mod entries;
 mod error;
 mod known;
-mod prompt_entry;
+pub mod prompt_entry;
 mod rate_query;
 mod report;
 
@@ -245,7 +245,7 @@ impl BrainClient {
             BodyError::Transport(_) => BrainError::Unreachable,
             BodyError::TooLarge => BrainError::Malformed("a short answer"),
         })?;
-        serde_json::from_slice(json_of(&body)).map_err(|_| BrainError::Malformed("JSON"))
+        json_of(&body)
     }
 }
 
@@ -263,8 +263,21 @@ fn traced(request: RequestBuilder, within: Option<&TraceContext>) -> RequestBuil
     headers.fold(request, |request, (name, value)| request.header(name, value))
 }
 
-/// The JSON of a body; MCP servers may wrap it in one event of a stream.
-fn json_of(body: &[u8]) -> &[u8] {
+/// What a body of `/pass-rate` says.
+///
+/// # Errors
+/// It is not JSON, or its rate is neither null nor a number from 0 to 1.
+pub fn read_pass_rate(body: &[u8]) -> Result<Measured, BrainError> {
+    measured(&json_of(body)?)
+}
+
+/// The JSON of a body.
+fn json_of(body: &[u8]) -> Result<Value, BrainError> {
+    serde_json::from_slice(unwrapped(body)).map_err(|_| BrainError::Malformed("JSON"))
+}
+
+/// The body; MCP servers may wrap it in one event of a stream.
+fn unwrapped(body: &[u8]) -> &[u8] {
     let data =
         body.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"data:").filter(|data| data.contains(&b'{')));
     if body.trim_ascii_start().starts_with(b"{") { body } else { data.unwrap_or(body) }
@@ -341,8 +354,8 @@ mod tests {
 
     #[test]
     fn an_answer_may_come_as_one_event() {
-        assert_eq!(json_of(b"{\"a\":1}"), b"{\"a\":1}");
-        assert_eq!(json_of(b"event: message\ndata: {\"a\":1}\n\n"), b" {\"a\":1}");
-        assert_eq!(json_of(b"<html>"), b"<html>");
+        assert_eq!(unwrapped(b"{\"a\":1}"), b"{\"a\":1}");
+        assert_eq!(unwrapped(b"event: message\ndata: {\"a\":1}\n\n"), b" {\"a\":1}");
+        assert_eq!(unwrapped(b"<html>"), b"<html>");
     }
 }

@@ -20,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crds::{pod::variable, shown::chain, variables::Variables};
 
 use crate::{
+    core_dumps,
     rendering::renderer,
     server::ServeError,
     settings::{self, SettingsError},
@@ -291,6 +292,7 @@ const LAST_WRITES: Duration = Duration::from_secs(1);
 /// # Errors
 /// The command failed; the caller prints the error.
 pub fn run(cli: Cli) -> Result<ExitCode, CliError> {
+    core_dumps::forbid();
     let command = cli.command.unwrap_or(Command::Serve(cli.serve));
     // Before anything else is set up: this process is for one prompt.
     if matches!(command, Command::RenderPrompt) {

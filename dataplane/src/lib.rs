@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `decide` and `deadline` do no I/O; `cli` wires the commands. `decide` is public for the replay of recorded outcomes
-//! (`benches/replay`), which measures the rule itself and not a copy of it.
+//! (`benches/replay`), which measures the rule itself and not a copy of it; `received` is public for `fuzz`.
 
 #![forbid(unsafe_code)]
 
@@ -23,6 +23,7 @@ mod client_context;
 mod clock;
 mod config;
 mod connect;
+mod core_dumps;
 mod data_plane;
 mod deadline;
 pub mod decide;
@@ -39,6 +40,7 @@ mod mcp_json;
 mod metrics;
 mod mode;
 mod otlp;
+pub mod received;
 mod rendering;
 mod repeats;
 mod review;

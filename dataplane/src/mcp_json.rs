@@ -10,6 +10,7 @@ use endpoint::PATH;
 use serde_json::{Value, json};
 use url::Url;
 
+pub use self::document::with_servers;
 use crate::mode::Mode;
 
 /// Address of a data plane on this machine with the default port.

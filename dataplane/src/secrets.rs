@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -181,11 +182,29 @@ fn file_of(folder: &Path, reference: &SecretKeyRef) -> PathBuf {
 
 fn read_file(path: &Path) -> Result<SecretString, String> {
     let failed = |e: std::io::Error| format!("{}: {e}", path.display());
-    if fs::metadata(path).map_err(failed)?.len() > MAX_BYTES {
+    // Opening a pipe would wait for somebody to write into it.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(format!("{}: is not a file", path.display()));
+    }
+    let mut bytes = vec![];
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_BYTES {
         return Err(format!("{}: is larger than {MAX_BYTES} bytes", path.display()));
     }
-    let bytes = fs::read(path).map_err(failed)?;
-    String::from_utf8(bytes).map(SecretString::from).map_err(|_| format!("{}: is not UTF-8", path.display()))
+    text(bytes).map_err(|reason| format!("{}: {reason}", path.display()))
+}
+
+fn text(bytes: Vec<u8>) -> Result<SecretString, String> {
+    String::from_utf8(bytes).map(SecretString::from).map_err(|_| "is not UTF-8".into())
+}
+
+/// The secret in the content of a file.
+///
+/// # Errors
+/// Why there is none that can be used; no part of the content is in it.
+pub fn of_content(bytes: Vec<u8>) -> Result<SecretString, String> {
+    text(bytes).and_then(usable)
 }
 
 /// The value without white space around it: the line end that editors and `kubectl create secret --from-file` leave,
@@ -237,6 +256,27 @@ mod tests {
         assert_eq!(missing("KEY").as_deref(), Some(NO_KEY), "another Secret exists");
         fs::write(secrets.join("routing-secrets/KEY"), "value").expect("a file");
         assert_eq!(missing("KEY"), None);
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_large_for_a_secret_is_reported_and_never_waited_for() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let secret = folder.path().join("routing-secrets");
+        fs::create_dir_all(secret.join("FOLDER")).expect("folders");
+        let most = "x".repeat(usize::try_from(MAX_BYTES).expect("it fits"));
+        fs::write(secret.join("MOST"), &most).expect("a file");
+        fs::write(secret.join("LARGE"), most + "x").expect("a file");
+        let piped = std::process::Command::new("mkfifo").arg(secret.join("PIPE")).status().expect("mkfifo runs");
+        assert!(piped.success());
+        let source = SecretSource::Folder(folder.path().into(), SecretVariables::default());
+        let reason = |key: &str| source.read([reference(key)].iter()).missing().first().map(|m| m.reason.clone());
+        assert_eq!(reason("MOST"), None);
+        for (key, expected) in
+            [("FOLDER", "is not a file"), ("PIPE", "is not a file"), ("LARGE", "is larger than 65536 bytes")]
+        {
+            let reason = reason(key).expect(key);
+            assert!(reason.ends_with(expected), "{reason}");
+        }
     }
 
     #[test]

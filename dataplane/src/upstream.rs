@@ -180,13 +180,8 @@ impl ModelClient {
             BodyError::Transport(error) => AttemptError::from_transport(&error, url),
             BodyError::TooLarge => AttemptError::TooLarge { limit: ANSWER_MAX_BYTES },
         })?;
-        if !status.is_success() {
-            return Err(answer::refused(status.as_u16(), &body, &self.target.model));
-        }
-        if let Some(encoding) = answer::encoding(&headers, &body) {
-            return Err(AttemptError::Encoded { encoding });
-        }
-        Ok((headers, answer::json(&body)?))
+        let document = answer::document(status, &headers, &body, &self.target.model)?;
+        Ok((headers, document))
     }
 }
 

@@ -12,7 +12,7 @@ mkdir -p "$CARGO_TARGET_DIR"
 if [ "$(cat "$mark" 2>/dev/null)" != "$checkout" ]; then
     for profile in dev release; do
         cargo --locked clean --quiet --profile "$profile" \
-            --package crds --package endpoint --package brain --package dataplane --package operator --package tests
+            --package crds --package endpoint --package brain --package dataplane --package operator --package tests --package fuzz
     done
     echo "$checkout" >"$mark"
 fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Checks for the tools that a target needs and prints how to get those that are missing. Installs nothing.
-# usage: tools.sh run|run-model|test|lint|images|cluster|e2e   exits with 1 and names what is missing
+# usage: tools.sh run|run-model|test|lint|fuzz|images|cluster|e2e   exits with 1 and names what is missing
 #        tools.sh apt-line                           prints the one line that installs all that is missing; nothing when nothing is
 set -euo pipefail
 
@@ -9,6 +9,7 @@ tests=$(cd "${0%/*}/.." && pwd)
 
 # tool=package: what each target needs, and where Debian and Ubuntu have it.
 run_tools="cc=build-essential make=make"
+fuzz_tools="$run_tools c++=build-essential"
 lint_tools="cc=build-essential git=git make=make npm=npm python3=python3 shellcheck=shellcheck"
 test_tools="cc=build-essential chromedriver=chromium-driver chromium=chromium curl=curl git=git kill=procps make=make mkfifo=coreutils mount=mount npm=npm openssl=openssl prometheus=prometheus promtool=prometheus python3=python3 setpriv=util-linux"
 images_tools="buildah=buildah git=git mmdebstrap=mmdebstrap python3=python3 runc=runc"
@@ -119,12 +120,13 @@ case ${1:-} in
     run) look_for $run_tools ;;
     run-model) look_for $run_tools python3=python3; look_for_venv ;;
     lint) look_for $lint_tools ;;
+    fuzz) look_for $fuzz_tools ;;
     test) look_for $test_tools; look_for_postgres; look_for_venv ;;
     images) look_for $images_tools ;;
     cluster) look_for $cluster_tools ;;
     e2e) look_for $test_tools $e2e_tools; look_for_postgres; look_for_venv ;;
-    apt-line) look_for $run_tools $lint_tools $test_tools $images_tools $cluster_tools $e2e_tools; look_for_postgres; look_for_venv; apt_line; exit 0 ;;
-    *) echo "usage: tools.sh run|run-model|test|lint|images|cluster|e2e|apt-line" >&2; exit 2 ;;
+    apt-line) look_for $run_tools $fuzz_tools $lint_tools $test_tools $images_tools $cluster_tools $e2e_tools; look_for_postgres; look_for_venv; apt_line; exit 0 ;;
+    *) echo "usage: tools.sh run|run-model|test|lint|fuzz|images|cluster|e2e|apt-line" >&2; exit 2 ;;
 esac
 
 status=0

@@ -10,7 +10,7 @@ use serde_json::Value;
 const KEYS: [&str; 5] = ["at", "skill", "phase", "final_status", "message"];
 
 /// The keys of an entry that a prompt shows; those that it lacks are null.
-pub(super) fn prompt_entry(entry: &Value) -> Value {
+pub fn prompt_entry(entry: &Value) -> Value {
     KEYS.iter().map(|key| ((*key).to_string(), entry.get(*key).map(inert).unwrap_or_default())).collect()
 }
 

@@ -46,7 +46,10 @@ impl<'de> Visitor<'de> for MembersVisitor {
 }
 
 /// The file's text with the servers set; an empty text counts as an empty object.
-pub(super) fn with_servers(before: &str, servers: &[(String, Value)]) -> Result<String, String> {
+///
+/// # Errors
+/// Why the text cannot be updated.
+pub fn with_servers(before: &str, servers: &[(String, Value)]) -> Result<String, String> {
     let text = before.strip_prefix(BYTE_ORDER_MARK).unwrap_or(before);
     let mark = if text.len() < before.len() { BYTE_ORDER_MARK.to_string() } else { String::new() };
     let mut document = if text.trim().is_empty() { vec![] } else { members(text, None)? };

@@ -64,7 +64,7 @@ pub fn run() -> ExitCode {
 /// What is used from here on; the program itself takes some of it.
 fn limit() -> io::Result<()> {
     // A second more, because the signal at the end of that is the one that others send, too.
-    let limits = [(Resource::Data, DATA_MAX_BYTES, 0), (Resource::Cpu, CPU_MAX_S, 1), (Resource::Core, 0, 0)];
+    let limits = [(Resource::Data, DATA_MAX_BYTES, 0), (Resource::Cpu, CPU_MAX_S, 1)];
     for (resource, most, more) in limits {
         setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most + more) })?;
     }

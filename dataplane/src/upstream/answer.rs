@@ -1,7 +1,10 @@
 //! Parses a model's answer. No I/O.
 
 use crds::depth;
-use reqwest::header::{CONTENT_ENCODING, HeaderMap};
+use reqwest::{
+    StatusCode,
+    header::{CONTENT_ENCODING, HeaderMap},
+};
 use serde_json::Value;
 
 use super::{AttemptError, FinishReason, thinking::without_thinking};
@@ -36,7 +39,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
+    pub fn from_headers(headers: &HeaderMap) -> Self {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         let fallbacks = text("x-litellm-attempted-fallbacks").and_then(|n| n.parse::<u32>().ok());
         let group = text("x-litellm-model-group").filter(|group| is_group(group));
@@ -50,13 +53,27 @@ fn is_group(text: &str) -> bool {
 }
 
 /// The encoding of a body that is compressed although none was asked for: its name, or `an unknown encoding`.
-pub(super) fn encoding(headers: &HeaderMap, body: &[u8]) -> Option<String> {
+fn encoding(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     let Some(named) = headers.get(CONTENT_ENCODING).filter(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity"))
     else {
         return body.starts_with(&GZIP).then(|| "gzip".to_string());
     };
     let name = named.to_str().ok().map(str::to_ascii_lowercase).filter(|name| is_word(name));
     Some(name.unwrap_or_else(|| "an unknown encoding".into()))
+}
+
+/// The document of a response. `model` is the name that was asked for.
+///
+/// # Errors
+/// The status is none of success, or the body is compressed or not JSON.
+pub fn document(status: StatusCode, headers: &HeaderMap, body: &[u8], model: &str) -> Result<Value, AttemptError> {
+    if !status.is_success() {
+        return Err(refused(status.as_u16(), body, model));
+    }
+    if let Some(encoding) = encoding(headers, body) {
+        return Err(AttemptError::Encoded { encoding });
+    }
+    json(body)
 }
 
 /// The document of a body. One of very many values, which take far more memory than their text, is not parsed.
@@ -67,7 +84,11 @@ pub(super) fn json(body: &[u8]) -> Result<Value, AttemptError> {
     serde_json::from_slice(body).map_err(|_| AttemptError::NotJson)
 }
 
-pub(super) fn read(body: &Value, gateway: Gateway) -> Result<Answer, AttemptError> {
+/// The answer in a document.
+///
+/// # Errors
+/// There is none that may be used.
+pub fn read(body: &Value, gateway: Gateway) -> Result<Answer, AttemptError> {
     if let Some(error) = error_of(body) {
         return Err(AttemptError::ErrorBody { kind: error_word(error) });
     }

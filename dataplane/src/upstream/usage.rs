@@ -48,7 +48,7 @@ pub enum CostFrom {
 
 impl Usage {
     /// Of an answer, whether or not it can be used; `price` counts only where the gateway names no cost.
-    pub(super) fn of(headers: &HeaderMap, body: &Value, price: Option<&TokenPrice>) -> Self {
+    pub fn of(headers: &HeaderMap, body: &Value, price: Option<&TokenPrice>) -> Self {
         let tokens = Self::of_body(body.get("usage").unwrap_or(&Value::Null));
         let from_price = || Some(Cost { usd: cost_usd(&tokens, price?)?, from: CostFrom::Price });
         let from_gateway = of_header(headers).map(|usd| Cost { usd, from: CostFrom::Gateway });

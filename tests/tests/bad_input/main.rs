@@ -96,6 +96,7 @@ fn missing_tools_of_a_make_target_are_named_with_the_line_that_installs_them() {
         ("run", "cc", "build-essential"),
         ("test", "npm", "npm"),
         ("lint", "shellcheck", "shellcheck"),
+        ("fuzz", "c++", "build-essential"),
         ("images", "buildah", "mmdebstrap"),
         ("e2e", "docker-registry", "skopeo"),
     ] {
