@@ -25,6 +25,7 @@ pub mod mcp;
 pub mod memory;
 pub mod network_policy;
 pub mod operator;
+pub mod pages;
 pub mod policies;
 pub mod policy;
 pub mod ports;
