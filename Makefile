@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test screenshots lint fmt generate smoke bench bench-calls bench-tracing soak fuzz images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls bench-tracing soak fuzz images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ build: ## the program, linked to target/routing
 	@tests/setup/tools.sh run
 	@$(BUILD)
 
-test: ## every test that needs no cluster, with real LiteLLM, Python and Claude Code clients, and a real API server
+test: ## every test that needs no cluster, with real LiteLLM, MCP clients, Claude Code, conformance suites, and a real API server
 	@tests/setup/tools.sh test
 	@programs=$$(tests/setup/programs.sh); \
 	began=$$SECONDS; tests/setup/own.sh; $(CARGO) build --workspace --bins; $(CARGO) test --workspace --no-run; \
@@ -38,6 +38,11 @@ test: ## every test that needs no cluster, with real LiteLLM, Python and Claude 
 	export RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; : 'most tests wait for other programs'; \
 	$(CARGO) test --workspace -- --show-output; \
 	echo "tested in $$((SECONDS - began)) s"
+
+conformance: build ## docs/conformance.md, by the public suites of MCP, and the table of docs/clients.md; the same tests check them
+	@tests/setup/tools.sh test
+	@programs=$$(tests/setup/programs.sh); eval "$$programs"; \
+	ROUTING_WRITE_PAGES=1 ROUTING_BIN=$(BINARY) $(CARGO) test --package tests --test conformance --test real_clients -- page
 
 screenshots: build ## the pictures of the brain's page in docs/images, by the tests that check it
 	@tests/setup/tools.sh test

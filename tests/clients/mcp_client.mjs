@@ -3,9 +3,13 @@
 //   MODULES=FOLDER-WITH-node_modules node mcp_client.mjs URL MODE TOKEN list | call TOOL JSON | cancel TOOL JSON
 //
 // MODE is auto (2026-07-28), default or legacy (both initialize), v1 (the SDK's first version), or remote (mcp-remote as
-// a program beside the client), or connect and connect-v1 (ROUTING_BIN connect as that program). Prints the result as JSON; an error ends it with exit code 1. cancel ends the call once
-// its first progress message is there, and prints what the caller got.
+// a program beside the client), or connect and connect-v1 (ROUTING_BIN connect as that program). Prints the result as
+// JSON; an error ends it with exit code 1. call also prints the progress messages; cancel ends the call once its first
+// one is there, and prints what the caller got.
+import { mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 const load = createRequire(`${process.env.MODULES}/`);
 const [url, mode, token, command, tool, json] = process.argv.slice(2);
@@ -46,13 +50,22 @@ function connect({ StdioClientTransport }) {
 
 function remote({ StdioClientTransport }) {
   const program = `${process.env.MODULES}/node_modules/mcp-remote/dist/proxy.js`;
-  return new StdioClientTransport({ command: process.execPath, args: [program, url, "--allow-http"], stderr: "ignore" });
+  const args = [program, url, "--allow-http", ...Object.entries(headers).flatMap(([name, value]) => ["--header", `${name}: ${value}`])];
+  // It keeps what it learns of a server below the home folder.
+  const env = { ...process.env, MCP_REMOTE_CONFIG_DIR: mkdtempSync(join(tmpdir(), "mcp-remote-")) };
+  return new StdioClientTransport({ command: process.execPath, args, env, stderr: "inherit" });
 }
 
 async function run() {
   if (command === "list") return (await client.listTools()).tools.map((each) => each.name);
   const call = { name: tool, arguments: JSON.parse(json) };
-  return command === "call" ? client.callTool(call) : cancelled(call);
+  return command === "call" ? answered(call) : cancelled(call);
+}
+
+async function answered(call) {
+  const progress = [];
+  const result = await client.callTool(call, { onprogress: ({ message }) => progress.push(message), timeout: 60000 });
+  return { ...result, progress };
 }
 
 async function cancelled(call) {

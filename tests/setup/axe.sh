@@ -3,17 +3,10 @@
 # the path of its script.
 set -euo pipefail
 
-setup=$(cd "$(dirname "$0")" && pwd)
-here=$(cd "$setup/../clients/page" && pwd)
-. "$setup/once.sh"
-
-make_axe() {
-    mkdir -p "$1"
-    cp "$here/package.json" "$here/package-lock.json" "$1/"
-    npm ci --prefix "$1" --no-audit --no-fund --ignore-scripts --loglevel=error
-}
+. "$(dirname "$0")/npm.sh"
+here=$setup/../clients/page
 
 # A folder of its own: those of Claude Code are large, and a new version here must not fetch them again.
 axe="$cache/axe-$(hash_of "$here/package-lock.json")"
-once "$axe" make_axe
+once "$axe" npm_install "$here"
 echo "$axe/node_modules/axe-core/axe.min.js"

@@ -2,16 +2,12 @@
 # Prepares Claude Code in the cache folder and prints the path of its program.
 set -euo pipefail
 
-setup=$(cd "$(dirname "$0")" && pwd)
-here=$(cd "$setup/../clients" && pwd)
-. "$setup/once.sh"
+. "$(dirname "$0")/npm.sh"
+here=$setup/../clients
 
 make_claude() {
     echo "installing Claude Code, Codex and the MCP clients of npm (about 830 MB) …"
-    mkdir -p "$1"
-    cp "$here/package.json" "$here/package-lock.json" "$1/"
-    # Its engine field wants a newer Node than its native program needs; no install script has to run.
-    npm ci --prefix "$1" --no-audit --no-fund --ignore-scripts --engine-strict=false --loglevel=error
+    npm_install "$here" "$1"
 }
 
 claude="$cache/claude-$(hash_of "$here/package-lock.json")"

@@ -56,7 +56,7 @@ go_needed_by() {
     local modules=()
     case $1 in
         lint) modules=("$tests/lint") ;;
-        test) modules=("$tests/cluster" "$tests/collector") ;;
+        test) modules=("$tests/cluster" "$tests/collector" "$tests/clients/go") ;;
         images) [ "${IMAGE_BUILDER:-buildkit}" != docker ] || return 0; modules=("$tests/cluster/buildkit") ;;
         cluster) modules=("$tests/cluster" "$tests/cluster/dns") ;;
         e2e) modules=("$tests"/cluster "$tests"/cluster/{flux,buildkit}) ;;

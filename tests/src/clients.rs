@@ -34,7 +34,9 @@ pub fn python_started(url: &str, mode: &str, arguments: &[&str]) -> Child {
     python_command(url, mode, arguments).stdout(Stdio::piped()).spawn().expect("python starts")
 }
 
-fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
+/// The Python client, not yet started.
+#[must_use]
+pub fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(required("ROUTING_TEST_VENV").join("bin/python"));
     command.arg(checkout().join("tests/clients/mcp_client.py")).args(["--url", url, "--mode", mode]).args(arguments);
     command
@@ -46,16 +48,19 @@ fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
 /// If the client fails.
 #[must_use]
 pub fn typescript(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Value {
-    let output = Command::new("node")
-        .arg(checkout().join("tests/clients/mcp_client.mjs"))
-        .args([url, mode, token])
-        .args(arguments)
-        .env("MODULES", modules())
-        .output()
-        .expect("node runs");
+    let output = typescript_command(url, mode, token, arguments).output().expect("node runs");
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{arguments:?}: {err}{out}");
     serde_json::from_str(out.trim()).unwrap_or_else(|e| panic!("{e}: {out}"))
+}
+
+/// The TypeScript client, not yet started.
+#[must_use]
+pub fn typescript_command(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new("node");
+    command.arg(checkout().join("tests/clients/mcp_client.mjs")).args([url, mode, token]).args(arguments);
+    command.env("MODULES", modules());
+    command
 }
 
 /// The folder with `node_modules`: everything is installed next to Claude Code.

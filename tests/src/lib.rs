@@ -30,6 +30,7 @@ pub mod memory;
 pub mod network_policy;
 pub mod open_loop;
 pub mod operator;
+pub mod pages;
 pub mod policies;
 pub mod policy;
 pub mod ports;

@@ -11,6 +11,7 @@ use tests::{
         models::Models,
         responses::{DONE, ResponsesApi},
     },
+    waiting,
 };
 
 async fn serving(local: &str, spec: Value) -> (Models, Running) {
@@ -47,6 +48,31 @@ async fn its_model_is_told_of_the_skills_calls_one_and_gets_the_decision_first()
     assert!(line.is_some() && line < answer, "{result}");
     let told = model.requests()[0]["tools"].to_string();
     assert!(told.contains("When a test, a build or a program fails"), "when to use it: {told}");
+}
+
+#[tokio::test]
+async fn wrong_arguments_are_told_to_its_model_in_our_words() {
+    let (models, routing) = serving("l", json!({})).await;
+    let model = ResponsesApi::that_calls("debug", &json!({"project_root": "/tmp"})).await;
+    let events = Codex::new(&model, &over_http(&routing.mcp_url())).run("please debug").await;
+    assert_eq!(last_message(&events), DONE, "{events:?}");
+    assert!(model.result().contains("problem"), "{}", model.result());
+    assert_eq!(models.asked(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn its_end_in_a_call_ends_the_model_call() {
+    let (models, routing) = serving("hangs", json!({})).await;
+    let model = calling_debug().await;
+    let codex = Codex::new(&model, &over_http(&routing.mcp_url()));
+    let called = waiting::until_true("the call", || async { models.asked() == ["hangs"] });
+    tokio::select! {
+        events = codex.run("please debug") => panic!("it ended: {events:?}"),
+        // The program is killed when this ends.
+        () = called => {}
+    }
+    waiting::until_true("the model call to end", || async { models.received()[0].abandoned }).await;
+    waiting::until_true("the record", || async { routing.log().contains(r#""error":"cancelled""#) }).await;
 }
 
 /// It cuts results in their middle; the decision is at their front.

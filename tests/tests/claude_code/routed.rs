@@ -63,6 +63,19 @@ async fn escape_in_a_terminal_ends_the_call_at_our_server() {
     waiting::until_true("the caller went away", || async { it.models.received()[0].abandoned }).await;
 }
 
+#[tokio::test]
+async fn wrong_arguments_are_an_error_in_our_words_to_the_model_which_can_call_again() {
+    let wrong = Reply::call("mcp__routing__debug", json!({"project_root": "/tmp"}));
+    let it = It::start([wrong, debug("It panics."), Reply::text(LAST)]).await;
+    let run = it.claude.headless("please debug", &ALLOWED).await;
+    assert_eq!((run.status.success(), run.result()), (true, LAST), "{}", run.stderr);
+    let requests = it.model.requests();
+    let results: Vec<_> = requests.iter().flat_map(|request| request.results()).collect();
+    let refused = results.iter().find(|result| result.is_error).expect("an error");
+    assert!(refused.text().contains("problem"), "{refused:?}");
+    assert_eq!(it.model.last().results()[0].texts.last().map(String::as_str), Some("answer of l"));
+}
+
 /// Longer than the 15 s between two signs of life.
 #[tokio::test]
 async fn a_long_call_is_waited_for() {
