@@ -30,10 +30,10 @@ async fn with_local(server: &FaultServer) -> Campaign {
     Campaign::of(program.start().await)
 }
 
-/// A policy whose calls all go to a faulty Claude model.
-fn claude_alone(url: &str) -> Policy {
+/// A policy whose calls all go to a faulty Claude model, with this long for an attempt.
+fn claude_alone(url: &str, attempt: &str) -> Policy {
     let skills = json!([{"name": "debug", "route": "Claude"}]);
-    Policy::at(url).claude(FAULTY).spec(json!({"skills": skills, "models": {"claude": {"timeout": ATTEMPT}}}))
+    Policy::at(url).claude(FAULTY).spec(json!({"skills": skills, "models": {"claude": {"timeout": attempt}}}))
 }
 
 async fn with_each_fault_of_the_local_model(cases: impl IntoIterator<Item = Case>) {
@@ -75,7 +75,7 @@ async fn when_both_models_fail_at_any_point_each_call_has_one_error_that_names_b
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_hangs_or_drips_at_any_point_costs_each_call_its_time_and_no_more() {
     let server = FaultServer::start().await;
-    let program = Program::serve_policy(&claude_alone(&server.url()));
+    let program = Program::serve_policy(&claude_alone(&server.url(), ATTEMPT));
     let mut campaign = Campaign::of(program.start().await);
     for case in table::without_end() {
         server.fail(case.fault.clone());
