@@ -19,12 +19,14 @@ use super::table::{Case, Expected};
 
 /// Calls in flight: fewer than one address may have connections where a process has 1024 descriptors.
 const AT_A_TIME: usize = 200;
-/// Descriptors that come and go: connections to the brain, files that are read.
-const DESCRIPTORS_SPARE: usize = 16;
-/// Threads that come and go: those that block, which end 10 s after their last work.
-const THREADS_SPARE: u64 = 32;
-/// Memory that an allocator may keep for the next burst. What leaks a page for each call would be more.
-const MIB_SPARE: u64 = 64;
+/// Most descriptors of a process that works on nothing: its ports, files, and a few connections to the brain.
+const DESCRIPTORS: usize = 32;
+/// Threads that come and go: those that block end 10 s after their last work.
+const THREADS_SPARE: u64 = 8;
+/// Memory that an allocator may keep for the next burst.
+const MIB_SPARE: u64 = 128;
+/// After so many rows threads are started and memory is taken; what is held then is the measure.
+const WARM_ROWS: usize = 5;
 
 /// In the log line of a record.
 const DECIDED: &str = r#""message":"decided""#;
@@ -78,13 +80,15 @@ pub struct Campaign {
     /// How much of the log has been read.
     read: u64,
     ids: HashSet<String>,
-    idle: Option<Held>,
+    rows: usize,
+    before: Held,
 }
 
 impl Campaign {
     pub fn of(routing: Running) -> Self {
         let calls = std::env::var("ROUTING_FAULT_CALLS").ok().map(|calls| calls.parse().expect("a number of calls"));
-        Self { routing, calls, next: 0, read: 0, ids: HashSet::new(), idle: None }
+        let before = routing.held();
+        Self { routing, calls, next: 0, read: 0, ids: HashSet::new(), rows: 0, before }
     }
 
     /// The data plane.
@@ -131,8 +135,8 @@ impl Campaign {
         assert!(right, "{}: asked {asked} times for {expected} attempts", case.name);
     }
 
-    /// Claude alone is asked, and fails.
-    pub async fn claude(&mut self, case: &Case) {
+    /// Claude alone is asked, and fails. Returns how many calls there were.
+    pub async fn claude(&mut self, case: &Case) -> usize {
         let named = format!("claude ({FAULTY}): ");
         let attempts = self.load(case, |_, result| {
             assert!(result.is_error() && result.text(0).contains(&named), "{}: {result:?}", case.name);
@@ -143,6 +147,7 @@ impl Campaign {
             assert!(fails, "{}: {attempts:?}", case.name);
         }
         self.recorded(case, &attempts).await;
+        attempts.len()
     }
 
     /// Makes the calls of a row; each has one result, which `check` looks at. Returns the attempts that each names.
@@ -172,7 +177,7 @@ impl Campaign {
         let count: usize = expected.values().sum();
         let log = waiting::until("the records", || async {
             let log = self.routing.log_after(self.read);
-            (log.matches(DECIDED).count() >= count).then_some(log)
+            (log.matches(DECIDED).count() >= count && log.ends_with('\n')).then_some(log)
         })
         .await;
         self.read += log.len() as u64;
@@ -184,31 +189,29 @@ impl Campaign {
         }
         assert_eq!(counted(recorded), expected, "{}: the records", case.name);
         assert!(!log.contains("CANARY"), "{}: what an endpoint says is in no log", case.name);
-        if self.idle.is_none() {
-            // After the first row: threads are started and memory is taken.
-            self.idle = Some(self.idle().await);
+        self.rows += 1;
+        if self.rows == WARM_ROWS {
+            self.before = self.idle().await;
         }
     }
 
-    /// What the process holds once its connections to models and callers have ended.
+    /// What the process holds once its connections to models and callers, and the threads that they took, have ended.
     async fn idle(&self) -> Held {
         let settled = waiting::until("connections to end", || async {
             let held = self.routing.held();
-            (held.descriptors < 64).then_some(held)
+            let calm = held.descriptors <= DESCRIPTORS && held.threads <= self.before.threads + THREADS_SPARE;
+            calm.then_some(held)
         });
         settled.await
     }
 
-    /// The process runs, works on nothing, and holds what it held after the first row.
+    /// The process runs, works on nothing, and holds what it held after the first rows, or at its start if there were few.
     pub async fn leaves_nothing_behind(self) {
-        let before = self.idle.expect("a row has run");
-        let after = self.idle().await;
-        println!("held after the first row: {before:?}; at the end: {after:?}; peak {} MiB", self.routing.peak_mib());
+        let (before, after) = (self.before, self.idle().await);
+        println!("held before: {before:?}; at the end: {after:?}; peak {} MiB", self.routing.peak_mib());
         assert!(self.routing.peak_mib() < memory::DATA_PLANE_MIB, "{} MiB", self.routing.peak_mib());
         assert_eq!(self.routing.metric("routing_in_flight_calls").await, 0.0);
         assert_eq!(self.routing.metric("routing_log_lines_dropped_total").await, 0.0, "the log is whole");
-        assert!(after.descriptors <= before.descriptors + DESCRIPTORS_SPARE, "{before:?} {after:?}");
-        assert!(after.threads <= before.threads + THREADS_SPARE, "{before:?} {after:?}");
         assert!(after.mib <= before.mib + MIB_SPARE, "{before:?} {after:?}");
     }
 }

@@ -8,16 +8,20 @@ use tests::{
     ports,
     program::Program,
     small_disk::SmallDisk,
+    stand_in::models::Models,
     waiting,
 };
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::{
+    ATTEMPT,
     campaign::Campaign,
     claude_alone,
     table::{Case, Expected, case},
 };
 
+/// Time of an attempt that ends by itself.
+const PATIENT: &str = "60s";
 /// An address of this machine that nothing else uses.
 const SILENT_NAME_SERVER: &str = "127.0.53.1";
 
@@ -25,17 +29,17 @@ fn error(name: &str, kind: &'static str) -> Case {
     case(name, Fault::NONE, Expected::Error(kind))
 }
 
-async fn unreachable(case: &Case, url: &str) {
-    let mut campaign = Campaign::of(Program::serve_policy(&claude_alone(url)).start().await);
+async fn unreachable(case: &Case, url: &str, attempt: &str) {
+    let mut campaign = Campaign::of(Program::serve_policy(&claude_alone(url, attempt)).start().await);
     campaign.claude(case).await;
     campaign.leaves_nothing_behind().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_endpoint_that_refuses_has_no_name_or_speaks_no_tls_has_one_record_for_each_call() {
-    unreachable(&error("refuses", "unreachable"), &format!("http://127.0.0.1:{}", ports::free())).await;
-    let plain = FaultServer::start().await;
-    unreachable(&error("speaks no TLS", "unreachable"), &plain.url().replace("http:", "https:")).await;
+async fn an_endpoint_that_refuses_or_speaks_no_tls_has_one_record_for_each_call() {
+    unreachable(&error("refuses", "unreachable"), &format!("http://127.0.0.1:{}", ports::free()), PATIENT).await;
+    let plain = Models::start().await;
+    unreachable(&error("speaks no TLS", "unreachable"), &plain.url().replace("http:", "https:"), PATIENT).await;
 }
 
 /// A port that is listened on and whose queue of connections is full: the kernel drops what else comes, as a firewall
@@ -57,7 +61,7 @@ async fn black_hole() -> (String, impl Sized) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_whose_packets_vanish_costs_each_call_its_time_and_no_more() {
     let (url, _open) = black_hole().await;
-    unreachable(&error("swallows connections", "timeout"), &url).await;
+    unreachable(&error("swallows connections", "timeout"), &url, ATTEMPT).await;
 }
 
 /// A name server that hears everything and says nothing.
@@ -73,7 +77,7 @@ async fn a_name_server_that_does_not_answer_costs_each_call_its_time_and_blocks_
     let program = Program::serve().within(&disk);
     // Its folder is not the one that it is started in: it enters another name space.
     let file = program.folder().join("policy.yaml");
-    std::fs::write(&file, claude_alone("http://model.invalid").to_string()).expect("written");
+    std::fs::write(&file, claude_alone("http://model.invalid", ATTEMPT).to_string()).expect("written");
     let program = program.variable("ROUTING_POLICY_FILE", &file.display().to_string());
     let mut campaign = Campaign::of(program.start().await);
     campaign.claude(&error("a name that nobody answers for", "timeout")).await;
@@ -83,7 +87,7 @@ async fn a_name_server_that_does_not_answer_costs_each_call_its_time_and_blocks_
     let good = FaultServer::start().await;
     let routing = campaign.routing();
     let hash = routing.status().await["configHash"].clone();
-    std::fs::write(file, claude_alone(&good.url()).to_string()).expect("written");
+    std::fs::write(file, claude_alone(&good.url(), ATTEMPT).to_string()).expect("written");
     waiting::until_true("the changed policy", || async { routing.status().await["configHash"] != hash }).await;
     println!("held while names are asked for: {:?}", routing.held());
     assert!(routing.held().threads < 64, "{:?}", routing.held());
