@@ -70,9 +70,9 @@ async fn main() {
 async fn print(failure: Failure, who: &str, call: Call) {
     let measured: Measured = load::run(Rate { per_second: PER_SECOND, time: TIME }, Arc::new(call)).await;
     println!(
-        "the local model {:>7}, {who:>14}: first good answer after {:.2?}, median {:.2?}, p99 {:.2?}; {} of {} calls lost",
+        "the local model {:>7}, {who:>14}: first good answer after {}, median {:.2?}, p99 {:.2?}; {} of {} calls lost",
         failure.name(),
-        measured.first(),
+        measured.first().map_or_else(|| "never".into(), |time| format!("{time:.2?}")),
         measured.at(0.5),
         measured.at(0.99),
         measured.failed,
