@@ -162,7 +162,7 @@ fn session_log() -> Tool {
 impl Tools for BrainTools {
     async fn call(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
         let name = call.request.name.clone();
-        Ok(endpoint::caught(&name, self.run(call.request, reporter(call.parts.as_ref()))).await?)
+        Ok(endpoint::caught(&name, Box::pin(self.run(call.request, reporter(call.parts.as_ref())))).await?)
     }
 }
 

@@ -86,8 +86,10 @@ impl Skills {
             place: span.place(),
             activity,
         };
+        // Boxed: every future around it would have room for it more than once.
+        let running = Box::pin(call.run());
         let ended = tokio::select! {
-            ended = progress::with_heartbeat(call.run(), &gone, progress.as_ref(), activities) => ended,
+            ended = progress::with_heartbeat(running, &gone, progress.as_ref(), activities) => ended,
             // `span` ends as cancelled, here and where the call is.
             () = self.0.shutdown.hard_stop.cancelled() => return Ok(answer::stopping(&skill.name)),
         };
@@ -115,7 +117,7 @@ impl Skills {
 impl Tools for Skills {
     async fn call(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
         let name = call.request.name.clone();
-        endpoint::caught(&name, self.run(call)).await.map_err(|caught| {
+        endpoint::caught(&name, Box::pin(self.run(call))).await.map_err(|caught| {
             if matches!(caught, Caught::Panicked) && self.0.config.active().table.skills.contains_key(name.as_ref()) {
                 self.0.metrics.call(&name, "panicked");
             }

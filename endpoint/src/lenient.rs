@@ -74,12 +74,13 @@ pub(super) async fn lenient<T: Tools>(
     let listens = parts.extensions.get::<PlainJsonOnly>().is_none();
     let cancellable = if is_call { calls.note(&parts.headers, &message) } else { None };
     let answer = async move {
-        let answer = async {
+        // Boxed: what is around it would have room for it more than once.
+        let answer = Box::pin(async {
             match Direct::of(parts, bytes, &message) {
                 Ok(call) => call.answer(&tools, &hard_stop).await,
                 Err(request) => answer(next, request, message).await,
             }
-        };
+        });
         match cancellable {
             Some(call) => call.run(answer).await,
             None => answer.await,

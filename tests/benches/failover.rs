@@ -47,6 +47,10 @@ async fn main() {
     let variables: Vec<_> =
         names.into_iter().zip(urls.iter().map(String::as_str)).chain([("WORKING_URL", &*working)]).collect();
     let litellm = LiteLlm::start("tests/litellm/failover.yaml", &variables).await;
+    // What LiteLLM loads with its first calls is not its fallback.
+    let url = format!("{}/v1/chat/completions", litellm.url());
+    let body = json!({"model": "claude-model", "messages": [{"role": "user", "content": "It works."}]});
+    load::run(Rate { per_second: PER_SECOND, time: TIME / 4 }, Arc::new(Call { url, token: Some(KEY), body })).await;
     println!(
         "{}\n{PER_SECOND} calls/s for {} s, time-out of the local model {LOCAL}",
         host::described(),
@@ -70,9 +74,9 @@ async fn main() {
 async fn print(failure: Failure, who: &str, call: Call) {
     let measured: Measured = open_loop::run(Rate { per_second: PER_SECOND, time: TIME }, Arc::new(call)).await;
     println!(
-        "the local model {:>7}, {who:>14}: first good answer after {:.2?}, median {:.2?}, p99 {:.2?}; {} of {} calls lost",
+        "the local model {:>7}, {who:>14}: first good answer after {}, median {:.2?}, p99 {:.2?}; {} of {} calls lost",
         failure.name(),
-        measured.first(),
+        measured.first().map_or_else(|| "never".into(), |time| format!("{time:.2?}")),
         measured.at(0.5),
         measured.at(0.99),
         measured.failed,

@@ -78,6 +78,13 @@ impl Rig {
         Self { routing: program.start().await, brain, models }
     }
 
+    /// Decisions that did not reach the brain, for whatever reason.
+    pub async fn not_logged(&self) -> f64 {
+        let metrics = self.routing.admin("/metrics").await;
+        let dropped = metrics.lines().filter(|line| line.starts_with("routing_decision_log_dropped_total{"));
+        dropped.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
     /// The call of a skill with a problem of this many bytes.
     pub fn routed(&self, bytes: usize) -> Call {
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",

@@ -1,5 +1,6 @@
 //! `contract` part 6: the MCP endpoint as bare clients see it.
 
+mod in_flight;
 mod refusals;
 
 use serde_json::{Value, json};
