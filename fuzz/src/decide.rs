@@ -56,7 +56,8 @@ fn of_texts(bytes: &[u8]) {
     let digest: [u8; 32] = Sha256::digest(&whole).into();
     let first = u64::from_be_bytes(digest[..8].try_into().expect("8 bytes"));
     assert_eq!(request_hash(system, user), first);
-    if system != user {
+    // The byte between them is NUL, so texts that have one themselves can be told apart only by where it is.
+    if system != user && !user.contains('\0') {
         assert_ne!(request_hash(system, user), request_hash(user, system), "the order counts");
     }
 }
