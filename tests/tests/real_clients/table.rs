@@ -72,7 +72,7 @@ use Shown::{By, Here, Not};
 
 const ALL_HERE: [Shown; 6] = [Here, Here, Here, Here, Here, Here];
 
-pub const CLIENTS: [Client; 13] = [
+pub static CLIENTS: [Client; 13] = [
     Client {
         skill: "typescript",
         name: "TypeScript SDK, version 2, `auto`",
