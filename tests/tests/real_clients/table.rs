@@ -151,7 +151,7 @@ pub static CLIENTS: [Client; 13] = [
         pin: RMCP,
         protocol: STATELESS,
         driver: Some(Driver::Rmcp { initialize: false }),
-        refused: "auth required",
+        refused: "AuthRequired",
         deeds: ALL_HERE,
     },
     Client {
@@ -160,7 +160,7 @@ pub static CLIENTS: [Client; 13] = [
         pin: RMCP,
         protocol: INITIALIZE,
         driver: Some(Driver::Rmcp { initialize: true }),
-        refused: "auth required",
+        refused: "AuthRequired",
         deeds: ALL_HERE,
     },
     Client {
