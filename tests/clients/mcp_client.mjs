@@ -5,7 +5,7 @@
 // MODE is auto (2026-07-28), default or legacy (both initialize), v1 (the SDK's first version), or remote (mcp-remote as
 // a program beside the client), or connect and connect-v1 (ROUTING_BIN connect as that program). Prints the result as
 // JSON; an error ends it with exit code 1. call also prints the progress messages; cancel ends the call once its first
-// one is there, and prints what the caller got.
+// one is there and standard input has ended, and prints what the caller got.
 import { mkdtempSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -70,7 +70,9 @@ async function answered(call) {
 
 async function cancelled(call) {
   const stop = new AbortController();
-  const options = { signal: stop.signal, onprogress: () => stop.abort("no longer needed"), timeout: 60000 };
+  const ended = new Promise((resolve) => process.stdin.resume().once("end", resolve));
+  const onprogress = () => ended.then(() => stop.abort("no longer needed"));
+  const options = { signal: stop.signal, onprogress, timeout: 60000 };
   try {
     return { answered: await client.callTool(call, options) };
   } catch (error) {

@@ -42,7 +42,7 @@ def arguments():
     call.add_argument("tool")
     call.add_argument("arguments", type=json.loads, metavar="JSON")
     call.add_argument("--progress", action="store_true", help="requests progress; its messages are printed with the result")
-    cancel = command(cancel_call, "cancel", "calls a tool, and cancels the call at its first progress message")
+    cancel = command(cancel_call, "cancel", "calls a tool, and cancels the call once its first progress message is there and standard input has ended")
     cancel.add_argument("tool")
     cancel.add_argument("arguments", type=json.loads, metavar="JSON")
     listens = command(listen, "listen", "prints CHANGED once the server reports that its tools changed")
@@ -84,6 +84,7 @@ async def cancel_call(client, options):
 
     call = asyncio.create_task(client.call_tool(options.tool, options.arguments, progress_callback=on_progress))
     await began.wait()
+    await asyncio.to_thread(sys.stdin.read)
     call.cancel()
     try:
         await call

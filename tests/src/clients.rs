@@ -39,6 +39,7 @@ pub fn python_started(url: &str, mode: &str, arguments: &[&str]) -> Child {
 pub fn python_command(url: &str, mode: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(required("ROUTING_TEST_VENV").join("bin/python"));
     command.arg(checkout().join("tests/clients/mcp_client.py")).args(["--url", url, "--mode", mode]).args(arguments);
+    command.stdin(Stdio::null());
     command
 }
 
@@ -59,7 +60,7 @@ pub fn typescript(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Val
 pub fn typescript_command(url: &str, mode: &str, token: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new("node");
     command.arg(checkout().join("tests/clients/mcp_client.mjs")).args([url, mode, token]).args(arguments);
-    command.env("MODULES", modules());
+    command.env("MODULES", modules()).stdin(Stdio::null());
     command
 }
 

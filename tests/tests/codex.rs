@@ -56,7 +56,7 @@ async fn wrong_arguments_are_told_to_its_model_in_our_words() {
     let model = ResponsesApi::that_calls("debug", &json!({"project_root": "/tmp"})).await;
     let events = Codex::new(&model, &over_http(&routing.mcp_url())).run("please debug").await;
     assert_eq!(last_message(&events), DONE, "{events:?}");
-    assert!(model.result().contains("problem"), "{}", model.result());
+    assert!(model.result().contains("debug: wrong arguments"), "{}", model.result());
     assert_eq!(models.asked(), Vec::<String>::new());
 }
 

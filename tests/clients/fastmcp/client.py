@@ -2,8 +2,8 @@
 
   client.py URL TOKEN list | call TOOL JSON | cancel TOOL JSON
 
-Prints the result as JSON. call also prints the progress messages; cancel ends the call once its first one is there. An
-error ends it with exit code 1.
+Prints the result as JSON. call also prints the progress messages; cancel ends the call once its first one is there and
+standard input has ended. An error ends it with exit code 1.
 """
 
 import asyncio
@@ -44,6 +44,7 @@ async def cancelled(client):
 
     running = asyncio.create_task(call(client, on_progress))
     await began.wait()
+    await asyncio.to_thread(sys.stdin.read)
     running.cancel()
     try:
         return {"answered": str(await running)}

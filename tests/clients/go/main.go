@@ -2,14 +2,15 @@
 //
 //	client URL TOKEN list | call TOOL JSON | cancel TOOL JSON
 //
-// Prints the result as JSON. call also prints the progress messages; cancel ends the call once its first one is there.
-// An error ends it with exit code 1.
+// Prints the result as JSON. call also prints the progress messages; cancel ends the call once its first one is there
+// and standard input has ended. An error ends it with exit code 1.
 package main
 
 import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 
@@ -97,6 +98,7 @@ func cancelled(ctx context.Context, session *mcp.ClientSession, call []string, m
 	ctx, cancel := context.WithCancel(ctx)
 	go func() {
 		<-messages
+		io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
 	result, err := callTool(ctx, session, call)

@@ -72,7 +72,7 @@ async fn wrong_arguments_are_an_error_in_our_words_to_the_model_which_can_call_a
     let requests = it.model.requests();
     let results: Vec<_> = requests.iter().flat_map(|request| request.results()).collect();
     let refused = results.iter().find(|result| result.is_error).expect("an error");
-    assert!(refused.text().contains("problem"), "{refused:?}");
+    assert!(refused.text().contains("debug: wrong arguments") && refused.text().contains("problem"), "{refused:?}");
     assert_eq!(it.model.last().results()[0].texts.last().map(String::as_str), Some("answer of l"));
 }
 

@@ -3,7 +3,7 @@
 mod inspector;
 mod rmcp;
 
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use tests::{checkout, clients, required, waiting};
@@ -31,7 +31,7 @@ pub enum Ask<'a> {
     List,
     /// Calls a tool with arguments in JSON; answered with `isError`, `content` and, if it can, the messages of `progress`.
     Call(&'a str, &'a str),
-    /// Calls it and cancels that at the first progress message; answered with `cancelled`.
+    /// Calls it and cancels that once there was progress and [`Driver::ask`] is told to; answered with `cancelled`.
     Cancel(&'a str, &'a str),
 }
 
@@ -46,27 +46,38 @@ impl<'a> Ask<'a> {
 }
 
 impl Driver {
-    /// What the client says, or all that it printed when it failed.
-    pub async fn ask(self, url: &str, token: &str, ask: Ask<'_>) -> Result<Value, String> {
-        match self {
-            Self::Rmcp { initialize } => rmcp::ask(url, token, initialize, ask).await,
-            Self::Inspector => inspector::ask(url, token, ask).await,
-            Self::TypeScript(mode) => said(clients::typescript_command(url, mode, token, &ask.words())).await,
+    /// What the client says, or all that it printed when it failed. What is to be cancelled is when `now` is done.
+    pub async fn ask(
+        self,
+        url: &str,
+        token: &str,
+        ask: Ask<'_>,
+        now: impl Future<Output = ()>,
+    ) -> Result<Value, String> {
+        let command = match self {
+            Self::Rmcp { initialize } => return rmcp::ask(url, token, initialize, ask, now).await,
+            Self::Inspector => return inspector::ask(url, token, ask).await,
+            Self::TypeScript(mode) => clients::typescript_command(url, mode, token, &ask.words()),
             Self::Python(mode) => {
                 let mut arguments = vec!["--token", token];
                 arguments.extend(ask.words());
                 if matches!(ask, Ask::Call(..)) {
                     arguments.push("--progress");
                 }
-                said(clients::python_command(url, mode, &arguments)).await
+                clients::python_command(url, mode, &arguments)
             }
             Self::FastMcp => {
                 let mut command = Command::new(required("ROUTING_TEST_FASTMCP").join("bin/python"));
                 command.arg(checkout().join("tests/clients/fastmcp/client.py"));
-                said(given(command, url, token, ask)).await
+                given(command, url, token, ask)
             }
-            Self::Go => said(given(Command::new(required("ROUTING_TEST_GO_CLIENT")), url, token, ask)).await,
+            Self::Go => given(Command::new(required("ROUTING_TEST_GO_CLIENT")), url, token, ask),
+        };
+        let (succeeded, out, all) = ran(command, now).await;
+        if !succeeded {
+            return Err(all);
         }
+        serde_json::from_str(out.trim()).map_err(|error| format!("{error}: {all}"))
     }
 }
 
@@ -75,21 +86,24 @@ fn given(mut command: Command, url: &str, token: &str, ask: Ask<'_>) -> Command 
     command
 }
 
-/// What a program prints on standard output, if it succeeds.
-async fn said(command: Command) -> Result<Value, String> {
-    let (succeeded, out, all) = ran(command).await;
-    if !succeeded {
-        return Err(all);
-    }
-    serde_json::from_str(out.trim()).map_err(|error| format!("{error}: {all}"))
-}
-
-/// Whether a program succeeded, its standard output, and all that it printed.
-async fn ran(command: Command) -> (bool, String, String) {
+/// Whether a program succeeded, its standard output, and all that it printed. Its standard input ends when `now` is done.
+async fn ran(command: Command, now: impl Future<Output = ()>) -> (bool, String, String) {
     let mut command = tokio::process::Command::from(command);
-    let running = command.stdin(Stdio::null()).kill_on_drop(true).output();
-    let output =
-        tokio::time::timeout(2 * waiting::LIMIT, running).await.expect("ends in time").expect("the client runs");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().expect("the client starts");
+    let input = child.stdin.take();
+    let until = async move {
+        now.await;
+        drop(input);
+        std::future::pending::<Output>().await
+    };
+    let running = async {
+        tokio::select! {
+            output = child.wait_with_output() => output.expect("its output"),
+            never = until => never,
+        }
+    };
+    let output = tokio::time::timeout(2 * waiting::LIMIT, running).await.expect("the client ends in time");
     let [out, errors] = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     (output.status.success(), out.clone(), out + &errors)
 }

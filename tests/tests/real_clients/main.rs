@@ -25,7 +25,7 @@ async fn each(deed: Deed, url: &str, token: &str, ask: impl Fn(&Client) -> Ask<'
     let run = async |client: &'static Client| {
         let driver = client.driver?;
         matches!(client.shown(deed), Shown::Here).then_some(())?;
-        let said = driver.ask(url, token, ask(client)).await;
+        let said = driver.ask(url, token, ask(client), async {}).await;
         Some((client, said.unwrap_or_else(|error| json!({ "failed": error }))))
     };
     let said: Vec<_> = join_all(CLIENTS.iter().map(run)).await.into_iter().flatten().collect();
@@ -55,7 +55,7 @@ async fn each_speaks_the_revision_of_the_protocol_that_the_table_says() {
     let speaks = async |client: &'static Client| {
         let driver = client.driver?;
         let observed = Observed::in_front_of(&served.base_url()).await;
-        let said = driver.ask(&observed.url(), TOKEN, Ask::List).await;
+        let said = driver.ask(&observed.url(), TOKEN, Ask::List, async {}).await;
         Some((client, said.map(|_| observed.version())))
     };
     for (client, version) in join_all(CLIENTS.iter().map(speaks)).await.into_iter().flatten() {
@@ -71,7 +71,7 @@ async fn each_calls_a_skill_and_gets_the_answer_with_its_decision() {
         let line = format!("routing: {}: local (l, ", client.skill);
         assert!(text(&said["content"][0]).starts_with(&line), "{}: {said}", client.name);
         assert_eq!(text(&said["content"][1]), "answer of l", "{}: {said}", client.name);
-        assert_eq!(served.models.received().iter().filter(|call| call.message(1) == client.prompt()).count(), 1);
+        assert_eq!(served.model_calls(client).len(), 1, "{}", client.name);
     }
 }
 
@@ -108,20 +108,29 @@ async fn each_shows_that_it_is_refused_without_a_token() {
     }
 }
 
+/// A client cancels when its model call runs, and the stand-in for the model sees whether it is left alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_cancels_and_the_model_stops_and_the_record_says_so() {
     let served = Served::start("hangs").await;
-    for (client, said) in each(Deed::Cancel, &served.url(), TOKEN, |client| Ask::Cancel(client.skill, ARGUMENTS)).await
-    {
+    let cancels = async |client: &'static Client| {
+        let driver = client.driver?;
+        matches!(client.shown(Deed::Cancel), Shown::Here).then_some(())?;
+        let is_called = || async { served.model_calls(client).len() == 1 };
+        // As long as the client itself may take: they all start at once.
+        let runs = waiting::until_true_within(2 * waiting::LIMIT, "the model call", is_called);
+        let said = driver.ask(&served.url(), TOKEN, Ask::Cancel(client.skill, ARGUMENTS), runs).await;
+        Some((client, said))
+    };
+    let all: Vec<_> = join_all(CLIENTS.iter().map(cancels)).await.into_iter().flatten().collect();
+    assert_eq!(all.len(), 10);
+    for (client, said) in all {
+        let said = said.unwrap_or_else(|error| panic!("{}: {error}", client.name));
         assert!(said.get("cancelled").is_some_and(|cancelled| cancelled != &json!(false)), "{}: {said}", client.name);
-        let stopped = || async {
-            let of_it: Vec<_> =
-                served.models.received().into_iter().filter(|call| call.message(1) == client.prompt()).collect();
-            of_it.len() == 1 && of_it[0].abandoned
-        };
+        let stopped = || async { served.model_calls(client)[0].abandoned };
         waiting::until_true(&format!("the model call of {} to end", client.name), stopped).await;
         let recorded = || async { served.cancelled_records(client.skill) == 1 };
         waiting::until_true(&format!("the record of {}'s call", client.name), recorded).await;
+        assert_eq!(served.model_calls(client).len(), 1, "{}", client.name);
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tests::{
     Policy,
     program::{Program, Running},
-    stand_in::models::Models,
+    stand_in::models::{Models, Received},
 };
 
 use crate::table::{CLIENTS, Client};
@@ -15,13 +15,6 @@ pub const TOKEN: &str = "s3cret";
 pub struct Served {
     pub models: Models,
     routing: Running,
-}
-
-impl Client {
-    /// The prompt of its skill.
-    pub fn prompt(&self) -> String {
-        format!("{} asks x", self.skill)
-    }
 }
 
 impl Served {
@@ -42,6 +35,12 @@ impl Served {
 
     pub fn base_url(&self) -> String {
         self.routing.base_url()
+    }
+
+    /// The model calls for a client.
+    pub fn model_calls(&self, client: &Client) -> Vec<Received> {
+        let prompt = format!("{} asks x", client.skill);
+        self.models.received().into_iter().filter(|call| call.message(1) == prompt).collect()
     }
 
     /// How many calls of a skill are recorded as cancelled.

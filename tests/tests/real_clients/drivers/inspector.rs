@@ -10,7 +10,7 @@ use super::{Ask, ran};
 /// Its exit code for the result of a tool that is an error is not 0; what it prints is the result all the same.
 pub async fn ask(url: &str, token: &str, ask: Ask<'_>) -> Result<Value, String> {
     let home = tempfile::tempdir().expect("a folder");
-    let (_, out, all) = ran(command(url, token, ask, home.path())).await;
+    let (_, out, all) = ran(command(url, token, ask, home.path()), async {}).await;
     let result: Value = serde_json::from_str(out.trim()).map_err(|error| format!("{error}: {all}"))?;
     match ask {
         Ask::List => Ok(result["tools"].as_array().ok_or(all)?.iter().map(|tool| tool["name"].clone()).collect()),

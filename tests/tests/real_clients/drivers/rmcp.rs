@@ -1,6 +1,5 @@
 //! The client of rmcp, in this process.
 
-use futures::FutureExt;
 use rmcp::{
     ClientHandler, ClientLifecycleMode, ClientServiceExt, RoleClient,
     model::{CallToolRequestParams, ProgressNotificationParam, ProtocolVersion},
@@ -24,13 +23,19 @@ impl ClientHandler for Listener {
 
 type Client = RunningService<RoleClient, Listener>;
 
-pub async fn ask(url: &str, token: &str, initialize: bool, ask: Ask<'_>) -> Result<Value, String> {
+pub async fn ask(
+    url: &str,
+    token: &str,
+    initialize: bool,
+    ask: Ask<'_>,
+    now: impl Future<Output = ()>,
+) -> Result<Value, String> {
     let (sender, mut messages) = mpsc::unbounded_channel();
     let client = connected(url, token, initialize, Listener(sender)).await?;
     let said = match ask {
         Ask::List => listed(&client).await,
         Ask::Call(tool, arguments) => answered(&client, request(tool, arguments), &mut messages).await,
-        Ask::Cancel(tool, arguments) => cancelled(&client, request(tool, arguments), &mut messages).await,
+        Ask::Cancel(tool, arguments) => cancelled(&client, request(tool, arguments), &mut messages, now).await,
     };
     client.cancel().await.map_err(|error| error.to_string())?;
     said
@@ -77,9 +82,10 @@ async fn cancelled(
     client: &Client,
     request: CallToolRequestParams,
     messages: &mut UnboundedReceiver<String>,
+    now: impl Future<Output = ()>,
 ) -> Result<Value, String> {
     tokio::select! {
         result = client.call_tool(request) => Ok(json!({"answered": format!("{result:?}")})),
-        _ = messages.recv().map(|message| message.unwrap_or_default()) => Ok(json!({"cancelled": "by its caller"})),
+        _ = futures::future::join(messages.recv(), now) => Ok(json!({"cancelled": "by its caller"})),
     }
 }
