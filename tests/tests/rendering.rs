@@ -103,6 +103,8 @@ fn rendered(template: &str) -> Option<i32> {
     let input = json!({"args": {"text": "x".repeat(1_000_000), "list": vec!["x"; 10_000]}, "files": [], "session": []});
     let job = json!({"template": template, "input": input}).to_string();
     let mut command = Command::new(program::binary());
+    // As the data plane starts it.
+    command.env("MIMALLOC_ARENA_EAGER_COMMIT", "0");
     command.arg("render-prompt").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("a process");
     // It may end before it has read everything.
