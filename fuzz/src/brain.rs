@@ -1,7 +1,6 @@
 //! A request to a brain: whatever is sent, the brain does not fail, and what it says is of one form.
 
 use std::{
-    cell::RefCell,
     num::NonZeroU32,
     sync::{LazyLock, Mutex, PoisonError},
 };
@@ -64,9 +63,8 @@ impl Brain {
 
 /// What the one brain of this process answers.
 pub fn ask(request: Request<Body>) -> Answer {
-    static BRAIN: LazyLock<Mutex<RefCell<Brain>>> = LazyLock::new(|| Mutex::new(RefCell::new(Brain::new())));
-    let brain = BRAIN.lock().unwrap_or_else(PoisonError::into_inner);
-    brain.borrow_mut().answer(request)
+    static BRAIN: LazyLock<Mutex<Brain>> = LazyLock::new(|| Mutex::new(Brain::new()));
+    BRAIN.lock().unwrap_or_else(PoisonError::into_inner).answer(request)
 }
 
 /// A line with method and path, a line with the content type, and the body.

@@ -30,7 +30,7 @@ fn of_a_rate(rate: f64, thresholds: ThresholdValues, hash: u64) {
         (Decision::Local, Reason::AtOrAboveFloor)
     } else if rate < thresholds.ceil {
         (Decision::Claude, Reason::BelowCeil)
-    } else if hash % 2 == 0 {
+    } else if hash & 1 == 0 {
         (Decision::Local, Reason::Split)
     } else {
         (Decision::Claude, Reason::Split)
@@ -41,7 +41,7 @@ fn of_a_rate(rate: f64, thresholds: ThresholdValues, hash: u64) {
 /// Any number, most often a share.
 fn number(bits: u64) -> f64 {
     let any = f64::from_bits(bits);
-    if bits % 4 == 0 { any } else { share(any) }
+    if bits & 3 == 0 { any } else { share(any) }
 }
 
 #[allow(clippy::cast_precision_loss)]
