@@ -66,7 +66,7 @@ mod tests {
         ] {
             assert_eq!(of_json(text), depth, "{text}");
         }
-        for (text, values) in [("1", 1), ("[1,2,3]", 4), (r#"{"a,[{": "b,,", "c": []}"#, 4), (r#"["\",{}]"#, 4)] {
+        for (text, values) in [("1", 1), ("[1,2,3]", 4), (r#"{"a,[{": "b,,", "c": []}"#, 4), (r#"["\\",{}]"#, 4)] {
             assert_eq!(values_of_json(text.as_bytes()), values, "{text}");
         }
         let deep = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));

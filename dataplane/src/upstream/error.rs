@@ -151,6 +151,7 @@ impl AttemptError {
                 kind.as_ref().and_then(|kind| kind.parse().ok()).is_some_and(is_of_the_endpoint)
             }
             Self::TooLarge { .. }
+            | Self::TooManyValues { .. }
             | Self::Filtered
             | Self::NoContent
             | Self::Empty

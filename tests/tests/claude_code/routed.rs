@@ -73,7 +73,9 @@ async fn wrong_arguments_are_an_error_in_our_words_to_the_model_which_can_call_a
     let results: Vec<_> = requests.iter().flat_map(|request| request.results()).collect();
     let refused = results.iter().find(|result| result.is_error).expect("an error");
     assert!(refused.text().contains("debug: wrong arguments") && refused.text().contains("problem"), "{refused:?}");
-    assert_eq!(it.model.last().results()[0].texts.last().map(String::as_str), Some("answer of l"));
+    let request = it.model.last();
+    let answered = request.results().into_iter().next_back().expect("a result");
+    assert_eq!((answered.is_error, answered.texts[1].as_str()), (false, "answer of l"));
 }
 
 /// Longer than the 15 s between two signs of life.
