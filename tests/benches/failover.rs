@@ -50,7 +50,8 @@ async fn main() {
     // What LiteLLM loads with its first calls is not its fallback.
     let url = format!("{}/v1/chat/completions", litellm.url());
     let body = json!({"model": "claude-model", "messages": [{"role": "user", "content": "It works."}]});
-    load::run(Rate { per_second: PER_SECOND, time: TIME / 4 }, Arc::new(Call { url, token: Some(KEY), body })).await;
+    open_loop::run(Rate { per_second: PER_SECOND, time: TIME / 4 }, Arc::new(Call { url, token: Some(KEY), body }))
+        .await;
     println!(
         "{}\n{PER_SECOND} calls/s for {} s, time-out of the local model {LOCAL}",
         host::described(),

@@ -14,7 +14,8 @@ const ON_THE_WALL: [(&str, &str); 5] = [
     ("traces/evaluation.rs", "the time of an event for OpenTelemetry"),
 ];
 /// Those that ask `clock.rs`.
-const IN_RECORDS: [(&str, &str); 7] = [
+const IN_RECORDS: [(&str, &str); 8] = [
+    ("admin.rs", "when the next trial of a model is, as it is shown"),
     ("call/attempt.rs", "the time in a record"),
     ("cli/evidence.rs", "ages that are shown"),
     ("cli/hook.rs", "the age of what a hook kept"),
