@@ -150,7 +150,7 @@ fn the_files_that_the_builder_copies_first_are_a_complete_workspace() {
     let metadata: Value = serde_json::from_slice(&metadata).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let names: BTreeSet<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
-    assert_eq!(names, ["brain", "crds", "dataplane", "endpoint", "operator", "tests"].into());
+    assert_eq!(names, ["brain", "crds", "dataplane", "endpoint", "fuzz", "operator", "tests"].into());
 }
 
 /// Otherwise the builder compiles the empty sources of its first layer.
