@@ -96,7 +96,6 @@ bench-calls: ## what a call costs: latency, processor time, memory, start; fail-
 	$(CARGO) bench --package tests --bench calls | tee $(call MEASURED,calls).new; \
 	$(CARGO) bench --package tests --bench failover | tee $(call MEASURED,failover).new; \
 	for one in micro calls failover; do mv bench/results/$$one.txt.new bench/results/$$one.txt; done
-	@tests/setup/bench-table.sh
 
 soak: ## a data plane under load with faults; MINUTES=30 PER_SECOND=200; raw output in bench/results/soak.txt
 	@mkdir -p bench/results

@@ -59,14 +59,3 @@ fn every_reason_of_a_condition_and_every_metric_of_the_operator_is_documented() 
         assert!(operator.contains(&format!("`{name}")), "{name} is not in docs/operator.md");
     }
 }
-
-#[test]
-fn the_readmes_table_of_measurements_is_that_of_the_benchmarks() {
-    let rows = |text: &str| text.lines().filter(|line| line.starts_with("| ")).map(str::to_string).collect::<Vec<_>>();
-    let [readme, measured] = ["README.md", "bench/results/calls.txt"]
-        .map(|path| std::fs::read_to_string(checkout().join(path)).expect("text"));
-    let table = readme.split_once("<!-- bench: begin").and_then(|(_, rest)| rest.split_once("<!-- bench: end"));
-    let shown = rows(table.expect("marks around the table").0);
-    let measured = rows(&measured);
-    assert!(!measured.is_empty() && shown[1..] == measured, "run tests/setup/bench-table.sh: {shown:#?} {measured:#?}");
-}
