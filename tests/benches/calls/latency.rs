@@ -139,20 +139,23 @@ pub async fn measure(settings: &Settings, rig: &Rig, table: &mut Table) {
             ]);
         }
         for (i, name) in ["the data plane", "LiteLLM 1.106.2, no decisions"].into_iter().enumerate() {
-            let median = |of: fn(&Added) -> f64| median(rounds.iter().map(|round| of(&round[i])));
+            let median = |of: Figure| median(rounds.iter().map(|round| of(&round[i])));
             let measured = format!("{:.2} ms, {:.2} ms", median(|added| added.p50), median(|added| added.routing));
             table.row(&format!("{name}, added p50 and CPU a call at {}/s", rate.per_second), &measured, None);
         }
     }
 }
 
+/// A figure of a round.
+type Figure = fn(&Added) -> f64;
+
 fn rows(per_second: u32, rounds: &[Added], table: &mut Table) {
-    let figures = |of: fn(&Added) -> f64| {
+    let figures = |of: Figure| {
         let all = || rounds.iter().map(of);
         (all().fold(f64::INFINITY, f64::min), median(all()))
     };
     let goal = |below| (per_second == GOAL_RATE).then_some(Goal::Below(below));
-    let of_a_round: [(&str, fn(&Added) -> f64, Option<Goal>); 4] = [
+    let of_a_round: [(&str, Figure, Option<Goal>); 4] = [
         ("added latency, p50", |added| added.p50, goal(0.4)),
         ("added latency, p99", |added| added.p99, goal(1.0)),
         ("CPU of the data plane a call", |added| added.routing, goal(0.4)),
