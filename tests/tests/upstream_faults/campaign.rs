@@ -112,7 +112,11 @@ impl Campaign {
         }
         self.recorded(case, &attempts).await;
         let fell_back = attempts.iter().filter(|attempts| attempts.len() == 2).count();
-        assert_eq!(server.asked(), (attempts.len(), fell_back), "{}: requests for each model", case.name);
+        let (asked_local, asked_claude) = server.asked();
+        // What breaks a connection after its answer may break the next request on it before it is read.
+        let unread = if case.fault.at == Point::AfterBody { fell_back } else { 0 };
+        let right = (attempts.len() - unread..=attempts.len()).contains(&asked_local) && asked_claude == fell_back;
+        assert!(right, "{}: {asked_local} and {asked_claude} requests of {} calls", case.name, attempts.len());
     }
 
     /// Both models have the fault.
