@@ -6,14 +6,13 @@ use serde_json::Value;
 
 use crate::{
     record::{Arm, Record},
+    spent::LOCAL_CIRCUIT_OPEN,
     store::{Evidence, ModelRate, Rate, StoredDecision},
     verdict::Sources,
 };
 
 /// Local attempts in a row, all of which failed, that are a problem.
 const FAILING: usize = 3;
-/// The reason of a call that did without the local model, because that had failed several times in a row.
-const CIRCUIT_OPEN: &str = "local_circuit_open";
 /// Decisions of which some should have been judged.
 const JUDGED_OF: i64 = 20;
 /// The least share of decisions that should be judged.
@@ -145,9 +144,9 @@ impl Latest<'_> {
     fn failing(&self) -> Option<String> {
         let error = |stored: &StoredDecision| {
             let record = &stored.decision;
-            let is_open = record["reason"] == CIRCUIT_OPEN;
+            let is_open = record["reason"] == LOCAL_CIRCUIT_OPEN;
             let local = record["decision"] == Arm::Local.as_str();
-            (local || is_open).then(|| if is_open { Some(CIRCUIT_OPEN.into()) } else { text(record, "error") })
+            (local || is_open).then(|| if is_open { Some(LOCAL_CIRCUIT_OPEN.into()) } else { text(record, "error") })
         };
         let latest: Vec<Option<String>> = self.0.iter().filter_map(error).take(FAILING).collect();
         let all = latest.len() == FAILING && latest.iter().all(Option::is_some);

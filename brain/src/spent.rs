@@ -97,8 +97,10 @@ impl Line {
     }
 }
 
+/// The reason of a call that did without the local model, because that had failed several times in a row.
+pub(crate) const LOCAL_CIRCUIT_OPEN: &str = "local_circuit_open";
 /// Reasons of a fallback before which the local model was not asked: there is no attempt of it that failed.
-const WITHOUT_LOCAL: [&str; 2] = ["local_circuit_open", "local_busy"];
+const WITHOUT_LOCAL: [&str; 2] = [LOCAL_CIRCUIT_OPEN, "local_busy"];
 
 /// One call, as it is added up.
 #[derive(Clone, Debug, PartialEq)]

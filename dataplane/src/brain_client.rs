@@ -20,7 +20,7 @@ use crds::{decimal::is_share, shown::printable, table::BrainTarget};
 use endpoint::{method::LIST, trace::TraceContext};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
-    header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue},
+    header::{ACCEPT, AUTHORIZATION, HeaderValue},
 };
 use secrecy::SecretString;
 use serde::Serialize;
@@ -149,10 +149,7 @@ impl BrainClient {
         if let Some(known) = self.known_schema() {
             return known;
         }
-        let body = match self.rpc(LIST, &json!({})) {
-            Ok(request) => self.json(request, ANSWER_MAX_BYTES).await,
-            Err(error) => Err(error),
-        };
+        let body = self.json(self.rpc(LIST, &json!({})), ANSWER_MAX_BYTES).await;
         let (declared, ttl) = body.map_or((Declared::default(), SCHEMA_RETRY), |body| (declared(&body), SCHEMA_TTL));
         self.note_schema(declared, ttl);
         declared
@@ -209,13 +206,12 @@ impl BrainClient {
         url
     }
 
-    fn rpc(&self, method: &str, params: &impl Serialize) -> Result<RequestBuilder, BrainError> {
-        let request = Rpc { jsonrpc: "2.0", id: 1, method, params };
-        // Everything that is sent is a struct of numbers and texts, which JSON has.
-        let body = serde_json::to_vec(&request).map_err(|_| BrainError::Malformed("what JSON can hold"))?;
-        let request = self.client.post(self.url(endpoint::PATH)).header(CONTENT_TYPE, "application/json");
-        let request = request.header(ACCEPT, "application/json, text/event-stream");
-        Ok(request.timeout(self.log_timeout).body(body))
+    fn rpc(&self, method: &str, params: &impl Serialize) -> RequestBuilder {
+        self.client
+            .post(self.url(endpoint::PATH))
+            .header(ACCEPT, "application/json, text/event-stream")
+            .timeout(self.log_timeout)
+            .json(&Rpc { jsonrpc: "2.0", id: 1, method, params })
     }
 
     async fn json(&self, request: RequestBuilder, max_bytes: usize) -> Result<Value, BrainError> {

@@ -68,7 +68,7 @@ impl BrainClient {
     }
 
     async fn call(&self, within: Option<&TraceContext>, call: &impl Serialize) -> Result<Value, BrainError> {
-        let body = self.json(traced(self.rpc(CALL, call)?, within), ANSWER_MAX_BYTES).await?;
+        let body = self.json(traced(self.rpc(CALL, call), within), ANSWER_MAX_BYTES).await?;
         let Some(reason) = refusal(&body) else { return Ok(body) };
         Err(error_of(reason, body.pointer("/result/_meta").is_some_and(|meta| meta[RETRYABLE] == true)))
     }
