@@ -117,9 +117,7 @@ fn most(rows: Option<&[Held]>) -> Option<Held> {
 }
 
 async fn print(minute: u64, measured: &Measured, routing: &Running, brain: &Running) {
-    let (own, of_brain, metrics) = (Held::of(routing), Held::of(brain), routing.admin("/metrics").await);
-    let dropped = metrics.lines().filter(|line| line.starts_with("routing_decision_log_dropped_total{"));
-    let dropped: f64 = dropped.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum();
+    let (own, of_brain, dropped) = (Held::of(routing), Held::of(brain), routing.decisions_not_logged().await);
     println!(
         "| {minute} | {} | {} | {:.1?} | {:.1?} | {:.1} | {} | {:.1} | {} | {dropped} |",
         measured.answered(),

@@ -1,5 +1,7 @@
 //! Bounds the memory of programs, as a container's limit would, and reads what they needed.
 
+use crate::process;
+
 /// The memory limits of the manifests, in MiB: a test compares them.
 pub const DATA_PLANE_MIB: u64 = 512;
 /// See [`DATA_PLANE_MIB`].
@@ -40,8 +42,8 @@ pub struct Held {
 /// If there is no such process.
 #[must_use]
 pub fn held(process: u32) -> Held {
-    let descriptors = std::fs::read_dir(format!("/proc/{process}/fd")).expect("a running process").count();
-    Held { descriptors, threads: of_status(process, "Threads:"), mib: of_status(process, "VmRSS:") / 1024 }
+    let (descriptors, mib) = (process::descriptors(process), process::resident_kib(process) / 1024);
+    Held { descriptors, threads: of_status(process, "Threads:"), mib }
 }
 
 /// The signals that a process handles, a bit each.
@@ -53,7 +55,7 @@ pub fn handled_signals(process: u32) -> u64 {
     u64::from_str_radix(&text_of_status(process, "SigCgt:"), 16).expect("a hexadecimal number")
 }
 
-fn of_status(process: u32, name: &str) -> u64 {
+pub(crate) fn of_status(process: u32, name: &str) -> u64 {
     text_of_status(process, name).trim_end_matches(" kB").parse().expect("a number")
 }
 

@@ -2,6 +2,8 @@
 
 use std::{fs, time::Duration};
 
+use crate::memory;
+
 /// What Linux counts processor time in, on every architecture that it reports it for.
 const TICKS_PER_SECOND: u64 = 100;
 
@@ -29,9 +31,7 @@ pub fn processor_time(process: u32) -> Duration {
 /// If it has ended.
 #[must_use]
 pub fn resident_kib(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("Linux");
-    resident.trim().trim_end_matches(" kB").parse().expect("a number")
+    memory::of_status(process, "VmRSS:")
 }
 
 /// How many descriptors a process has open.

@@ -288,6 +288,13 @@ impl Running {
         process::processor_time(self.child.id())
     }
 
+    /// Decisions that did not reach the brain, for whatever reason.
+    pub async fn decisions_not_logged(&self) -> f64 {
+        let metrics = self.admin("/metrics").await;
+        let dropped = metrics.lines().filter(|line| line.starts_with("routing_decision_log_dropped_total{"));
+        dropped.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
     /// The id of its process.
     #[must_use]
     pub fn id(&self) -> u32 {

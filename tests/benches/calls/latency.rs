@@ -117,7 +117,7 @@ pub async fn measure(settings: &Settings, rig: &Rig, table: &mut Table) {
             with.print(&name("routed"));
             rounds.push(Added::between(&without, &with));
         }
-        println!("decisions that the brain did not get so far: {}", rig.not_logged().await);
+        println!("decisions that the brain did not get so far: {}", rig.routing.decisions_not_logged().await);
         rows(*per_second, &rounds, table);
     }
     if let Some(litellm) = &litellm {

@@ -20,6 +20,8 @@ use tests::{
 
 /// The text of a problem of the usual size, in bytes: with the skill's own prompt 3.5 KB go to the model.
 pub const PROBLEM_BYTES: usize = 2_500;
+/// Stands for the number of a call: who asks the same again was not served by the first answer, which would be reported, too.
+const NUMBER: &str = "@number@";
 /// What the stand-in says in each answer.
 const ANSWERED: &str = "no language model ran";
 
@@ -78,23 +80,16 @@ impl Rig {
         Self { routing: program.start().await, brain, models }
     }
 
-    /// Decisions that did not reach the brain, for whatever reason.
-    pub async fn not_logged(&self) -> f64 {
-        let metrics = self.routing.admin("/metrics").await;
-        let dropped = metrics.lines().filter(|line| line.starts_with("routing_decision_log_dropped_total{"));
-        dropped.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
-    }
-
     /// The call of a skill with a problem of this many bytes.
     pub fn routed(&self, bytes: usize) -> Call {
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": text(bytes)}}});
+            "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": format!("{NUMBER} {}", text(bytes))}}});
         Call::new(&self.routing.mcp_url(), None, &call)
     }
 
     /// The same call, whose model answers after this time.
     pub fn routed_after(&self, time: Duration) -> Call {
-        let problem = format!("{} {}", model_pod::after(time), text(PROBLEM_BYTES));
+        let problem = format!("{NUMBER} {} {}", model_pod::after(time), text(PROBLEM_BYTES));
         let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": problem}}});
         Call::new(&self.routing.mcp_url(), None, &call)
@@ -116,7 +111,7 @@ pub fn through(litellm: &LiteLlm, bytes: usize) -> Call {
     Call::new(&format!("{}/v1/chat/completions", litellm.url()), Some(KEY), &completion("local-model", bytes))
 }
 
-/// A request that is sent again and again.
+/// A request that is sent again and again, with the number of the call where it has [`NUMBER`].
 pub struct Call {
     url: String,
     token: Option<&'static str>,
@@ -130,8 +125,9 @@ impl Call {
 }
 
 impl Target for Call {
-    fn request(&self, client: &Client, _: u32) -> RequestBuilder {
-        let request = client.post(&self.url).header("content-type", "application/json").body(self.body.clone());
+    fn request(&self, client: &Client, call: u32) -> RequestBuilder {
+        let body = self.body.replacen(NUMBER, &call.to_string(), 1);
+        let request = client.post(&self.url).header("content-type", "application/json").body(body);
         self.token.into_iter().fold(request, RequestBuilder::bearer_auth)
     }
 
