@@ -17,6 +17,7 @@ mod review;
 mod session;
 mod span;
 mod spending;
+mod tally;
 mod writer;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

@@ -7,9 +7,10 @@ use sqlx::{Any, Transaction};
 use super::{
     StoreError,
     clock::TOLERANCE_MS,
-    counts::{self, About, What},
+    counts::{About, What},
     outcomes::{self, Reported},
     review, session, spending,
+    tally::Tally,
 };
 use crate::{
     entry::Entry,
@@ -42,13 +43,14 @@ static DECIDE: LazyLock<String> = LazyLock::new(|| {
 /// Milliseconds of a day, for messages.
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// Writes an entry and returns its id. The record of a decision that is there already is not written again: whoever sent it
+/// Writes an entry and returns its id; what it adds to sums goes into the tally. The record of a decision that is there already is not written again: whoever sent it
 /// once more did not learn that it was, and has the id of its entry.
 ///
 /// # Errors
 /// [`StoreError::Refused`]: this entry is not written, and the transaction can go on.
 pub(super) async fn apply(
     tx: &mut Transaction<'_, Any>,
+    tally: &mut Tally,
     id: &str,
     entry: &Entry,
     at_ms: i64,
@@ -57,12 +59,16 @@ pub(super) async fn apply(
     not_in_the_future(entry, record.as_ref(), at_ms)?;
     match (&record, &entry.usage, &entry.review) {
         (Some(record), ..) => {
-            if !decide(tx, id, record, at_ms).await? {
+            if !decide(tx, tally, id, record, at_ms).await? {
                 return entry_of(tx, &record.id).await;
             }
         }
         // It says what a judgement took, and nothing about the answer.
-        (None, Some(usage), _) => spending::grade(tx, id, entry, usage, at_ms).await?,
+        (None, Some(usage), _) => {
+            let (model, spent) = (usage.model.as_str(), usage.spent());
+            spending::grade(tx, id, entry, (model, &spent), at_ms).await?;
+            tally.spend(About { skill: &entry.skill, arm: "", model }, &spent, at_ms);
+        }
         // It is the answer, and says nothing about it.
         (None, None, Some(answer)) => {
             review::keep(tx, entry.decision_id.as_deref().unwrap_or_default(), answer, at_ms).await?;
@@ -70,12 +76,12 @@ pub(super) async fn apply(
         (None, None, None) => {
             let Entry { skill, source, final_status, decision_id, .. } = entry;
             let (verdict, decision_id) = (final_status.verdict(), decision_id.as_deref());
-            outcomes::report(tx, &Reported { id, at_ms, skill, source: *source, verdict, decision_id }).await?;
+            outcomes::report(tx, tally, &Reported { id, at_ms, skill, source: *source, verdict, decision_id }).await?;
         }
     }
     insert(tx, id, entry, record.as_ref(), at_ms).await?;
     let about = About { skill: &entry.skill, arm: "", model: "" };
-    counts::add(tx, about, &What::Entry, at_ms, 1).await?;
+    tally.count(about, &What::Entry, at_ms, 1);
     Ok(id.into())
 }
 
@@ -113,6 +119,7 @@ fn not_in_the_future(entry: &Entry, record: Option<&Record>, now_ms: i64) -> Res
 /// Whether the decision is new: one that is known already stays as it is.
 async fn decide(
     tx: &mut Transaction<'_, Any>,
+    tally: &mut Tally,
     entry_id: &str,
     record: &Record,
     at_ms: i64,
@@ -137,9 +144,10 @@ async fn decide(
     if query.execute(&mut **tx).await?.rows_affected() == 0 {
         return Ok(false);
     }
-    counts::add(tx, About { skill: &record.skill, arm, model }, &What::Decision, at_ms, 1).await?;
-    spending::add(tx, (&record.skill, arm, model), &spent, at_ms).await?;
-    outcomes::attribute(tx, &record.id, &record.skill, (arm, model), record.text("error").is_some()).await?;
+    let about = About { skill: &record.skill, arm, model };
+    tally.count(about, &What::Decision, at_ms, 1);
+    tally.spend(about, &spent, at_ms);
+    outcomes::attribute(tx, tally, &record.id, &record.skill, (arm, model), record.text("error").is_some()).await?;
     Ok(true)
 }
 

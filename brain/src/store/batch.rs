@@ -8,6 +8,7 @@ use super::{
     StoreError,
     apply::apply,
     open::{self, Committed, File, Writing},
+    tally::Tally,
 };
 use crate::entry::Entry;
 
@@ -65,10 +66,13 @@ async fn one_by_one(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<V
 async fn write(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<Vec<Answer>, StoreError> {
     let mut connection = writing.connection().await?;
     let mut transaction = writing.begin(&mut connection).await?;
-    let (mut answers, mut new) = (Vec::with_capacity(entries.len()), None);
+    let (mut answers, mut new, mut all) = (Vec::with_capacity(entries.len()), None, Tally::default());
     for (entry, at_ms) in entries {
-        let id = Uuid::now_v7().to_string();
-        let written = writing.within(apply(&mut transaction, &id, entry, *at_ms)).await;
+        let (id, mut tally) = (Uuid::now_v7().to_string(), Tally::default());
+        let written = writing.within(apply(&mut transaction, &mut tally, &id, entry, *at_ms)).await;
+        if written.is_ok() {
+            all.merge(tally);
+        }
         if written.as_ref().is_ok_and(|written| *written == id) {
             new = Some(id);
         }
@@ -77,6 +81,7 @@ async fn write(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<Vec<An
             answer => answers.push(answer),
         }
     }
+    writing.within(all.write(&mut transaction)).await?;
     match writing.within(transaction.commit()).await {
         Ok(()) => writing.keep(connection),
         Err(lost) => {

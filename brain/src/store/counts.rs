@@ -67,27 +67,32 @@ pub(super) struct About<'a> {
     pub(super) model: &'a str,
 }
 
-/// Adds to what happened at a time; a negative number takes it back.
+/// A row of the table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Row {
+    skill: String,
+    width_ms: i64,
+    start_ms: i64,
+    arm: String,
+    model: String,
+    what: String,
+}
+
+impl Row {
+    pub(super) fn new(About { skill, arm, model }: About<'_>, what: &What, width_ms: i64, start_ms: i64) -> Self {
+        Self { skill: skill.into(), width_ms, start_ms, arm: arm.into(), model: model.into(), what: what.text() }
+    }
+}
+
+/// Adds to a row; a negative number takes it back.
 pub(super) async fn add(
     transaction: &mut Transaction<'_, Any>,
-    About { skill, arm, model }: About<'_>,
-    what: &What,
-    at_ms: i64,
+    Row { skill, width_ms, start_ms, arm, model, what }: &Row,
     number: i64,
 ) -> Result<(), sqlx::Error> {
-    for width in WIDTHS {
-        sqlx::query(ADD)
-            .bind(skill)
-            .bind(width)
-            .bind(floor_to(at_ms, width))
-            .bind(arm)
-            .bind(model)
-            .bind(what.text())
-            .bind(number)
-            .execute(&mut **transaction)
-            .await?;
-    }
-    Ok(())
+    let query =
+        sqlx::query(ADD).bind(skill).bind(width_ms).bind(start_ms).bind(arm).bind(model).bind(what).bind(number);
+    query.execute(&mut **transaction).await.map(drop)
 }
 
 /// A sum over a window.

@@ -5,6 +5,7 @@ use sqlx::{Any, Transaction};
 use super::{
     StoreError,
     counts::{self, About, What},
+    tally::Tally,
 };
 use crate::{
     record::{Arm, answerer},
@@ -63,9 +64,9 @@ struct Standing {
 ///
 /// # Errors
 /// [`StoreError::Refused`] with the reason, and nothing is recorded.
-pub(super) async fn report(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(), StoreError> {
+pub(super) async fn report(tx: &mut Tx<'_>, tally: &mut Tally, reported: &Reported<'_>) -> Result<(), StoreError> {
     let Some(decision) = reported.decision_id else {
-        return alone(tx, reported).await;
+        return alone(tx, tally, reported).await;
     };
     let standing = standing(tx, decision).await?;
     let judged = judged(tx, decision, reported.skill, &standing).await?;
@@ -76,7 +77,7 @@ pub(super) async fn report(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(
     if reported.verdict.is_none() && same.is_none() {
         return refused(nothing_to_take_back(decision, reported.source, &standing));
     }
-    count(tx, &standing, -1).await?;
+    count(tally, &standing, -1);
     if let Some(outcome) = same {
         let state = if reported.verdict.is_some() { "replaced" } else { "retracted" };
         set_state(tx, &outcome.id, state).await?;
@@ -84,18 +85,18 @@ pub(super) async fn report(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(
     if let Some(verdict) = reported.verdict {
         insert(tx, reported, decision, &judged, verdict).await?;
     }
-    let standing = self::standing(tx, decision).await?;
-    count(tx, &standing, 1).await
+    count(tally, &self::standing(tx, decision).await?, 1);
+    Ok(())
 }
 
 /// A verdict that names no decision: each counts for itself.
-async fn alone(tx: &mut Tx<'_>, reported: &Reported<'_>) -> Result<(), StoreError> {
+async fn alone(tx: &mut Tx<'_>, tally: &mut Tally, reported: &Reported<'_>) -> Result<(), StoreError> {
     // Says nothing about quality and about no decision.
     let Some(verdict) = reported.verdict.filter(|verdict| *verdict != Verdict::Skip) else { return Ok(()) };
     let judged = unknown(tx, reported.skill).await?;
     insert(tx, reported, reported.id, &judged, verdict).await?;
-    let standing = standing(tx, reported.id).await?;
-    count(tx, &standing, 1).await
+    count(tally, &standing(tx, reported.id).await?, 1);
+    Ok(())
 }
 
 /// The model that a verdict on this decision is about. While it is not known, that of the verdicts on it that stand: all of
@@ -154,6 +155,7 @@ fn refused<T>(reason: String) -> Result<T, StoreError> {
 /// The record of a decision came after verdicts on it: they count for its model from now on, if it can be judged.
 pub(super) async fn attribute(
     tx: &mut Tx<'_>,
+    tally: &mut Tally,
     decision: &str,
     skill: &str,
     (arm, model): (&str, &str),
@@ -163,7 +165,7 @@ pub(super) async fn attribute(
     if standing.is_empty() {
         return Ok(());
     }
-    count(tx, &standing, -1).await?;
+    count(tally, &standing, -1);
     for outcome in &standing {
         if failed || outcome.skill != skill {
             set_state(tx, &outcome.id, "refused").await?;
@@ -175,8 +177,8 @@ pub(super) async fn attribute(
         .bind(model)
         .execute(&mut **tx)
         .await?;
-    let standing = self::standing(tx, decision).await?;
-    count(tx, &standing, 1).await
+    count(tally, &self::standing(tx, decision).await?, 1);
+    Ok(())
 }
 
 async fn standing(tx: &mut Tx<'_>, unit: &str) -> Result<Vec<Standing>, StoreError> {
@@ -212,12 +214,11 @@ async fn set_state(tx: &mut Tx<'_>, id: &str, state: &str) -> Result<(), StoreEr
 }
 
 /// Counts a judged decision, at the time of its latest verdict, or takes its count back.
-async fn count(tx: &mut Tx<'_>, standing: &[Standing], number: i64) -> Result<(), StoreError> {
-    let Some(latest) = standing.iter().max_by_key(|outcome| outcome.at_ms) else { return Ok(()) };
+fn count(tally: &mut Tally, standing: &[Standing], number: i64) {
+    let Some(latest) = standing.iter().max_by_key(|outcome| outcome.at_ms) else { return };
     let Standing { skill, arm, model, at_ms, .. } = latest;
     let what = What::Verdicts(pattern(standing));
-    counts::add(tx, About { skill, arm, model }, &what, *at_ms, number).await?;
-    Ok(())
+    tally.count(About { skill, arm, model }, &what, *at_ms, number);
 }
 
 fn pattern(standing: &[Standing]) -> Pattern {

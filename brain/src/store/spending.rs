@@ -2,16 +2,16 @@
 
 use sqlx::{Any, AnyPool, Transaction};
 
-use super::{counts::WIDTHS, floor_to, span::Span};
+use super::{counts::About, floor_to, span::Span};
 use crate::{
     entry::Entry,
-    spent::{GradingUsage, Line, Spent},
+    spent::{Line, Spent},
 };
 
 const ADD: &str = "INSERT INTO spending (skill, width_ms, start_ms, arm, model, line, detail, calls, firsts, counted, tokens_in, \
      tokens_cached, tokens_out, out_squares, priced, nano_usd, nano_squares, would_calls, would_in, would_out) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, 1, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) \
-     ON CONFLICT (skill, width_ms, start_ms, arm, model, line, detail) DO UPDATE SET calls = spending.calls + 1, \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20) \
+     ON CONFLICT (skill, width_ms, start_ms, arm, model, line, detail) DO UPDATE SET calls = spending.calls + excluded.calls, \
      firsts = spending.firsts + excluded.firsts, counted = spending.counted + excluded.counted, \
      tokens_in = spending.tokens_in + excluded.tokens_in, tokens_cached = spending.tokens_cached + excluded.tokens_cached, \
      tokens_out = spending.tokens_out + excluded.tokens_out, out_squares = spending.out_squares + excluded.out_squares, \
@@ -93,40 +93,105 @@ pub struct Step {
     pub sums: Sums,
 }
 
-/// Adds a call of a model for a skill.
+/// A row of the table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Row {
+    skill: String,
+    width_ms: i64,
+    start_ms: i64,
+    arm: String,
+    model: String,
+    line: &'static str,
+    detail: String,
+}
+
+impl Row {
+    pub(super) fn new(About { skill, arm, model }: About<'_>, spent: &Spent, width_ms: i64, start_ms: i64) -> Self {
+        let (line, detail) = (spent.line.as_str(), spent.detail.clone());
+        Self { skill: skill.into(), width_ms, start_ms, arm: arm.into(), model: model.into(), line, detail }
+    }
+}
+
+/// What calls add to a row, in the order of its columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Amounts {
+    calls: i64,
+    firsts: i64,
+    counted: i64,
+    tokens_in: i64,
+    tokens_cached: i64,
+    tokens_out: i64,
+    out_squares: f64,
+    priced: i64,
+    nano_usd: i64,
+    nano_squares: f64,
+    would_calls: i64,
+    would_in: i64,
+    would_out: i64,
+}
+
+impl Amounts {
+    /// Those of one call.
+    pub(super) fn of(spent: &Spent) -> Self {
+        let Spent { line: _, detail: _, first, tokens_in, tokens_cached, tokens_out, nano_usd, would } = spent;
+        let (out, cost) = (tokens_out.unwrap_or_default(), nano_usd.unwrap_or_default());
+        Self {
+            calls: 1,
+            firsts: i64::from(*first),
+            counted: i64::from(tokens_in.is_some() && tokens_out.is_some()),
+            tokens_in: tokens_in.unwrap_or_default(),
+            tokens_cached: tokens_cached.unwrap_or_default(),
+            tokens_out: out,
+            out_squares: squared(out),
+            priced: i64::from(nano_usd.is_some()),
+            nano_usd: cost,
+            nano_squares: squared(cost),
+            would_calls: i64::from(would.is_some()),
+            would_in: would.map_or(0, |would| would.nano_in),
+            would_out: would.map_or(0, |would| would.price_out),
+        }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.calls += other.calls;
+        self.firsts += other.firsts;
+        self.counted += other.counted;
+        self.tokens_in += other.tokens_in;
+        self.tokens_cached += other.tokens_cached;
+        self.tokens_out += other.tokens_out;
+        self.out_squares += other.out_squares;
+        self.priced += other.priced;
+        self.nano_usd += other.nano_usd;
+        self.nano_squares += other.nano_squares;
+        self.would_calls += other.would_calls;
+        self.would_in += other.would_in;
+        self.would_out += other.would_out;
+    }
+}
+
+/// Adds to a row.
 pub(super) async fn add(
     tx: &mut Transaction<'_, Any>,
-    (skill, arm, model): (&str, &str, &str),
-    spent: &Spent,
-    at_ms: i64,
+    Row { skill, width_ms, start_ms, arm, model, line, detail }: &Row,
+    amounts: &Amounts,
 ) -> Result<(), sqlx::Error> {
-    let Spent { line, detail, first, tokens_in, tokens_cached, tokens_out, nano_usd, would } = spent;
-    let or_0 = |number: &Option<i64>| number.unwrap_or_default();
-    for width in WIDTHS {
-        sqlx::query(ADD)
-            .bind(skill)
-            .bind(width)
-            .bind(floor_to(at_ms, width))
-            .bind(arm)
-            .bind(model)
-            .bind(line.as_str())
-            .bind(detail)
-            .bind(i64::from(*first))
-            .bind(i64::from(tokens_in.is_some() && tokens_out.is_some()))
-            .bind(or_0(tokens_in))
-            .bind(or_0(tokens_cached))
-            .bind(or_0(tokens_out))
-            .bind(squared(or_0(tokens_out)))
-            .bind(i64::from(nano_usd.is_some()))
-            .bind(or_0(nano_usd))
-            .bind(squared(or_0(nano_usd)))
-            .bind(i64::from(would.is_some()))
-            .bind(would.map_or(0, |would| would.nano_in))
-            .bind(would.map_or(0, |would| would.price_out))
-            .execute(&mut **tx)
-            .await?;
-    }
-    Ok(())
+    let row = sqlx::query(ADD).bind(skill).bind(width_ms).bind(start_ms).bind(arm).bind(model).bind(*line).bind(detail);
+    row.bind(amounts.calls)
+        .bind(amounts.firsts)
+        .bind(amounts.counted)
+        .bind(amounts.tokens_in)
+        .bind(amounts.tokens_cached)
+        .bind(amounts.tokens_out)
+        .bind(amounts.out_squares)
+        .bind(amounts.priced)
+        .bind(amounts.nano_usd)
+        .bind(amounts.nano_squares)
+        .bind(amounts.would_calls)
+        .bind(amounts.would_in)
+        .bind(amounts.would_out)
+        .execute(&mut **tx)
+        .await
+        .map(drop)
 }
 
 // An estimate of a spread, of numbers far below 2^53.
@@ -140,10 +205,9 @@ pub(super) async fn grade(
     tx: &mut Transaction<'_, Any>,
     id: &str,
     entry: &Entry,
-    usage: &GradingUsage,
+    (model, spent): (&str, &Spent),
     at_ms: i64,
 ) -> Result<(), sqlx::Error> {
-    let spent = usage.spent();
     let insert = "INSERT INTO gradings (id, decision_id, at_ms, skill, model, tokens_in, tokens_cached, tokens_out, nano_usd) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     sqlx::query(insert)
@@ -151,14 +215,14 @@ pub(super) async fn grade(
         .bind(entry.decision_id.as_deref().unwrap_or_default())
         .bind(at_ms)
         .bind(&entry.skill)
-        .bind(&usage.model)
+        .bind(model)
         .bind(spent.tokens_in)
         .bind(spent.tokens_cached)
         .bind(spent.tokens_out)
         .bind(spent.nano_usd)
         .execute(&mut **tx)
-        .await?;
-    add(tx, (&entry.skill, "", &usage.model), &spent, at_ms).await
+        .await
+        .map(drop)
 }
 
 /// The sums of all skills over a span.
