@@ -34,7 +34,8 @@ pub use measure::{BLOCKS_MAX, BRACKETS_MAX, OPERATORS_MAX, TEMPLATE_OPERATORS_MA
 pub struct Template {
     text: String,
     variables: BTreeSet<String>,
-    is_plain: bool,
+    /// Compiled for [`Template::render_at_once`]; none: it is not plain.
+    plain: Option<Environment<'static>>,
 }
 
 /// The values of a template's variables.
@@ -115,16 +116,28 @@ impl Template {
         if !unknown.is_empty() {
             return Err(unknown);
         }
-        let environment = environment(text).map_err(|e| vec![syntax(&e)])?;
+        let environment = environment(text.to_string(), FUEL_AT_ONCE).map_err(|e| vec![syntax(&e)])?;
         let compiled = environment.get_template(NAME).map_err(|e| vec![syntax(&e)])?;
         let variables = compiled.undeclared_variables(true).into_iter().collect();
-        Ok(Self { text: text.to_string(), variables, is_plain: plain::is_plain(&parsed) })
+        Ok(Self { text: text.to_string(), variables, plain: plain::is_plain(&parsed).then_some(environment) })
     }
 
     /// Whether it only puts its values into a text, so that rendering it takes little time and memory.
     #[must_use]
     pub fn is_plain(&self) -> bool {
-        self.is_plain
+        self.plain.is_some()
+    }
+
+    /// The prompt of a plain template, if it takes no more than a moment; none: it takes longer, or is not plain.
+    ///
+    /// # Errors
+    /// As [`render`].
+    pub fn render_at_once(&self, input: &impl Serialize) -> Result<Option<String>, TemplateError> {
+        let Some(environment) = &self.plain else { return Ok(None) };
+        match rendered(environment, input) {
+            Err(error) if error.kind() == ErrorKind::OutOfFuel => Ok(None),
+            rendered => rendered.map(Some).map_err(|error| failed(&error)),
+        }
     }
 
     /// The text.
@@ -169,29 +182,16 @@ impl Template {
 /// # Errors
 /// The line and the kind of failure: an undefined value, too much work, or too long a prompt.
 pub fn render(text: &str, input: &impl Serialize) -> Result<String, TemplateError> {
-    render_within(FUEL, text, input).map_err(|error| failed(&error))
+    environment(text, FUEL).and_then(|environment| rendered(&environment, input)).map_err(|error| failed(&error))
 }
 
-/// The same of a plain template, if it takes no more than a moment; none: it takes longer.
-///
-/// # Errors
-/// As [`render`].
-pub fn render_at_once(text: &str, input: &impl Serialize) -> Result<Option<String>, TemplateError> {
-    match render_within(FUEL_AT_ONCE, text, input) {
-        Err(error) if error.kind() == ErrorKind::OutOfFuel => Ok(None),
-        rendered => rendered.map(Some).map_err(|error| failed(&error)),
-    }
-}
-
-fn render_within(fuel: u64, text: &str, input: &impl Serialize) -> Result<String, minijinja::Error> {
-    let mut environment = environment(text)?;
-    environment.set_fuel(Some(fuel));
+fn rendered(environment: &Environment<'_>, input: &impl Serialize) -> Result<String, minijinja::Error> {
     let mut output = Bounded::default();
     environment.get_template(NAME)?.render_captured_to(Serde(input), &mut output)?;
     Ok(String::from_utf8(output.0).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
-fn environment(text: &str) -> Result<Environment<'_>, minijinja::Error> {
+fn environment<'a>(text: impl Into<Cow<'a, str>>, fuel: u64) -> Result<Environment<'a>, minijinja::Error> {
     let mut environment = Environment::new();
     for function in names::REMOVED {
         environment.remove_global(function);
@@ -200,7 +200,8 @@ fn environment(text: &str) -> Result<Environment<'_>, minijinja::Error> {
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     environment.set_recursion_limit(RECURSION_MAX);
     environment.set_syntax(block_lines_leave_no_trace());
-    environment.add_template(NAME, text)?;
+    environment.set_fuel(Some(fuel));
+    environment.add_template_owned(NAME, text)?;
     Ok(environment)
 }
 

@@ -6,7 +6,7 @@ use std::time::Instant;
 use crds::{
     policy::{RelativeTo, RouteMode},
     table::{ExplorationRules, ThresholdValues},
-    template::{self, Template, TemplateInput},
+    template::{Template, TemplateInput},
 };
 use dataplane::decide::{Measured, SkillRules, decide, decide_for_skill, request_hash};
 use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
@@ -95,5 +95,5 @@ fn prompt(bencher: Bencher<'_, '_>, bytes: usize) {
     let template = Template::parse(template).expect("a template");
     let args = json!({"project_root": "/tmp", "problem": "p".repeat(bytes)}).as_object().cloned().expect("an object");
     let input = TemplateInput { args: &args, previous: None, files: &[], session: &[] };
-    bencher.counter(BytesCount::new(bytes)).bench(|| template::render(black_box(template.text()), &input));
+    bencher.counter(BytesCount::new(bytes)).bench(|| black_box(&template).render_at_once(&input));
 }

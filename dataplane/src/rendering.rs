@@ -184,7 +184,7 @@ fn at_once(template: &Template, input: &TemplateInput<'_>) -> Option<Result<Stri
         return None;
     }
     // What it changed is dropped with it.
-    let rendering = AssertUnwindSafe(|| template::render_at_once(template.text(), input));
+    let rendering = AssertUnwindSafe(|| template.render_at_once(input));
     match std::panic::catch_unwind(rendering) {
         Ok(rendered) => rendered.map_err(RenderError::Template).transpose(),
         Err(_) => Some(Err(RenderError::Panicked)),
