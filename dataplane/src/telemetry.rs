@@ -1,10 +1,14 @@
 //! Logs: `RUST_LOG` selects the lines, `ROUTING_LOG_FORMAT` their format, `text` or `json`.
 
+mod paced;
+
 use std::{io::IsTerminal, sync::OnceLock};
 
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::{EnvFilter, Layer, filter::filter_fn, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+
+use self::paced::Paced;
 
 const DEFAULT_FILTER: &str = "info";
 /// Lines that are buffered while standard error is not read; further ones are dropped.
@@ -35,7 +39,7 @@ pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<LogGuard, Vec
     };
     // If nobody reads standard error, lines are lost, but no call waits.
     let writer = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_BUFFERED);
-    let (writer, guard) = writer.finish(std::io::stderr());
+    let (writer, guard) = writer.finish(Paced::new(std::io::stderr()));
     // Set once: a process has one log.
     let _ = DROPPED.set(writer.error_counter());
     let logs = fmt::layer().with_writer(writer);
