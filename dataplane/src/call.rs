@@ -205,7 +205,7 @@ impl Call {
         let first = Attempt::new(self, &stage_call, decision, decided.reason);
         let model = first.model().to_string();
         let (record, result) = first.run(prompt).await;
-        decisions.extend(record);
+        decisions.extend(record.map(|record| *record));
         match result {
             Ok(answer) => {
                 shadow::after(self, &stage_call, prompt);
@@ -248,7 +248,7 @@ impl Call {
         }
         let (record, result) =
             Attempt::new(self, stage_call, Decision::ClaudeEscalation, Reason::FailedCheck).run(prompt).await;
-        decisions.extend(record);
+        decisions.extend(record.map(|record| *record));
         result.unwrap_or(answer)
     }
 
@@ -270,7 +270,7 @@ impl Call {
         let fallback = Attempt::new(self, stage_call, Decision::ClaudeFallback, instead_of(&local_error));
         let claude_model = fallback.model().to_string();
         let (record, result) = fallback.run(prompt).await;
-        decisions.extend(record);
+        decisions.extend(record.map(|record| *record));
         if let Ok(answer) = &result {
             self.sample(stage_call, prompt, answer, decisions);
         }

@@ -103,16 +103,18 @@ impl DecisionLog {
 
     /// Logs a decision of the call `call_id`, whose span is at `place`: one log line always, and an entry in the brain if
     /// there is one.
-    pub fn record(&self, call_id: Uuid, place: &Place, brain: Option<&Arc<BrainClient>>, record: DecisionRecord) {
-        log_line(&record);
+    pub fn record(&self, call_id: Uuid, place: &Place, brain: Option<&Arc<BrainClient>>, record: &DecisionRecord) {
+        log_line(record);
         self.metrics.used(&record.skill, &record.model, record.decision.arm(), &record.usage);
-        self.traces.decided(&record);
+        self.traces.decided(record);
         if record.shadow {
             self.metrics.shadow(&record.skill, record.error.unwrap_or("answered"));
         } else {
-            self.metrics.decision(&record);
+            self.metrics.decision(record);
         }
-        self.send(call_id, brain, Report::Decision(Box::new(record)), place.clone());
+        if brain.is_some() {
+            self.send(call_id, brain, Report::Decision(Box::new(record.clone())), place.clone());
+        }
     }
 
     /// Reports what it took to judge a decision of the call `call_id`, whose span is at `place`.

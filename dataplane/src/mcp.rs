@@ -52,6 +52,9 @@ impl Skills {
         let active = self.0.config.active();
         let client = ClientContext::of(&meta);
         let client = parts.iter().fold(client, |client, parts| client.within(&parts.headers));
+        let mode = parts.as_ref().and_then(|parts| Mode::of(&parts.headers));
+        // Held until the call is answered: the request's share of the memory is among them. The headers are not needed.
+        let extensions = parts.map(|parts| parts.extensions).unwrap_or_default();
         let skill = active.table.skills.get(request.name.as_ref()).cloned();
         let mut span = CallSpan::begin(&self.0, skill.as_ref().map(|skill| skill.name.as_str()), client.trace.as_ref());
         let Some(skill) = skill else {
@@ -77,11 +80,8 @@ impl Skills {
             active: Arc::clone(&active),
             skill: Arc::clone(&skill),
             arguments,
-            caller: parts
-                .as_ref()
-                .and_then(|parts| parts.extensions.get::<Caller>())
-                .map(|Caller(name)| name.to_string()),
-            mode: parts.as_ref().and_then(|parts| Mode::of(&parts.headers)),
+            caller: extensions.get::<Caller>().map(|Caller(name)| name.to_string()),
+            mode,
             client,
             place: span.place(),
             activity,

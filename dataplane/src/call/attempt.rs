@@ -40,11 +40,12 @@ pub(super) struct Attempt<'a> {
     stage_call: &'a StageCall,
     /// None: the caller does the work.
     model: Option<&'a ModelClient>,
-    record: DecisionRecord,
+    /// Boxed, as everywhere on its way: futures would have room for it more than once.
+    record: Box<DecisionRecord>,
 }
 
 /// How an attempt ended: its record, and what it gave. Without a model call there is no record.
-pub(super) type Ended = (Option<DecisionRecord>, Result<StageAnswer, AttemptError>);
+pub(super) type Ended = (Option<Box<DecisionRecord>>, Result<StageAnswer, AttemptError>);
 
 impl<'a> Attempt<'a> {
     pub(super) fn new(call: &'a Call, stage_call: &'a StageCall, decision: Decision, reason: Reason) -> Self {
@@ -52,7 +53,7 @@ impl<'a> Attempt<'a> {
             Decision::Local => Some(&call.active.local),
             Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => call.active.claude.as_ref(),
         };
-        let record = DecisionRecord {
+        let record = Box::new(DecisionRecord {
             id: Uuid::now_v7(),
             time_ms: clock::now_ms(),
             skill: call.skill.name.clone(),
@@ -85,12 +86,12 @@ impl<'a> Attempt<'a> {
             client: call.client.clone(),
             returned: false,
             effective_rate: stage_call.decided.effective_rate,
-        };
+        });
         Self { call, stage_call, model, record }
     }
 
     /// The record alone, for a model call that is made elsewhere.
-    pub(super) fn into_record(self) -> DecisionRecord {
+    pub(super) fn into_record(self) -> Box<DecisionRecord> {
         self.record
     }
 
@@ -113,9 +114,9 @@ impl<'a> Attempt<'a> {
     }
 
     /// The record of work that the caller does; there is nothing to wait for, to check or to warn of.
-    fn returned(self) -> DecisionRecord {
-        let Self { call, stage_call, model: _, record } = self;
-        let mut record = DecisionRecord { answered_by: Some(ClaudeTarget::CALLER.into()), returned: true, ..record };
+    fn returned(self) -> Box<DecisionRecord> {
+        let Self { call, stage_call, model: _, mut record } = self;
+        (record.answered_by, record.returned) = (Some(ClaudeTarget::CALLER.into()), true);
         PendingRecord { call, stage_call, began: Instant::now(), record: None, span: Span::default() }
             .write(&mut record);
         record
@@ -165,12 +166,12 @@ struct PendingRecord<'a> {
     call: &'a Call,
     stage_call: &'a StageCall,
     began: Instant,
-    record: Option<DecisionRecord>,
+    record: Option<Box<DecisionRecord>>,
     span: Span,
 }
 
 impl PendingRecord<'_> {
-    fn finish(mut self, reply: &Reply, checked: Option<Checked>) -> DecisionRecord {
+    fn finish(mut self, reply: &Reply, checked: Option<Checked>) -> Box<DecisionRecord> {
         // Set on creation, and taken only here or in `drop`, which runs later.
         let mut record = self.record.take().expect("a pending record is finished once");
         note_end(&mut record, reply);
@@ -187,7 +188,7 @@ impl PendingRecord<'_> {
         record.set_duration(self.began.elapsed());
         end_model_span(std::mem::take(&mut self.span), record);
         let brain = self.call.active.brain.as_ref();
-        self.call.data_plane.decision_log.record(self.stage_call.call_id, &self.call.place, brain, record.clone());
+        self.call.data_plane.decision_log.record(self.stage_call.call_id, &self.call.place, brain, record);
     }
 }
 

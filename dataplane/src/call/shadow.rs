@@ -51,11 +51,12 @@ pub(super) fn after(call: &Call, stage_call: &StageCall, prompt: &Prompt) {
         call.data_plane.metrics.shadow(&call.skill.name, "dropped");
         return;
     };
-    let record = Attempt::new(call, stage_call, Decision::Local, Reason::Explored).into_record();
+    let mut record = Attempt::new(call, stage_call, Decision::Local, Reason::Explored).into_record();
+    (record.shadow, record.claude_price) = (true, None);
     let shadow = Shadow {
         data_plane: Arc::clone(&call.data_plane),
         active: Arc::clone(&call.active),
-        record: DecisionRecord { shadow: true, claude_price: None, ..record },
+        record,
         prompt: prompt.clone(),
         skill: Arc::clone(&call.skill),
         hash: stage_call.hash,
@@ -72,7 +73,7 @@ pub(super) fn after(call: &Call, stage_call: &StageCall, prompt: &Prompt) {
 struct Shadow {
     data_plane: Arc<DataPlane>,
     active: Arc<Active>,
-    record: DecisionRecord,
+    record: Box<DecisionRecord>,
     prompt: Prompt,
     skill: Arc<Skill>,
     hash: u64,
@@ -97,7 +98,7 @@ impl Shadow {
         }
         end_model_span(span, &self.record);
         let Self { data_plane, active, record, prompt, skill, hash, place } = self;
-        data_plane.decision_log.record(call_id, &place, active.brain.as_ref(), record.clone());
+        data_plane.decision_log.record(call_id, &place, active.brain.as_ref(), &record);
         check::report(&data_plane.decision_log, &active, &skill, (call_id, &place), &record);
         if let Ok(answer) = &reply.result {
             let graded =

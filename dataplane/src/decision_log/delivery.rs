@@ -25,7 +25,7 @@ use crate::{
 
 /// Shortest time between two requests of one worker to a brain that takes several records in one. The first after a while
 /// goes at once.
-const PACE: Duration = Duration::from_millis(20);
+const PACE: Duration = Duration::from_millis(50);
 
 /// A decision whose entry is on its way, and the span of that.
 type Sending = (Box<DecisionRecord>, Span);
