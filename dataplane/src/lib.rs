@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 mod admin;
+mod bounded_file;
 mod brain_client;
 mod call;
 pub mod cli;

@@ -11,7 +11,10 @@ use serde_json::{Value, json};
 use url::Url;
 
 pub use self::document::with_servers;
-use crate::mode::Mode;
+use crate::{
+    bounded_file::{self, BoundedFileError},
+    mode::Mode,
+};
 
 /// Address of a data plane on this machine with the default port.
 pub const LOCAL_URL: &str = "http://127.0.0.1:3210/mcp";
@@ -144,15 +147,14 @@ fn brain_mcp_url(text: &str) -> Result<String, McpJsonError> {
 
 /// The file's text; empty if there is none.
 fn read(path: &Path) -> Result<String, McpJsonError> {
-    let metadata = match std::fs::metadata(path) {
-        Ok(metadata) => metadata,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
-        Err(e) => return Err(unusable(path, format!("cannot be read: {e}"))),
-    };
-    if !metadata.is_file() || metadata.len() > MAX_BYTES {
-        return Err(unusable(path, format!("is not a file of at most {MAX_BYTES} bytes")));
+    match bounded_file::text(path, MAX_BYTES) {
+        Ok(text) => Ok(text),
+        Err(BoundedFileError::Io(e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(BoundedFileError::Io(e)) => Err(unusable(path, format!("cannot be read: {e}"))),
+        Err(BoundedFileError::NotAFile | BoundedFileError::TooLarge { .. }) => {
+            Err(unusable(path, format!("is not a file of at most {MAX_BYTES} bytes")))
+        }
     }
-    std::fs::read_to_string(path).map_err(|e| unusable(path, format!("cannot be read: {e}")))
 }
 
 fn unusable(path: &Path, reason: String) -> McpJsonError {

@@ -2,13 +2,13 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
-    io::Read,
     path::{Path, PathBuf},
 };
 
 use crds::{pod::MissingSecret, policy::SecretKeyRef};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::bounded_file::BoundedFile;
 
 /// Longest secret, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -181,18 +181,9 @@ fn file_of(folder: &Path, reference: &SecretKeyRef) -> PathBuf {
 }
 
 fn read_file(path: &Path) -> Result<SecretString, String> {
-    let failed = |e: std::io::Error| format!("{}: {e}", path.display());
-    // Opening a pipe would wait for somebody to write into it.
-    if !fs::metadata(path).map_err(failed)?.is_file() {
-        return Err(format!("{}: is not a file", path.display()));
-    }
-    let mut bytes = vec![];
-    let file = fs::File::open(path).map_err(failed)?;
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        return Err(format!("{}: is larger than {MAX_BYTES} bytes", path.display()));
-    }
-    text(bytes).map_err(|reason| format!("{}: {reason}", path.display()))
+    let read = BoundedFile::open(path, MAX_BYTES).and_then(|file| file.bytes());
+    let read = read.map_err(|error| error.to_string()).and_then(text);
+    read.map_err(|reason| format!("{}: {reason}", path.display()))
 }
 
 fn text(bytes: Vec<u8>) -> Result<SecretString, String> {
@@ -222,6 +213,8 @@ fn usable(value: SecretString) -> Result<SecretString, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn reference(key: &str) -> SecretKeyRef {

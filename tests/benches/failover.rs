@@ -4,14 +4,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Client, RequestBuilder};
-use serde_json::{Value, json};
+use serde_json::json;
 use tests::{
-    Policy, host,
+    Policy,
+    fault_server::{ANSWERED, Failure, FaultServer},
+    host,
     litellm::{KEY, LiteLlm},
-    open_loop::{self, Measured, Rate, Target},
+    open_loop::{self, Call, Measured, Rate},
+    ports,
     program::Program,
-    stand_in::failing::{Failing, Failure, GOOD},
 };
 
 /// Calls a second; LiteLLM holds about 30.
@@ -21,54 +22,62 @@ const TIME: Duration = Duration::from_secs(12);
 /// The time-out of the local model, of both.
 const LOCAL: &str = "2s";
 
-struct Call {
-    url: String,
-    token: Option<&'static str>,
-    body: Value,
+/// Models that fail, each in one way, and one that works.
+struct Models {
+    /// In the order of [`Failure::ALL`].
+    failing: Vec<FaultServer>,
+    /// Where nothing listens.
+    nobody: u16,
+    working: FaultServer,
 }
 
-impl Target for Call {
-    fn request(&self, client: &Client, _: u32) -> RequestBuilder {
-        let request = client.post(&self.url).header("content-type", "application/json").body(self.body.to_string());
-        self.token.into_iter().fold(request, RequestBuilder::bearer_auth)
+impl Models {
+    async fn start() -> Self {
+        let mut failing = vec![];
+        for failure in Failure::ALL {
+            let server = FaultServer::start().await;
+            server.fail_all(failure.fault());
+            failing.push(server);
+        }
+        Self { failing, nobody: ports::free(), working: FaultServer::start().await }
     }
 
-    fn is_answer(&self, status: u16, body: &str) -> bool {
-        status == 200 && body.contains(GOOD)
+    fn url(&self, failure: Failure) -> String {
+        match failure {
+            Failure::Refuses => format!("http://127.0.0.1:{}", self.nobody),
+            other => self.failing[other as usize].url(),
+        }
     }
 }
 
 #[tokio::main]
 async fn main() {
-    let models = Failing::start().await;
+    let models = Models::start().await;
     let urls = Failure::ALL.map(|failure| format!("{}/v1", models.url(failure)));
     let names = ["REFUSES_URL", "HANGS_URL", "DRIPS_URL", "TOO_MANY_URL", "OVERLOADED_URL"];
-    let working = format!("{}/v1", models.working());
+    let working = format!("{}/v1", models.working.url());
     let variables: Vec<_> =
         names.into_iter().zip(urls.iter().map(String::as_str)).chain([("WORKING_URL", &*working)]).collect();
     let litellm = LiteLlm::start("tests/litellm/failover.yaml", &variables).await;
     // What LiteLLM loads with its first calls is not its fallback.
     let url = format!("{}/v1/chat/completions", litellm.url());
     let body = json!({"model": "claude-model", "messages": [{"role": "user", "content": "It works."}]});
-    open_loop::run(Rate { per_second: PER_SECOND, time: TIME / 4 }, Arc::new(Call { url, token: Some(KEY), body }))
-        .await;
+    let call = Call::new(&url, &body, ANSWERED).token(KEY);
+    open_loop::run(Rate { per_second: PER_SECOND, time: TIME / 4 }, Arc::new(call)).await;
     println!(
         "{}\n{PER_SECOND} calls/s for {} s, time-out of the local model {LOCAL}",
         host::described(),
         TIME.as_secs()
     );
     for failure in Failure::ALL {
-        let policy = Policy::at(&models.working()).local("local-model").claude("claude-model").spec(json!({
+        let policy = Policy::at(&models.working.url()).local("local-model").claude("claude-model").spec(json!({
             "models": {"local": {"upstream": {"url": models.url(failure)}}},
             "timeouts": {"local": LOCAL},
         }));
         let routing = Program::serve_policy(&policy).start().await;
-        let arguments = json!({"project_root": "/tmp", "problem": "It fails."});
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "debug", "arguments": arguments}});
-        print(failure, "the data plane", Call { url: routing.mcp_url(), token: None, body: call }).await;
+        print(failure, "the data plane", Call::debug(&routing.mcp_url(), "It fails.", ANSWERED)).await;
         let completion = json!({"model": format!("local-{}", failure.name()), "messages": [{"role": "user", "content": "It fails."}]});
-        let url = format!("{}/v1/chat/completions", litellm.url());
-        print(failure, "LiteLLM", Call { url, token: Some(KEY), body: completion }).await;
+        print(failure, "LiteLLM", Call::new(&url, &completion, ANSWERED).token(KEY)).await;
     }
 }
 

@@ -7,16 +7,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use reqwest::{Client, RequestBuilder};
 use serde_json::json;
 use tests::{
-    Policy, host,
-    open_loop::{self, Measured, Rate, Target},
-    process::{descriptors, resident_kib},
+    Policy,
+    fault_server::{ANSWERED, FAULTY, Failure, FaultServer},
+    host,
+    memory::Held,
+    number,
+    open_loop::{self, Call, Measured, Rate},
     program::{Program, Running},
-    stand_in::failing::{Failing, GOOD},
 };
 
+/// One of so many calls of the local model fails.
+const ONE_OF: u32 = 10;
 /// One row of the table.
 const ROW: Duration = Duration::from_secs(60);
 /// The brain is killed and started again before every row of so many.
@@ -28,47 +31,21 @@ const FLAT: f64 = 1.15;
 /// The same of descriptors, beside the factor: calls that hang at the moment.
 const SPARE: f64 = 16.0;
 
-struct Call(String);
-
-impl Target for Call {
-    fn request(&self, client: &Client, call: u32) -> RequestBuilder {
-        let arguments =
-            json!({"project_root": "/tmp", "problem": format!("problem {call}: {}", "it fails. ".repeat(200))});
-        let body = json!({"jsonrpc": "2.0", "id": call, "method": "tools/call", "params": {"name": "debug", "arguments": arguments}});
-        client.post(&self.0).header("content-type", "application/json").body(body.to_string())
-    }
-
-    fn is_answer(&self, status: u16, body: &str) -> bool {
-        status == 200 && body.contains(GOOD)
-    }
-}
-
-/// What is held at the end of a row.
-#[derive(Clone, Copy)]
-struct Held {
-    mib: f64,
-    descriptors: usize,
-}
-
-impl Held {
-    fn of(process: &Running) -> Self {
-        #[allow(clippy::cast_precision_loss)]
-        Self { mib: resident_kib(process.id()) as f64 / 1024.0, descriptors: descriptors(process.id()) }
-    }
-}
-
-fn number(variable: &str, default: u32) -> u32 {
-    let text = std::env::var(variable).ok().filter(|text| !text.is_empty());
-    text.map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{variable}: {text}: must be a number")))
+/// A call with a prompt of the usual size, and another one each time.
+fn call(routing: &Running) -> Call {
+    let problem = format!("problem {}: {}", Call::NUMBER, "it fails. ".repeat(200));
+    Call::debug(&routing.mcp_url(), &problem, ANSWERED)
 }
 
 #[tokio::main]
 async fn main() {
-    let (minutes, per_second) = (number("MINUTES", 30), number("PER_SECOND", 200));
-    let (models, mut brain) = (Failing::start().await, Program::brain().start().await);
-    let policy = Policy::at(&models.working()).local("local-model").claude("claude-model").spec(json!({
+    let (minutes, per_second) = (number("MINUTES", 30_u32), number("PER_SECOND", 200));
+    let (local, claude, mut brain) =
+        (FaultServer::start().await, FaultServer::start().await, Program::brain().start().await);
+    local.fail_one_of(ONE_OF, Failure::ALL.map(Failure::fault).into());
+    let policy = Policy::at(&claude.url()).local(FAULTY).claude("claude-model").spec(json!({
         "brain": {"url": brain.base_url()},
-        "models": {"local": {"upstream": {"url": models.by_chance()}}},
+        "models": {"local": {"upstream": {"url": local.url()}}},
         "timeouts": {"local": "2s"},
         "limits": {"inFlight": 2_000},
     }));
@@ -82,8 +59,8 @@ async fn main() {
         if minute % KILL_EVERY == 0 {
             brain.crash_and_restart().await;
         }
-        let measured = open_loop::run(Rate { per_second, time: ROW }, Arc::new(Call(routing.mcp_url()))).await;
-        rows.push(Held::of(&routing));
+        let measured = open_loop::run(Rate { per_second, time: ROW }, Arc::new(call(&routing))).await;
+        rows.push(routing.held());
         print(minute, &measured, &routing, &brain).await;
     }
     println!("took {:.0} s", began.elapsed().as_secs_f64());
@@ -95,9 +72,9 @@ async fn main() {
         let counts = [before.descriptors as f64, after.descriptors as f64];
         println!(
             "memory: at most {:.1} MiB in the first half, {:.1} in the second: {}",
-            before.mib,
-            after.mib,
-            flat(before.mib, after.mib, 0.0)
+            before.mib(),
+            after.mib(),
+            flat(before.mib(), after.mib(), 0.0)
         );
         println!(
             "descriptors: at most {:.0} in the first half, {:.0} in the second: {}",
@@ -110,23 +87,24 @@ async fn main() {
 
 fn most(rows: Option<&[Held]>) -> Option<Held> {
     let most = |one: Held, other: &Held| Held {
-        mib: one.mib.max(other.mib),
         descriptors: one.descriptors.max(other.descriptors),
+        threads: one.threads.max(other.threads),
+        kib: one.kib.max(other.kib),
     };
     rows?.iter().fold(None, |all, row| Some(all.map_or(*row, |all| most(all, row))))
 }
 
 async fn print(minute: u64, measured: &Measured, routing: &Running, brain: &Running) {
-    let (own, of_brain, dropped) = (Held::of(routing), Held::of(brain), routing.decisions_not_logged().await);
+    let (own, of_brain, dropped) = (routing.held(), brain.held(), routing.decisions_not_logged().await);
     println!(
         "| {minute} | {} | {} | {:.1?} | {:.1?} | {:.1} | {} | {:.1} | {} | {dropped} |",
         measured.answered(),
         measured.failed,
         measured.at(0.5),
         measured.at(0.99),
-        own.mib,
+        own.mib(),
         own.descriptors,
-        of_brain.mib,
+        of_brain.mib(),
         of_brain.descriptors
     );
 }

@@ -11,7 +11,7 @@ tests=$(cd "${0%/*}/.." && pwd)
 run_tools="cc=build-essential make=make"
 fuzz_tools="$run_tools c++=build-essential"
 lint_tools="cc=build-essential git=git make=make npm=npm python3=python3 shellcheck=shellcheck"
-test_tools="cc=build-essential chromedriver=chromium-driver chromium=chromium curl=curl git=git kill=procps make=make mkfifo=coreutils mount=mount npm=npm openssl=openssl prometheus=prometheus promtool=prometheus python3=python3 setpriv=util-linux"
+test_tools="cc=build-essential chromedriver=chromium-driver chromium=chromium curl=curl faketime=faketime git=git kill=procps make=make mkfifo=coreutils mount=mount npm=npm openssl=openssl prometheus=prometheus promtool=prometheus python3=python3 setpriv=util-linux"
 images_tools="buildah=buildah git=git mmdebstrap=mmdebstrap python3=python3 runc=runc"
 if [ "${IMAGE_BUILDER:-buildkit}" = docker ]; then images_tools="docker=docker.io python3=python3"; fi
 # A program of containernetworking-plugins is in no PATH.

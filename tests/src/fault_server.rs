@@ -5,7 +5,9 @@
 //! answer repeats the [`marker`] of its request, so an answer that reaches another call is noticed.
 
 mod exchange;
+mod failure;
 pub mod fault;
+mod now;
 
 use std::sync::{
     Arc,
@@ -15,7 +17,11 @@ use std::sync::{
 use socket2::SockRef;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
-pub use self::fault::{Act, Answer, Fault, Point};
+use self::now::{Now, Whose};
+pub use self::{
+    failure::Failure,
+    fault::{Act, Answer, Fault, Point},
+};
 
 /// The model that has the fault.
 pub const FAULTY: &str = "faulty";
@@ -32,10 +38,13 @@ pub fn marker(number: usize) -> String {
     format!("{MARK}{number}-")
 }
 
+/// Begins the text of a good answer, before a space and the marker of its request.
+pub const ANSWERED: &str = "answer to";
+
 /// The text of a good answer to the request with this number.
 #[must_use]
 pub fn answer_to(number: usize) -> String {
-    format!("answer to {}", marker(number))
+    format!("{ANSWERED} {}", marker(number))
 }
 
 /// What the connections share.
@@ -45,13 +54,6 @@ struct Shared {
     faults: AtomicUsize,
     /// Requests that got a good answer.
     good: AtomicUsize,
-}
-
-/// The fault, and which models have it.
-#[derive(Clone)]
-struct Now {
-    fault: Arc<Fault>,
-    all: bool,
 }
 
 /// The running server; it accepts nothing more when it is dropped.
@@ -72,7 +74,7 @@ impl FaultServer {
         listener.set_nonblocking(true).expect("a socket");
         let port = listener.local_addr().expect("an address").port();
         let listener = TcpListener::from_std(listener).expect("a listener");
-        let now = Now { fault: Arc::new(Fault::NONE), all: false };
+        let now = Now::of(Fault::NONE, Whose::Faulty);
         let shared = Arc::new(Shared {
             now: watch::Sender::new(now),
             faults: AtomicUsize::default(),
@@ -90,12 +92,20 @@ impl FaultServer {
 
     /// The model `faulty` has this fault from now on, also on connections that are open. The counts begin anew.
     pub fn fail(&self, fault: Fault) {
-        self.set(Now { fault: Arc::new(fault), all: false });
+        self.set(Now::of(fault, Whose::Faulty));
     }
 
     /// Like [`fail`](Self::fail), for every model.
     pub fn fail_all(&self, fault: Fault) {
-        self.set(Now { fault: Arc::new(fault), all: true });
+        self.set(Now::of(fault, Whose::All));
+    }
+
+    /// Of the requests of the model `faulty` one in so many has one of these faults, by chance.
+    ///
+    /// # Panics
+    /// If there are none, or one of them is before the request.
+    pub fn fail_one_of(&self, requests: u32, faults: Vec<Fault>) {
+        self.set(Now::by_chance(requests, faults));
     }
 
     fn set(&self, now: Now) {

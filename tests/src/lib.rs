@@ -45,7 +45,7 @@ pub mod supervised;
 pub mod volume;
 pub mod waiting;
 
-use std::{path::PathBuf, sync::Once};
+use std::{path::PathBuf, str::FromStr, sync::Once};
 
 pub use policy::Policy;
 
@@ -73,6 +73,18 @@ pub fn required(variable: &str) -> PathBuf {
     match std::env::var(variable) {
         Ok(value) if !value.is_empty() => value.into(),
         _ => panic!("{variable} is not set: run `make test`, which prepares what this test needs"),
+    }
+}
+
+/// The number in a variable, or what counts if it is not set.
+///
+/// # Panics
+/// If it is no such number.
+#[must_use]
+pub fn number<T: FromStr>(variable: &str, default: T) -> T {
+    match std::env::var(variable) {
+        Ok(text) if !text.is_empty() => text.parse().unwrap_or_else(|_| panic!("{variable}: {text}: must be a number")),
+        _ => default,
     }
 }
 

@@ -32,8 +32,17 @@ pub struct Held {
     pub descriptors: usize,
     /// Threads.
     pub threads: u64,
-    /// Memory in MiB.
-    pub mib: u64,
+    /// Memory in KiB, with the pages of its program.
+    pub kib: u64,
+}
+
+impl Held {
+    /// Its memory in MiB.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)]
+    pub fn mib(&self) -> f64 {
+        self.kib as f64 / 1024.0
+    }
 }
 
 /// What a process holds now.
@@ -42,8 +51,8 @@ pub struct Held {
 /// If there is no such process.
 #[must_use]
 pub fn held(process: u32) -> Held {
-    let (descriptors, mib) = (process::descriptors(process), process::resident_kib(process) / 1024);
-    Held { descriptors, threads: of_status(process, "Threads:"), mib }
+    let (descriptors, kib) = (process::descriptors(process), process::resident_kib(process));
+    Held { descriptors, threads: of_status(process, "Threads:"), kib }
 }
 
 /// The signals that a process handles, a bit each.

@@ -2,6 +2,7 @@
 //! counts from when it should have begun. So a server that stops for a second has a second's calls that took that long,
 //! also if the generator could not begin them (no coordinated omission).
 
+mod call;
 mod measured;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 use reqwest::{Client, RequestBuilder};
 use tokio::{runtime::Handle, sync::mpsc, task::JoinHandle};
 
-pub use self::measured::Measured;
+pub use self::{call::Call, measured::Measured};
 
 /// How late calls may be begun before the generator itself counts as overloaded; see [`Measured::late`].
 const LATE: Duration = Duration::from_millis(5);

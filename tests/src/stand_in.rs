@@ -1,7 +1,6 @@
 //! Stand-ins: language models, the Messages API behind Claude Code, a brain that misbehaves on purpose, a kubelet.
 
 pub mod brain;
-pub mod failing;
 pub mod kubelet;
 pub mod messages;
 pub mod model_pod;

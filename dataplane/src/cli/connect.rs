@@ -16,7 +16,11 @@ use uuid::Uuid;
 
 use self::client_config::Client;
 use super::{CliError, brain_at::http_url};
-use crate::{connect, mcp_json::LOCAL_URL};
+use crate::{
+    bounded_file::{self, BoundedFileError},
+    connect,
+    mcp_json::LOCAL_URL,
+};
 
 /// Below the help of `routing connect`.
 pub(super) const VARIABLES: &str = "\
@@ -82,9 +86,13 @@ fn token(variables: &Variables) -> Result<Option<SecretString>, CliError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unusable(&file, &error.to_string())),
         Ok(it) if it.permissions().mode() & OTHERS != 0 => Err(unusable(&file, "others may read it: chmod 600")),
-        Ok(it) if !it.is_file() || it.len() > TOKEN_MAX_BYTES => Err(unusable(&file, "it is no file with a token")),
         Ok(_) => {
-            let text = std::fs::read_to_string(&file).map_err(|error| unusable(&file, &error.to_string()))?;
+            let text = bounded_file::text(&file, TOKEN_MAX_BYTES).map_err(|error| match error {
+                BoundedFileError::Io(error) => unusable(&file, &error.to_string()),
+                BoundedFileError::NotAFile | BoundedFileError::TooLarge { .. } => {
+                    unusable(&file, "it is no file with a token")
+                }
+            })?;
             let text = text.trim();
             Ok((!text.is_empty()).then(|| text.into()))
         }

@@ -114,7 +114,8 @@ impl Active {
             });
         let tokens = tokens.collect();
         // Only now, because a policy that is refused must change nothing.
-        [Some(&local), claude.as_ref(), grader.as_ref()].into_iter().flatten().for_each(ModelClient::limit_places);
+        local.take_effect(previous.map(|previous| &previous.local));
+        [claude.as_ref(), grader.as_ref()].into_iter().flatten().for_each(|model| model.take_effect(None));
         Ok(Self {
             local,
             claude,
@@ -207,3 +208,6 @@ fn evidence_of(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

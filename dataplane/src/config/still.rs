@@ -2,12 +2,13 @@
 //! file may be what requires a token.
 
 use std::{
-    fs::{self, File, Metadata},
-    io::Read,
+    fs::Metadata,
     path::Path,
     thread,
     time::{Duration, SystemTime},
 };
+
+use crate::bounded_file::{BoundedFile, BoundedFileError};
 
 /// How long a file must not have changed.
 pub(super) const STILL: Duration = Duration::from_millis(50);
@@ -22,43 +23,31 @@ const TRIES_TO_OPEN: u32 = 3;
 /// Why there is none, in words.
 pub(super) fn read(path: &Path, max_bytes: u64) -> Result<String, String> {
     for _ in 0..TRIES {
-        let mut file = opened(path, max_bytes)?;
+        let file = opened(path, max_bytes)?;
         let before = metadata(&file)?;
-        let mut text = String::new();
-        // The file may have grown since it was measured.
-        let read = (&mut file).take(max_bytes).read_to_string(&mut text);
+        let text = file.text();
         // The file that is open, not its path: what replaces it does not spoil what was read.
         if is_still(&file, &before)? {
-            return read.map(|_| text).map_err(|error| unreadable(&error));
+            return text.map_err(in_words);
         }
     }
     Err("is being written all the time; write it beside its place, and rename it".into())
 }
 
-/// Opens a file. Anything else, such as a pipe, could be waited for without end.
-fn opened(path: &Path, max_bytes: u64) -> Result<File, String> {
-    let mut tries = 0;
-    let (metadata, file) = loop {
+fn opened(path: &Path, max_bytes: u64) -> Result<BoundedFile, String> {
+    let mut tries = 1;
+    loop {
+        match BoundedFile::open(path, max_bytes) {
+            Err(BoundedFileError::Io(_)) if tries < TRIES_TO_OPEN => thread::sleep(STILL / TRIES_TO_OPEN),
+            opened => return opened.map_err(in_words),
+        }
         tries += 1;
-        let metadata = fs::metadata(path);
-        if metadata.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err("is not a file".into());
-        }
-        match metadata.and_then(|metadata| Ok((metadata, File::open(path)?))) {
-            Ok(opened) => break opened,
-            Err(error) if tries == TRIES_TO_OPEN => return Err(unreadable(&error)),
-            Err(_) => thread::sleep(STILL / TRIES_TO_OPEN),
-        }
-    };
-    if metadata.len() > max_bytes {
-        return Err(format!("is larger than {max_bytes} bytes"));
     }
-    Ok(file)
 }
 
 /// Whether an open file has not changed for a while, after a wait if it did so a moment ago.
-fn is_still(file: &File, before: &Metadata) -> Result<bool, String> {
-    let changed = before.modified().map_err(|error| unreadable(&error))?;
+fn is_still(file: &BoundedFile, before: &Metadata) -> Result<bool, String> {
+    let changed = before.modified().map_err(|error| in_words(error.into()))?;
     // The clock of another machine, whose file it is, may be ahead.
     let age = SystemTime::now().duration_since(changed).unwrap_or_default();
     if age < STILL {
@@ -68,17 +57,24 @@ fn is_still(file: &File, before: &Metadata) -> Result<bool, String> {
     Ok(after.len() == before.len() && after.modified().is_ok_and(|again| again == changed))
 }
 
-fn metadata(file: &File) -> Result<Metadata, String> {
-    file.metadata().map_err(|error| unreadable(&error))
+fn metadata(file: &BoundedFile) -> Result<Metadata, String> {
+    file.metadata().map_err(|error| in_words(error.into()))
 }
 
-fn unreadable(error: &std::io::Error) -> String {
-    format!("cannot be read: {error}")
+fn in_words(error: BoundedFileError) -> String {
+    match error {
+        BoundedFileError::Io(error) => format!("cannot be read: {error}"),
+        other => other.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{io::Write, sync::mpsc};
+    use std::{
+        fs::{self, File},
+        io::Write,
+        sync::mpsc,
+    };
 
     use super::*;
 

@@ -37,23 +37,25 @@ pub struct Load {
 }
 
 impl ModelClient {
-    /// With a circuit: that of the client before, if that is for the same endpoint and model, otherwise a new one. With
-    /// another key or other authorities it may be tried at once. `instead`: what becomes of calls while it is open.
+    /// With a circuit: that of the client before, if that is for the same endpoint and model, otherwise a new one.
+    /// `instead`: what becomes of calls while it is open.
     pub fn with_circuit(self, before: Option<&Self>, instead: &'static str) -> Self {
         let same = before.filter(|before| before.is_same_model(&self.target));
-        let kept = same.and_then(|before| Some((before, &before.guarded.as_ref()?.circuit)));
-        if let Some((_, circuit)) =
-            kept.filter(|(before, _)| !before.has_endpoint(&self.target, self.authorization.as_ref()))
-        {
-            circuit.due();
-        }
-        let circuit = kept.map(|(_, circuit)| Arc::clone(circuit)).unwrap_or_default();
+        let kept = same.and_then(|before| before.guarded.as_ref());
+        let circuit = kept.map(|kept| Arc::clone(&kept.circuit)).unwrap_or_default();
         Self { guarded: Some(Guarded { circuit, instead }), ..self }
     }
 
-    /// Lets the policy's limit of calls at the same time take effect; calls under way count.
-    pub fn limit_places(&self) {
+    /// It is the one that is called from now on, in place of the one before. The policy's limit of calls at the same time
+    /// counts, also for calls under way, and a circuit that both share may be tried at once with another key or other
+    /// authorities. Until then it has changed nothing of the one before.
+    pub fn take_effect(&self, before: Option<&Self>) {
         self.places.resize(self.target.max_concurrent);
+        let Some((before, own)) = before.zip(self.guarded.as_ref()) else { return };
+        let shared = before.guarded.as_ref().is_some_and(|theirs| Arc::ptr_eq(&theirs.circuit, &own.circuit));
+        if shared && !before.has_endpoint(&self.target, self.authorization.as_ref()) {
+            own.circuit.due();
+        }
     }
 
     /// The right to a call, if it can be made now.
@@ -155,8 +157,9 @@ mod tests {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let key = key.map(SecretString::from);
         let client = ModelClient::after(before, None, target, key.as_ref()).expect("a client");
-        client.limit_places();
-        client.with_circuit(before, "calls go to Claude")
+        let client = client.with_circuit(before, "calls go to Claude");
+        client.take_effect(before);
+        client
     }
 
     fn state(client: &ModelClient) -> &'static str {

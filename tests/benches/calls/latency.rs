@@ -5,12 +5,12 @@ use std::{sync::Arc, time::Duration};
 
 use tests::{
     host,
-    open_loop::{self, Measured, Rate},
+    open_loop::{self, Call, Measured, Rate},
     process::processor_time,
 };
 
 use super::{
-    rig::{self, Call, PROBLEM_BYTES, Rig},
+    rig::{self, PROBLEM_BYTES, Rig},
     settings::Settings,
     table::{Goal, Table, milliseconds},
 };

@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 use tests::{
     Policy, http,
     litellm::{KEY, LiteLlm},
-    open_loop::Target,
+    open_loop::Call,
     ports,
     program::{Program, Running},
     stand_in::model_pod,
@@ -20,8 +19,6 @@ use tests::{
 
 /// The text of a problem of the usual size, in bytes: with the skill's own prompt 3.5 KB go to the model.
 pub const PROBLEM_BYTES: usize = 2_500;
-/// Stands for the number of a call: who asks the same again was not served by the first answer, which would be reported, too.
-const NUMBER: &str = "@number@";
 /// What the stand-in says in each answer.
 const ANSWERED: &str = "no language model ran";
 
@@ -82,22 +79,18 @@ impl Rig {
 
     /// The call of a skill with a problem of this many bytes.
     pub fn routed(&self, bytes: usize) -> Call {
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": format!("{NUMBER} {}", text(bytes))}}});
-        Call::new(&self.routing.mcp_url(), None, &call)
+        Call::debug(&self.routing.mcp_url(), &format!("{} {}", Call::NUMBER, text(bytes)), ANSWERED)
     }
 
     /// The same call, whose model answers after this time.
     pub fn routed_after(&self, time: Duration) -> Call {
-        let problem = format!("{NUMBER} {} {}", model_pod::after(time), text(PROBLEM_BYTES));
-        let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
-            "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": problem}}});
-        Call::new(&self.routing.mcp_url(), None, &call)
+        let problem = format!("{} {} {}", Call::NUMBER, model_pod::after(time), text(PROBLEM_BYTES));
+        Call::debug(&self.routing.mcp_url(), &problem, ANSWERED)
     }
 
     /// What the data plane asks the model for such a call, asked without it.
     pub fn direct(&self, bytes: usize) -> Call {
-        Call::new(&format!("{}/v1/chat/completions", self.models.url()), None, &completion("local-model", bytes))
+        Call::new(&format!("{}/v1/chat/completions", self.models.url()), &completion("local-model", bytes), ANSWERED)
     }
 }
 
@@ -108,32 +101,8 @@ pub async fn litellm(models: &Models) -> LiteLlm {
 
 /// What the data plane asks the model for such a call, asked through LiteLLM.
 pub fn through(litellm: &LiteLlm, bytes: usize) -> Call {
-    Call::new(&format!("{}/v1/chat/completions", litellm.url()), Some(KEY), &completion("local-model", bytes))
-}
-
-/// A request that is sent again and again, with the number of the call where it has [`NUMBER`].
-pub struct Call {
-    url: String,
-    token: Option<&'static str>,
-    body: String,
-}
-
-impl Call {
-    fn new(url: &str, token: Option<&'static str>, body: &Value) -> Self {
-        Self { url: url.into(), token, body: body.to_string() }
-    }
-}
-
-impl Target for Call {
-    fn request(&self, client: &Client, call: u32) -> RequestBuilder {
-        let body = self.body.replacen(NUMBER, &call.to_string(), 1);
-        let request = client.post(&self.url).header("content-type", "application/json").body(body);
-        self.token.into_iter().fold(request, RequestBuilder::bearer_auth)
-    }
-
-    fn is_answer(&self, status: u16, body: &str) -> bool {
-        status == 200 && body.contains(ANSWERED)
-    }
+    let url = format!("{}/v1/chat/completions", litellm.url());
+    Call::new(&url, &completion("local-model", bytes), ANSWERED).token(KEY)
 }
 
 fn completion(model: &str, bytes: usize) -> Value {

@@ -1,6 +1,8 @@
 //! How much is measured.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{fmt, time::Duration};
+
+use tests::number;
 
 /// The parts, in the order in which they are measured.
 const PARTS: [&str; 4] = ["start", "memory", "latency", "sizes"];
@@ -42,13 +44,6 @@ impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (rounds, seconds, parts) = (self.rounds, self.time.as_secs(), self.parts.join(", "));
         write!(f, "{rounds} rounds of {seconds} s a cell; {parts}")
-    }
-}
-
-fn number<T: FromStr>(variable: &str, default: T) -> T {
-    match std::env::var(variable) {
-        Ok(text) if !text.is_empty() => text.parse().unwrap_or_else(|_| panic!("{variable}: {text}: must be a number")),
-        _ => default,
     }
 }
 

@@ -11,8 +11,9 @@ use tokio::{
 };
 
 use super::{
-    FAULTY, MARK, Now, Shared,
+    MARK, Shared,
     fault::{Act, Answer, Length, Point},
+    now::Now,
 };
 
 /// Time between two bytes that drip.
@@ -29,18 +30,18 @@ const REQUEST_MAX: usize = 1 << 20;
 pub(super) async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
     let _ = socket.set_nodelay(true);
     let now = shared.now.borrow().clone();
-    if now.fault.at == Point::Accepted {
+    if let Some(fault) = now.of_a_connection() {
         shared.faults.fetch_add(1, Ordering::Relaxed);
-        let _ = act(&mut socket, now.fault.act, &[], b"").await;
+        let _ = act(&mut socket, fault.act, &[], b"").await;
         return;
     }
     let mut buffer = vec![];
     while let Some(request) = read(&mut socket, &mut buffer).await {
         let now = shared.now.borrow().clone();
-        if now.fault.at == Point::Accepted {
+        if let Some(fault) = now.of_a_connection() {
             // As on a connection of its own.
             shared.faults.fetch_add(1, Ordering::Relaxed);
-            let _ = act(&mut socket, now.fault.act, &[], b"").await;
+            let _ = act(&mut socket, fault.act, &[], b"").await;
             return;
         }
         if answer(&mut socket, &shared, &now, &request).await.is_err() {
@@ -78,16 +79,15 @@ async fn answer(socket: &mut TcpStream, shared: &Shared, now: &Now, request: &[u
         return socket.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await;
     }
     let text = String::from_utf8_lossy(request);
-    let faulty = now.all || text.contains(&format!(r#""model":"{FAULTY}""#));
-    let count = if faulty { &shared.faults } else { &shared.good };
-    count.fetch_add(1, Ordering::Relaxed);
-    if !faulty {
+    let Some(fault) = now.of_a_request(&text) else {
+        shared.good.fetch_add(1, Ordering::Relaxed);
         let (head, body) = written(&Answer::good(), marker_of(&text));
         return socket.write_all(&[head, body].concat()).await;
-    }
-    let (head, body) = written(&now.fault.answer, marker_of(&text));
+    };
+    shared.faults.fetch_add(1, Ordering::Relaxed);
+    let (head, body) = written(&fault.answer, marker_of(&text));
     let whole = [&head[..], &body].concat();
-    let sent = match now.fault.at {
+    let sent = match fault.at {
         Point::Accepted | Point::Asked => 0,
         Point::InHead => head.len() / 2,
         Point::AfterHead => head.len(),
@@ -95,9 +95,9 @@ async fn answer(socket: &mut TcpStream, shared: &Shared, now: &Now, request: &[u
         Point::AfterBody => whole.len(),
     };
     socket.write_all(&whole[..sent]).await?;
-    let flood: &[u8] = if now.fault.at == Point::InHead { b"x-flood: 0123456789\r\n" } else { b" " };
-    act(socket, now.fault.act, &whole[sent..], flood).await?;
-    match (now.fault.act, now.fault.answer.length) {
+    let flood: &[u8] = if fault.at == Point::InHead { b"x-flood: 0123456789\r\n" } else { b" " };
+    act(socket, fault.act, &whole[sent..], flood).await?;
+    match (fault.act, fault.answer.length) {
         (Act::GoOn, Length::UntilClosed) => Err(std::io::ErrorKind::ConnectionAborted.into()),
         (Act::GoOn, _) => Ok(()),
         _ => Err(std::io::ErrorKind::ConnectionAborted.into()),

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::ANSWERED;
+
 /// A point of an exchange: what came before has happened whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Point {
@@ -82,8 +84,9 @@ impl Answer {
     /// The answer of a model that works.
     #[must_use]
     pub fn good() -> Self {
-        let message = json!({"role": "assistant", "content": format!("answer to {}", Self::ECHO)});
-        Self::choice(&json!({"finish_reason": "stop", "message": message}))
+        let message = json!({"role": "assistant", "content": format!("{ANSWERED} {}", Self::ECHO)});
+        let usage = json!({"prompt_tokens": 11, "completion_tokens": 7});
+        Self::of(json!({"choices": [{"finish_reason": "stop", "message": message}], "usage": usage}).to_string())
     }
 
     /// With another status.

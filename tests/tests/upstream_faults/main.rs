@@ -5,6 +5,8 @@
 //! `ROUTING_FAULT_CALLS` sets another number for all, and `make faults` 1,000.
 
 mod campaign;
+mod name_server;
+mod names;
 mod shapes;
 mod table;
 mod unreachable;
@@ -20,6 +22,8 @@ use self::{campaign::Campaign, table::Case};
 
 /// Longest attempt of a model that hangs: short, as a thousand calls wait for it.
 const ATTEMPT: &str = "500ms";
+/// Time of an attempt that ends by itself.
+const PATIENT: &str = "60s";
 
 /// From the environment alone, so every call reaches the local model, however often that failed.
 async fn with_local(server: &FaultServer) -> Campaign {

@@ -3,29 +3,18 @@
 use std::time::Duration;
 
 use socket2::SockRef;
-use tests::{
-    fault_server::{Fault, FaultServer},
-    ports,
-    program::Program,
-    small_disk::SmallDisk,
-    stand_in::models::Models,
-    waiting,
-};
-use tokio::net::{TcpStream, UdpSocket};
+use tests::{fault_server::Fault, ports, program::Program, stand_in::models::Models};
+use tokio::net::TcpStream;
 
 use super::{
-    ATTEMPT,
+    ATTEMPT, PATIENT,
     campaign::Campaign,
     claude_alone,
     table::{Case, Expected, case},
 };
 
-/// Time of an attempt that ends by itself.
-const PATIENT: &str = "60s";
-/// An address of this machine that nothing else uses.
-const SILENT_NAME_SERVER: &str = "127.0.53.1";
-
-fn error(name: &str, kind: &'static str) -> Case {
+/// A row whose attempts end with this error, whatever the model's endpoint does.
+pub fn error(name: &str, kind: &'static str) -> Case {
     case(name, Fault::NONE, Expected::Error(kind))
 }
 
@@ -62,33 +51,4 @@ async fn black_hole() -> (String, impl Sized) {
 async fn an_endpoint_whose_packets_vanish_costs_each_call_its_time_and_no_more() {
     let (url, _open) = black_hole().await;
     unreachable(&error("swallows connections", "timeout"), &url, ATTEMPT).await;
-}
-
-/// A name server that hears everything and says nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_name_server_that_does_not_answer_costs_each_call_its_time_and_blocks_nothing_else() {
-    let silent = UdpSocket::bind((SILENT_NAME_SERVER, 53)).await;
-    let silent = silent.unwrap_or_else(|e| panic!("port 53 of {SILENT_NAME_SERVER}: {e}; run the tests as root"));
-    let mut disk = SmallDisk::of_mib(1);
-    let resolver = tempfile::NamedTempFile::new().expect("a file");
-    let lines = format!("nameserver {SILENT_NAME_SERVER}\noptions timeout:30 attempts:1\n");
-    std::fs::write(resolver.path(), lines).expect("written");
-    disk.show(resolver.path(), "/etc/resolv.conf");
-    let program = Program::serve().within(&disk);
-    // Its folder is not the one that it is started in: it enters another name space.
-    let file = program.folder().join("policy.yaml");
-    std::fs::write(&file, claude_alone("http://model.invalid", ATTEMPT).to_string()).expect("written");
-    let program = program.variable("ROUTING_POLICY_FILE", &file.display().to_string());
-    let mut campaign = Campaign::of(program.start().await);
-    campaign.claude(&error("a name that nobody answers for", "timeout")).await;
-    let mut asked = [0; 512];
-    assert!(silent.try_recv(&mut asked).is_ok(), "the name server was asked");
-    // Files are read by the same threads that ask for names: a changed policy takes effect all the same.
-    let good = FaultServer::start().await;
-    let routing = campaign.routing();
-    let hash = routing.status().await["configHash"].clone();
-    std::fs::write(file, claude_alone(&good.url(), ATTEMPT).to_string()).expect("written");
-    waiting::until_true("the changed policy", || async { routing.status().await["configHash"] != hash }).await;
-    println!("held while names are asked for: {:?}", routing.held());
-    assert!(routing.held().threads < 64, "{:?}", routing.held());
 }

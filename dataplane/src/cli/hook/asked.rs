@@ -1,12 +1,13 @@
 //! What a hook asks: the brain, Git, the data plane's admin port.
 
-use std::{fs::File, future::Future, io::Read, path::Path, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
 
 use crds::{shown::printable, variables::Variables};
 use serde_json::Value;
 
 use super::{git, settings::Settings};
 use crate::{
+    bounded_file,
     brain_client::{BrainError, KnownSkill},
     cli::{
         aligned::{aligned, rate},
@@ -173,13 +174,9 @@ fn of_the_brain(skills: &[KnownSkill], address: &str) -> String {
 
 /// Whether a project's file names a server like the plugin's.
 fn has_second_server(file: &Path) -> bool {
-    let mut text = String::new();
     // A pipe in its place would hold the session up.
-    if !file.metadata().is_ok_and(|it| it.is_file()) {
-        return false;
-    }
-    let read = File::open(file).and_then(|file| file.take(MCP_JSON_MAX).read_to_string(&mut text));
-    let document: Option<Value> = read.ok().and_then(|_| serde_json::from_str(&text).ok());
+    let text = bounded_file::text(file, MCP_JSON_MAX).ok();
+    let document: Option<Value> = text.and_then(|text| serde_json::from_str(&text).ok());
     document.is_some_and(|document| document.pointer("/mcpServers/routing").is_some())
 }
 

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     fs::{DirBuilder, File, OpenOptions, TryLockError},
-    io::{Read, Write},
+    io::Write,
     os::unix::fs::{DirBuilderExt, OpenOptionsExt},
     path::{Path, PathBuf},
     time::{Duration, Instant, SystemTime},
@@ -13,7 +13,7 @@ use crds::variables::Variables;
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use crate::hook::State;
+use crate::{bounded_file, hook::State};
 
 /// Largest file, in bytes.
 const MOST_BYTES: u64 = 256 * 1024;
@@ -101,9 +101,8 @@ fn name(session: &str) -> String {
 }
 
 fn read(file: &Path) -> State {
-    let mut text = String::new();
-    let read = File::open(file).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-    read.ok().and_then(|_| serde_json::from_str(&text).ok()).unwrap_or_default()
+    let text = bounded_file::text(file, MOST_BYTES).ok();
+    text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
 }
 
 /// The lock is a file of its own, because that with the state is replaced.
