@@ -314,8 +314,8 @@ pub struct GradingRules {
 /// One model call of a skill.
 #[derive(Debug)]
 pub struct Stage {
-    /// The system prompt, sent unchanged.
-    pub system: String,
+    /// The system prompt, sent unchanged. Shared with the calls in flight.
+    pub system: Arc<str>,
     /// The template of the user prompt.
     pub user: Template,
 }

@@ -188,6 +188,8 @@ pub fn render(text: &str, input: &impl Serialize) -> Result<String, TemplateErro
 fn rendered(environment: &Environment<'_>, input: &impl Serialize) -> Result<String, minijinja::Error> {
     let mut output = Bounded::default();
     environment.get_template(NAME)?.render_captured_to(Serde(input), &mut output)?;
+    // It lasts as long as the call, and has room for twice as much.
+    output.0.shrink_to_fit();
     Ok(String::from_utf8(output.0).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 

@@ -48,13 +48,14 @@ impl Skills {
     }
 
     async fn run(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
-        let ToolCall { request, meta, parts, gone, progress } = call;
+        let ToolCall { request, meta, parts, gone, progress, share: _share } = call;
         let active = self.0.config.active();
         let client = ClientContext::of(&meta);
         let client = parts.iter().fold(client, |client, parts| client.within(&parts.headers));
         let mode = parts.as_ref().and_then(|parts| Mode::of(&parts.headers));
-        // Held until the call is answered: the request's share of the memory is among them. The headers are not needed.
-        let extensions = parts.map(|parts| parts.extensions).unwrap_or_default();
+        let caller = parts.as_ref().and_then(|parts| parts.extensions.get::<Caller>());
+        let caller = caller.map(|Caller(name)| name.to_string());
+        drop(parts);
         let skill = active.table.skills.get(request.name.as_ref()).cloned();
         let mut span = CallSpan::begin(&self.0, skill.as_ref().map(|skill| skill.name.as_str()), client.trace.as_ref());
         let Some(skill) = skill else {
@@ -80,7 +81,7 @@ impl Skills {
             active: Arc::clone(&active),
             skill: Arc::clone(&skill),
             arguments,
-            caller: extensions.get::<Caller>().map(|Caller(name)| name.to_string()),
+            caller,
             mode,
             client,
             place: span.place(),

@@ -24,7 +24,7 @@ use crds::table::ModelTarget;
 use endpoint::trace::TraceContext;
 use reqwest::{
     Client,
-    header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderValue},
+    header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
@@ -54,7 +54,7 @@ static ROOM: Room = Room { small_bytes: 256 * 1024, places: Semaphore::const_new
 #[derive(Clone)]
 pub struct Prompt {
     /// The system message: what the model should be.
-    pub system: String,
+    pub system: Arc<str>,
     /// The user message: what the model should do.
     pub user: String,
 }
@@ -162,7 +162,8 @@ impl ModelClient {
         prompt: &Prompt,
     ) -> Result<(HeaderMap, Value), AttemptError> {
         let url = &self.target.url;
-        let mut request = self.client.post(url.clone()).json(&ChatRequest::new(&self.target, prompt));
+        let body = ChatRequest::new(&self.target, prompt).json();
+        let mut request = self.client.post(url.clone()).header(CONTENT_TYPE, "application/json").body(body);
         // Without this header an endpoint may choose any encoding (RFC 9110, 12.5.3).
         request = request.header(ACCEPT_ENCODING, "identity");
         for (name, value) in within.into_iter().flat_map(TraceContext::headers) {
@@ -234,6 +235,14 @@ impl<'a> ChatRequest<'a> {
             messages: [message("system", &prompt.system), message("user", &prompt.user)],
             parameters: &target.parameters,
         }
+    }
+
+    /// As it is sent, with no room for more: it lasts as long as the call.
+    fn json(&self) -> Vec<u8> {
+        // Every key is a string, and what JSON cannot hold is no JSON value.
+        let mut json = serde_json::to_vec(self).expect("texts and JSON values are JSON");
+        json.shrink_to_fit();
+        json
     }
 }
 

@@ -67,7 +67,7 @@ impl BodyError {
 }
 
 /// The memory of one body; freed when it is dropped.
-pub(crate) struct Share(OwnedSemaphorePermit);
+pub struct Share(OwnedSemaphorePermit);
 
 impl BodyBudget {
     /// A budget of this many bytes.

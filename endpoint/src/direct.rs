@@ -19,7 +19,7 @@ use crate::{
     lenient::{JSON, PlainJsonOnly, unanswered},
     message::Message,
     method::CALL,
-    tool_call::{ToolCall, Tools},
+    tool_call::{ToolCall, Tools, share_of},
 };
 
 /// A call that needs no more than this.
@@ -50,7 +50,8 @@ impl Direct {
         let Self { id, mut request, parts } = self;
         let gone = CancellationToken::new();
         let meta = request.meta.take().unwrap_or_default();
-        let call = ToolCall { request, meta, parts: Some(parts), gone, progress: None };
+        let share = share_of(Some(&parts));
+        let call = ToolCall { request, meta, parts: Some(parts), gone, progress: None, share };
         tokio::select! {
             ended = tools.call(call) => answer(id, ended),
             () = hard_stop.cancelled() => unanswered(StatusCode::INTERNAL_SERVER_ERROR),

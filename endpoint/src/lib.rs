@@ -39,7 +39,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::lenient::Lenient;
 pub use self::{
-    body::BodyBudget,
+    body::{BodyBudget, Share},
     caught::{Caught, caught},
     params::unknown_request,
     tool_call::{Progress, ToolCall, Tools},

@@ -1,5 +1,7 @@
 //! A call of a tool, however it came: through the MCP library, or without it.
 
+use std::sync::Arc;
+
 use axum::http::request::Parts;
 use rmcp::{
     ErrorData, Peer, RoleServer,
@@ -8,7 +10,7 @@ use rmcp::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::lenient::PlainJsonOnly;
+use crate::{Share, lenient::PlainJsonOnly};
 
 /// A server of tools.
 pub trait Tools: Clone + Send + Sync + 'static {
@@ -22,12 +24,15 @@ pub struct ToolCall {
     pub request: CallToolRequestParams,
     /// The `_meta` of the call.
     pub meta: RequestMetaObject,
-    /// The HTTP request; none: it came another way, as in a test of the tools alone.
+    /// The HTTP request; none: it came another way, as in a test of the tools alone. Dropped once it is read: its headers and
+    /// its path are parts of the buffer that it was read into.
     pub parts: Option<Parts>,
     /// Cancelled when nobody waits for the answer any more.
     pub gone: CancellationToken,
     /// Where to report progress; none: the caller did not ask for it, or does not read event streams.
     pub progress: Option<Progress>,
+    /// What the request's body takes of the memory for bodies, until the call has ended.
+    pub share: Option<Arc<Share>>,
 }
 
 impl ToolCall {
@@ -36,10 +41,16 @@ impl ToolCall {
     pub fn within(request: CallToolRequestParams, mut context: RequestContext<RoleServer>) -> Self {
         let parts = context.extensions.remove::<Parts>();
         let listens = parts.as_ref().is_none_or(|parts| parts.extensions.get::<PlainJsonOnly>().is_none());
+        let share = share_of(parts.as_ref());
         let token = context.meta.get_progress_token().filter(|_| listens);
         let progress = token.map(|token| Progress { peer: context.peer, token });
-        Self { request, meta: context.meta, parts, gone: context.ct, progress }
+        Self { request, meta: context.meta, parts, gone: context.ct, progress, share }
     }
+}
+
+/// The share of the budget for bodies that a request has.
+pub(crate) fn share_of(parts: Option<&Parts>) -> Option<Arc<Share>> {
+    parts.and_then(|parts| parts.extensions.get::<Arc<Share>>()).cloned()
 }
 
 /// Reports progress to a caller.

@@ -206,5 +206,5 @@ fn stage(
     for error in user.unknown_variables(first, declared) {
         errors.push(FieldError::absent(&user_path, error.to_string()));
     }
-    Some(Stage { system: system?, user })
+    Some(Stage { system: system?.into(), user })
 }

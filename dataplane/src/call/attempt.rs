@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use super::{Call, StageAnswer, check};
 use crate::{
-    clock, deadline,
+    deadline,
     decide::{Decided, Decision, Reason},
     decision::{Basis, Checked, DecisionRecord, PriceAtTheTime, milliseconds},
     evidence::SkillEvidence,
     mode::Mode,
     traces::attribute,
-    upstream::{Admission, AttemptError, ModelClient, Prompt, Reply, Usage},
+    upstream::{Admission, AttemptError, ModelClient, Prompt, Reply},
 };
 
 /// What both attempts of a stage share.
@@ -53,10 +53,8 @@ impl<'a> Attempt<'a> {
             Decision::Local => Some(&call.active.local),
             Decision::Claude | Decision::ClaudeFallback | Decision::ClaudeEscalation => call.active.claude.as_ref(),
         };
+        let name = model.map_or(ClaudeTarget::CALLER, |model| &model.target().model);
         let record = Box::new(DecisionRecord {
-            id: Uuid::now_v7(),
-            time_ms: clock::now_ms(),
-            skill: call.skill.name.clone(),
             stage: stage_call.stage,
             hash: format!("{:016x}", stage_call.hash),
             pass_rate: stage_call.evidence.measured.pass_rate,
@@ -64,28 +62,16 @@ impl<'a> Attempt<'a> {
             evidence_age_ms: stage_call.evidence.age.map(milliseconds),
             floor: call.skill.thresholds.floor,
             ceil: call.skill.thresholds.ceil,
-            reason,
-            decision,
-            model: model.map_or(ClaudeTarget::CALLER, |model| &model.target().model).into(),
-            answered_by: None,
-            gateway_fallback: None,
-            usage: Usage::default(),
             claude_price: claude_price(call, decision),
-            finish_reason: None,
-            duration_ms: 0,
-            error: None,
             caller: call.caller.clone(),
             session: call.session().map(str::to_string),
             mode: call.mode.map(Mode::as_str),
             policy_hash: call.active.hash.clone(),
             basis: stage_call.basis(call),
-            shadow: false,
-            check: None,
-            sent_on: false,
             gradings_used_up: call.data_plane.gradings.are_used_up(&call.skill, Instant::now()),
             client: call.client.clone(),
-            returned: false,
             effective_rate: stage_call.decided.effective_rate,
+            ..DecisionRecord::new(&call.skill.name, decision, reason, name)
         });
         Self { call, stage_call, model, record }
     }

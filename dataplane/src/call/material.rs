@@ -31,6 +31,9 @@ async fn files(call: &Call) -> Vec<FileMaterial> {
     let project_root = call.arguments.get("project_root").and_then(Value::as_str).unwrap_or_default().to_string();
     let named = call.arguments.get("files").and_then(Value::as_array).into_iter().flatten();
     let named: Vec<String> = named.filter_map(|path| path.as_str().map(str::to_string)).collect();
+    if named.is_empty() {
+        return vec![];
+    }
     let data_plane = Arc::clone(&call.data_plane);
     let read = tokio::task::spawn_blocking({
         let named = named.clone();

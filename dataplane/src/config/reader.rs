@@ -194,7 +194,7 @@ spec:
         assert!(Arc::ptr_eq(&first.table, &read().table), "the same text was written again");
         write("maps/prompts/debug.md", "second");
         let second = read();
-        assert_eq!(second.table.skills["debug"].stages[0].system, "second");
+        assert_eq!(second.table.skills["debug"].stages[0].system.as_ref(), "second");
         assert!(Arc::ptr_eq(&second.table, &read().table));
         write("policy.yaml", "spec: 1");
         let refusal = reader.read().expect_err("it is not a policy");

@@ -27,7 +27,7 @@ pub(super) fn prompt(rubric: &str, asked: &Prompt, answer: &str) -> Option<Promp
     }
     // As JSON, so that no text can end where it stands and pass for the next one.
     let user = json!({"instructions": asked.system, "task": asked.user, "answer": answer}).to_string();
-    Some(Prompt { system: format!("{INSTRUCTIONS}\n\n{rubric}\n\n{WORDS}"), user })
+    Some(Prompt { system: format!("{INSTRUCTIONS}\n\n{rubric}\n\n{WORDS}").into(), user })
 }
 
 /// What a judge says; none if it is none of the three words.

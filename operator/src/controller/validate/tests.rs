@@ -21,7 +21,7 @@ fn texts_are_filled_in_and_change_the_hash() {
     let hash = |text: &str| validate(&policy(WITH_PROMPT), &[], &texts(Ok(text)), &[]).expect("valid").rendered.hash;
     assert_ne!(hash("brief"), hash("thorough"));
     let valid = validate(&policy(WITH_PROMPT), &[], &texts(Ok("brief")), &[]).expect("valid");
-    assert_eq!(valid.table.skills["debug"].stages[0].system, "brief");
+    assert_eq!(valid.table.skills["debug"].stages[0].system.as_ref(), "brief");
     assert!(valid.rendered.text.contains("brief") && !valid.rendered.text.contains("configMapKeyRef"));
 }
 
