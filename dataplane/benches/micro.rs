@@ -8,7 +8,10 @@ use crds::{
     table::{ExplorationRules, ThresholdValues},
     template::{Template, TemplateInput},
 };
-use dataplane::decide::{Measured, SkillRules, decide, decide_for_skill, request_hash};
+use dataplane::{
+    decide::{Decision, Measured, Reason, SkillRules, decide, decide_for_skill, request_hash},
+    decision::DecisionRecord,
+};
 use divan::{AllocProfiler, Bencher, black_box, counter::BytesCount};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -96,4 +99,16 @@ fn prompt(bencher: Bencher<'_, '_>, bytes: usize) {
     let args = json!({"project_root": "/tmp", "problem": "p".repeat(bytes)}).as_object().cloned().expect("an object");
     let input = TemplateInput { args: &args, previous: None, files: &[], session: &[] };
     bencher.counter(BytesCount::new(bytes)).bench(|| black_box(&template).render_at_once(&input));
+}
+
+/// The record of a call, made and as it is sent to the brain.
+#[divan::bench]
+fn record(bencher: Bencher<'_, '_>) {
+    let record = || DecisionRecord {
+        hash: "0123456789abcdef".into(),
+        pass_rate: Some(0.94),
+        samples: Some(53),
+        ..DecisionRecord::new("debug", Decision::Local, Reason::AtOrAboveFloor, "local-model")
+    };
+    bencher.bench(|| serde_json::to_vec(&black_box(record())));
 }

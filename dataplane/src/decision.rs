@@ -14,6 +14,7 @@ pub use self::{
 };
 use crate::{
     client_context::ClientContext,
+    clock,
     decide::{Decision, Reason},
     upstream::{FinishReason, Usage},
 };
@@ -25,8 +26,9 @@ pub struct DecisionRecord {
     pub id: Uuid,
     /// When the call began, in milliseconds since 1970.
     pub time_ms: u64,
+    /// Name of the skill.
     pub skill: String,
-    /// Counted from 0.
+    /// Of the skill's stages; counted from 0.
     pub stage: usize,
     /// The request hash, 16 hex digits.
     pub hash: String,
@@ -40,6 +42,7 @@ pub struct DecisionRecord {
     pub floor: f64,
     /// The skill's threshold: below it, calls go to Claude.
     pub ceil: f64,
+    /// Why it went there.
     pub reason: Reason,
     /// Where the call went.
     pub decision: Decision,
@@ -121,6 +124,45 @@ pub fn answering(decisions: &[DecisionRecord], stage: usize) -> Option<&Decision
 }
 
 impl DecisionRecord {
+    /// The record of a call that begins now. What is not known yet is absent.
+    #[must_use]
+    pub fn new(skill: &str, decision: Decision, reason: Reason, model: &str) -> Self {
+        Self {
+            id: Uuid::now_v7(),
+            time_ms: clock::now_ms(),
+            skill: skill.into(),
+            stage: 0,
+            hash: String::new(),
+            pass_rate: None,
+            samples: None,
+            evidence_age_ms: None,
+            floor: 0.0,
+            ceil: 0.0,
+            reason,
+            decision,
+            model: model.into(),
+            answered_by: None,
+            gateway_fallback: None,
+            usage: Usage::default(),
+            claude_price: None,
+            finish_reason: None,
+            duration_ms: 0,
+            error: None,
+            caller: None,
+            session: None,
+            mode: None,
+            policy_hash: String::new(),
+            basis: Basis::default(),
+            shadow: false,
+            check: None,
+            sent_on: false,
+            gradings_used_up: false,
+            client: ClientContext::default(),
+            returned: false,
+            effective_rate: None,
+        }
+    }
+
     /// The line that readers of the brain's entries parse (`contract`, part 4).
     pub fn message(&self) -> String {
         let Self { skill, decision, model, .. } = self;
@@ -161,6 +203,7 @@ impl DecisionRecord {
         self.check == Some(Checked::Failed)
     }
 
+    /// Notes how long the model call took.
     pub fn set_duration(&mut self, duration: Duration) {
         self.duration_ms = milliseconds(duration);
     }
@@ -172,38 +215,14 @@ pub(crate) mod tests {
 
     pub(crate) fn record(decision: Decision, rate: Option<f64>) -> DecisionRecord {
         DecisionRecord {
-            id: Uuid::now_v7(),
             time_ms: 0,
-            skill: "debug".into(),
-            stage: 0,
             hash: "0".repeat(16),
             pass_rate: rate,
-            samples: None,
-            evidence_age_ms: None,
             floor: 0.9,
             ceil: 0.7,
-            reason: Reason::NoPassRate,
-            decision,
-            model: "qwen35".into(),
-            answered_by: None,
-            gateway_fallback: None,
-            usage: Usage::default(),
-            claude_price: None,
-            finish_reason: None,
-            duration_ms: 0,
-            error: None,
-            caller: None,
             session: Some("mine".into()),
-            mode: None,
-            policy_hash: String::new(),
-            basis: Basis::default(),
-            shadow: false,
-            check: None,
-            sent_on: false,
-            gradings_used_up: false,
-            client: ClientContext::default(),
-            returned: false,
             effective_rate: rate,
+            ..DecisionRecord::new("debug", decision, Reason::NoPassRate, "qwen35")
         }
     }
 

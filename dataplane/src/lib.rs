@@ -11,7 +11,7 @@
 //! ```
 //!
 //! `decide` and `deadline` do no I/O; `cli` wires the commands. `decide` is public for the replay of recorded outcomes
-//! (`benches/replay`), which measures the rule itself and not a copy of it; `received` is public for `fuzz`.
+//! (`benches/replay`), which measures the rule itself and not a copy of it, and with `decision` for `benches/micro`; `received` is public for `fuzz`.
 
 #![forbid(unsafe_code)]
 
@@ -28,7 +28,7 @@ mod core_dumps;
 mod data_plane;
 mod deadline;
 pub mod decide;
-mod decision;
+pub mod decision;
 mod decision_log;
 mod demo;
 mod evidence;

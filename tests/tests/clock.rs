@@ -19,22 +19,21 @@ use tests::{
 };
 
 /// The files of the data plane that read the clock on the wall, and what for.
-const ON_THE_WALL: [(&str, &str); 5] = [
+const ON_THE_WALL: [(&str, &str); 4] = [
     ("cli/hook/kept.rs", "the age of files that a hook left behind"),
     ("clock.rs", "times in records and in /status"),
     ("config/still.rs", "whether a file changed a moment ago; a wrong clock only makes it wait for 50 ms"),
-    ("demo/examples.rs", "times of example outcomes"),
     ("traces/evaluation.rs", "the time of an event for OpenTelemetry"),
 ];
 /// Those that ask `clock.rs`.
 const IN_RECORDS: [(&str, &str); 8] = [
     ("admin.rs", "when the next trial of a model is, as it is shown"),
-    ("call/attempt.rs", "the time in a record"),
     ("cli/evidence.rs", "ages that are shown"),
     ("cli/hook.rs", "the age of what a hook kept"),
     ("cli/hook/asked.rs", "the same"),
     ("cli/status.rs", "ages that are shown"),
     ("config/reload.rs", "since when a policy is refused"),
+    ("decision.rs", "the time in a record"),
     ("upstream/reach.rs", "since when an endpoint is reached"),
 ];
 

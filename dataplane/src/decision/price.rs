@@ -9,11 +9,15 @@ const MICROS: f64 = 1e6;
 /// US dollars per million tokens when the call was made.
 #[derive(Serialize, Clone, Copy, Debug, PartialEq)]
 pub struct PriceAtTheTime {
+    /// Of prompts.
     pub input: f64,
+    /// Of answers.
     pub output: f64,
 }
 
 impl PriceAtTheTime {
+    /// As a policy has it.
+    #[must_use]
     // At most 10^11 millionths, which an f64 holds exactly.
     #[allow(clippy::cast_precision_loss)]
     pub fn of(price: &TokenPrice) -> Self {

@@ -1,7 +1,7 @@
 //! Example calls and how they turned out: one skill above the floor, one between, one below the ceil; a fourth stays
 //! unmeasured. They are calls that nobody made, in a database of their own.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use brain::{
     entry::{Entry, FinalStatus},
@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use crate::{
-    client_context::ClientContext,
     decide::{Decision, Reason},
     decision::{Basis, DecisionRecord, PriceAtTheTime, milliseconds},
     decision_log::ROUTING,
@@ -97,41 +96,20 @@ fn record(calls: &Calls, local: &str, claude: &str) -> DecisionRecord {
         cached_tokens: None,
         cost: (!at_home).then_some(Cost { usd, from: CostFrom::Price }),
     };
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let model = if at_home { local } else { claude };
     DecisionRecord {
-        id: Uuid::now_v7(),
-        time_ms: milliseconds(now),
-        skill: calls.skill.into(),
-        stage: 0,
-        hash: String::new(),
         pass_rate: calls.rate,
-        samples: None,
-        evidence_age_ms: None,
         floor: THRESHOLDS.0,
         ceil: THRESHOLDS.1,
-        reason: calls.reason,
-        decision: calls.decision,
-        model: model.into(),
         answered_by: Some(model.into()),
-        gateway_fallback: None,
         usage,
         claude_price: at_home.then_some(PRICE),
         finish_reason: Some(FinishReason::Stop),
         duration_ms: milliseconds(if at_home { TOOK.0 } else { TOOK.1 }),
-        error: None,
-        caller: None,
         session: Some(SESSION.into()),
-        mode: None,
-        policy_hash: String::new(),
         basis: Basis { p_local: Some(calls.p_local), ..Basis::default() },
-        shadow: false,
-        check: None,
-        sent_on: false,
-        gradings_used_up: false,
-        client: ClientContext::default(),
-        returned: false,
         effective_rate: calls.rate,
+        ..DecisionRecord::new(calls.skill, calls.decision, calls.reason, model)
     }
 }
 
