@@ -69,27 +69,36 @@ async fn main() {
         host::described(),
         TIME.as_secs()
     );
+    let mut rows = vec![];
     for failure in Failure::ALL {
         let policy = Policy::at(&models.working.url()).local("local-model").claude("claude-model").spec(json!({
             "models": {"local": {"upstream": {"url": models.url(failure)}}},
             "timeouts": {"local": LOCAL},
         }));
         let routing = Program::serve_policy(&policy).start().await;
-        print(failure, "the data plane", Call::debug(&routing.mcp_url(), "It fails.", ANSWERED)).await;
+        let ours = print(failure, "the data plane", Call::debug(&routing.mcp_url(), "It fails.", ANSWERED)).await;
         let completion = json!({"model": format!("local-{}", failure.name()), "messages": [{"role": "user", "content": "It fails."}]});
-        print(failure, "LiteLLM", Call::new(&url, &completion, ANSWERED).token(KEY)).await;
+        let its = print(failure, "LiteLLM", Call::new(&url, &completion, ANSWERED).token(KEY)).await;
+        rows.push(format!(
+            "| the local model {}: first good answer, calls lost | {ours}; LiteLLM {its} |  |",
+            failure.name()
+        ));
     }
+    println!("{}", rows.join("\n"));
 }
 
-async fn print(failure: Failure, who: &str, call: Call) {
+/// Prints what was measured; in short, when the first good answer came and how many calls had none.
+async fn print(failure: Failure, who: &str, call: Call) -> String {
     let measured: Measured = open_loop::run(Rate { per_second: PER_SECOND, time: TIME }, Arc::new(call)).await;
+    let first = measured.first().map_or_else(|| "never".into(), |time| format!("{time:.2?}"));
+    let all = measured.answered() as u64 + measured.failed;
     println!(
-        "the local model {:>7}, {who:>14}: first good answer after {}, median {:.2?}, p99 {:.2?}; {} of {} calls lost",
+        "the local model {:>7}, {who:>14}: first good answer after {first}, median {:.2?}, p99 {:.2?}; {} of {} calls lost",
         failure.name(),
-        measured.first().map_or_else(|| "never".into(), |time| format!("{time:.2?}")),
         measured.at(0.5),
         measured.at(0.99),
         measured.failed,
-        measured.answered() as u64 + measured.failed
+        all
     );
+    format!("{first}, {} of {all}", measured.failed)
 }

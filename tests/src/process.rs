@@ -34,6 +34,16 @@ pub fn resident_kib(process: u32) -> u64 {
     memory::of_status(process, "VmRSS:")
 }
 
+/// The memory that a process has of its own, in KiB: without the pages of its program, which the system shares between
+/// processes and can take back at any time.
+///
+/// # Panics
+/// If it has ended.
+#[must_use]
+pub fn own_kib(process: u32) -> u64 {
+    memory::of_status(process, "RssAnon:")
+}
+
 /// How many descriptors a process has open.
 ///
 /// # Panics

@@ -292,7 +292,8 @@ impl Running {
     pub async fn decisions_not_logged(&self) -> f64 {
         let metrics = self.admin("/metrics").await;
         let dropped = metrics.lines().filter(|line| line.starts_with("routing_decision_log_dropped_total{"));
-        dropped.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        // From 0: the sum of nothing would be -0.
+        dropped.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).fold(0.0, |all, one| all + one)
     }
 
     /// The id of its process.

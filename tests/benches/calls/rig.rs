@@ -82,6 +82,11 @@ impl Rig {
         Call::debug(&self.routing.mcp_url(), &format!("{} {}", Call::NUMBER, text(bytes)), ANSWERED)
     }
 
+    /// The call as Claude Code makes it, which the MCP library runs.
+    pub fn routed_with_progress(&self, bytes: usize) -> Call {
+        Call::debug_with_progress(&self.routing.mcp_url(), &format!("{} {}", Call::NUMBER, text(bytes)), ANSWERED)
+    }
+
     /// The same call, whose model answers after this time.
     pub fn routed_after(&self, time: Duration) -> Call {
         let problem = format!("{} {} {}", Call::NUMBER, model_pod::after(time), text(PROBLEM_BYTES));

@@ -11,6 +11,8 @@ pub struct Call {
     token: Option<&'static str>,
     body: String,
     answered: &'static str,
+    /// What the client reads, if it says so.
+    accept: Option<&'static str>,
 }
 
 impl Call {
@@ -21,7 +23,7 @@ impl Call {
     /// A request with this body, whose answer has this text in it.
     #[must_use]
     pub fn new(url: &str, body: &Value, answered: &'static str) -> Self {
-        Self { url: url.into(), token: None, body: body.to_string(), answered }
+        Self { url: url.into(), token: None, body: body.to_string(), answered, accept: None }
     }
 
     /// A call of the skill `debug` of a data plane.
@@ -30,6 +32,15 @@ impl Call {
         let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
             "params": {"name": "debug", "arguments": {"project_root": "/tmp", "problem": problem}}});
         Self::new(mcp_url, &body, answered)
+    }
+
+    /// As Claude Code calls: the client reads event streams, and has the call report its progress.
+    #[must_use]
+    pub fn debug_with_progress(mcp_url: &str, problem: &str, answered: &'static str) -> Self {
+        let arguments = json!({"project_root": "/tmp", "problem": problem});
+        let body = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
+            "params": {"name": "debug", "arguments": arguments, "_meta": {"progressToken": 1}}});
+        Self { accept: Some("application/json, text/event-stream"), ..Self::new(mcp_url, &body, answered) }
     }
 
     /// With a key.
@@ -43,6 +54,7 @@ impl Target for Call {
     fn request(&self, client: &Client, call: u32) -> RequestBuilder {
         let body = self.body.replacen(Self::NUMBER, &call.to_string(), 1);
         let request = client.post(&self.url).header("content-type", "application/json").body(body);
+        let request = self.accept.into_iter().fold(request, |request, accept| request.header("accept", accept));
         self.token.into_iter().fold(request, RequestBuilder::bearer_auth)
     }
 
