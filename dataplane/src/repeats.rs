@@ -2,7 +2,7 @@
 //! kept, never what was asked. No I/O.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -41,31 +41,47 @@ pub struct Answered {
 
 /// The calls of late and their decisions.
 #[derive(Default)]
-pub struct Repeats(Mutex<HashMap<Asked, (Answered, Instant)>>);
+pub struct Repeats(Mutex<Calls>);
+
+#[derive(Default)]
+struct Calls {
+    known: HashMap<Asked, (Answered, Instant)>,
+    /// In the order in which they were noted; also those that were taken, or noted again, since.
+    order: VecDeque<(Asked, Instant)>,
+}
+
+impl Calls {
+    /// Makes room for one more. To look at all of them would take most of a call's time.
+    fn forget(&mut self, now: Instant) {
+        let is_over = |at: Instant| now.saturating_duration_since(at) > AGAIN_WITHIN;
+        let is_full = |order: &VecDeque<_>| order.len() >= REMEMBERED_MAX;
+        while let Some((asked, at)) = self.order.front().copied().filter(|(_, at)| is_full(&self.order) || is_over(*at))
+        {
+            self.order.pop_front();
+            if self.known.get(&asked).is_some_and(|(_, noted)| *noted == at) {
+                self.known.remove(&asked);
+            }
+        }
+    }
+}
 
 impl Repeats {
     /// The decision whose answer the same call got within the last ten minutes. It is forgotten, so it counts once.
     pub fn take(&self, asked: Asked, now: Instant) -> Option<Answered> {
-        let (answered, at) = self.lock().remove(&asked)?;
+        let (answered, at) = self.lock().known.remove(&asked)?;
         (now.saturating_duration_since(at) <= AGAIN_WITHIN).then_some(answered)
     }
 
     /// Remembers that a call was answered.
     pub fn note(&self, asked: Asked, answered: Answered, now: Instant) {
         let mut calls = self.lock();
-        if calls.len() >= REMEMBERED_MAX && !calls.contains_key(&asked) {
-            calls.retain(|_, (_, at)| now.saturating_duration_since(*at) <= AGAIN_WITHIN);
-            if calls.len() >= REMEMBERED_MAX
-                && let Some(oldest) = calls.iter().min_by_key(|(_, (_, at))| *at).map(|(asked, _)| *asked)
-            {
-                calls.remove(&oldest);
-            }
-        }
-        calls.insert(asked, (answered, now));
+        calls.forget(now);
+        calls.known.insert(asked, (answered, now));
+        calls.order.push_back((asked, now));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Asked, (Answered, Instant)>> {
-        // Every change is complete, so a panic elsewhere leaves nothing half done.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Calls> {
+        // Nothing that holds the lock can panic in the middle of a change.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,11 +136,25 @@ mod tests {
     fn the_memory_is_bounded_and_the_oldest_is_forgotten_first() {
         let (repeats, start) = (Repeats::default(), Instant::now());
         let call = |i: usize| asked("debug", json!({"i": i}), None, None);
-        for i in 0..=REMEMBERED_MAX {
-            repeats.note(call(i), answered(), start + Duration::from_millis(u64::try_from(i).expect("small")));
-        }
-        assert_eq!(repeats.lock().len(), REMEMBERED_MAX);
+        let note = |i: usize, at: usize| {
+            repeats.note(call(i), answered(), start + Duration::from_millis(u64::try_from(at).expect("small")));
+        };
+        (0..=REMEMBERED_MAX).for_each(|i| note(i, i));
+        assert_eq!((repeats.lock().known.len(), repeats.lock().order.len()), (REMEMBERED_MAX, REMEMBERED_MAX));
         let now = start + Duration::from_secs(10);
         assert!(repeats.take(call(0), now).is_none() && repeats.take(call(1), now).is_some());
+        note(2, 5_000);
+        note(9_999, 5_001);
+        assert!(repeats.take(call(2), now).is_some(), "it was noted anew");
+        assert_eq!(repeats.lock().order.len(), REMEMBERED_MAX);
+    }
+
+    #[test]
+    fn what_is_too_old_is_not_kept_until_there_is_no_room() {
+        let (repeats, start) = (Repeats::default(), Instant::now());
+        let call = |i: usize| asked("debug", json!({"i": i}), None, None);
+        (0..10).for_each(|i| repeats.note(call(i), answered(), start));
+        repeats.note(call(10), answered(), start + AGAIN_WITHIN + Duration::from_secs(1));
+        assert_eq!((repeats.lock().known.len(), repeats.lock().order.len()), (1, 1));
     }
 }
