@@ -43,8 +43,8 @@ static DECIDE: LazyLock<String> = LazyLock::new(|| {
 /// Milliseconds of a day, for messages.
 const DAY_MS: i64 = 24 * 3_600_000;
 
-/// Writes an entry and returns its id; what it adds to sums goes into the tally. The record of a decision that is there already is not written again: whoever sent it
-/// once more did not learn that it was, and has the id of its entry.
+/// Writes an entry and returns its id; what it adds to sums goes into the tally. The record of a decision that is there
+/// already is not written again: whoever sent it once more did not learn that it was, and has the id of its entry.
 ///
 /// # Errors
 /// [`StoreError::Refused`]: this entry is not written, and the transaction can go on.

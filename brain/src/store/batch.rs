@@ -81,7 +81,9 @@ async fn write(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<Vec<An
             answer => answers.push(answer),
         }
     }
-    writing.within(all.write(&mut transaction)).await?;
+    for row in all.rows() {
+        writing.within(row.write(&mut transaction)).await?;
+    }
     match writing.within(transaction.commit()).await {
         Ok(()) => writing.keep(connection),
         Err(lost) => {

@@ -45,14 +45,25 @@ impl Tally {
         }
     }
 
-    /// Writes it, in the order of the rows.
+    /// The rows that it changes, in their order.
+    pub(super) fn rows(&self) -> impl Iterator<Item = Added<'_>> {
+        let counts = self.counts.iter().filter(|(_, number)| **number != 0);
+        let counts = counts.map(|(row, number)| Added::Count(row, *number));
+        counts.chain(self.spending.iter().map(|(row, amounts)| Added::Spending(row, amounts)))
+    }
+}
+
+/// What is added to a row.
+pub(super) enum Added<'a> {
+    Count(&'a counts::Row, i64),
+    Spending(&'a spending::Row, &'a spending::Amounts),
+}
+
+impl Added<'_> {
     pub(super) async fn write(&self, tx: &mut Transaction<'_, Any>) -> Result<(), sqlx::Error> {
-        for (row, number) in self.counts.iter().filter(|(_, number)| **number != 0) {
-            counts::add(tx, row, *number).await?;
+        match self {
+            Self::Count(row, number) => counts::add(tx, row, *number).await,
+            Self::Spending(row, amounts) => spending::add(tx, row, amounts).await,
         }
-        for (row, amounts) in &self.spending {
-            spending::add(tx, row, amounts).await?;
-        }
-        Ok(())
     }
 }

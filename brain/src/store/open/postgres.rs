@@ -19,8 +19,8 @@ pub(in crate::store) static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a connection that was idle, or whose query was given up, may take to show that it lives.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(2);
-/// How long the answer to a query, or to the statements of one entry, is waited for. Longer than the server takes to give
-/// them up by itself, which says more.
+/// How long the answer to a query, to the statements of one entry, or to adding to one sum, is waited for. Longer than the
+/// server takes to give them up by itself, which says more.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is tried to reach a server that was away at the start.
 const AGAIN: Duration = Duration::from_secs(1);

@@ -43,20 +43,28 @@ fn nth(i: usize) -> (Value, i64) {
     (sent, NOW - 3 * 86_400_000 + i64::try_from(i).expect("small") * 431_000)
 }
 
+/// Written in batches: what entries add to sums is added up before it is written. Some come twice.
 async fn filled() -> (Store, Home) {
     let (store, folder) = store().await;
+    let mut writes = vec![];
     for i in 1..600 {
         let (sent, at_ms) = nth(i);
         let entry = json!({"skill": "_routing", "final_status": "skip", "decision_id": sent["id"], "decision": sent});
         let entry = Entry::from_arguments(entry.as_object().cloned().expect("an object")).expect("an entry");
-        store.writer.append(entry, at_ms).await.expect("written");
+        if i.is_multiple_of(50) {
+            writes.push(store.writer.append(entry.clone(), at_ms));
+        }
+        writes.push(store.writer.append(entry, at_ms));
         if i.is_multiple_of(10) {
             let usage = json!({"model": "judge", "prompt_tokens": 500, "completion_tokens": 5, "cost_usd": 0.0002});
             let entry =
                 json!({"skill": sent["skill"], "final_status": "skip", "decision_id": sent["id"], "usage": usage});
             let entry = Entry::from_arguments(entry.as_object().cloned().expect("an object")).expect("an entry");
-            store.writer.append(entry, at_ms).await.expect("written");
+            writes.push(store.writer.append(entry, at_ms));
         }
+    }
+    for written in futures::future::join_all(writes).await {
+        written.expect("written");
     }
     (store, folder)
 }
