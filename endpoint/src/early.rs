@@ -9,8 +9,9 @@ use axum::{
 };
 use futures::StreamExt;
 use tokio::time::{sleep, timeout};
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::lenient::is_json;
+use crate::lenient::{is_json, unanswered};
 
 /// An answer within this time is sent as it is, as JSON and with its own status.
 const AT_ONCE: Duration = Duration::from_millis(250);
@@ -19,14 +20,16 @@ const COMMENT_EVERY: Duration = Duration::from_secs(15);
 /// A line that readers of event streams skip.
 const COMMENT: &[u8] = b": working\n\n";
 
-type Pending = Pin<Box<dyn Future<Output = Response> + Send>>;
+/// A task of its own: a client that reads nothing of the stream would otherwise stop the call, with what that holds, and its
+/// time-outs. It ends with the stream.
+type Pending = AbortOnDropHandle<Response>;
 
 /// Answers with what is there at once, and otherwise with an event stream whose last event is the answer.
 pub(crate) async fn answer(answer: impl Future<Output = Response> + Send + 'static) -> Response {
-    let mut answer: Pending = Box::pin(answer);
+    let mut answer: Pin<Box<dyn Future<Output = Response> + Send>> = Box::pin(answer);
     match timeout(AT_ONCE, &mut answer).await {
         Ok(response) => response,
-        Err(_) => stream(answer),
+        Err(_) => stream(AbortOnDropHandle::new(tokio::spawn(answer))),
     }
 }
 
@@ -58,7 +61,8 @@ fn stream(answer: Pending) -> Response {
 
 async fn wait(mut answer: Pending) -> (Result<Bytes, axum::Error>, Step) {
     let response = tokio::select! {
-        response = &mut answer => response,
+        // The task cannot be aborted while this waits for it, so it panicked.
+        response = &mut answer => response.unwrap_or_else(|_| unanswered(StatusCode::INTERNAL_SERVER_ERROR)),
         () = sleep(COMMENT_EVERY) => return (Ok(Bytes::from_static(COMMENT)), Step::Waiting(answer)),
     };
     if !is_json(&response) {
@@ -109,5 +113,25 @@ mod tests {
         });
         let body = to_bytes(slow.await.into_body(), 1000).await.expect("a body");
         assert_eq!(body, ": working\n\ndata: progress\n\n");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_goes_on_although_its_client_reads_nothing_and_ends_with_its_stream() {
+        let (ended, mut end) = tokio::sync::mpsc::unbounded_channel();
+        let call = |seconds| {
+            let ended = ended.clone();
+            async move {
+                sleep(Duration::from_secs(seconds)).await;
+                // The test may be over.
+                let _ = ended.send(seconds);
+                json()
+            }
+        };
+        let unread = answer(call(2)).await;
+        assert_eq!(end.recv().await, Some(2), "nobody polls its body");
+        drop(unread);
+        drop(answer(call(3)).await);
+        sleep(Duration::from_secs(60)).await;
+        assert!(end.try_recv().is_err(), "its client is gone");
     }
 }
