@@ -1,10 +1,13 @@
 //! Reads regular files up to a size. Anything else in a file's place, such as a pipe, could be waited for without end.
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File, Metadata, OpenOptions},
     io::{self, Read},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
+
+use rustix::fs::OFlags;
 
 /// Why there is no content.
 #[derive(Debug, thiserror::Error)]
@@ -30,12 +33,16 @@ impl BoundedFile {
     /// # Errors
     /// It is none, it is too large, or it cannot be opened.
     pub fn open(path: &Path, max_bytes: u64) -> Result<Self, BoundedFileError> {
-        // Before it is opened: opening a pipe would wait for somebody to write into it.
-        let metadata = fs::metadata(path)?;
+        if !fs::metadata(path)?.is_file() {
+            return Err(BoundedFileError::NotAFile);
+        }
+        // A pipe that was put in its place meanwhile would be waited for until somebody writes into it.
+        let without_waiting = OFlags::NONBLOCK.bits().cast_signed();
+        let file = OpenOptions::new().read(true).custom_flags(without_waiting).open(path)?;
+        let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(BoundedFileError::NotAFile);
         }
-        let file = File::open(path)?;
         if metadata.len() > max_bytes {
             return Err(BoundedFileError::TooLarge { max_bytes });
         }

@@ -77,6 +77,9 @@ pub struct BrainClient {
     log_timeout: Duration,
     declared: Mutex<Option<(Instant, Declared)>>,
     lacks_reviews: AtomicBool,
+    retired: AtomicBool,
+    /// The latest request got no answer.
+    unanswered: AtomicBool,
 }
 
 impl BrainClient {
@@ -90,6 +93,8 @@ impl BrainClient {
             log_timeout: LOG_TIMEOUT,
             declared: Mutex::default(),
             lacks_reviews: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
+            unanswered: AtomicBool::new(false),
         }
     }
 
@@ -140,6 +145,16 @@ impl BrainClient {
         self.declared().await.several
     }
 
+    /// Notes that the policy has another brain now.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether nothing more should be sent: the policy has another brain now, and this one does not answer.
+    pub fn is_given_up(&self) -> bool {
+        self.retired.load(Ordering::Relaxed) && self.unanswered.load(Ordering::Relaxed)
+    }
+
     /// Notes that the brain keeps no answers; true the first time.
     pub fn lacks_reviews_anew(&self) -> bool {
         !self.lacks_reviews.swap(true, Ordering::Relaxed)
@@ -150,7 +165,8 @@ impl BrainClient {
             return known;
         }
         let body = self.json(self.rpc(LIST, &json!({})), ANSWER_MAX_BYTES).await;
-        let (declared, ttl) = body.map_or((Declared::default(), SCHEMA_RETRY), |body| (declared(&body), SCHEMA_TTL));
+        // A brain that does not answer now takes what it took before.
+        let (declared, ttl) = body.map_or((self.last_schema(), SCHEMA_RETRY), |body| (declared(&body), SCHEMA_TTL));
         self.note_schema(declared, ttl);
         declared
     }
@@ -160,10 +176,15 @@ impl BrainClient {
         known.filter(|(until, _)| Instant::now() < *until).map(|(_, declared)| declared)
     }
 
+    /// What it declared last, however long ago; nothing if it never did.
+    fn last_schema(&self) -> Declared {
+        self.declared.lock().ok().and_then(|known| *known).map(|(_, declared)| declared).unwrap_or_default()
+    }
+
     /// Notes that the brain refused an entry with a record after all: for a while it gets only the
     /// contract's arguments.
     pub fn takes_no_decisions(&self) {
-        self.note_schema(Declared { decisions: false, ..self.known_schema().unwrap_or_default() }, SCHEMA_TTL);
+        self.note_schema(Declared { decisions: false, several: false, ..self.last_schema() }, SCHEMA_TTL);
     }
 
     fn note_schema(&self, declared: Declared, for_the_next: Duration) {
@@ -233,7 +254,9 @@ impl BrainClient {
             Some(authorization) => request.header(AUTHORIZATION, authorization.clone()),
             None => request,
         };
-        request.send().await.map_err(|_| BrainError::Unreachable)
+        let answer = request.send().await;
+        self.unanswered.store(answer.is_err(), Ordering::Relaxed);
+        answer.map_err(|_| BrainError::Unreachable)
     }
 
     async fn body(response: Response, max_bytes: usize) -> Result<Value, BrainError> {

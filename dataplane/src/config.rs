@@ -11,7 +11,6 @@ pub mod candidate;
 mod probe;
 pub mod reader;
 pub mod reload;
-mod still;
 mod watch;
 
 pub use active::Active;

@@ -22,6 +22,7 @@ use tokio::{
 };
 use uuid::Uuid;
 
+pub use self::delivery::PACE;
 use self::{answers::Room, delivery::deliver};
 use crate::{
     brain_client::BrainClient,

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! `decide` and `deadline` do no I/O; `cli` wires the commands. `decide` is public for the replay of recorded outcomes
-//! (`benches/replay`), which measures the rule itself and not a copy of it, and with `decision` for `benches/micro`; `received` is public for `fuzz`.
+//! (`benches/replay`), which measures the rule itself and not a copy of it, and with `decision` for `benches/micro`;
+//! `received` is public for `fuzz`.
 
 #![forbid(unsafe_code)]
 
@@ -51,6 +52,7 @@ mod server;
 mod settings;
 mod shutdown;
 mod skill_report;
+mod still;
 mod telemetry;
 mod traces;
 mod upstream;

@@ -8,7 +8,7 @@ use std::{
 use crds::{pod::MissingSecret, policy::SecretKeyRef};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::bounded_file::BoundedFile;
+use crate::still;
 
 /// Longest secret, in bytes.
 const MAX_BYTES: u64 = 64 * 1024;
@@ -181,8 +181,7 @@ fn file_of(folder: &Path, reference: &SecretKeyRef) -> PathBuf {
 }
 
 fn read_file(path: &Path) -> Result<SecretString, String> {
-    let read = BoundedFile::open(path, MAX_BYTES).and_then(|file| file.bytes());
-    let read = read.map_err(|error| error.to_string()).and_then(text);
+    let read = still::bytes(path, MAX_BYTES).map_err(|error| error.to_string()).and_then(text);
     read.map_err(|reason| format!("{}: {reason}", path.display()))
 }
 

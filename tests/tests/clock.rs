@@ -22,7 +22,7 @@ use tests::{
 const ON_THE_WALL: [(&str, &str); 4] = [
     ("cli/hook/kept.rs", "the age of files that a hook left behind"),
     ("clock.rs", "times in records and in /status"),
-    ("config/still.rs", "whether a file changed a moment ago; a wrong clock only makes it wait for 50 ms"),
+    ("still.rs", "whether a file changed a moment ago; a wrong clock only makes it wait for 50 ms"),
     ("traces/evaluation.rs", "the time of an event for OpenTelemetry"),
 ];
 /// Those that ask `clock.rs`.

@@ -7,7 +7,7 @@ use tests::{
     Policy, bombs, memory,
     policy::written,
     program::{Program, Running},
-    stand_in::models::Models,
+    stand_in::{brain::Brain, models::Models},
     volume, waiting,
 };
 
@@ -290,4 +290,53 @@ async fn prompts_from_a_folder_of_config_maps_are_reloaded_too() {
     waiting::until_true("a new hash", || async { routing.status().await["configHash"] != hash }).await;
     routing.mcp().debug("x").await;
     assert_eq!(models.received()[1].message(0), "second prompt");
+}
+
+#[tokio::test]
+async fn a_token_that_is_written_in_place_is_used_once_it_is_whole_and_until_then_the_old_one() {
+    let models = Models::start().await;
+    let policy = Policy::at(&models.url()).spec(access(&[("me", "TOKEN")]));
+    let program = Program::serve_policy(&policy);
+    let secrets = program.folder().join("secrets/s");
+    fs::create_dir_all(&secrets).expect("a folder");
+    fs::write(secrets.join("TOKEN"), "token-one").expect("written");
+    let routing = program.start().await;
+    let status_with = async |token: &str| routing.mcp().token(token).send("tools/list", json!({})).await.status();
+    let mut file = fs::File::create(secrets.join("TOKEN")).expect("emptied");
+    for part in ["token", "-", "two"] {
+        for _ in 0..20 {
+            assert_eq!(status_with("token-one").await, 200, "the new one is not whole");
+        }
+        std::io::Write::write_all(&mut file, part.as_bytes()).expect("written");
+    }
+    drop(file);
+    waiting::until_true("the new token", || async { status_with("token-two").await == 200 }).await;
+    assert_eq!(status_with("token-one").await, 401);
+    assert!(!routing.log().contains("a secret is missing"), "{}", routing.log());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_for_a_brain_that_was_replaced_and_does_not_answer_hold_up_no_others() {
+    const WAITING: usize = 400;
+    let (models, new) = (Models::start().await, Brain::that_takes_decisions(Brain::rate("null")).await);
+    // It takes connections, and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = format!("http://{}", silent.local_addr().expect("an address"));
+    let with = |brain: &str| Policy::at(&models.url()).spec(json!({"brain": {"url": brain}})).to_string();
+    let routing = Program::serve_policy(&with(&silent)).start().await;
+    let mcp = routing.mcp();
+    let calls = (0..WAITING).map(|i| {
+        let mcp = mcp.clone();
+        async move { assert!(!mcp.debug(&format!("call {i}")).await.is_error()) }
+    });
+    futures::future::join_all(calls).await;
+    let hash = routing.status().await["configHash"].clone();
+    fs::write(routing.folder().join("policy.yaml"), with(&new.url())).expect("written");
+    waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;
+    let began = std::time::Instant::now();
+    mcp.debug("for the new brain").await;
+    waiting::until_true("its record", || async { !new.entries().is_empty() }).await;
+    println!("its record came after {:.1} s", began.elapsed().as_secs_f64());
+    let dropped = routing.metric(r#"routing_decision_log_dropped_total{kind="unreachable"}"#).await;
+    assert!(dropped > 300.0, "{dropped} of {WAITING} were dropped, most without a time-out of their own");
 }

@@ -75,7 +75,7 @@ impl BrainClient {
 
     /// Notes that the brain takes no several records after all.
     pub fn takes_one_at_a_time(&self) {
-        self.note_schema(Declared { several: false, ..self.known_schema().unwrap_or_default() }, SCHEMA_TTL);
+        self.note_schema(Declared { several: false, ..self.last_schema() }, SCHEMA_TTL);
     }
 }
 

@@ -11,14 +11,15 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, REASON_SHOWN, SESSION_MAX_BYTES};
+use crate::decision_log::PACE;
 
 /// For a person at a terminal.
 pub(super) const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a record may be on its way: the time-out of sending one.
 const ON_ITS_WAY: Duration = Duration::from_secs(2);
-/// Time until it is asked for again.
-const ASK_AGAIN: Duration = Duration::from_millis(50);
+/// Time until it is asked for again: the records of one call may be that far apart, and two looks must not fall between them.
+const ASK_AGAIN: Duration = PACE.saturating_mul(3);
 
 /// What the brain knows of a skill.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

@@ -10,10 +10,7 @@ use crds::{
     builtin::BuiltinPrompts, compile::is_reference, document::MAX_BYTES, pod::LAST_GOOD_FILE, policy::ConfigMapKeyRef,
 };
 
-use super::{
-    candidate::{self, Candidate, PolicyRefusal, PolicySource, Text, UnknownFields},
-    still,
-};
+use super::candidate::{self, Candidate, PolicyRefusal, PolicySource, Text, UnknownFields};
 
 /// How often the texts of ConfigMaps are read anew because one of them changed meanwhile.
 const TRIES: u32 = 5;
@@ -156,7 +153,7 @@ fn read_config_map(folder: &Path, reference: &ConfigMapKeyRef) -> Result<String,
 }
 
 fn read_bounded(path: &Path) -> Result<String, String> {
-    still::read(path, MAX_BYTES as u64)
+    crate::still::read(path, MAX_BYTES as u64)
 }
 
 #[cfg(test)]

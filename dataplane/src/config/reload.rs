@@ -19,7 +19,7 @@ use super::{
     reader::PolicyReader,
     watch::Writers,
 };
-use crate::{clock, metrics::Metrics, secrets::SecretSource};
+use crate::{brain_client::BrainClient, clock, metrics::Metrics, secrets::SecretSource};
 
 /// Neither the policy nor the last good one can run.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +167,7 @@ impl Config {
             Ok(candidate) => self.replace(candidate, &running),
             Err(refusal) => {
                 self.refuse(&refusal);
+                self.wait_for(vec![]);
                 self.renew_secrets(&running);
             }
         }
@@ -174,11 +175,16 @@ impl Config {
 
     fn replace(&self, candidate: Candidate, running: &Active) {
         let secrets = self.secrets.read(candidate.table.secrets());
+        if self.writers.are_at_work() {
+            return;
+        }
         // A pod created before the policy referred to a Secret does not have it mounted; the pod that replaces it has.
         let awaited = secrets.missing_beside(&running.secrets);
         let waits = !awaited.is_empty();
         self.wait_for(awaited);
         if waits {
+            // What was refused before is not there any more.
+            self.forget_refusal();
             self.renew_secrets(running);
             return;
         }
@@ -197,7 +203,7 @@ impl Config {
 
     fn renew_secrets(&self, running: &Active) {
         let secrets = self.secrets.read(running.table.secrets());
-        if secrets.same_as(&running.secrets) {
+        if self.writers.are_at_work() || secrets.same_as(&running.secrets) {
             return;
         }
         let candidate = Candidate {
@@ -221,6 +227,10 @@ impl Config {
         report_secrets(&active, running);
         self.was_whole.fetch_or(active.secrets.missing().is_empty(), Ordering::Relaxed);
         let tools_changed = !active.table.offers_the_same_tools_as(&running.table);
+        let is_kept = |brain: &Arc<BrainClient>| active.brain.as_ref().is_some_and(|kept| Arc::ptr_eq(kept, brain));
+        if let Some(brain) = running.brain.as_ref().filter(|brain| !is_kept(brain)) {
+            brain.retire();
+        }
         self.active.store(Arc::new(active));
         self.generation.send_modify(|generation| *generation += 1);
         if tools_changed {

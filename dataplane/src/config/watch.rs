@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(super) use self::writers::Writers;
 use self::writers::ends_writing;
-use super::{Config, PolicySource, still::STILL};
+use super::{Config, PolicySource};
+use crate::still::STILL;
 
 /// Time between checks without an event.
 const CHECK_EVERY: Duration = Duration::from_secs(5);

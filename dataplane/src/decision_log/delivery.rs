@@ -25,7 +25,7 @@ use crate::{
 
 /// Shortest time between two requests of one worker to a brain that takes several records in one. The first after a while
 /// goes at once.
-const PACE: Duration = Duration::from_millis(50);
+pub const PACE: Duration = Duration::from_millis(20);
 
 /// A decision whose entry is on its way, and the span of that.
 type Sending = (Box<DecisionRecord>, Span);
@@ -34,7 +34,9 @@ type Sending = (Box<DecisionRecord>, Span);
 pub(super) async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<AtomicUsize>, metrics: Arc<Metrics>) {
     let (mut items, mut paced) = (Vec::with_capacity(SEVERAL_MOST), None);
     while queue.recv_many(&mut items, SEVERAL_MOST).await > 0 {
-        if let Some(until) = paced.take().filter(|until| *until > Instant::now() && !queue.is_closed()) {
+        if let Some(until) =
+            paced.take().filter(|until| *until > Instant::now() && items.len() < SEVERAL_MOST && !queue.is_closed())
+        {
             sleep_until(until).await;
             // What came meanwhile.
             while items.len() < SEVERAL_MOST
@@ -45,7 +47,11 @@ pub(super) async fn deliver(mut queue: mpsc::Receiver<Item>, waiting: Arc<Atomic
         }
         let mut left = items.drain(..).peekable();
         while let Some(first) = left.next() {
-            if matches!(first.report, Report::Decision(_)) && first.brain.takes_several().await {
+            if first.brain.is_given_up() {
+                // Each would wait for its time-out, and what is for the other brain behind it.
+                first.report.dropped(&metrics, BrainError::Unreachable.kind());
+                waiting.fetch_sub(1, Ordering::Relaxed);
+            } else if matches!(first.report, Report::Decision(_)) && first.brain.takes_several().await {
                 let same =
                     |next: &Item| matches!(next.report, Report::Decision(_)) && Arc::ptr_eq(&next.brain, &first.brain);
                 let brain = Arc::clone(&first.brain);
