@@ -183,7 +183,7 @@ fn at_once(template: &Template, input: &TemplateInput<'_>) -> Option<Result<Stri
     if !is_small {
         return None;
     }
-    // What it changed is dropped with it.
+    // A rendering changes nothing of the template: what it makes is dropped with it.
     let rendering = AssertUnwindSafe(|| template.render_at_once(input));
     match std::panic::catch_unwind(rendering) {
         Ok(rendered) => rendered.map_err(RenderError::Template).transpose(),

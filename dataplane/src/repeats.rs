@@ -54,9 +54,12 @@ impl Calls {
     /// Makes room for one more. To look at all of them would take most of a call's time.
     fn forget(&mut self, now: Instant) {
         let is_over = |at: Instant| now.saturating_duration_since(at) > AGAIN_WITHIN;
-        let is_full = |order: &VecDeque<_>| order.len() >= REMEMBERED_MAX;
-        while let Some((asked, at)) = self.order.front().copied().filter(|(_, at)| is_full(&self.order) || is_over(*at))
-        {
+        loop {
+            // Who asks the same over and over takes more of the order than of what is known.
+            let is_full = self.known.len() >= REMEMBERED_MAX || self.order.len() >= 2 * REMEMBERED_MAX;
+            let Some((asked, at)) = self.order.front().copied().filter(|(_, at)| is_full || is_over(*at)) else {
+                return;
+            };
             self.order.pop_front();
             if self.known.get(&asked).is_some_and(|(_, noted)| *noted == at) {
                 self.known.remove(&asked);
@@ -150,9 +153,13 @@ mod tests {
         let now = start + Duration::from_secs(10);
         assert!(repeats.take(call(0), now).is_none() && repeats.take(call(1), now).is_some());
         note(2, 5_000);
-        note(9_999, 5_001);
-        assert!(repeats.take(call(2), now).is_some(), "it was noted anew");
-        assert!(sizes(&repeats).1 <= REMEMBERED_MAX);
+        (10_000..10_010).for_each(|i| note(i, 5_001));
+        assert!(repeats.take(call(3), now).is_none() && repeats.take(call(2), now).is_some(), "it was noted anew");
+        for i in 0..3 * REMEMBERED_MAX {
+            assert_eq!(repeats.take(call(7_777), now).is_some(), i > 0, "{i}");
+            note(7_777, 5_002);
+        }
+        assert!(sizes(&repeats).1 <= 2 * REMEMBERED_MAX);
     }
 
     #[test]

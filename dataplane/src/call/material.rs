@@ -6,11 +6,16 @@ use std::{sync::Arc, time::Duration};
 use crds::template::FileMaterial;
 use serde_json::Value;
 
+use tokio::sync::Semaphore;
+
 use super::Call;
 use crate::workspace::unreadable;
 
 /// Longest time to read a call's files.
 const FILES_TIMEOUT: Duration = Duration::from_secs(10);
+/// Calls whose files are read at a time. A read that a disk never answers has its place for ever, so that such a disk takes no
+/// more threads than these: names, checks and new policies need some, too.
+static READS: Semaphore = Semaphore::const_new(32);
 
 #[derive(Default)]
 pub(super) struct Material {
@@ -35,12 +40,19 @@ async fn files(call: &Call) -> Vec<FileMaterial> {
         return vec![];
     }
     let data_plane = Arc::clone(&call.data_plane);
-    let read = tokio::task::spawn_blocking({
-        let named = named.clone();
-        move || data_plane.workspace.read(&project_root, &named)
-    });
+    let paths = named.clone();
+    let read = async {
+        // Never closed, so there is always a place at last.
+        let place = READS.acquire().await.ok()?;
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = data_plane.workspace.read(&project_root, &paths);
+            drop(place);
+            read
+        });
+        reading.await.ok()
+    };
     match tokio::time::timeout(FILES_TIMEOUT, read).await {
-        Ok(Ok(files)) => files,
+        Ok(Some(files)) => files,
         // A workspace may be on a disk that hangs.
         _ => named.iter().map(|path| unreadable(path, "it could not be read in time".into())).collect(),
     }

@@ -2,7 +2,7 @@
 //! than the line itself.
 
 use std::{
-    io::{BufWriter, Result, Write},
+    io::{Result, Write},
     thread,
     time::Duration,
 };
@@ -10,32 +10,41 @@ use std::{
 /// Pause after each write: lines that come meanwhile wait so long at most. The first after a while is written at once.
 const PAUSE: Duration = Duration::from_millis(5);
 /// Lines that are written together, in bytes.
-const BUFFER_BYTES: usize = 64 * 1024;
+const TOGETHER_MAX_BYTES: usize = 64 * 1024;
 
-/// For the thread that writes the log alone: [`Write::flush`] keeps it.
-pub(super) struct Paced<W: Write> {
-    output: BufWriter<W>,
-    written: bool,
+/// For the thread that writes the log, and for no other: [`Write::flush`] has it sleep.
+pub(super) struct Paced<W> {
+    output: W,
+    lines: Vec<u8>,
 }
 
 impl<W: Write> Paced<W> {
     pub(super) fn new(output: W) -> Self {
-        Self { output: BufWriter::with_capacity(BUFFER_BYTES, output), written: false }
+        Self { output, lines: vec![] }
+    }
+
+    /// What cannot be written is lost: nobody reads it, and the thread must notice its end all the same.
+    fn write_out(&mut self) {
+        let _ = self.output.write_all(&self.lines);
+        self.lines.clear();
     }
 }
 
 impl<W: Write> Write for Paced<W> {
     fn write(&mut self, bytes: &[u8]) -> Result<usize> {
-        self.written = true;
-        self.output.write(bytes)
+        self.lines.extend_from_slice(bytes);
+        if self.lines.len() >= TOGETHER_MAX_BYTES {
+            self.write_out();
+        }
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> Result<()> {
-        let flushed = self.output.flush();
-        if std::mem::take(&mut self.written) {
+        if !self.lines.is_empty() {
+            self.write_out();
             thread::sleep(PAUSE);
         }
-        flushed
+        Ok(())
     }
 }
 
@@ -70,5 +79,26 @@ mod tests {
             paced.flush().expect("flushed");
         }
         assert_eq!(*writes.0.lock().expect("not poisoned"), ["one\ntwo\n", "three\n"]);
+    }
+
+    /// Takes nothing, as a pipe whose reader is gone.
+    struct Broken;
+
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn lines_that_nobody_reads_are_neither_kept_nor_an_error() {
+        let mut paced = Paced::new(Broken);
+        paced.write_all(b"one\n").expect("taken");
+        paced.flush().expect("lost");
+        assert!(paced.lines.is_empty());
     }
 }

@@ -31,6 +31,8 @@ struct Open {
     next_trial: Instant,
     /// A trial is under way.
     trying: bool,
+    /// What failed was changed during the trial, whose failure then says nothing of what it is now.
+    changed: bool,
     /// At the last failure there was no connection at all, which a probe can disprove.
     unreachable: bool,
 }
@@ -131,8 +133,8 @@ impl State {
     }
 
     fn stays_open(&mut self, error: &AttemptError, now: Instant) -> Option<Change> {
-        let before = self.open.as_ref()?.pause;
-        let pause = (before * 2).min(PAUSE_MAX);
+        let Open { pause, changed, .. } = self.open.as_ref()?;
+        let pause = if *changed { Duration::ZERO } else { (*pause * 2).clamp(PAUSE_FIRST, PAUSE_MAX) };
         self.failures = self.failures.saturating_add(1);
         self.open = Some(Open::after(error, pause, now));
         Some(Change::StaysOpen { pause })
@@ -149,12 +151,19 @@ impl State {
     /// serve the model, so a probe closes nothing.
     pub(super) fn reached(&mut self, now: Instant) {
         if self.open.as_ref().is_some_and(|open| open.unreachable) {
-            self.due(now);
+            self.try_next(now);
         }
     }
 
-    /// The next call may try it.
+    /// What failed was changed: the next call may try it, also if a trial of what it was is under way.
     pub(super) fn due(&mut self, now: Instant) {
+        if let Some(open) = &mut self.open {
+            open.changed = open.trying;
+        }
+        self.try_next(now);
+    }
+
+    fn try_next(&mut self, now: Instant) {
         if let Some(open) = &mut self.open {
             open.next_trial = open.next_trial.min(now);
         }
@@ -181,7 +190,7 @@ impl Snapshot {
 impl Open {
     fn after(error: &AttemptError, pause: Duration, now: Instant) -> Self {
         let unreachable = matches!(error, AttemptError::Unreachable { .. });
-        Self { pause, next_trial: now + pause, trying: false, unreachable }
+        Self { pause, next_trial: now + pause, trying: false, changed: false, unreachable }
     }
 }
 

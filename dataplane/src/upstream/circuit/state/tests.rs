@@ -156,3 +156,15 @@ fn a_probe_that_reaches_an_endpoint_that_was_away_makes_the_next_call_a_trial() 
     circuit.state.reached(circuit.at(8));
     assert_eq!(circuit.state(8), ("open", 6, Some(59)), "it is reached all the time, and answers 503");
 }
+
+#[test]
+fn what_was_changed_during_a_trial_is_tried_at_once_after_it() {
+    let mut circuit = Timed::opened(0);
+    let trial = circuit.admit(30).expect("due");
+    circuit.state.due(circuit.at(31));
+    assert_eq!(circuit.end(trial, (30, 40), down()), Some(Change::StaysOpen { pause: Duration::ZERO }));
+    let trial = circuit.admit(40).expect("what it is now");
+    let pause = Duration::from_secs(30);
+    assert_eq!(circuit.end(trial, (40, 41), down()), Some(Change::StaysOpen { pause }), "nothing changed meanwhile");
+    assert_eq!(circuit.state(41), (circuit::OPEN, 7, Some(30)));
+}
