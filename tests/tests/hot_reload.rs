@@ -2,6 +2,7 @@
 
 use std::{fs, os::unix::fs::symlink};
 
+use futures::StreamExt;
 use serde_json::{Value, json};
 use tests::{
     Policy, bombs, memory,
@@ -329,7 +330,7 @@ async fn decisions_for_a_brain_that_was_replaced_and_does_not_answer_hold_up_no_
         let mcp = mcp.clone();
         async move { assert!(!mcp.debug(&format!("call {i}")).await.is_error()) }
     });
-    futures::future::join_all(calls).await;
+    futures::stream::iter(calls).buffer_unordered(100).collect::<()>().await;
     let hash = routing.status().await["configHash"].clone();
     fs::write(routing.folder().join("policy.yaml"), with(&new.url())).expect("written");
     waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;

@@ -81,3 +81,21 @@ async fn an_endpoint_that_refuses_the_key_is_reachable_and_the_refusal_is_told()
     let everything = routing.admin("/status").await + &routing.admin("/metrics").await + &routing.log();
     assert!(!everything.contains("canary"), "{everything}");
 }
+
+#[tokio::test]
+async fn a_model_that_the_policy_has_no_more_leaves_no_figure_behind() {
+    let models = Models::start().await;
+    let grader = json!({"models": {"grader": {"name": "g"}}});
+    let with_grader = Policy::at(&models.url()).spec(grader).to_string();
+    let routing = Program::serve_policy(&with_grader).start().await;
+    let has = async |metric: &str| routing.admin("/metrics").await.contains(metric);
+    let figures = [r#"routing_upstream_reachable{model="grader"}"#, r#"routing_waiting_calls{model="grader"}"#];
+    for figure in figures {
+        waiting::until_true(figure, || has(figure)).await;
+    }
+    std::fs::write(routing.folder().join("policy.yaml"), Policy::at(&models.url()).to_string()).expect("written");
+    for figure in figures {
+        waiting::until_true(figure, async || !has(figure).await).await;
+    }
+    assert!(has(r#"routing_upstream_reachable{model="local"}"#).await, "the others stay");
+}

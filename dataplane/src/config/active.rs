@@ -134,9 +134,12 @@ impl Active {
 
     /// The models that are called, with their names in the policy.
     pub fn models(&self) -> impl Iterator<Item = (&'static str, &ModelClient)> {
+        self.models_by_name().into_iter().filter_map(|(name, model)| Some((name, model?)))
+    }
+
+    /// All that a policy can name; none: this one has no such model that is called.
+    pub fn models_by_name(&self) -> [(&'static str, Option<&ModelClient>); 3] {
         [(LOCAL, Some(&self.local)), (CLAUDE, self.claude.as_ref()), (GRADER, self.grader.as_ref())]
-            .into_iter()
-            .filter_map(|(name, model)| Some((name, model?)))
     }
 
     /// Where the skill's pass rate is; none: there is no brain, or the skill is pinned and needs none.

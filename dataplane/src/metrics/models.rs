@@ -67,8 +67,14 @@ impl Models {
 
     /// What the models of a config say now.
     pub(super) fn look(&self, active: &Active) {
-        for (model, client) in active.models() {
+        for (model, client) in active.models_by_name() {
             let label = ModelLabel { model };
+            let Some(client) = client else {
+                // It was in the policy before.
+                self.waiting.remove(&label);
+                self.reachable.remove(&label);
+                continue;
+            };
             self.waiting.get_or_create(&label).set(number(client.load().waiting));
             match client.reachability().reachable {
                 Some(reachable) => drop(self.reachable.get_or_create(&label).set(reachable.into())),
