@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test faults conformance screenshots lint fmt generate smoke bench bench-calls bench-tracing soak fuzz images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls bench-tracing soak fuzz images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,12 +43,6 @@ conformance: build ## docs/conformance.md, by the public suites of MCP, and the 
 	@tests/setup/tools.sh test
 	@programs=$$(tests/setup/programs.sh); eval "$$programs"; \
 	ROUTING_WRITE_PAGES=1 ROUTING_BIN=$(BINARY) $(CARGO) test --package tests --test conformance --test real_clients -- page
-
-faults: ## the tables of faults of a model's endpoint with 1,000 calls a row, of which `make test` has 500 or 100
-	@tests/setup/tools.sh test
-	@$(BUILD)
-	@programs=$$(tests/setup/programs.sh); eval "$$programs"; \
-	ROUTING_BIN=$(BINARY) ROUTING_FAULT_CALLS=1000 $(CARGO) test --package tests --test upstream_faults -- --show-output
 
 screenshots: build ## the pictures of the brain's page in docs/images, by the tests that check it
 	@tests/setup/tools.sh test

@@ -15,7 +15,7 @@ use tests::{
     waiting,
 };
 
-use super::table::{Case, Expected};
+use super::table::{CALLS, Case, Expected};
 
 /// Calls in flight: fewer than one address may have connections where a process has 1024 descriptors.
 const AT_A_TIME: usize = 200;
@@ -74,8 +74,6 @@ fn counted(attempts: impl IntoIterator<Item = Attempt>) -> BTreeMap<Attempt, usi
 /// A data plane under one fault after the other.
 pub struct Campaign {
     routing: Running,
-    /// Calls of each row, if not as the row says.
-    calls: Option<usize>,
     next: usize,
     /// How much of the log has been read.
     read: u64,
@@ -86,9 +84,8 @@ pub struct Campaign {
 
 impl Campaign {
     pub fn of(routing: Running) -> Self {
-        let calls = std::env::var("ROUTING_FAULT_CALLS").ok().map(|calls| calls.parse().expect("a number of calls"));
         let before = routing.held();
-        Self { routing, calls, next: 0, read: 0, ids: HashSet::new(), rows: 0, before }
+        Self { routing, next: 0, read: 0, ids: HashSet::new(), rows: 0, before }
     }
 
     /// The data plane.
@@ -156,8 +153,7 @@ impl Campaign {
 
     /// Makes the calls of a row; each has one result, which `check` looks at. Returns the attempts that each names.
     async fn load(&mut self, case: &Case, mut check: impl FnMut(usize, &CallResult)) -> Vec<Vec<Attempt>> {
-        let calls = self.calls.unwrap_or(case.calls);
-        let numbers = self.next..self.next + calls;
+        let numbers = self.next..self.next + CALLS;
         self.next = numbers.end;
         let (mut attempts, mut answered) = (vec![], HashSet::new());
         let began = Instant::now();
@@ -170,8 +166,8 @@ impl Campaign {
             attempts.push(made.map(|(decision, error)| Attempt::of(&decision, &error)).collect());
         })
         .await;
-        assert_eq!(attempts.len(), calls, "{}", case.name);
-        println!("{}: {calls} calls in {:.1} s", case.name, began.elapsed().as_secs_f64());
+        assert_eq!(attempts.len(), CALLS, "{}", case.name);
+        println!("{}: {CALLS} calls in {:.1} s", case.name, began.elapsed().as_secs_f64());
         attempts
     }
 

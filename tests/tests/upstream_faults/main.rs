@@ -1,8 +1,7 @@
 //! Endpoints of models that hang, drip, cut, lie and flood at every point of an exchange, under load: each call has one
 //! well-formed answer, each model call one record, and nothing is left behind (`tests/faults.toml`, rows 28 to 33).
 //!
-//! A row of a table has 500 calls, or 100 if it is about an answer that arrives whole;
-//! `ROUTING_FAULT_CALLS` sets another number for all, and `make faults` 1,000.
+//! A row of a table has 1,000 calls.
 
 mod campaign;
 mod name_server;
