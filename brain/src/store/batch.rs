@@ -66,13 +66,10 @@ async fn one_by_one(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<V
 async fn write(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<Vec<Answer>, StoreError> {
     let mut connection = writing.connection().await?;
     let mut transaction = writing.begin(&mut connection).await?;
-    let (mut answers, mut new, mut all) = (Vec::with_capacity(entries.len()), None, Tally::default());
+    let (mut answers, mut new, mut tally) = (Vec::with_capacity(entries.len()), None, Tally::default());
     for (entry, at_ms) in entries {
-        let (id, mut tally) = (Uuid::now_v7().to_string(), Tally::default());
+        let id = Uuid::now_v7().to_string();
         let written = writing.within(apply(&mut transaction, &mut tally, &id, entry, *at_ms)).await;
-        if written.is_ok() {
-            all.merge(tally);
-        }
         if written.as_ref().is_ok_and(|written| *written == id) {
             new = Some(id);
         }
@@ -81,7 +78,7 @@ async fn write(writing: &mut Writing, entries: &[(Entry, i64)]) -> Result<Vec<An
             answer => answers.push(answer),
         }
     }
-    for row in all.rows() {
+    for row in tally.rows() {
         writing.within(row.write(&mut transaction)).await?;
     }
     match writing.within(transaction.commit()).await {

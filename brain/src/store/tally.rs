@@ -35,16 +35,6 @@ impl Tally {
         }
     }
 
-    /// Adds all of another.
-    pub(super) fn merge(&mut self, other: Self) {
-        for (row, number) in other.counts {
-            *self.counts.entry(row).or_default() += number;
-        }
-        for (row, amounts) in other.spending {
-            self.spending.entry(row).or_default().add(&amounts);
-        }
-    }
-
     /// The rows that it changes, in their order.
     pub(super) fn rows(&self) -> impl Iterator<Item = Added<'_>> {
         let counts = self.counts.iter().filter(|(_, number)| **number != 0);
