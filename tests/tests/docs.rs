@@ -59,3 +59,14 @@ fn every_reason_of_a_condition_and_every_metric_of_the_operator_is_documented() 
         assert!(operator.contains(&format!("`{name}")), "{name} is not in docs/operator.md");
     }
 }
+
+#[test]
+fn the_readmes_table_of_measurements_is_that_of_the_benchmarks() {
+    let rows = |text: &str| text.lines().filter(|line| line.starts_with("| ")).map(str::to_string).collect::<Vec<_>>();
+    let [readme, calls, failover] = ["README.md", "bench/results/calls.txt", "bench/results/failover.txt"]
+        .map(|path| std::fs::read_to_string(checkout().join(path)).expect("text"));
+    let table = readme.split_once("<!-- bench: begin").and_then(|(_, rest)| rest.split_once("<!-- bench: end"));
+    let shown = rows(table.expect("marks around the table").0);
+    let measured = [rows(&calls), rows(&failover)].concat();
+    assert!(!measured.is_empty() && shown[1..] == measured, "run tests/setup/bench-table.sh: {shown:#?} {measured:#?}");
+}

@@ -79,12 +79,12 @@ impl Rig {
 
     /// The call of a skill with a problem of this many bytes.
     pub fn routed(&self, bytes: usize) -> Call {
-        Call::debug(&self.routing.mcp_url(), &format!("{} {}", Call::NUMBER, text(bytes)), ANSWERED)
+        Call::debug(&self.routing.mcp_url(), &problem(bytes), ANSWERED)
     }
 
     /// The call as Claude Code makes it, which the MCP library runs.
     pub fn routed_with_progress(&self, bytes: usize) -> Call {
-        Call::debug_with_progress(&self.routing.mcp_url(), &format!("{} {}", Call::NUMBER, text(bytes)), ANSWERED)
+        Call::debug_with_progress(&self.routing.mcp_url(), &problem(bytes), ANSWERED)
     }
 
     /// The same call, whose model answers after this time.
@@ -115,6 +115,11 @@ fn completion(model: &str, bytes: usize) -> Value {
         {"role": "system", "content": text(1_000)},
         {"role": "user", "content": text(bytes)},
     ]})
+}
+
+/// A problem of this many bytes, with the number of the call: a value may have 256 KiB and no more.
+fn problem(bytes: usize) -> String {
+    format!("{} {}", Call::NUMBER, text(bytes - Call::NUMBER.len() - 1))
 }
 
 /// A text as people write it, in lines.

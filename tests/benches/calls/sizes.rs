@@ -37,6 +37,9 @@ async fn measure_cell(settings: &Settings, rig: &Rig, name: &str, (direct, route
     without.print(&format!("{name}, direct"));
     with.print(&format!("{name}, routed"));
     let added = (with.measured.at(0.5).as_secs_f64() - without.measured.at(0.5).as_secs_f64()) * 1000.0;
-    let measured = format!("{added:.2} ms, {:.2} ms", with.cpu_of("routing"));
+    let measured = match with.measured.failed + without.measured.failed {
+        0 => format!("{added:.2} ms, {:.2} ms", with.cpu_of("routing")),
+        failed => format!("{failed} calls failed"),
+    };
     table.row(&format!("{name}: added p50 and CPU a call at {PER_SECOND}/s"), &measured, None);
 }
