@@ -22,6 +22,10 @@ pub struct Settings {
     #[arg(long, value_name = "PERIOD", default_value = "30s", value_parser = period)]
     pub resync: Duration,
 
+    /// How often every watch begins anew with a list, which finds what it missed
+    #[arg(long, value_name = "PERIOD", default_value = "10m", value_parser = period)]
+    pub relist: Duration,
+
     /// Address of /metrics, /readyz and /livez
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:3211")]
     pub admin_address: SocketAddr,

@@ -26,6 +26,8 @@ pub const STALLED: &str = "Stalled";
 pub const INSECURE: &str = "Insecure";
 /// Present only while true: skills below ceil get no outcome of the local model any more.
 pub const EVIDENCE_LOCKED: &str = "EvidenceLocked";
+/// Present only while true: somebody else keeps changing what the operator sets.
+pub const CONTESTED: &str = "Contested";
 
 /// Whether the statement of a condition is true.
 #[derive(IntoStaticStr, Clone, Copy, Debug, PartialEq, Eq)]

@@ -72,6 +72,8 @@ pub enum Reason {
     StorageRefused,
     /// `EvidenceLocked`: skills below ceil get no outcome of the local model any more.
     NoLocalOutcomes,
+    /// `Contested`: the operator corrected the same field after the same manager again and again.
+    FieldContested,
     /// Of an event only: the calls of a skill go elsewhere.
     RouteChanged,
 }
@@ -132,6 +134,7 @@ impl Reason {
             | Self::UpstreamNotProbed
             | Self::BrainReady
             | Self::NoLocalOutcomes
+            | Self::FieldContested
             | Self::RouteChanged => false,
         }
     }
@@ -173,7 +176,8 @@ impl Reason {
             | Self::NoToken
             | Self::UpstreamUnreachable
             | Self::LocalCircuitOpen
-            | Self::NoLocalOutcomes => EventType::Warning,
+            | Self::NoLocalOutcomes
+            | Self::FieldContested => EventType::Warning,
         }
     }
 }

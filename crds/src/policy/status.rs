@@ -65,8 +65,9 @@ pub struct RoutingPolicyStatus {
     /// Accepted: the policy and its ConfigMaps are valid; while it is False, the pods keep the last accepted config.
     /// ResolvedRefs: everything the policy refers to exists. Programmed: every pod runs the policy's config. Ready: all
     /// three, and the desired number of pods serves. UpstreamReachable: the models' endpoints answer the pods; BrainReady,
-    /// only with spec.brain.managed: the brain's pods serve; the others do not depend on these two. Reconciling, Stalled (action is needed), Insecure (callers need no token) and EvidenceLocked
-    /// (skills stay with Claude until someone acts) are present only while true.
+    /// only with spec.brain.managed: the brain's pods serve; the others do not depend on these two. Reconciling, Stalled
+    /// (action is needed), Insecure (callers need no token), EvidenceLocked (skills stay with Claude until someone acts) and
+    /// Contested (somebody else keeps changing what the operator sets) are present only while true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]

@@ -3,6 +3,7 @@
 //! `decide` chooses, without I/O, what to do with a child; only then does `send` send it.
 
 mod claim;
+pub mod contest;
 mod decide;
 mod reclaim;
 pub mod refusal;
@@ -11,10 +12,15 @@ mod send;
 use std::{collections::BTreeMap, time::Instant};
 
 use crds::{RoutingPolicy, pod, policy::Reason};
-use kube::{ResourceExt, api::DynamicObject};
+use kube::{
+    ResourceExt,
+    api::{DynamicObject, ObjectMeta},
+};
+use serde_json::Value;
 
 pub use self::decide::ChildStates;
 use self::{
+    contest::Contest,
     decide::{ChildState, Step, decide, fingerprint},
     refusal::{Problem, Refused, WriteError},
 };
@@ -26,11 +32,13 @@ use super::{
     validate::Valid,
 };
 
+/// The large fields of a workload's spec, which no status tells of.
+const TEMPLATES: [&str; 2] = ["template", "volumeClaimTemplates"];
 /// Failed reconciliations in a row before the status reports a failed request.
 const FAILURES_UNREPORTED: u32 = 2;
 
 /// The children after this step.
-#[derive(Default)]
+#[derive(Default, Debug)]
 pub struct Applied {
     /// The policy's children that exist.
     pub objects: BTreeMap<ChildKey, DynamicObject>,
@@ -40,6 +48,8 @@ pub struct Applied {
     pub retry_at: Option<Instant>,
     /// A request that failed repeatedly and may still succeed: the reconciliation must be retried.
     pub failed: Option<Error>,
+    /// Fields of children that somebody else keeps changing.
+    pub contests: Vec<Contest>,
     /// The namespace is terminating: everything in it is about to be deleted.
     pub namespace_is_ending: bool,
 }
@@ -67,6 +77,25 @@ impl Applied {
     #[must_use]
     pub fn has_deployment(&self, policy: &RoutingPolicy) -> bool {
         self.objects.contains_key(&ChildKey::new(ChildKind::Deployment, policy.name_any()))
+    }
+
+    /// Without what no status is computed from: it is kept for as long as nothing changes.
+    #[must_use]
+    pub fn slim(self) -> Self {
+        let shown =
+            |key: &ChildKey| matches!(key.kind, ChildKind::Deployment | ChildKind::StatefulSet | ChildKind::Service);
+        let objects = self.objects.into_iter().filter(|(key, _)| shown(key));
+        Self { objects: objects.map(|(key, object)| (key, slim(object))).collect(), ..self }
+    }
+
+    /// Whether all children are as built, so that nothing of them is to be done again.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.problems.is_empty()
+            && self.contests.is_empty()
+            && self.failed.is_none()
+            && self.retry_at.is_none()
+            && !self.namespace_is_ending
     }
 
     /// Notes a child that stays as it was, and why.
@@ -112,6 +141,7 @@ pub async fn apply(
     states.keep_only(&built);
     for mut child in children {
         let (found, state) = (existing.get(&child.key), states.of(&child.key));
+        let key = child.key.clone();
         claim::keep_template(&mut child, found);
         if let Err(error) = apply_child(namespace, child, found, state, &mut applied).await {
             if failures < FAILURES_UNREPORTED {
@@ -119,6 +149,7 @@ pub async fn apply(
             }
             applied.failed = applied.failed.take().or(Some(error));
         }
+        applied.contests.extend(state.contests(&key, Instant::now()));
         if applied.namespace_is_ending {
             return Ok(applied);
         }
@@ -142,6 +173,11 @@ async fn apply_child(
             applied.objects.extend(existing.map(|object| (key, object.clone())));
             return Ok(());
         }
+        Step::Calm(until) => {
+            applied.objects.extend(existing.map(|object| (key, object.clone())));
+            applied.retry_at = applied.retry_at.into_iter().chain([until]).min();
+            return Ok(());
+        }
         Step::Wait(refused) => {
             applied.hold_refused(existing, refused);
             return Ok(());
@@ -150,6 +186,7 @@ async fn apply_child(
     };
     let error = match send::send(namespace, &key, &body, existing).await {
         Ok(object) => {
+            state.corrected(&body, sent, existing, Instant::now());
             state.applied(sent, &object);
             applied.objects.insert(key, object);
             return Ok(());
@@ -190,6 +227,15 @@ async fn delete_orphans(
 fn is_ours(policy: &RoutingPolicy, object: &DynamicObject) -> bool {
     let uid = policy.metadata.uid.as_deref().unwrap_or_default();
     object.owner_references().iter().any(|reference| reference.uid == uid)
+}
+
+fn slim(mut object: DynamicObject) -> DynamicObject {
+    object.metadata =
+        ObjectMeta { name: object.metadata.name, generation: object.metadata.generation, ..ObjectMeta::default() };
+    if let Some(spec) = object.data.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.retain(|field, _| !TEMPLATES.contains(&field.as_str()));
+    }
+    object
 }
 
 /// One problem for each owner that keeps children from being written.

@@ -87,13 +87,25 @@ pub fn last_good(existing: &BTreeMap<ChildKey, DynamicObject>, status: Option<&R
     let config_map = existing.iter().find(|(key, _)| key.kind == ChildKind::ConfigMap)?.1;
     let text = |key: &str| config_map.data.get("data")?.get(key)?.as_str();
     let (current, kept) = (text(pod_contract::POLICY_FILE), text(pod_contract::LAST_GOOD_FILE));
-    let ran_everywhere = |status: &RoutingPolicyStatus| {
-        status.is_true(condition::PROGRAMMED)
-            && status.replicas.is_some_and(|replicas| replicas.programmed > 0)
-            && status.config_hash == current.and_then(|text| Some(Document::parse(text).ok()?.hash))
+    let is_current = |status: &RoutingPolicyStatus| {
+        ran_everywhere(status) && status.config_hash == current.and_then(|text| Some(Document::parse(text).ok()?.hash))
     };
-    let is_news = current != kept && status.is_some_and(ran_everywhere);
+    let is_news = current != kept && status.is_some_and(is_current);
     if is_news { current } else { kept }.map(Into::into)
+}
+
+/// Whether a ConfigMap among the children keeps the config that it has as the last good one.
+#[must_use]
+pub fn is_last_good(children: &BTreeMap<ChildKey, DynamicObject>) -> bool {
+    let config_map = children.iter().find(|(key, _)| key.kind == ChildKind::ConfigMap);
+    let data = config_map.and_then(|(_, object)| object.data.get("data"));
+    data.is_some_and(|data| data[pod_contract::POLICY_FILE] == data[pod_contract::LAST_GOOD_FILE])
+}
+
+/// Whether a status reports that all pods run its config, and that there are some.
+#[must_use]
+pub fn ran_everywhere(status: &RoutingPolicyStatus) -> bool {
+    status.is_true(condition::PROGRAMMED) && status.replicas.is_some_and(|replicas| replicas.programmed > 0)
 }
 
 impl Children {

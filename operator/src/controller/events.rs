@@ -1,5 +1,5 @@
-//! Events: one when `Ready` or `BrainReady` changes its status or reason, one when the policy becomes `Insecure` or
-//! `EvidenceLocked`, one when the local model is left alone and when it is called again, and one for each skill whose route
+//! Events: one when `Ready` or `BrainReady` changes its status or reason, one when the policy becomes `Insecure`,
+//! `EvidenceLocked` or `Contested`, one when the local model is left alone and when it is called again, and one for each skill whose route
 //! changes.
 
 use crds::policy::{Reason, RoutingPolicyStatus, SkillStatus, condition, reason};
@@ -24,7 +24,13 @@ pub fn transitions(of: &ObjectReference, previous: &RoutingPolicyStatus, status:
         let same = previous.condition(kind).is_some_and(|old| old.status == new.status && old.reason == new.reason);
         (!same).then(|| of_condition(new))
     };
-    let kinds = [condition::READY, condition::BRAIN_READY, condition::INSECURE, condition::EVIDENCE_LOCKED];
+    let kinds = [
+        condition::READY,
+        condition::BRAIN_READY,
+        condition::INSECURE,
+        condition::EVIDENCE_LOCKED,
+        condition::CONTESTED,
+    ];
     // Endpoints come and go; only that calls do without the local model, and that they no longer do, is news.
     let upstream =
         changed(condition::UPSTREAM_REACHABLE).filter(|_| is_circuit_open(previous) || is_circuit_open(status));

@@ -7,10 +7,15 @@ use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodStatus as ClusterStatus};
 use kube::ResourceExt;
 
+use super::watched::OURS;
 use crate::pod_status;
 
 /// Pods that are queried at the same time.
 const AT_ONCE: usize = 16;
+/// Longest value of an annotation that is kept, in bytes, and most of them of one pod: the operator sets fewer and shorter
+/// ones.
+const ANNOTATION_MAX: usize = 512;
+const ANNOTATIONS_MAX: usize = 8;
 /// Reasons for waiting that every pod has while it starts.
 const STARTING: [&str; 2] = ["ContainerCreating", "PodInitializing"];
 /// Longest message of the cluster about a pod that a status repeats, in characters.
@@ -23,10 +28,12 @@ pub struct PodView {
     pub name: String,
     /// Distinguishes it from an earlier pod with the same name.
     pub uid: String,
-    /// Its annotations when it was listed, among them those of earlier nudges.
+    /// The operator's annotations when it was listed: those of earlier nudges.
     pub annotations: BTreeMap<String, String>,
     /// Address of its node, once it is scheduled.
     pub host_ip: Option<IpAddr>,
+    /// Its own address, while it runs.
+    pub address: Option<IpAddr>,
     /// Whether its condition `Ready` is true.
     pub ready: bool,
     /// What it waits for, if the cluster reports it: a node, an image, the next restart.
@@ -67,28 +74,33 @@ impl PodView {
     }
 }
 
-/// Queries every pod of the policy's Deployment that is not terminating. Sorted by name.
-pub async fn query(client: &reqwest::Client, policy: &str, pods: Vec<Pod>) -> Vec<PodView> {
-    let queried = pods.into_iter().filter(|pod| is_wanted(policy, pod)).map(|pod| async move {
-        let mut view = view(&pod);
-        if let Some(ip) = running_at(&pod) {
-            let status = pod_status::get(client, ip).await.map(Box::new);
-            view.report = status.map_or_else(PodReport::Unreachable, PodReport::Says);
-        }
-        view
-    });
-    let mut views: Vec<PodView> = stream::iter(queried).buffer_unordered(AT_ONCE).collect().await;
-    views.sort_by(|a, b| a.name.cmp(&b.name));
-    views
+/// The pods of the policy's Deployment that are not terminating, as the cluster reports them.
+#[must_use]
+pub fn of_policy(policy: &str, pods: &[Pod]) -> Vec<PodView> {
+    pods.iter().filter(|pod| is_wanted(policy, pod)).map(view).collect()
 }
 
 /// The pods of the policy's brain that are not terminating, as the cluster reports them. Sorted by name.
 #[must_use]
 pub fn of_brain(pods: &[Pod]) -> Vec<PodView> {
-    let mut views: Vec<PodView> =
-        pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).map(view).collect();
-    views.sort_by(|a, b| a.name.cmp(&b.name));
-    views
+    sorted(pods.iter().filter(|pod| pod.metadata.deletion_timestamp.is_none()).map(view).collect())
+}
+
+/// Asks every pod that runs what it reports about itself. Sorted by name.
+pub async fn query(client: &reqwest::Client, pods: Vec<PodView>) -> Vec<PodView> {
+    let queried = pods.into_iter().map(|mut pod| async move {
+        if let Some(ip) = pod.address {
+            let status = pod_status::get(client, ip).await.map(Box::new);
+            pod.report = status.map_or_else(PodReport::Unreachable, PodReport::Says);
+        }
+        pod
+    });
+    sorted(stream::iter(queried).buffer_unordered(AT_ONCE).collect().await)
+}
+
+fn sorted(mut pods: Vec<PodView>) -> Vec<PodView> {
+    pods.sort_by(|a, b| a.name.cmp(&b.name));
+    pods
 }
 
 /// Number of pods that run and did not answer.
@@ -106,9 +118,9 @@ fn is_wanted(policy: &str, pod: &Pod) -> bool {
     of_deployment && pod.metadata.deletion_timestamp.is_none()
 }
 
-fn running_at(pod: &Pod) -> Option<IpAddr> {
-    let status = pod.status.as_ref().filter(|status| status.phase.as_deref() == Some("Running"))?;
-    status.pod_ip.as_ref()?.parse().ok()
+fn running_at(status: &ClusterStatus) -> Option<IpAddr> {
+    let ip = status.pod_ip.as_ref().filter(|_| status.phase.as_deref() == Some("Running"))?;
+    ip.parse().ok()
 }
 
 fn view(pod: &Pod) -> PodView {
@@ -116,12 +128,19 @@ fn view(pod: &Pod) -> PodView {
     PodView {
         name: pod.name_any(),
         uid: pod.uid().unwrap_or_default(),
-        annotations: pod.annotations().clone(),
+        annotations: ours(pod.annotations()),
         host_ip: status.host_ip.as_ref().and_then(|ip| ip.parse().ok()),
+        address: running_at(&status),
         ready: has_condition(&status, "Ready", "True"),
         waiting: waiting(&status).map(|why| printable(&why, MESSAGE_MAX)),
         report: PodReport::NotRunning,
     }
+}
+
+/// Only those that the operator sets: anyone who may change a pod can give it many.
+fn ours(annotations: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let ours = annotations.iter().filter(|(name, value)| name.starts_with(OURS) && value.len() <= ANNOTATION_MAX);
+    ours.take(ANNOTATIONS_MAX).map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
 fn has_condition(status: &ClusterStatus, kind: &str, value: &str) -> bool {

@@ -65,5 +65,5 @@ pub async fn prepare(workers: &Workers, given: Given, installation: Installation
 
 fn unfinished(error: ApartError) -> Invalid {
     let message = format!("spec: checking it {error}; simplify the inputSchema and the templates of its skills");
-    Invalid { reason: Reason::Invalid, message, references: None }
+    Invalid { reason: Reason::Invalid, message, references: None, unfinished: true }
 }

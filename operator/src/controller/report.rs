@@ -44,8 +44,9 @@ impl Reported {
     }
 }
 
-/// Writes the status if it differs from the one that was read, then publishes events. In this order, because a lost
-/// event is better than one for every failed write.
+/// Writes the status if it differs from the last one, which is what the policy has, then publishes events. In this order,
+/// because a lost event is better than one for every failed write. Returns the policy's metadata since; none: nothing was to
+/// be written, or the policy was deleted meanwhile.
 ///
 /// # Errors
 /// The API server did not accept the status.
@@ -55,18 +56,18 @@ pub async fn report(
     policy: &RoutingPolicy,
     status: &RoutingPolicyStatus,
     reported: &mut Reported,
-) -> Result<(), Error> {
+) -> Result<Option<ObjectMeta>, Error> {
     let previous = policy.status.clone().unwrap_or_default();
     if previous == *status {
-        return Ok(());
+        return Ok(None);
     }
-    write(namespace, &policy.name_any(), json!(status)).await?;
+    let written = write(namespace, &policy.name_any(), json!(status)).await?;
     if previous.skills != status.skills {
         reported.skills_at = Some(Instant::now());
     }
     publish(recorder, policy, &previous, status).await;
     tracing::info!(namespace = %namespace.name, name = %policy.name_any(), ready = %summary(status), "status written");
-    Ok(())
+    Ok(written)
 }
 
 async fn publish(
@@ -131,15 +132,16 @@ fn without_values(error: &str) -> String {
 }
 
 /// Writes the status as a whole, whoever wrote to it before: a server-side apply would keep what another manager set, and
-/// fail forever where the two together are invalid.
-async fn write(namespace: &Namespace, name: &str, status: Value) -> Result<(), Error> {
+/// fail forever where the two together are invalid. Returns the policy's metadata since; none: it was deleted
+/// meanwhile.
+async fn write(namespace: &Namespace, name: &str, status: Value) -> Result<Option<ObjectMeta>, Error> {
     let operation = json!([{"op": "add", "path": "/status", "value": status}]);
     let replace = Patch::Json::<()>(serde_json::from_value(operation).expect("an operation of RFC 6902's form"));
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
     match namespace.policies().patch_status(name, &parameters, &replace).await {
-        Ok(_) => Ok(()),
+        Ok(policy) => Ok(Some(policy.meta().clone())),
         // Deleted meanwhile.
-        Err(kube::Error::Api(status)) if status.code == 404 => Ok(()),
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
         Err(error) => Err(Error::Report(RequestError::new("writing the status")(error))),
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use crds::policy::ReplicaCounts;
 use kube::api::ObjectMeta;
 
-use super::{apply::ChildStates, nudge::Nudges, report::Reported, requeue::Unsettled};
+use super::{apply::ChildStates, nudge::Nudges, report::Reported, requeue::Unsettled, standing::Standing};
 
 /// Above this number of states, those of deleted policies are removed.
 const FORGET_ABOVE: usize = 1_000;
@@ -34,6 +34,8 @@ pub struct PolicyState {
     pub reported: Reported,
     /// Its pods when they were last counted.
     pub replicas: ReplicaCounts,
+    /// What its last reconciliation read and did.
+    pub standing: Option<Standing>,
 }
 
 /// The states of all policies, by namespace and name.
@@ -42,6 +44,9 @@ pub struct States {
     policies: Mutex<HashMap<Key, PolicyState>>,
     /// The ConfigMaps that each policy refers to, in its namespace.
     references: Mutex<HashMap<Key, BTreeSet<String>>>,
+    /// How many changes of anything of a policy, but itself, the watches have brought. Only of those that are asked for:
+    /// anyone can label an object with the name of a policy that does not exist.
+    changes: Mutex<HashMap<Key, u64>>,
 }
 
 /// Namespace and name of a policy.
@@ -95,10 +100,33 @@ impl States {
         of_namespace.filter(|(_, names)| names.contains(config_map)).map(|((_, name), _)| name.clone()).collect()
     }
 
+    /// How many changes of anything of a policy, but itself, the watches have brought since it was first asked for.
+    pub fn changes(&self, policy: &ObjectMeta) -> u64 {
+        *self.counts().entry(key(policy)).or_default()
+    }
+
+    /// Counts a change of something of a policy.
+    pub fn changed(&self, namespace: &str, policy: &str) {
+        if let Some(count) = self.counts().get_mut(&(namespace.into(), policy.into())) {
+            *count += 1;
+        }
+    }
+
+    /// Counts a change of every policy: a watch failed, and nobody knows what it would have brought.
+    pub fn all_changed(&self) {
+        self.counts().values_mut().for_each(|count| *count += 1);
+    }
+
     /// Forgets a policy that no longer exists.
-    pub fn remove(&self, policy: &ObjectMeta) {
-        self.references().remove(&key(policy));
-        self.lock().remove(&key(policy));
+    pub fn remove(&self, namespace: &str, policy: &str) {
+        let key = (namespace.into(), policy.into());
+        self.references().remove(&key);
+        self.counts().remove(&key);
+        self.lock().remove(&key);
+    }
+
+    fn counts(&self) -> MutexGuard<'_, HashMap<Key, u64>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn references(&self) -> MutexGuard<'_, HashMap<Key, BTreeSet<String>>> {
@@ -130,7 +158,7 @@ mod tests {
             states.insert(&policy(name, "1"), PolicyState { replicas, ..states.get(&policy(name, "1")) });
         }
         assert_eq!(states.replicas(), (5, 3));
-        states.remove(&policy("b", "1"));
+        states.remove("", "b");
         assert_eq!(states.replicas(), (2, 2));
     }
 
@@ -140,6 +168,20 @@ mod tests {
         assert_eq!((states.failed(&policy("a", "1")), states.failed(&policy("a", "1"))), (1, 2));
         assert_eq!(states.failed(&policy("b", "2")), 1);
         assert_eq!(states.failed(&policy("a", "3")), 1, "a new policy with the same name starts over");
+    }
+
+    #[test]
+    fn changes_are_counted_for_policies_that_are_asked_for() {
+        let states = States::default();
+        states.changed("", "a");
+        assert_eq!(states.changes(&policy("a", "1")), 0, "nobody had asked");
+        states.changed("", "a");
+        states.changed("house", "a");
+        assert_eq!(states.changes(&policy("a", "1")), 1);
+        states.all_changed();
+        assert_eq!(states.changes(&policy("a", "1")), 2);
+        states.remove("", "a");
+        assert_eq!(states.changes(&policy("a", "1")), 0);
     }
 
     #[test]
@@ -153,7 +195,7 @@ mod tests {
         found.sort();
         assert_eq!(found, ["a", "b"]);
         states.refer(&of("house", "a"), ["ca".into()].into());
-        states.remove(&of("house", "b"));
+        states.remove("house", "b");
         assert_eq!(states.referring("house", "prompts"), Vec::<String>::new());
     }
 }

@@ -15,15 +15,15 @@ use super::{
     apply::Applied,
     labels,
     pods::PodView,
-    validate::{Invalid, Valid},
+    validate::{Accepted, Invalid},
 };
 
 /// Everything that a status is computed from.
 pub struct Observed<'a> {
     /// The policy as it was read.
     pub policy: &'a RoutingPolicy,
-    /// The valid policy with its table and config, or why it is refused.
-    pub valid: Result<&'a Valid, &'a Invalid>,
+    /// What is known of the valid policy, or why it is refused.
+    pub valid: Result<&'a Accepted, &'a Invalid>,
     /// The children, and why some are not as built.
     pub applied: &'a Applied,
     /// The hash of the config that the pods should run.

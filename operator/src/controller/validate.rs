@@ -1,5 +1,7 @@
 //! Step 2, pure: checks whether a policy, with the texts it refers to, can be run, and renders its config.
 
+use std::collections::BTreeSet;
+
 use crds::{
     FieldError, RoutingPolicy, RoutingPolicySpec, RoutingTable, builtin::BuiltinPrompts, compile, managed,
     policy::Reason, references,
@@ -28,6 +30,29 @@ pub struct Valid {
     pub unknown_fields: Vec<String>,
 }
 
+/// What of a valid policy is needed after its children are built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Accepted {
+    /// The names of the skills that it serves.
+    pub skills: BTreeSet<String>,
+    /// Whether its config names Secrets.
+    pub refers_to_secrets: bool,
+    /// Paths of fields that this version does not know.
+    pub unknown_fields: Vec<String>,
+}
+
+impl Valid {
+    /// What is needed of it later.
+    #[must_use]
+    pub fn accepted(&self) -> Accepted {
+        Accepted {
+            skills: self.table.skills.keys().map(ToString::to_string).collect(),
+            refers_to_secrets: self.table.secrets().next().is_some(),
+            unknown_fields: self.unknown_fields.clone(),
+        }
+    }
+}
+
 /// A policy that cannot be run until someone changes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Invalid {
@@ -37,6 +62,8 @@ pub struct Invalid {
     pub message: String,
     /// The part of the message that is about references to ConfigMaps; none if all of them resolve.
     pub references: Option<String>,
+    /// Whether the check did not come to its end, so that another one of the same policy may end otherwise.
+    pub unfinished: bool,
 }
 
 /// Checks a policy and renders its config. A field that this version does not know is not an error; what is not allowed
@@ -66,6 +93,7 @@ pub fn validate(
         reason: Reason::TooLarge,
         message,
         references: None,
+        unfinished: false,
     })?;
     let unknown_fields = unknown.iter().map(|field| field.path.clone()).collect();
     Ok(Valid { spec, table, rendered, unknown_fields })
@@ -76,7 +104,7 @@ fn refused(unresolved: &[FieldError], errors: &[FieldError]) -> Invalid {
     let is_new = |error: &&FieldError| !unresolved.iter().any(|other| other.path == error.path);
     let all = unresolved.iter().chain(errors.iter().filter(is_new));
     let references = (!unresolved.is_empty()).then(|| message(unresolved.iter()));
-    Invalid { reason: Reason::Invalid, message: message(all), references }
+    Invalid { reason: Reason::Invalid, message: message(all), references, unfinished: false }
 }
 
 fn message<'a>(errors: impl Iterator<Item = &'a FieldError>) -> String {

@@ -1,12 +1,14 @@
 //! What triggers a reconciliation: changes of a policy, of its children and pods, of ConfigMaps that it refers to.
 //!
 //! ```text
-//! [RoutingPolicy] ◀── label, owner ── [ServiceAccount, ConfigMap, StatefulSet, Deployment, Service, PDB,
+//! [RoutingPolicy] ◀── label, owner ── [ServiceAccount, ConfigMap, PVC, StatefulSet, Deployment, Service, PDB,
 //!        │                                      NetworkPolicy, Pod]
-//!        └── refers to ──▶ [ConfigMap]          (metadata only; a reconciliation reads its policy itself)
+//!        └── refers to ──▶ [ConfigMap]          (metadata only; a reconciliation reads what changed itself)
 //! ```
 
+mod changes;
 mod definition;
+mod sources;
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,39 +17,38 @@ use crds::shown::chain;
 use futures::StreamExt;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    core::v1::{ConfigMap, Pod, Service, ServiceAccount},
+    core::v1::{PersistentVolumeClaim, Pod, Service, ServiceAccount},
     networking::v1::NetworkPolicy,
     policy::v1::PodDisruptionBudget,
 };
 use kube::{
-    Api, Client, Resource, ResourceExt,
+    Client,
     runtime::{
         Controller,
-        controller::{Config, Error as ControllerError},
+        controller::Error as ControllerError,
         events::{Recorder, Reporter},
-        reflector::ObjectRef,
+        reflector::Store,
         watcher,
     },
 };
 
-use self::definition::Absence;
+use self::{definition::Absence, sources::Sources};
 use super::{
     Context, PolicyMeta,
     build::Installation,
     error_policy,
-    labels::{self, FIELD_MANAGER},
+    labels::FIELD_MANAGER,
     prepare::Workers,
     reconcile_within_limits,
-    states::States,
-    watched::Watched,
+    turns::{Places, Turns},
 };
 use crate::{Settings, admin::Readiness, metrics::Metrics, pod_status};
 
 /// Policies that are reconciled at the same time.
-const AT_ONCE: u16 = 8;
-/// The first and the longest wait after a watch failed. One wait delays all watches, and after a restart of the API
-/// server each of the nine fails once: with kube's own 30 s, the last one would continue only after minutes.
-const WATCH_BACKOFF: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(1));
+const PLACES: Places = Places { all: 24, of_one: 8 };
+/// No wait.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
 /// Watches and reconciles until the future is dropped; when the CRD is deleted, from the start once it is there again.
 pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, readiness: &Readiness) {
     let pods = match pod_status::client() {
@@ -59,58 +60,60 @@ pub async fn run(settings: &Settings, client: Client, metrics: &Arc<Metrics>, re
     };
     let mut absence = Absence::default();
     loop {
-        definition::wait_for(scoped(settings, &client), absence, readiness).await;
-        until_the_crd_is_gone(settings, &client, &pods, metrics, readiness).await;
+        let states = Arc::default();
+        let sources = Sources { settings, client: &client, states: &states, metrics };
+        definition::wait_for(sources.scoped(), absence, readiness).await;
+        until_the_crd_is_gone(&sources, &pods, readiness).await;
         absence = Absence::default();
         absence.begin(readiness).await;
     }
 }
 
-async fn until_the_crd_is_gone(
-    settings: &Settings,
-    client: &Client,
-    pods: &reqwest::Client,
-    metrics: &Arc<Metrics>,
-    readiness: &Readiness,
-) {
-    let config = Config::default().concurrency(AT_ONCE);
-    let (first, most) = WATCH_BACKOFF;
-    let backoff =
-        ExponentialBuilder::default().with_min_delay(first).with_max_delay(most).with_jitter().without_max_times();
-    let controller = Controller::new(scoped::<PolicyMeta>(settings, client), watcher::Config::default())
-        .with_config(config)
-        .trigger_backoff(watcher::ExponentialBackoff::from(backoff));
-    let store = controller.store();
-    let states = Arc::<States>::default();
-    let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.pod_name.clone()) };
-    let context = Arc::new(Context {
-        client: client.clone(),
-        pods: pods.clone(),
-        recorder: Recorder::new(client.clone(), reporter),
-        metrics: Arc::clone(metrics),
-        installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
-        restrictions: settings.restrictions.clone(),
-        resync: settings.resync,
-        states: Arc::clone(&states),
-        workers: Workers::default(),
-    });
-    let results =
-        with_children(controller, settings, client, states).run(reconcile_within_limits, error_policy, context);
+async fn until_the_crd_is_gone(sources: &Sources<'_>, pods: &reqwest::Client, readiness: &Readiness) {
+    let (store, policies) = sources.policies();
+    let controller = with_children(Controller::for_stream(policies, store.clone()), sources);
+    // Each watch waits for itself; one wait here would delay all of them.
+    let controller = controller.trigger_backoff(watcher::ExponentialBackoff::from(
+        ExponentialBuilder::default().with_min_delay(AT_ONCE).with_max_delay(AT_ONCE).without_max_times(),
+    ));
+    let context = Arc::new(context(sources, store.clone(), pods));
+    let results = controller.run(reconcile_within_limits, error_policy, context);
     let watching = async {
         if store.wait_until_ready().await.is_ok() {
             readiness.ready("watching");
         }
         std::future::pending::<()>().await;
     };
-    let reconciling = results.take_while(|result| std::future::ready(note(result, metrics)));
+    let reconciling = results.take_while(|result| std::future::ready(note(result, sources.metrics)));
     tokio::select! {
         () = reconciling.for_each(|_| std::future::ready(())) => {}
         () = watching => {}
     }
 }
 
-/// Whether to go on: not if a watched kind does not exist, which only the CRD's can. A failed reconciliation is logged
-/// where its retry is scheduled; any other failed watch is retried by itself.
+fn context(
+    Sources { settings, client, states, metrics }: &Sources<'_>,
+    store: Store<PolicyMeta>,
+    pods: &reqwest::Client,
+) -> Context {
+    let reporter = Reporter { controller: FIELD_MANAGER.into(), instance: Some(settings.pod_name.clone()) };
+    Context {
+        client: (*client).clone(),
+        pods: pods.clone(),
+        recorder: Recorder::new((*client).clone(), reporter),
+        metrics: Arc::clone(metrics),
+        installation: Installation { image: settings.image.clone(), namespace: settings.pod_namespace.clone() },
+        restrictions: settings.restrictions.clone(),
+        resync: settings.resync,
+        states: Arc::clone(states),
+        workers: Workers::default(),
+        turns: Turns::new(PLACES),
+        store,
+    }
+}
+
+/// Whether to go on: not if policies do not exist as a kind. A failed reconciliation is logged where its retry is scheduled,
+/// a failed watch where it is retried.
 fn note<T, E: std::error::Error + 'static>(
     result: &Result<T, ControllerError<E, watcher::Error>>,
     metrics: &Metrics,
@@ -127,53 +130,21 @@ fn note<T, E: std::error::Error + 'static>(
     {
         return false;
     }
-    tracing::warn!(error = chain(error), "a watch failed");
+    if !matches!(error, ControllerError::QueueError(_)) {
+        tracing::error!(error = chain(error), "the controller failed");
+    }
     true
 }
 
-fn scoped<K>(settings: &Settings, client: &Client) -> Api<K>
-where
-    K: Resource<Scope = kube::core::NamespaceResourceScope>,
-    K::DynamicType: Default,
-{
-    match &settings.namespace {
-        Some(namespace) => Api::namespaced(client.clone(), namespace),
-        None => Api::all(client.clone()),
-    }
-}
-
-fn with_children(
-    controller: Controller<PolicyMeta>,
-    settings: &Settings,
-    client: &Client,
-    states: Arc<States>,
-) -> Controller<PolicyMeta> {
-    let ours = watcher::Config::default().labels(&labels::managed());
+fn with_children(controller: Controller<PolicyMeta>, sources: &Sources<'_>) -> Controller<PolicyMeta> {
     controller
-        .watches(scoped::<Watched<ServiceAccount>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<Watched<StatefulSet>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<Watched<Deployment>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<Watched<Service>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<Watched<PodDisruptionBudget>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<Watched<NetworkPolicy>>(settings, client), ours.clone(), |o| policies_of(&o))
-        .watches(scoped::<Watched<Pod>>(settings, client), ours, |o| policies_of(&o))
-        // Children and prompts in one watch, without a label selector: prompts do not have our labels.
-        .watches(scoped::<Watched<ConfigMap>>(settings, client), watcher::Config::default(), move |o| {
-            let mut policies = policies_of(&o);
-            let namespace = o.namespace().unwrap_or_default();
-            let referring = states.referring(&namespace, &o.name_any());
-            policies.extend(referring.iter().map(|name| ObjectRef::new(name).within(&namespace)));
-            policies
-        })
-}
-
-/// The policies that an object belongs to, by label and by owner: changing one of the two does not hide the object.
-fn policies_of(object: &impl ResourceExt) -> Vec<ObjectRef<PolicyMeta>> {
-    let by_label = object.labels().get(labels::INSTANCE).filter(|_| object.labels().contains_key(labels::MANAGED_BY));
-    let owners =
-        object.owner_references().iter().filter(|owner| owner.kind == "RoutingPolicy").map(|owner| &owner.name);
-    let namespace = object.namespace().unwrap_or_default();
-    let mut names: Vec<&String> = by_label.into_iter().chain(owners).collect();
-    names.dedup();
-    names.into_iter().map(|name| ObjectRef::new(name).within(&namespace)).collect()
+        .reconcile_on(sources.children::<ServiceAccount>())
+        .reconcile_on(sources.children::<PersistentVolumeClaim>())
+        .reconcile_on(sources.children::<StatefulSet>())
+        .reconcile_on(sources.children::<Deployment>())
+        .reconcile_on(sources.children::<Service>())
+        .reconcile_on(sources.children::<PodDisruptionBudget>())
+        .reconcile_on(sources.children::<NetworkPolicy>())
+        .reconcile_on(sources.children::<Pod>())
+        .reconcile_on(sources.config_maps())
 }

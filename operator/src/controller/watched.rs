@@ -7,6 +7,9 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{OwnerReference, Time};
 use kube::{Resource, api::ObjectMeta};
 use serde::{Deserialize, Deserializer};
 
+/// What the names of our own annotations begin with.
+pub const OURS: &str = "routing.hyperguild.io/";
+
 /// The metadata of an object of kind `K`; requests for it ask for metadata alone.
 pub struct Watched<K> {
     metadata: ObjectMeta,
@@ -41,12 +44,15 @@ struct Metadata {
     generation: Option<i64>,
     deletion_timestamp: Option<Time>,
     labels: Option<BTreeMap<String, String>>,
+    annotations: Option<BTreeMap<String, String>>,
     owner_references: Option<Vec<OwnerReference>>,
 }
 
 impl<'de, K> Deserialize<'de> for Watched<K> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = Object::deserialize(deserializer)?.metadata;
+        let mut read = Object::deserialize(deserializer)?.metadata;
+        // kubectl keeps whole objects in one of theirs.
+        read.annotations.iter_mut().for_each(|all| all.retain(|name, _| name.starts_with(OURS)));
         let metadata = ObjectMeta {
             name: read.name,
             namespace: read.namespace,
@@ -55,6 +61,7 @@ impl<'de, K> Deserialize<'de> for Watched<K> {
             generation: read.generation,
             deletion_timestamp: read.deletion_timestamp,
             labels: read.labels,
+            annotations: read.annotations.filter(|annotations| !annotations.is_empty()),
             owner_references: read.owner_references,
             ..ObjectMeta::default()
         };
@@ -118,5 +125,8 @@ mod tests {
         let names: Vec<String> = list.items.iter().map(ResourceExt::name_any).collect();
         assert_eq!(names, ["deep", "full", "good"]);
         assert_eq!(list.items[2].labels()["a"], "b");
+        let annotated = r#"{"metadata": {"annotations": {"routing.hyperguild.io/requestedAt": "now", "other": "x"}}}"#;
+        let read: Watched<RoutingPolicy> = serde_json::from_str(annotated).expect("an object");
+        assert_eq!(read.annotations().keys().collect::<Vec<_>>(), ["routing.hyperguild.io/requestedAt"]);
     }
 }

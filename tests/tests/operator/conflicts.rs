@@ -325,3 +325,35 @@ async fn the_status_is_written_whole_whoever_wrote_to_it_before() {
     policies.apply("edge", &spec(json!({"service": {"type": "ClusterIP"}, "dataPlane": {"podLabels": {"a": "b"}}})));
     policies.wait_until_ready("edge").await;
 }
+
+#[tokio::test]
+async fn an_autoscaler_of_the_deployment_is_named_with_the_cure() {
+    let policies = Policies::operated("conflicts-scaled").await;
+    policies.apply("edge", &spec(json!({"service": {"type": "ClusterIP"}})));
+    let replicas = || async {
+        let deployment = policies.object("Deployment", "edge").await.unwrap_or_default();
+        deployment["spec"]["replicas"].as_u64()
+    };
+    waiting::until_true("the Deployment", || async { replicas().await == Some(1) }).await;
+    policies.wait_for("edge", "a status", |status| !status.conditions.is_empty()).await;
+    let contested = || async { policies.get("edge").await.status.unwrap_or_default().condition("Contested").cloned() };
+    // One that it undoes unseen, with a change of its own, does not count.
+    let mut rounds = 0;
+    while contested().await.is_none() {
+        assert!(rounds < 20, "after {rounds} corrections nobody is told");
+        // As the autoscaler writes.
+        let scale = json!([{"op": "replace", "path": "/spec/replicas", "value": 3}]).to_string();
+        let (kind, by) = (["patch", "deployment", "edge", "--subresource=scale"], "--field-manager=autoscaler");
+        policies.kubectl(&[&kind[..], &[by, "--type=json", "--patch", &scale]].concat());
+        waiting::until_true("the correction", || async { replicas().await == Some(1) }).await;
+        policies.wait_for("edge", "a status", |status| !status.conditions.is_empty()).await;
+        rounds += 1;
+    }
+    assert!(rounds >= 3, "not at the first corrections: {rounds}");
+    let contested = policies.wait_for_condition("edge", "Contested", "True", "FieldContested").await;
+    let said = "autoscaler keeps changing spec.replicas of Deployment edge, and the operator changes it back: an autoscaler \
+                must target the RoutingPolicy";
+    assert!(contested.message.starts_with(said), "{}", contested.message);
+    waiting::until_true("the event", || async { policies.events("FieldContested") == [contested.message.clone()] })
+        .await;
+}

@@ -223,66 +223,100 @@ async fn what_others_set_is_kept() {
     assert!(kubelet.addresses().keys().all(|pod| !pods.contains_key(pod)), "the restart took place");
 }
 
-/// Strips the record of who set which field, as some tools for backups do.
-fn strip(policies: &Policies, kind: &str, name: &str) {
-    policies.kubectl(&["patch", kind, name, "--type=merge", "--patch", r#"{"metadata": {"managedFields": [{}]}}"#]);
+/// What becomes of the record of who set which field of an object.
+const LOST: [&str; 5] = ["stripped", "disowned", "renamed", "doubled", "copied"];
+
+fn is_ours(entry: &Value) -> bool {
+    entry["manager"] == "routing-operator"
 }
 
-/// Removes the operator's own entries alone.
-async fn disown(policies: &Policies, kind: &str, name: &str) {
+/// `managedFields` afterwards: without any entry, as some tools for backups leave them; without the operator's; with the
+/// operator's under another name, as after a restore; with another one under its name; with somebody's for all of its fields.
+fn lost(how: &str, entries: &[Value]) -> Vec<Value> {
+    let ours = || entries.iter().filter(|entry| is_ours(entry));
+    let changed = |change: Value| ours().map(move |entry| merged(entry.clone(), change.clone())).collect::<Vec<_>>();
+    let others = || entries.iter().filter(|entry| !is_ours(entry)).cloned().collect::<Vec<_>>();
+    match how {
+        "stripped" => vec![json!({})],
+        "disowned" => others(),
+        "renamed" => [changed(json!({"manager": "restored"})), others()].concat(),
+        "doubled" => [entries, &changed(json!({"operation": "Update"}))].concat(),
+        "copied" => [entries, &changed(json!({"manager": "copier"}))].concat(),
+        other => panic!("{other} is not known here"),
+    }
+}
+
+async fn lose(policies: &Policies, how: &str, kind: &str, name: &str) {
     let object = policies.object(kind, name).await.expect("the object");
-    let mut managers = object["metadata"]["managedFields"].as_array().cloned().expect("entries");
-    managers.retain(|entry| entry["manager"] != "routing-operator");
-    let patch = json!({"metadata": {"managedFields": managers}}).to_string();
+    let entries = object["metadata"]["managedFields"].as_array().cloned().expect("entries");
+    let patch = json!({"metadata": {"managedFields": lost(how, &entries)}}).to_string();
     policies.kubectl(&["patch", kind, name, "--type=merge", "--patch", &patch]);
 }
 
-/// Longest wait for the operator to notice that its record is lost.
+/// Longest wait for the operator to notice that its record is lost; other tests may delay it.
 const RECORDED_MAX: std::time::Duration = std::time::Duration::from_secs(300);
 
-/// Whether the operator is recorded again, and nobody for what was there before.
+/// Whether the operator is recorded once, and nobody for what was there before, nor for a copy of what it set.
 async fn is_recorded(policies: &Policies, kind: &str, name: &str) -> bool {
     let object = policies.object(kind, name).await.expect("the object");
-    let managers = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
-    let is = |entry: &Value, manager: &str| entry["manager"] == manager;
-    managers.iter().any(|entry| is(entry, "routing-operator") && entry["operation"] == "Apply")
-        && !managers.iter().any(|entry| is(entry, "before-first-apply"))
+    let entries = object["metadata"]["managedFields"].as_array().cloned().unwrap_or_default();
+    let of_child = || entries.iter().filter(|entry| entry["subresource"].is_null());
+    let uid = "f:routing.hyperguild.io/policy-uid";
+    let owns_the_mark = |entry: &&Value| !entry["fieldsV1"]["f:metadata"]["f:annotations"][uid].is_null();
+    let ours: Vec<&Value> = of_child().filter(|entry| is_ours(entry)).collect();
+    matches!(ours[..], [only] if only["operation"] == "Apply")
+        && of_child().filter(owns_the_mark).count() == 1
+        && !entries.iter().any(|entry| entry["manager"] == "before-first-apply")
+}
+
+/// What a policy sets and takes back.
+fn given() -> Value {
+    spec(json!({
+        "dataPlane": {"replicas": 2, "nodeSelector": {"disk": "fast"}, "podLabels": {"team": "blue"},
+            "priorityClassName": "system-node-critical"},
+        "service": {"type": "ClusterIP", "annotations": {"example.com/pool": "a"}},
+    }))
+}
+
+async fn what_was_taken_back_is_gone(policies: &Policies, name: &str) -> bool {
+    let deployment = policies.object("Deployment", name).await.expect("the Deployment");
+    let service = policies.object("Service", name).await.expect("the Service");
+    let template = &deployment["spec"]["template"];
+    template["spec"]["nodeSelector"].is_null()
+        && template["spec"]["priorityClassName"].is_null()
+        && template["metadata"]["labels"]["team"].is_null()
+        && service["metadata"]["annotations"]["example.com/pool"].is_null()
 }
 
 #[tokio::test]
-async fn what_a_policy_takes_back_goes_although_the_record_of_who_set_it_was_lost() {
+async fn what_a_policy_takes_back_goes_whatever_became_of_the_record_of_who_set_it() {
     let policies = Policies::operated("drift-unrecorded").await;
-    let given = spec(json!({
-        "dataPlane": {"nodeSelector": {"disk": "fast"}, "podLabels": {"team": "blue"}, "priorityClassName": "system-node-critical"},
-        "service": {"type": "ClusterIP", "annotations": {"example.com/pool": "a"}},
-    }));
-    policies.apply("edge", &given);
-    let network_policy = waiting::until("the last child", || policies.object("NetworkPolicy", "edge"));
-    network_policy.await;
-    // Somebody else's entry, which is kept with its field where it is not lost, too.
-    policies.kubectl(&["annotate", "service", "edge", "note=kept", "--field-manager=somebody-else"]);
-    strip(&policies, "deployment", "edge");
-    disown(&policies, "Service", "edge").await;
-    for kind in ["Deployment", "Service"] {
-        // Noticed at the next resync at the latest, which other tests may delay.
-        let what = format!("{kind} edge to be recorded again");
-        waiting::until_true_within(RECORDED_MAX, &what, || is_recorded(&policies, kind, "edge")).await;
+    let kinds = ["ServiceAccount", "ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy"];
+    for how in LOST {
+        policies.apply(how, &given());
     }
-    let cluster_ip = policies.object("Service", "edge").await.expect("it")["spec"]["clusterIP"].clone();
-    policies.apply("edge", &spec(json!({"service": {"type": "ClusterIP"}})));
-    waiting::until_true("what the policy took back to go", || async {
-        let deployment = policies.object("Deployment", "edge").await.expect("the Deployment");
-        let service = policies.object("Service", "edge").await.expect("the Service");
-        let template = &deployment["spec"]["template"];
-        template["spec"]["nodeSelector"].is_null()
-            && template["spec"]["priorityClassName"].is_null()
-            && template["metadata"]["labels"]["team"].is_null()
-            && service["metadata"]["annotations"]["example.com/pool"].is_null()
-    })
-    .await;
-    let service = policies.object("Service", "edge").await.expect("the Service");
-    assert_eq!(
-        (&service["metadata"]["annotations"]["note"], &service["spec"]["clusterIP"]),
-        (&json!("kept"), &cluster_ip)
-    );
+    for how in LOST {
+        waiting::until("the last child", || policies.object("NetworkPolicy", how)).await;
+        // Somebody else's entry, which is kept with its field where it is not lost, too.
+        policies.kubectl(&["annotate", "service", how, "note=kept", "--field-manager=somebody-else"]);
+        for kind in kinds {
+            lose(&policies, how, kind, how).await;
+        }
+    }
+    for how in LOST {
+        for kind in kinds {
+            let what = format!("{kind}, {how}, to be recorded again");
+            waiting::until_true_within(RECORDED_MAX, &what, || is_recorded(&policies, kind, how)).await;
+        }
+        let cluster_ip = policies.object("Service", how).await.expect("it")["spec"]["clusterIP"].clone();
+        policies.apply(how, &spec(json!({"dataPlane": {"replicas": 2}, "service": {"type": "ClusterIP"}})));
+        let what = format!("what was taken back to go, {how}");
+        waiting::until_true(&what, || what_was_taken_back_is_gone(&policies, how)).await;
+        let service = policies.object("Service", how).await.expect("the Service");
+        assert_eq!(service["spec"]["clusterIP"], cluster_ip);
+        // Nobody knows any more whose a field is where nobody is recorded.
+        if how != "stripped" {
+            assert_eq!(service["metadata"]["annotations"]["note"], json!("kept"), "{how}");
+        }
+    }
 }

@@ -9,7 +9,10 @@ use std::{
 use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
-use super::refusal::{Problem, Refused};
+use super::{
+    contest::{Contest, Corrections},
+    refusal::{Problem, Refused},
+};
 use crate::controller::child::ChildKey;
 
 /// What is remembered about the children between reconciliations.
@@ -32,6 +35,7 @@ impl ChildStates {
 pub(super) struct ChildState {
     last_applied: Option<LastApplied>,
     pub(super) refused: Option<Refused>,
+    corrections: Corrections,
 }
 
 /// Fingerprint of what was last sent, and `resourceVersion` of the object after it. While both are the same, nothing
@@ -46,7 +50,24 @@ impl ChildState {
     /// The API server accepted a body with this fingerprint.
     pub(super) fn applied(&mut self, body: u64, object: &DynamicObject) {
         let version = object.resource_version().unwrap_or_default();
-        *self = Self { last_applied: Some(LastApplied { body, version }), refused: None };
+        self.last_applied = Some(LastApplied { body, version });
+        self.refused = None;
+    }
+
+    /// The body was accepted: if it is the one that was last applied, somebody else had changed the object.
+    pub(super) fn corrected(&mut self, body: &Value, sent: u64, existing: Option<&DynamicObject>, now: Instant) {
+        if let Some(object) = existing.filter(|_| self.was_applied(sent)) {
+            self.corrections.note(body, object, now);
+        }
+    }
+
+    fn was_applied(&self, sent: u64) -> bool {
+        self.last_applied.as_ref().is_some_and(|last| last.body == sent)
+    }
+
+    /// What somebody else keeps changing in this child.
+    pub(super) fn contests(&mut self, child: &ChildKey, now: Instant) -> Vec<Contest> {
+        self.corrections.contests(child, now)
     }
 
     /// The API server refused a body with this fingerprint.
@@ -61,6 +82,8 @@ impl ChildState {
 pub(super) enum Step<'a> {
     /// It is unchanged since it was last applied.
     Keep,
+    /// Somebody else keeps changing it, and it was corrected just now: it is left as it is until then.
+    Calm(Instant),
     /// It was refused, and it is too early to send it again.
     Wait(&'a Refused),
     /// It is new, changed, or due again: the body to send.
@@ -79,6 +102,9 @@ pub(super) fn decide<'a>(
         let version = object.resource_version().unwrap_or_default();
         if state.last_applied.as_ref().is_some_and(|last| last.body == sent && last.version == version) {
             return Step::Keep;
+        }
+        if let Some(until) = state.corrections.calm_until(now).filter(|_| state.was_applied(sent)) {
+            return Step::Calm(until);
         }
         // With the UID, the API server refuses to change an object that was recreated: it may have another owner.
         body["metadata"]["uid"] = Value::from(object.uid());

@@ -1,7 +1,8 @@
 //! The conditions: Accepted, ResolvedRefs, Programmed, Ready, UpstreamReachable; BrainReady of a managed brain; and
-//! Reconciling, Stalled, Insecure, EvidenceLocked while they are true.
+//! Reconciling, Stalled, Insecure, EvidenceLocked, Contested while they are true.
 
 mod brain;
+mod contested;
 mod locked;
 mod upstream;
 
@@ -13,6 +14,7 @@ use crds::{
     shown::printable,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::ResourceExt;
 
 use super::{Observed, replicas::Rollout, whole_seconds};
 use crate::controller::{apply::refusal::Problem, pods::PodView};
@@ -82,6 +84,7 @@ pub(super) fn conditions(
         (condition::STALLED, stalled),
         (condition::INSECURE, insecure(observed)),
         (condition::EVIDENCE_LOCKED, locked::locked(skills)),
+        (condition::CONTESTED, contested::contested(&observed.policy.name_any(), &observed.applied.contests)),
     ];
     all.into_iter().filter_map(|(kind, finding)| Some(dated(kind, finding?, observed))).collect()
 }
@@ -127,7 +130,7 @@ fn resolved_refs(observed: &Observed<'_>) -> Finding {
     if !missing.is_empty() {
         return Finding::fails(Reason::SecretMissing, missing_message(&missing));
     }
-    let refers = observed.valid.is_ok_and(|valid| valid.table.secrets().next().is_some());
+    let refers = observed.valid.is_ok_and(|valid| valid.refers_to_secrets);
     if refers && !observed.pods.iter().any(|pod| pod.runs(observed.target)) && wants_pods(observed) {
         let message = "waiting for a pod to report whether its Secrets exist";
         return Finding::unknown(Reason::NoPodAsked, message);

@@ -37,7 +37,7 @@ fn newest<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, &'a SkillReport> {
     let current = observed.pods.iter().filter(|pod| pod.runs(observed.target));
     let reports = current.filter_map(|pod| pod.status()).flat_map(|status| &status.skills);
     // A pod that invents skills must not make the status invalid.
-    let is_served = |name: &str| observed.valid.map_or(true, |valid| valid.table.skills.contains_key(name));
+    let is_served = |name: &str| observed.valid.map_or(true, |valid| valid.skills.contains(name));
     let reports = reports.filter(|report| is_served(&report.name) && report.name.len() <= NAME_MAX).take(REPORTS_MAX);
     let mut newest: BTreeMap<&str, &SkillReport> = BTreeMap::new();
     let age = |report: &SkillReport| report.evidence_age_ms.unwrap_or(u64::MAX);

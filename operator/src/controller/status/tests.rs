@@ -48,7 +48,7 @@ fn rolled_out(replicas: i32) -> Applied {
 }
 
 fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> RoutingPolicyStatus {
-    let valid = validate(policy, &[], &Texts::new(), &[]);
+    let valid = validate(policy, &[], &Texts::new(), &[]).map(|valid| valid.accepted());
     let observed = Observed {
         policy,
         valid: valid.as_ref(),
@@ -59,7 +59,11 @@ fn status_of(policy: &RoutingPolicy, applied: &Applied, pods: &[PodView]) -> Rou
         skills_are_due: true,
         now: NOW.parse().expect("a time"),
     };
-    status(&observed)
+    let status = super::status(&observed);
+    let slim =
+        Applied { problems: applied.problems.clone(), objects: applied.objects.clone(), ..Applied::default() }.slim();
+    assert_eq!(super::status(&Observed { applied: &slim, ..observed }), status, "what is kept is enough");
+    status
 }
 
 /// Conditions as `Type=Status/Reason`, and Ready's message.
@@ -125,7 +129,7 @@ fn a_condition_is_dated_when_its_status_changes_and_not_before() {
     let mut policy = policy("");
     let first = status_of(&policy, &rolled_out(1), &[running("p1")]);
     policy.status = Some(first.clone());
-    let valid = validate(&policy, &[], &Texts::new(), &[]);
+    let valid = validate(&policy, &[], &Texts::new(), &[]).map(|valid| valid.accepted());
     let applied = rolled_out(1);
     let pods = [running("p1")];
     let later = "2026-05-05T05:05:05.123Z".parse().expect("a time");
@@ -166,7 +170,7 @@ fn skills_are_the_most_recent_of_pods_that_run_the_config_and_stay_until_they_ar
     let expected = json!([{"name": "debug", "passRate": "0.82", "interval": interval, "samples": 5, "route": "Split"}]);
     assert_eq!(json!(first.skills), expected, "an older pod's report: what it lacks is absent");
     policy.status = Some(first.clone());
-    let valid = validate(&policy, &[], &Texts::new(), &[]);
+    let valid = validate(&policy, &[], &Texts::new(), &[]).map(|valid| valid.accepted());
     let applied = rolled_out(1);
     let newer = [pod("p1", Ok(report("new", 0.9, 1)))];
     let observed = Observed {
@@ -198,7 +202,7 @@ fn reporting(mut skill: Value) -> [PodView; 1] {
 /// The status after the previous one, while rates are not to be written again.
 fn next(previous: &RoutingPolicyStatus, pods: &[PodView]) -> RoutingPolicyStatus {
     let policy = RoutingPolicy { status: Some(previous.clone()), ..policy("") };
-    let valid = validate(&policy, &[], &Texts::new(), &[]);
+    let valid = validate(&policy, &[], &Texts::new(), &[]).map(|valid| valid.accepted());
     let now = NOW.parse().expect("a time");
     let (valid, applied) = (valid.as_ref(), &rolled_out(1));
     let target = Some("new");
@@ -285,7 +289,7 @@ fn the_endpoint_is_a_node_that_runs_a_pod_and_changes_only_when_it_must() {
 #[test]
 fn fields_that_the_operator_does_not_know_are_reported_and_nothing_stalls() {
     let policy = policy("");
-    let mut valid = validate(&policy, &[], &Texts::new(), &[]).expect("valid");
+    let mut valid = validate(&policy, &[], &Texts::new(), &[]).expect("valid").accepted();
     valid.unknown_fields = vec!["spec.evidence.newer".into()];
     let observed = Observed {
         policy: &policy,
