@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls bench-tracing soak fuzz images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls bench-operator bench-tracing soak campaign fuzz images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,11 +90,30 @@ bench-calls: ## what a call costs: latency, processor time, memory, start; fail-
 	$(CARGO) bench --package tests --bench calls | tee $(call MEASURED,calls).new; \
 	$(CARGO) bench --package tests --bench failover | tee $(call MEASURED,failover).new; \
 	for one in micro calls failover; do mv bench/results/$$one.txt.new bench/results/$$one.txt; done
+	@tests/setup/bench-table.sh
 
 soak: ## a data plane under load with faults; MINUTES=30 PER_SECOND=200; raw output in bench/results/soak.txt
 	@mkdir -p bench/results
 	@tests/setup/tools.sh test
 	@$(LOADED); $(CARGO) bench --package tests --bench soak | tee $(call MEASURED,soak).new; mv $(call MEASURED,soak).new $(call MEASURED,soak)
+
+bench-operator: ## the operator with 1,000 policies: time to settle, memory, requests at rest, a change's latency, fairness; POLICIES=200 is shorter; raw output in bench/results/operator.txt
+	@mkdir -p bench/results
+	@tests/setup/tools.sh test
+	@kubernetes=$$(tests/setup/kubernetes.sh); tests/setup/own.sh; $(CARGO) build --release --package operator --bin routing-operator; \
+	export ROUTING_TEST_KUBERNETES=$$kubernetes ROUTING_OPERATOR_BIN=$$CARGO_TARGET_DIR/release/routing-operator; \
+	$(CARGO) bench --package tests --bench operator | tee $(call MEASURED,operator).new; mv $(call MEASURED,operator).new $(call MEASURED,operator)
+
+campaign: ## the operator when things go wrong: 600 plans, a crash around each write, hours; PLANS=100 is shorter; SEEDS=17,100..160 runs these; raw output of a full run in bench/results/campaign.txt
+	@mkdir -p bench/results
+	@tests/setup/tools.sh test
+	@kubernetes=$$(tests/setup/kubernetes.sh); tests/setup/own.sh; \
+	$(CARGO) build --workspace --bin routing-operator; tests/setup/link.sh routing-operator; \
+	export ROUTING_TEST_KUBERNETES=$$kubernetes ROUTING_OPERATOR_BIN=$(CURDIR)/target/routing-operator; \
+	export SEEDS="$(SEEDS)" CAMPAIGN_PLANS=$(or $(PLANS),600); \
+	campaign() { $(CARGO) test --package tests --test campaign -- --nocapture whatever_goes_wrong; }; \
+	if [ -n "$$SEEDS$(PLANS)" ]; then campaign; exit; fi; \
+	campaign | tee $(call MEASURED,campaign).new; mv $(call MEASURED,campaign).new $(call MEASURED,campaign)
 
 bench: bench-calls ## that, and the brain: pass rates with 10 million entries, durable writes, a report on a million decisions, a copy of a million entries; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
 	@mkdir -p bench/results

@@ -1,7 +1,15 @@
 //! A real control plane: etcd, kube-apiserver, kube-controller-manager, and kubectl to talk to it. It has
 //! no scheduler and no kubelet: pods are only objects, unless `stand_in::kubelet` runs them.
 
-use std::{collections::BTreeMap, ops::Deref, path::PathBuf, process::Command, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{BufRead, BufReader, Seek, SeekFrom},
+    ops::Deref,
+    path::PathBuf,
+    process::Command,
+    sync::Mutex,
+};
 
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
@@ -118,6 +126,8 @@ impl ControlPlane {
             "--service-account-signing-key-file=sa.key",
             "--audit-policy-file=audit.json",
             "--audit-log-path=audit.log",
+            // In MiB: in one file, also of a thousand policies.
+            "--audit-log-maxsize=4096",
         ]);
         self.keep("kube-apiserver", Supervised::start("kube-apiserver", &command, &[], &self.folder));
         let certificate = self.folder.join("certs/apiserver.crt");
@@ -181,9 +191,29 @@ impl ControlPlane {
     /// The API server's audit record of requests from the operator's namespace.
     #[must_use]
     pub fn audit(&self) -> Vec<Value> {
-        let text = std::fs::read_to_string(self.folder.join("audit.log")).unwrap_or_default();
+        let mut all = vec![];
+        self.audit_since(&mut 0, |entry| all.push(entry));
+        all
+    }
+
+    /// Calls `note` with each entry that the audit record got since the last call; `read` is how many bytes of it were
+    /// read, 0 at first.
+    ///
+    /// # Panics
+    /// If it cannot be read.
+    pub fn audit_since(&self, read: &mut u64, mut note: impl FnMut(Value)) {
+        // There is none before the first entry.
+        let Ok(mut record) = File::open(self.folder.join("audit.log")) else { return };
+        record.seek(SeekFrom::Start(*read)).expect("a place in the audit record");
+        let (mut record, mut line) = (BufReader::new(record), vec![]);
         // The last line may not be complete yet.
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        while record.read_until(b'\n', &mut line).expect("the audit record") > 0 && line.ends_with(b"\n") {
+            *read += line.len() as u64;
+            if let Ok(entry) = serde_json::from_slice(&line) {
+                note(entry);
+            }
+            line.clear();
+        }
     }
 
     /// The log of one of its programs.

@@ -38,12 +38,14 @@ pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod proxy;
+pub mod requests;
 pub mod small_disk;
 pub mod sources;
 pub mod stand_in;
 pub mod supervised;
 pub mod volume;
 pub mod waiting;
+pub mod wall_clock;
 
 use std::{path::PathBuf, str::FromStr, sync::Once};
 

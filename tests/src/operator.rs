@@ -11,6 +11,13 @@ use crate::{
 /// Name and namespace of its ServiceAccount.
 pub const SERVICE_ACCOUNT: (&str, &str) = ("routing-operator", "routing-system");
 
+/// The name that the API server knows it by.
+#[must_use]
+pub fn user() -> String {
+    let (account, namespace) = SERVICE_ACCOUNT;
+    format!("system:serviceaccount:{namespace}:{account}")
+}
+
 /// A running operator.
 pub struct Operator {
     process: Mutex<Option<Supervised>>,
@@ -94,14 +101,22 @@ impl Operator {
         .await;
     }
 
+    /// The id of its process.
+    ///
+    /// # Panics
+    /// If it is not running.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.process.lock().expect("no panic while locked").as_ref().expect("it runs").process()
+    }
+
     /// The most memory that it had so far, in MiB.
     ///
     /// # Panics
     /// If it is not running.
     #[must_use]
     pub fn peak_mib(&self) -> u64 {
-        let process = self.process.lock().expect("no panic while locked");
-        memory::peak_mib(process.as_ref().expect("it runs").process())
+        memory::peak_mib(self.id())
     }
 
     /// A page of its admin port, if it answers.

@@ -3,19 +3,18 @@
 
 use std::{
     collections::BTreeSet,
-    fs,
     process::Command,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tests::{
     Policy, checkout,
     fault_server::{Act, Answer, FAULTY, Fault, FaultServer, GOOD, Point},
     program::{Program, Running},
     stand_in::brain::Brain,
     waiting,
+    wall_clock::WallClock,
 };
 
 /// The files of the data plane that read the clock on the wall, and what for.
@@ -60,36 +59,6 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 /// Fewer than failures after which the local model is left alone.
 const IN_FLIGHT: usize = 3;
 
-/// A clock on the wall that can be set, for one program: libfaketime, which `faketime` of the same package would load.
-/// It leaves the clock that only goes forward as it is.
-struct WallClock(TempDir);
-
-impl WallClock {
-    fn of(program: Program) -> (Self, Program) {
-        let clock = Self(tempfile::tempdir().expect("a folder"));
-        clock.set("+0");
-        let file = clock.0.path().join("offset").display().to_string();
-        let program = program
-            .variable("LD_PRELOAD", &library())
-            .variable("FAKETIME_TIMESTAMP_FILE", &file)
-            .variable("FAKETIME_NO_CACHE", "1")
-            .variable("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-        (clock, program)
-    }
-
-    /// How much it differs from the machine's. The file is replaced, as it is read at any time.
-    fn set(&self, offset: &str) {
-        let [new, file] = ["new", "offset"].map(|name| self.0.path().join(name));
-        fs::write(&new, offset).and_then(|()| fs::rename(new, file)).expect("written");
-    }
-}
-
-fn library() -> String {
-    let printed = Command::new("faketime").args(["-f", "+0", "printenv", "LD_PRELOAD"]).output();
-    let printed = printed.expect("faketime runs; it is in the package of that name");
-    String::from_utf8(printed.stdout).expect("UTF-8").trim().into()
-}
-
 /// The records of its log, in order.
 async fn records(routing: &Running, count: usize) -> Vec<Value> {
     let found = waiting::until("the records", || async {
@@ -131,8 +100,10 @@ async fn a_clock_that_is_set_back_by_an_hour_lengthens_no_deadline_and_holds_no_
         "evidence": {"ttl": "1s"},
         "timeouts": {"local": format!("{}s", ATTEMPT.as_secs())},
     }));
-    let (clock, program) = WallClock::of(Program::serve_policy(&policy));
-    let mut routing = program.start().await;
+    let clock = WallClock::new();
+    let program = Program::serve_policy(&policy);
+    let set = |program: Program, (name, value): (String, String)| program.variable(&name, &value);
+    let mut routing = clock.variables().into_iter().fold(program, set).start().await;
     calls_in_flight(&routing, &models, &clock).await;
     let before = records(&routing, 2 * IN_FLIGHT).await;
     brain.answer(Brain::rate("0.1"));

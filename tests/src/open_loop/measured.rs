@@ -14,6 +14,12 @@ pub struct Measured {
 }
 
 impl Measured {
+    /// Calls that were all answered, in these times.
+    #[must_use]
+    pub fn of(times: Vec<Duration>) -> Self {
+        Self::new(times, None, 0, 0)
+    }
+
     pub(super) fn new(mut times: Vec<Duration>, first: Option<Duration>, failed: u64, late: u64) -> Self {
         times.sort_unstable();
         Self { sorted: times, first, failed, late }

@@ -1,5 +1,6 @@
 //! The operator against a real API server, as its own ServiceAccount.
 
+mod at_rest;
 mod brain;
 mod brain_samples;
 mod conflicts;

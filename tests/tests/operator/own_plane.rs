@@ -1,26 +1,22 @@
-//! What needs a control plane of its own: rights and their use, the steady state, an outage of the API server, the
-//! lease.
+//! What needs a control plane of its own: rights and their use, an outage of the API server, the lease.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use crate::managed;
 use crds::policy::RoutingPolicyStatus;
-use kube::api::ListParams;
 use serde_json::{Value, json};
 use tests::{
     Policy,
     cluster::deploy,
     control_plane::ControlPlane,
-    operator::{Operator, SERVICE_ACCOUNT},
-    policies::{CHILD_KINDS, Policies, condition, config_map, spec},
+    operator::{self, Operator},
+    policies::{Policies, condition, config_map, spec},
     stand_in::kubelet::Kubelet,
     waiting,
 };
 
-async fn plane() -> &'static ControlPlane {
+/// A control plane of a test's own.
+pub async fn plane() -> &'static ControlPlane {
     // Never freed: the threads of the test share it until the process ends.
     Box::leak(Box::new(ControlPlane::start().await))
 }
@@ -55,9 +51,7 @@ fn rights(plane: &ControlPlane, kinds: &str) -> BTreeSet<Right> {
 /// The rights that the operator used, by the API server's audit record. An apply that created an object needed
 /// `create`, too.
 fn used(audit: &[Value]) -> BTreeSet<Right> {
-    let (account, namespace) = SERVICE_ACCOUNT;
-    let user = format!("system:serviceaccount:{namespace}:{account}");
-    let mut all = BTreeSet::new();
+    let (user, mut all) = (operator::user(), BTreeSet::new());
     for entry in audit.iter().filter(|entry| entry["user"]["username"] == json!(user)) {
         let object = &entry["objectRef"];
         // Everyone may use discovery.
@@ -158,73 +152,8 @@ async fn an_operator_of_one_namespace_needs_rights_only_there() {
     assert_eq!(status, Some(untouched), "other namespaces are left alone");
 }
 
-#[tokio::test]
-async fn in_the_steady_state_nothing_is_written() {
-    let plane = plane().await;
-    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
-    let operator = Operator::start(plane, "operator", &["--resync=100ms"]).await;
-    operator.wait_until("watching").await;
-    let policies = Policies::in_new_namespace(plane, "steady").await;
-    let kubelet = Kubelet::start(plane, "steady").await;
-    let tokens = json!([{"name": "a", "secretRef": {"name": "s", "key": "K"}}]);
-    policies.apply("edge", &spec(json!({"dataPlane": {"replicas": 2}, "access": {"tokens": tokens}})));
-    policies.kubectl(&["create", "secret", "generic", "s", "--from-literal=K=canary"]);
-    policies.kubectl(&["annotate", "rp", "edge", "routing.hyperguild.io/requestedAt=now"]);
-    policies.wait_until_ready("edge").await;
-    policies.wait_for_last_good("edge").await;
-    // The controllers finish writing about the rollout within a few reconciliations.
-    let reconciles = || async { metric(&operator, "routing_operator_reconciles_total").await };
-    let settled = reconciles().await + 20;
-    waiting::until_true("a few reconciliations", || async { reconciles().await >= settled }).await;
-
-    let (versions, begin, writes_before) = (versions(&policies).await, reconciles().await, writes(plane));
-    waiting::until_true("100 reconciliations", || async { reconciles().await >= begin + 100 }).await;
-    assert_eq!(versions_now(&policies).await, versions, "a resourceVersion changed");
-    let resyncs = reconciles().await - begin;
-    let writes_after = writes(plane);
-    for (object, count) in &writes_after {
-        let sent = count - writes_before.get(object).copied().unwrap_or_default();
-        assert!(sent <= resyncs, "{object}: {sent} writes in {resyncs} resyncs");
-    }
-    let sent: u64 = writes_after.values().sum::<u64>() - writes_before.values().sum::<u64>();
-    println!("{resyncs} resyncs: no resourceVersion changed, {sent} writes sent");
-    drop(kubelet);
-}
-
-async fn versions_now(policies: &Policies) -> BTreeMap<String, String> {
-    versions(policies).await
-}
-
-async fn versions(policies: &Policies) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    for kind in CHILD_KINDS.iter().chain(["Pod"].iter()) {
-        for object in policies.objects(kind).list(&ListParams::default()).await.expect("a list") {
-            let metadata = object.metadata;
-            all.insert(
-                format!("{kind} {}", metadata.name.unwrap_or_default()),
-                metadata.resource_version.unwrap_or_default(),
-            );
-        }
-    }
-    let policy = policies.get("edge").await.metadata;
-    all.insert("RoutingPolicy edge".into(), policy.resource_version.unwrap_or_default());
-    all
-}
-
-/// How many writes of the operator the API server recorded, by object, without those to its lease.
-fn writes(plane: &ControlPlane) -> BTreeMap<String, u64> {
-    let mut all = BTreeMap::new();
-    for entry in plane.audit() {
-        let (verb, object) = (entry["verb"].as_str().unwrap_or_default(), &entry["objectRef"]);
-        if matches!(verb, "create" | "patch" | "update" | "delete") && object["resource"] != json!("leases") {
-            *all.entry(format!("{} {} {}", object["resource"], object["subresource"], object["name"])).or_default() +=
-                1;
-        }
-    }
-    all
-}
-
-async fn metric(operator: &Operator, name: &str) -> u64 {
+/// A metric of the operator; 0: it has none with this name.
+pub async fn metric(operator: &Operator, name: &str) -> u64 {
     let page = operator.page("/metrics").await.unwrap_or_default();
     let line = page.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|value| value.trim().parse::<f64>().ok()).unwrap_or_default() as u64

@@ -1,0 +1,108 @@
+//! The CustomResourceDefinition of another version, for a while: during an upgrade and a downgrade it is newer or older
+//! than the operator.
+
+use std::time::Duration;
+
+use kube::{
+    Api,
+    api::{DynamicObject, Patch, PatchParams},
+    core::{ApiResource, GroupVersionKind},
+};
+use serde_json::{Value, json};
+use tests::waiting;
+
+use super::{
+    place::{POLICY, Place},
+    tampering::OTHERS,
+};
+
+const NAME: &str = "routingpolicies.routing.hyperguild.io";
+/// A field that no version has.
+const NEW: &str = "fromTheFuture";
+/// Fields that scenarios do not set: one that has a default, and one that the operator writes.
+const OLD: [&str; 2] = ["spec/properties/decisionLine", "status/properties/endpoint"];
+/// How long it is another version's.
+const FOR_A_WHILE: Duration = Duration::from_secs(6);
+/// Longest wait until a changed schema is in force.
+const IN_FORCE_WITHIN: Duration = Duration::from_secs(20);
+
+/// How the definition differs from the operator's own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Definition {
+    /// It has one more field, which the policy then sets.
+    Newer,
+    /// It lacks fields.
+    Older,
+}
+
+impl Definition {
+    /// Changes the definition for a while; whether the policy noticed.
+    pub async fn act(self, place: &Place) -> bool {
+        let kind = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+        let definitions: Api<DynamicObject> = Api::all_with(place.client.clone(), &ApiResource::from_gvk(&kind));
+        let definition = definitions.get(NAME).await.expect("the definition");
+        let (change, restore) = self.operations(&definition.data);
+        patch(&definitions, &change).await;
+        let noticed = self == Self::Older || set_the_new_field(place).await;
+        tokio::time::sleep(FOR_A_WHILE).await;
+        patch(&definitions, &restore).await;
+        noticed
+    }
+
+    /// What changes the definition, and what restores it.
+    fn operations(self, definition: &Value) -> (Value, Value) {
+        match self {
+            Self::Newer => {
+                let path = path(&format!("spec/properties/{NEW}"));
+                let field = json!({"type": "string"});
+                (json!([{"op": "add", "path": path, "value": field}]), json!([{"op": "remove", "path": path}]))
+            }
+            Self::Older => {
+                let paths = OLD.map(path);
+                let remove = |path: &String| json!({"op": "remove", "path": path});
+                let add = |path: &String| json!({"op": "add", "path": path, "value": definition.pointer(path)});
+                (paths.iter().map(remove).collect(), paths.iter().map(add).collect())
+            }
+        }
+    }
+}
+
+fn path(field: &str) -> String {
+    format!("/spec/versions/0/schema/openAPIV3Schema/properties/{field}")
+}
+
+/// Until it is taken: the definition must be restored in any case.
+async fn patch(definitions: &Api<DynamicObject>, operations: &Value) {
+    waiting::until("the definition to be changed", || async {
+        let patch = Patch::Json::<()>(serde_json::from_value(operations.clone()).expect("a JSON patch"));
+        definitions.patch(NAME, &PatchParams::default(), &patch).await.ok()
+    })
+    .await;
+}
+
+/// Sets the new field, once the API server does not prune it any more.
+async fn set_the_new_field(place: &Place) -> bool {
+    let policies = place.policies();
+    let others = PatchParams { field_manager: Some(OTHERS.into()), ..PatchParams::default() };
+    let patch = Patch::Merge(json!({"spec": {NEW: "x"}}));
+    let set = waiting::until_true("the new field to be kept", || async {
+        policies.patch(POLICY, &others, &patch).await.is_ok_and(|policy| policy.data["spec"][NEW] == "x")
+    });
+    tokio::time::timeout(IN_FORCE_WITHIN, set).await.is_ok()
+}
+
+#[test]
+fn what_restores_the_definition_is_what_was_there() {
+    let field = |name: &str| json!({"type": name});
+    let (spec, status) = (json!({"decisionLine": field("a")}), json!({"endpoint": field("b")}));
+    let properties = json!({"spec": {"properties": spec}, "status": {"properties": status}});
+    let definition = json!({"spec": {"versions": [{"schema": {"openAPIV3Schema": {"properties": properties}}}]}});
+    let (change, restore) = Definition::Older.operations(&definition);
+    let values = |operations: &Value| -> Vec<Value> {
+        operations.as_array().into_iter().flatten().map(|operation| operation["value"].clone()).collect()
+    };
+    assert_eq!(values(&change), [Value::Null, Value::Null]);
+    assert_eq!(values(&restore), [field("a"), field("b")]);
+    let (change, restore) = Definition::Newer.operations(&definition);
+    assert_eq!(change[0]["path"], restore[0]["path"]);
+}

@@ -1,0 +1,147 @@
+//! What is compared: the children, the operator's own entries of their `managedFields`, and the policy's status, all
+//! without what differs between two installations anyway.
+
+use std::collections::BTreeMap;
+
+use kube::{ResourceExt, api::DynamicObject};
+use operator::controller::labels::FIELD_MANAGER;
+use serde_json::{Value, json};
+
+use super::place::Place;
+
+/// What a namespace holds, by kind and name.
+pub type Snapshot = BTreeMap<String, Value>;
+
+/// Written by the controller of Deployments; it counts how often the pods' template changed.
+const REVISION: &str = "deployment.kubernetes.io/revision";
+
+/// A namespace as it is seen at once, or nearly so.
+pub struct Seen {
+    /// What is compared.
+    pub snapshot: Snapshot,
+    /// The `resourceVersion` of each child and of the policy.
+    pub versions: BTreeMap<String, String>,
+}
+
+/// Looks at a namespace.
+///
+/// # Errors
+/// The API server did not answer.
+pub async fn look(place: &Place) -> kube::Result<Seen> {
+    let (policy, children) = futures::try_join!(place.policy(), place.children())?;
+    let uid = policy.as_ref().and_then(ResourceExt::uid);
+    let general = |value: Value| without_names(&value, &place.namespace, uid.as_deref());
+    let mut seen = Seen { snapshot: Snapshot::new(), versions: BTreeMap::new() };
+    for child in &children {
+        let name = format!("{} {}", child.kind, child.name);
+        seen.versions.insert(name.clone(), child.object.resource_version().unwrap_or_default());
+        seen.snapshot.insert(name, general(comparable(&child.object)));
+    }
+    if let Some(policy) = &policy {
+        let name = format!("RoutingPolicy {}", policy.name_any());
+        seen.versions.insert(name.clone(), policy.resource_version().unwrap_or_default());
+        seen.snapshot.insert(name, general(status(policy)));
+    }
+    Ok(seen)
+}
+
+/// The namespace and the policy's UID differ. Text, as both are also in keys and within other values.
+fn without_names(value: &Value, namespace: &str, uid: Option<&str>) -> Value {
+    let text = value.to_string().replace(namespace, "NAMESPACE");
+    let text = uid.map_or_else(|| text.clone(), |uid| text.replace(uid, "UID"));
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// A child without its status, and without what the API server assigned to it.
+fn comparable(object: &DynamicObject) -> Value {
+    let metadata = &object.metadata;
+    let mut annotations = metadata.annotations.clone().unwrap_or_default();
+    annotations.remove(REVISION);
+    let mut rest = object.data.clone();
+    if let Some(fields) = rest.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(spec) = rest.get_mut("spec").and_then(Value::as_object_mut) {
+        spec.remove("clusterIP");
+        spec.remove("clusterIPs");
+        for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
+            if let Some(fields) = port.as_object_mut() {
+                fields.remove("nodePort");
+            }
+        }
+    }
+    json!({
+        "labels": metadata.labels,
+        "annotations": annotations,
+        "owners": metadata.owner_references,
+        "finalizers": metadata.finalizers,
+        "is being deleted": metadata.deletion_timestamp.is_some(),
+        "own managedFields": own_entries(object),
+        "object": rest,
+    })
+}
+
+/// What the operator is recorded to own, without times.
+fn own_entries(object: &DynamicObject) -> Vec<Value> {
+    let own = object.managed_fields().iter().filter(|entry| entry.manager.as_deref() == Some(FIELD_MANAGER));
+    let mut own: Vec<Value> = own
+        .map(|entry| {
+            json!({"operation": entry.operation, "subresource": entry.subresource, "version": entry.api_version,
+                "fields": entry.fields_v1})
+        })
+        .collect();
+    own.sort_by_key(Value::to_string);
+    own
+}
+
+/// The status of a policy without times; of generations only whether they are the policy's current one.
+fn status(policy: &DynamicObject) -> Value {
+    let generation = json!(policy.metadata.generation);
+    let undated = |value: &mut Value| {
+        let Some(fields) = value.as_object_mut() else { return };
+        fields.remove("lastTransitionTime");
+        if let Some(observed) = fields.get_mut("observedGeneration") {
+            *observed = json!(*observed == generation);
+        }
+    };
+    let mut status = policy.data["status"].clone();
+    undated(&mut status);
+    status.get_mut("conditions").and_then(Value::as_array_mut).into_iter().flatten().for_each(undated);
+    if let Some(endpoint) = status.get_mut("endpoint").and_then(Value::as_object_mut) {
+        endpoint.remove("nodePort");
+    }
+    json!({"status": status, "is being deleted": policy.metadata.deletion_timestamp.is_some()})
+}
+
+/// Where two snapshots differ, a line each: what was expected, and what is there.
+#[must_use]
+pub fn differences(expected: &Snapshot, found: &Snapshot) -> Vec<String> {
+    let (expected, found) = (leaves(expected), leaves(found));
+    let missing = expected.iter().filter(|(path, value)| found.get(*path) != Some(*value));
+    let other = found.iter().filter(|(path, value)| expected.get(*path) != Some(*value));
+    let missing = missing.map(|(path, value)| format!("{path}: expected {value}"));
+    let mut lines: Vec<String> = missing.chain(other.map(|(path, value)| format!("{path}: found {value}"))).collect();
+    lines.sort();
+    lines
+}
+
+fn leaves(snapshot: &Snapshot) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    snapshot.iter().for_each(|(name, value)| collect(name, value, &mut all));
+    all
+}
+
+fn collect(path: &str, value: &Value, all: &mut BTreeMap<String, String>) {
+    match value {
+        Value::Object(fields) if !fields.is_empty() => {
+            fields.iter().for_each(|(name, field)| collect(&format!("{path}/{name}"), field, all));
+        }
+        Value::Array(items) if !items.is_empty() => {
+            items.iter().enumerate().for_each(|(at, item)| collect(&format!("{path}/{at}"), item, all));
+        }
+        _ => drop(all.insert(path.into(), value.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests;

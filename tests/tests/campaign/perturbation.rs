@@ -1,0 +1,124 @@
+//! The tables of what goes wrong.
+
+use std::time::Duration;
+
+use super::{
+    cluster_wide::Definition,
+    fault::{Act, Target},
+    interference::Interference,
+    tampering::Tampering,
+};
+
+/// One thing that goes wrong.
+pub struct Perturbation {
+    /// As a plan's line names it.
+    pub name: &'static str,
+    /// What it is.
+    pub what: What,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy)]
+pub enum What {
+    /// Something about a request of the operator, or about an event that it is told: which ones are counted, what happens
+    /// to the one that it is, and to how many such in a row.
+    Fault(Target, Act, u32),
+    /// Somebody else does something.
+    Interference(Interference),
+}
+
+impl Perturbation {
+    /// Whether it takes over a minute by itself, as it lasts until the operator's own limits end it.
+    #[must_use]
+    pub fn takes_long(&self) -> bool {
+        matches!(self.what, What::Fault(_, Act::Hang, _))
+    }
+}
+
+const fn fault(name: &'static str, target: Target, act: Act, times: u32) -> Perturbation {
+    Perturbation { name, what: What::Fault(target, act, times) }
+}
+
+const fn others(name: &'static str, interference: Interference) -> Perturbation {
+    Perturbation { name, what: What::Interference(interference) }
+}
+
+const fn children(name: &'static str, tampering: Tampering) -> Perturbation {
+    others(name, Interference::Children(tampering))
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// What goes wrong in one namespace. Their number is a multiple of five, of which a seed makes its choice.
+///
+/// The operator waits longer after each failure in a row: after five requests that failed, 31 s; after three children
+/// that were refused, 35 s. More of them would say no more and take minutes.
+pub static PERTURBATIONS: [Perturbation; 50] = [
+    fault("crash-before-write", Target::Write, Act::CrashBefore, 1),
+    fault("crash-after-write", Target::Write, Act::CrashAfter, 1),
+    fault("crash-before-request", Target::Request, Act::CrashBefore, 1),
+    fault("crash-after-request", Target::Request, Act::CrashAfter, 1),
+    fault("409-of-a-write", Target::Write, Act::Answer(409), 1),
+    fault("409-of-a-write-5-times", Target::Write, Act::Answer(409), 5),
+    fault("422-of-a-write", Target::Write, Act::Answer(422), 1),
+    fault("422-of-a-write-3-times", Target::Write, Act::Answer(422), 3),
+    fault("429-of-a-write", Target::Write, Act::Answer(429), 1),
+    fault("429-10-times", Target::Request, Act::Answer(429), 10),
+    fault("500-of-a-write", Target::Write, Act::Answer(500), 1),
+    fault("500", Target::Request, Act::Answer(500), 1),
+    fault("500-5-times", Target::Request, Act::Answer(500), 5),
+    fault("503-10-times", Target::Request, Act::Answer(503), 10),
+    fault("hang-of-a-write", Target::Write, Act::Hang, 1),
+    fault("hang", Target::Request, Act::Hang, 1),
+    fault("cut-before-request", Target::Request, Act::CutBefore, 1),
+    fault("cut-after-request", Target::Request, Act::CutAfter, 1),
+    fault("cut-after-write", Target::Write, Act::CutAfter, 1),
+    fault("truncated-reply", Target::Request, Act::Truncate, 1),
+    fault("truncated-reply-to-a-write", Target::Write, Act::Truncate, 1),
+    fault("stale-read", Target::Repeated, Act::Stale, 1),
+    fault("stale-read-10-times", Target::Repeated, Act::Stale, 10),
+    fault("watch-refused", Target::Watch, Act::Answer(410), 3),
+    fault("watch-held-5s", Target::Event, Act::Hold(seconds(5)), 1),
+    fault("watch-held-20s", Target::Event, Act::Hold(seconds(20)), 1),
+    fault("events-twice", Target::Event, Act::Twice, 3),
+    fault("events-swapped", Target::Event, Act::Swap, 1),
+    fault("event-dropped", Target::Event, Act::Drop, 1),
+    fault("watch-ended", Target::Event, Act::End, 1),
+    fault("watch-cut-in-an-event", Target::Event, Act::CutInside, 1),
+    fault("watch-gone", Target::Event, Act::Gone, 1),
+    children("second-manager", Tampering::Forced),
+    children("children-edited", Tampering::Edited),
+    children("children-deleted", Tampering::DeletedAll),
+    children("child-deleted", Tampering::DeletedOne),
+    children("owners-removed", Tampering::Unowned),
+    children("labels-removed", Tampering::Unlabelled),
+    children("labels-and-owners-removed", Tampering::Hidden),
+    children("managers-stripped", Tampering::Stripped),
+    children("managers-renamed", Tampering::Renamed),
+    children("managers-twice", Tampering::Duplicated),
+    others("status-wiped", Interference::StatusWiped),
+    others("status-faked", Interference::StatusFaked),
+    others("quota", Interference::Quota),
+    others("limit-range", Interference::LimitRange),
+    others("namespace-ending", Interference::NamespaceEnding),
+    others("lease-stolen", Interference::LeaseStolen),
+    others("lease-deleted", Interference::LeaseDeleted),
+    others("two-leaders", Interference::TwoLeaders),
+];
+
+/// What every plan on the control plane would notice; their number, too, is a multiple of five.
+pub static CLUSTER_WIDE: [Perturbation; 5] = [
+    others("definition-newer", Interference::Definition(Definition::Newer)),
+    others("definition-older", Interference::Definition(Definition::Older)),
+    others("api-server-killed", Interference::ApiServerAway(Duration::ZERO)),
+    others("api-server-away-10s", Interference::ApiServerAway(seconds(10))),
+    others("clock-jumps", Interference::Clock),
+];
+
+/// The two sides of a write.
+pub static CRASHES: [Perturbation; 2] = [
+    fault("crash-before-write", Target::Write, Act::CrashBefore, 1),
+    fault("crash-after-write", Target::Write, Act::CrashAfter, 1),
+];
