@@ -96,6 +96,7 @@ soak: ## a data plane under load with faults; MINUTES=30 PER_SECOND=200; raw out
 	@mkdir -p bench/results
 	@tests/setup/tools.sh test
 	@$(LOADED); $(CARGO) bench --package tests --bench soak | tee $(call MEASURED,soak).new; mv $(call MEASURED,soak).new $(call MEASURED,soak)
+	@tests/setup/bench-table.sh
 
 bench-operator: ## the operator with 1,000 policies: time to settle, memory, requests at rest, a change's latency, fairness; POLICIES=200 is shorter; raw output in bench/results/operator.txt
 	@mkdir -p bench/results

@@ -1,12 +1,74 @@
 #!/usr/bin/env bash
-# Puts the rows that the benchmarks printed into the table of the README, between its marks. Prints nothing.
+# Puts what the benchmarks printed into the tables of README.md and docs/benchmarks.md, between their marks. With `check` it
+# changes nothing, and fails, with the difference, if a table is another.
 set -euo pipefail
 
 cd "$(dirname "$0")/../.."
-awk '
-    FILENAME != "README.md" { if (/^\| /) rows = rows $0 "\n"; next }
-    /^<!-- bench: begin/ { print; print "| | measured | goal |\n|---|---|---|"; printf "%s", rows; skipped = 1 }
-    /^<!-- bench: end/ { skipped = 0 }
-    !skipped { print }
-' bench/results/calls.txt bench/results/failover.txt README.md >README.md.new
-mv README.md.new README.md
+results=bench/results
+
+measured() {
+    printf '| | measured | goal |\n|---|---|---|\n'
+    grep -h '^| ' $results/calls.txt $results/failover.txt
+}
+
+# Of each rate and path the median of the rounds; the calls of all rounds together.
+percentiles() {
+    printf '| calls/s | path | answered | failed | p50 | p99 | p99.9 |\n|---:|---|---:|---:|---:|---:|---:|\n'
+    awk '
+        function median(values, count,   i, j, held) {
+            for (i = 2; i <= count; i++)
+                for (j = i; j > 1 && values[j - 1] > values[j]; j--) {
+                    held = values[j]; values[j] = values[j - 1]; values[j - 1] = held
+                }
+            return values[int((count + 1) / 2)]
+        }
+        function of(what, cell,   i, list) {
+            for (i = 1; i <= rounds[cell]; i++) list[i] = all[what, cell, i]
+            return sprintf("%.2f ms", median(list, rounds[cell]))
+        }
+        $2 == "round" && $12 == "p50" {
+            cell = substr($1, 1, length($1) - 3) " | " substr($4, 1, length($4) - 1)
+            if (!(cell in rounds)) cells[++known] = cell
+            round = ++rounds[cell]
+            answered[cell] += $5; failed[cell] += $7
+            all["p50", cell, round] = $13 + 0; all["p99", cell, round] = $16 + 0; all["p99.9", cell, round] = $19 + 0
+        }
+        END {
+            for (i = 1; i <= known; i++) {
+                cell = cells[i]
+                print "| " cell " | " answered[cell] " | " failed[cell] " | " of("p50", cell) " | " of("p99", cell) " | " of("p99.9", cell) " |"
+            }
+        }
+    ' $results/calls.txt
+}
+
+soak() {
+    head -n 2 $results/soak.txt | sed 's/$/  /'
+    echo
+    sed -n '/^| minute/{p;s/[^|]\{1,\}/---:/gp}; /^| [0-9]/p' $results/soak.txt
+}
+
+# put FILE NAME: the file with the lines of its standard input between the marks of this name.
+put() {
+    awk -v begin="<!-- $2: begin" -v end="<!-- $2: end" '
+        FILENAME == "-" { lines = lines $0 "\n"; next }
+        index($0, begin) == 1 { print; printf "%s", lines; skipped = 1 }
+        index($0, end) == 1 { skipped = 0 }
+        !skipped { print }
+    ' - "$1"
+}
+
+made=$(mktemp -d)
+trap 'rm -r "$made"' EXIT
+measured | put README.md bench >"$made/README.md"
+percentiles | put docs/benchmarks.md percentiles >"$made/percentiles.md"
+soak | put "$made/percentiles.md" soak >"$made/benchmarks.md"
+if [ "${1:-}" = check ]; then
+    if ! { diff README.md "$made/README.md" && diff docs/benchmarks.md "$made/benchmarks.md"; }; then
+        echo "a table is not that of $results: run tests/setup/bench-table.sh"
+        exit 1
+    fi
+else
+    cat "$made/README.md" >README.md
+    cat "$made/benchmarks.md" >docs/benchmarks.md
+fi
