@@ -148,6 +148,7 @@ pub struct Metrics {
     reloads: Counters<KindLabel>,
     config_checks: Counters<KindLabel>,
     in_flight: Gauge,
+    tasks: Gauge,
     models: Models,
     log_lines_dropped: Counter,
     /// What did not reach the OpenTelemetry collector.
@@ -220,6 +221,7 @@ impl Default for Metrics {
                 .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
             otlp: Losses::registered(&mut new),
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
+            tasks: new.metric("tasks", "Tasks of the program, among them one for each connection and each call"),
             models: Models::registered(&mut new),
             registry,
         }
@@ -230,6 +232,9 @@ impl Metrics {
     /// The answer of `/metrics`.
     pub fn answer(&self) -> Response {
         self.log_lines_dropped.inner().store(telemetry::dropped_lines(), Ordering::Relaxed);
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            self.tasks.set(runtime.metrics().num_alive_tasks().try_into().unwrap_or(i64::MAX));
+        }
         endpoint::metrics::answer(&self.registry)
     }
 

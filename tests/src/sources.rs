@@ -4,17 +4,64 @@ use std::{collections::BTreeSet, process::Command};
 
 use crate::checkout;
 
-/// The names of all functions, tests among them.
-///
-/// # Panics
-/// If git cannot search.
-#[must_use]
-pub fn functions() -> BTreeSet<String> {
-    let found = Command::new("git")
-        .args(["grep", "--no-index", "-hoE", "fn [a-z0-9_]+", "--", "*.rs"])
-        .current_dir(checkout())
-        .output()
-        .expect("git runs");
-    let found = String::from_utf8(found.stdout).expect("UTF-8");
-    found.lines().filter_map(|line| line.strip_prefix("fn ")).map(str::to_string).collect()
+/// Where the tests are that only a cluster runs.
+const OF_A_CLUSTER: &str = "tests/tests/e2e/";
+
+/// The names of tests.
+#[derive(Default)]
+pub struct Tests {
+    /// Those of `make test`.
+    pub here: BTreeSet<String>,
+    /// Those of `make e2e` alone.
+    pub on_a_cluster: BTreeSet<String>,
+}
+
+impl Tests {
+    /// Those of this checkout, with or without its history.
+    ///
+    /// # Panics
+    /// If git cannot search.
+    #[must_use]
+    pub fn of_this_checkout() -> Self {
+        let found = Command::new("git")
+            .args(["grep", "--no-index", "-E", r"^ *(#\[(tokio::)?test|(pub )?(async )?fn )", "--", "*.rs"])
+            .current_dir(checkout())
+            .output();
+        let found = String::from_utf8(found.expect("git runs").stdout).expect("UTF-8");
+        let mut tests = Self::default();
+        for (path, name) in named(&found) {
+            let of = if path.starts_with(OF_A_CLUSTER) { &mut tests.on_a_cluster } else { &mut tests.here };
+            of.insert(name.into());
+        }
+        tests.on_a_cluster = &tests.on_a_cluster - &tests.here;
+        tests
+    }
+
+    /// Whether there is a test of this name.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.here.contains(name) || self.on_a_cluster.contains(name)
+    }
+}
+
+/// The path and the name of each function that follows the mark of a test, in lines as `git grep` prints them.
+fn named(found: &str) -> Vec<(&str, &str)> {
+    let (mut all, mut is_test) = (vec![], false);
+    for (path, line) in found.lines().filter_map(|line| line.split_once(':')) {
+        match line.split_once("fn ") {
+            None => is_test = true,
+            Some((_, rest)) => {
+                let name = rest.split(['(', '<']).next().unwrap_or_default();
+                all.extend(std::mem::take(&mut is_test).then_some((path, name)));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn only_tests_are_found() {
+    let found = "a.rs:fn helper() {}\na.rs:#[test]\na.rs:fn one() {}\nb.rs:    #[tokio::test(flavor = \"x\")]\n\
+                 b.rs:    async fn two() {\nb.rs:pub fn three<T>() {}";
+    assert_eq!(named(found), [("a.rs", "one"), ("b.rs", "two")]);
 }

@@ -7,7 +7,7 @@ mod pods;
 
 use std::collections::BTreeMap;
 
-use tests::{checkout, sources::functions};
+use tests::{checkout, sources::Tests};
 
 /// The rows that the page must have: of the MCP specification (2026-07-28), OWASP's MCP Top 10 and its Top 10 for LLM
 /// applications (2025), and for Kubernetes.
@@ -73,12 +73,12 @@ fn tables() -> Vec<(String, Vec<String>)> {
 
 #[test]
 fn every_row_of_the_page_names_tests_that_exist() {
-    let existing = functions();
+    let existing = Tests::of_this_checkout();
     let rows = tables();
     assert!(rows.len() >= 70, "{}", rows.len());
     for (row, tests) in rows {
-        let missing: Vec<&String> = tests.iter().filter(|test| !existing.contains(*test)).collect();
-        assert!(missing.is_empty(), "{row}: {missing:?} are no tests");
+        let missing: Vec<&String> = tests.iter().filter(|test| !existing.has(test)).collect();
+        assert!(missing.is_empty(), "{row}: {missing:?} are not tests");
         assert!(!tests.is_empty() || row == "LLM08", "{row} has no test");
     }
 }

@@ -185,7 +185,7 @@ async fn a_hundred_changes_a_second(way: Way) {
     waiting::until_true("the last policy", || async { routing.status().await["configHash"] == hashes[1] }).await;
     let applied = routing.metric(r#"routing_config_reloads_total{kind="applied"}"#).await;
     println!("{way:?}: {changes} changes, {applied} applied, {decided:?} calls by each policy");
-    assert!(changes > 100, "{changes} changes in {CHANGING:?}");
+    assert!(changes > 100 && applied > 0.0, "{changes} changes in {CHANGING:?}, {applied} applied");
     consistent(&routing, &models, &hashes, decided.iter().sum()).await;
 }
 
@@ -202,6 +202,32 @@ async fn files_emptied_and_written_a_hundred_times_a_second_fail_no_call_and_mix
 #[tokio::test(flavor = "multi_thread")]
 async fn links_swapped_a_hundred_times_a_second_fail_no_call_and_mix_no_policies() {
     a_hundred_changes_a_second(Way::LinkSwap).await;
+}
+
+/// What changes all the time is read from time to time; here each change waits until the one before is in force.
+#[tokio::test(flavor = "multi_thread")]
+async fn policies_that_change_as_fast_as_they_are_taken_fail_no_call_and_never_mix() {
+    let models = Models::start().await;
+    let url = models.url();
+    let hashes = hashes(&url).await;
+    let routing = started(&models, Way::Rename).await;
+    let stop = AtomicBool::new(false);
+    let change = async {
+        let (began, mut changes) = (Instant::now(), 0);
+        while began.elapsed() < CHANGING {
+            changes += 1;
+            write(routing.folder(), &policy(&url, changes % 2), Way::Rename, changes);
+            let is_new = || async { routing.status().await["configHash"] == hashes[changes % 2] };
+            waiting::until_true("the change", is_new).await;
+        }
+        stop.store(true, Ordering::Relaxed);
+        changes
+    };
+    let (changes, decided) = tokio::join!(change, calls(&routing, &hashes, &stop));
+    let applied = routing.metric(r#"routing_config_reloads_total{kind="applied"}"#).await;
+    println!("{applied} reloads in {CHANGING:?}, {decided:?} calls by each policy");
+    assert!(applied >= changes as f64 && decided.iter().all(|calls| *calls > 0), "{changes} changes");
+    consistent(&routing, &models, &hashes, decided.iter().sum()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
