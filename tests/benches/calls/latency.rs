@@ -83,15 +83,17 @@ async fn once(rate: Rate, target: &Arc<Call>, processes: &[Watched]) -> Cell {
 
 /// What a round says of the data plane.
 #[derive(Clone, Copy)]
-struct Added {
-    p50: f64,
+pub struct Added {
+    /// Of the median latency, in milliseconds.
+    pub p50: f64,
     p99: f64,
-    routing: f64,
+    /// Processor time of the data plane a call, in milliseconds.
+    pub routing: f64,
     brain: f64,
 }
 
 impl Added {
-    fn between(direct: &Cell, routed: &Cell) -> Self {
+    pub fn between(direct: &Cell, routed: &Cell) -> Self {
         let at = |share| (routed.measured.at(share).as_secs_f64() - direct.measured.at(share).as_secs_f64()) * 1000.0;
         Self { p50: at(0.5), p99: at(0.99), routing: routed.cpu_of("routing"), brain: routed.cpu_of("brain") }
     }
@@ -169,7 +171,7 @@ fn rows(per_second: u32, rounds: &[Added], table: &mut Table) {
 }
 
 /// The middle one of some figures, the lower of two.
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
+pub fn median(figures: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = figures.collect();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len().saturating_sub(1) / 2).copied().unwrap_or_default()

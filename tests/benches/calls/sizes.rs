@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tests::open_loop::{self, Call, Rate};
 
 use super::{
-    latency::cell,
+    latency::{Added, cell, median},
     rig::{PROBLEM_BYTES, Rig},
     settings::Settings,
     table::Table,
@@ -28,18 +28,24 @@ pub async fn measure(settings: &Settings, table: &mut Table) {
     measure_cell(settings, &rig, "with reports of progress, as Claude Code calls", calls, table).await;
 }
 
+/// Rounds of direct and routed in turns; the row has their median.
 async fn measure_cell(settings: &Settings, rig: &Rig, name: &str, (direct, routed): (Call, Call), table: &mut Table) {
-    let rate = Rate { per_second: PER_SECOND, time: settings.time / 3 };
+    let rate = Rate { per_second: PER_SECOND, time: settings.time / 6 };
     let (direct, routed) = (Arc::new(direct), Arc::new(routed));
     open_loop::run(Rate { time: Duration::from_secs(2), ..rate }, Arc::clone(&routed)).await;
-    let without = cell(rate, direct, &[("models", rig.models.id())]).await;
-    let with = cell(rate, routed, &[("routing", rig.routing.id()), ("brain", rig.brain.id())]).await;
-    without.print(&format!("{name}, direct"));
-    with.print(&format!("{name}, routed"));
-    let added = (with.measured.at(0.5).as_secs_f64() - without.measured.at(0.5).as_secs_f64()) * 1000.0;
-    let measured = match with.measured.failed + without.measured.failed {
-        0 => format!("{added:.2} ms, {:.2} ms", with.cpu_of("routing")),
+    let (mut rounds, mut failed) = (vec![], 0);
+    for round in 1..=settings.rounds {
+        let without = cell(rate, Arc::clone(&direct), &[("models", rig.models.id())]).await;
+        without.print(&format!("{name}, round {round}, direct"));
+        let with = cell(rate, Arc::clone(&routed), &[("routing", rig.routing.id()), ("brain", rig.brain.id())]).await;
+        with.print(&format!("{name}, round {round}, routed"));
+        failed += without.measured.failed + with.measured.failed;
+        rounds.push(Added::between(&without, &with));
+    }
+    let of = |figure: fn(&Added) -> f64| median(rounds.iter().map(figure));
+    let measured = match failed {
+        0 => format!("{:.2} ms, {:.2} ms", of(|added| added.p50), of(|added| added.routing)),
         failed => format!("{failed} calls failed"),
     };
-    table.row(&format!("{name}: added p50 and CPU a call at {PER_SECOND}/s"), &measured, None);
+    table.row(&format!("{name}: added p50 and CPU a call at {PER_SECOND}/s, median"), &measured, None);
 }
