@@ -13,7 +13,7 @@ const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// connection that died without a word is noticed by it.
 ///
 /// [watch]: WATCH_SECONDS
-const SILENCE_MAX: Duration = Duration::from_secs(75);
+pub const SILENCE_MAX: Duration = Duration::from_secs(75);
 /// How long the API server is to keep one request of a watch open, in seconds; then the watch goes on with another.
 pub(crate) const WATCH_SECONDS: u32 = 60;
 

@@ -20,7 +20,7 @@ impl OwnClock {
     pub fn start(plane: &ControlPlane, namespace: &str) -> Self {
         let (clock, folder) = (WallClock::new(), plane.folder());
         let mut command = vec![required("ROUTING_OPERATOR_BIN").display().to_string()];
-        command.extend(arguments(namespace, "first"));
+        command.extend(arguments(namespace, "first", false));
         let kubeconfig = folder.join("admin.kubeconfig").display().to_string();
         let mut variables = vec![("KUBECONFIG".to_string(), kubeconfig)];
         variables.extend(clock.variables());

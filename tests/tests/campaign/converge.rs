@@ -12,7 +12,7 @@ use super::{
 
 /// Longest wait until a namespace is what it should be, after the last fault.
 const WITHIN: Duration = Duration::from_secs(90);
-/// How long nothing may move: a policy is reconciled at least once meanwhile.
+/// How long nothing may move: the operator asks the pods of a policy at least once meanwhile.
 const QUIET: Duration = RESYNC.saturating_add(Duration::from_secs(1));
 /// How often is looked.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -67,9 +67,10 @@ pub async fn settle(place: &Place, faults: &Faults) -> Result<Snapshot, String> 
     }
 }
 
-/// Watches for a while whether a `resourceVersion` changes or the operator writes.
+/// Watches for a while whether a `resourceVersion` changes, the operator asks for anything but its watches, or something goes
+/// wrong only now.
 async fn is_quiet(place: &Place, seen: &Seen, faults: &Faults) -> Result<(), String> {
-    let (began, writes) = (Instant::now(), faults.counts().of(Target::Write));
+    let (began, counts) = (Instant::now(), faults.counts());
     while began.elapsed() < QUIET {
         tokio::time::sleep(LOOK_EVERY).await;
         let now = look(place).await.map_err(|error| format!("the API server: {error}"))?;
@@ -77,10 +78,19 @@ async fn is_quiet(place: &Place, seen: &Seen, faults: &Faults) -> Result<(), Str
         if let Some(name) = names.find(|name| seen.versions.get(*name) != now.versions.get(*name)) {
             return Err(format!("{name} still changes"));
         }
-        let sent = faults.counts().of(Target::Write) - writes;
-        if sent > 0 {
+        let sent = |target| faults.counts().of(target) - counts.of(target);
+        if sent(Target::Write) > 0 {
             let last = faults.sent().pop().unwrap_or_default();
-            return Err(format!("the operator still writes: {sent} requests, the last of them {last}"));
+            return Err(format!(
+                "the operator still writes: {} requests, the last of them {last}",
+                sent(Target::Write)
+            ));
+        }
+        if sent(Target::Request) > 0 && !faults.lose_events() {
+            return Err(format!("the operator still asks: {} requests", sent(Target::Request)));
+        }
+        if faults.last_acted().is_some_and(|acted| acted > began) {
+            return Err("it goes wrong only now".into());
         }
     }
     Ok(())

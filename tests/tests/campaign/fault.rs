@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use operator::client::SILENCE_MAX;
+
 /// What is counted to find the one that it happens to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
     /// Requests other than watches.
     Request,
-    /// Those that are no reads.
+    /// Those that change something.
     Write,
     /// Reads of what was read before.
     Repeated,
@@ -26,7 +28,7 @@ pub enum Act {
     CrashAfter,
     /// The API server answers with this status, and does nothing.
     Answer(u16),
-    /// There is never an answer, and nothing is done.
+    /// There is no answer until the operator's own client gives up, and nothing is done.
     Hang,
     /// The connection ends before the request is sent.
     CutBefore,
@@ -52,6 +54,18 @@ pub enum Act {
     Gone,
 }
 
+impl Act {
+    /// How long it lasts.
+    #[must_use]
+    pub fn takes(self) -> Duration {
+        match self {
+            Self::Hang => SILENCE_MAX,
+            Self::Hold(time) => time,
+            _ => Duration::ZERO,
+        }
+    }
+}
+
 /// What happens, to which one, and to how many in a row: of events the next ones, of requests the same one when it is
 /// sent again.
 #[derive(Clone, Copy, Debug)]
@@ -71,7 +85,7 @@ pub struct Fault {
 pub struct Counts {
     /// Requests other than watches.
     pub requests: u64,
-    /// Those that are no reads.
+    /// Those that change something.
     pub writes: u64,
     /// Reads of what was read before.
     pub repeated: u64,

@@ -77,8 +77,14 @@ impl Faults {
             return None;
         }
         state.left -= 1;
-        state.acted_at = Some(Instant::now());
+        state.acted_at = Some(Instant::now() + fault.act.takes());
         Some(fault.act)
+    }
+
+    /// Whether events are lost: only a list finds what they told of.
+    #[must_use]
+    pub fn lose_events(&self) -> bool {
+        self.fault.is_some_and(|fault| fault.act == Act::Drop)
     }
 
     /// Counts an event; returns what happens to it.
@@ -89,7 +95,7 @@ impl Faults {
         if !(fault.nth..fault.nth + u64::from(fault.times)).contains(&state.counts.events) {
             return None;
         }
-        state.acted_at = Some(Instant::now());
+        state.acted_at = Some(Instant::now() + fault.act.takes());
         Some(fault.act)
     }
 
@@ -128,7 +134,7 @@ impl Faults {
         self.lock().counts
     }
 
-    /// When the fault last happened; none: it has not yet.
+    /// When the fault last ended, or is going to; none: it has not happened yet.
     #[must_use]
     pub fn last_acted(&self) -> Option<Instant> {
         self.lock().acted_at

@@ -7,7 +7,7 @@ use kube::{ResourceExt, api::DynamicObject};
 use operator::controller::labels::FIELD_MANAGER;
 use serde_json::{Value, json};
 
-use super::place::Place;
+use super::place::{Found, Place};
 
 /// What a namespace holds, by kind and name.
 pub type Snapshot = BTreeMap<String, Value>;
@@ -40,7 +40,7 @@ pub async fn look(place: &Place) -> kube::Result<Seen> {
     if let Some(policy) = &policy {
         let name = format!("RoutingPolicy {}", policy.name_any());
         seen.versions.insert(name.clone(), policy.resource_version().unwrap_or_default());
-        seen.snapshot.insert(name, general(status(policy)));
+        seen.snapshot.insert(name, general(status(policy, &node_ports(&children))));
     }
     Ok(seen)
 }
@@ -61,15 +61,11 @@ fn comparable(object: &DynamicObject) -> Value {
     if let Some(fields) = rest.as_object_mut() {
         fields.remove("status");
     }
-    if let Some(spec) = rest.get_mut("spec").and_then(Value::as_object_mut) {
-        spec.remove("clusterIP");
-        spec.remove("clusterIPs");
-        for port in spec.get_mut("ports").and_then(Value::as_array_mut).into_iter().flatten() {
-            if let Some(fields) = port.as_object_mut() {
-                fields.remove("nodePort");
-            }
-        }
+    for path in ["/spec/clusterIP", "/spec/clusterIPs/0"] {
+        assigned(rest.pointer_mut(path));
     }
+    let ports = rest.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
+    ports.into_iter().flatten().for_each(|port| assigned(port.get_mut("nodePort")));
     json!({
         "labels": metadata.labels,
         "annotations": annotations,
@@ -79,6 +75,19 @@ fn comparable(object: &DynamicObject) -> Value {
         "own managedFields": own_entries(object),
         "object": rest,
     })
+}
+
+/// Of an address or a port that the cluster assigns only that there is one: `None` stays.
+fn assigned(value: Option<&mut Value>) {
+    if let Some(value) = value.filter(|value| **value != json!("None")) {
+        *value = json!("assigned");
+    }
+}
+
+/// The node ports of the Services that there are.
+fn node_ports(children: &[Found]) -> Vec<Value> {
+    let ports = children.iter().filter_map(|child| child.object.data.pointer("/spec/ports")?.as_array());
+    ports.flatten().map(|port| port["nodePort"].clone()).filter(|port| !port.is_null()).collect()
 }
 
 /// What the operator is recorded to own, without times.
@@ -94,8 +103,9 @@ fn own_entries(object: &DynamicObject) -> Vec<Value> {
     own
 }
 
-/// The status of a policy without times; of generations only whether they are the policy's current one.
-fn status(policy: &DynamicObject) -> Value {
+/// The status of a policy without times; of generations only whether they are the policy's current one, of a node port
+/// whether it is one of these.
+fn status(policy: &DynamicObject, node_ports: &[Value]) -> Value {
     let generation = json!(policy.metadata.generation);
     let undated = |value: &mut Value| {
         let Some(fields) = value.as_object_mut() else { return };
@@ -107,8 +117,8 @@ fn status(policy: &DynamicObject) -> Value {
     let mut status = policy.data["status"].clone();
     undated(&mut status);
     status.get_mut("conditions").and_then(Value::as_array_mut).into_iter().flatten().for_each(undated);
-    if let Some(endpoint) = status.get_mut("endpoint").and_then(Value::as_object_mut) {
-        endpoint.remove("nodePort");
+    if let Some(port) = status.pointer_mut("/endpoint/nodePort") {
+        *port = json!(node_ports.contains(port));
     }
     json!({"status": status, "is being deleted": policy.metadata.deletion_timestamp.is_some()})
 }

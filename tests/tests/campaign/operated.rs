@@ -16,9 +16,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{faults::Faults, service};
 
-/// How often a policy is reconciled when nothing changes, and how often watches begin anew: more often than by default, so
-/// that a plan takes seconds.
-pub const RESYNC: Duration = Duration::from_secs(5);
+/// How often the pods of a policy are asked when nothing changes: more often than by default, so that a plan takes seconds.
+pub const RESYNC: Duration = Duration::from_secs(2);
+/// How often watches begin anew: as by default; and where events are lost, which nothing else would find.
+const RELIST: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(5)];
 /// The limit of a request about the lease, as the operator's own.
 const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Which replica an operator is.
@@ -92,7 +93,7 @@ impl Process {
             Replica::First => "first",
             Replica::SecondLeader => "second",
         };
-        let arguments = arguments(&self.namespace, name);
+        let arguments = arguments(&self.namespace, name, self.faults.lose_events());
         let command = std::iter::once("routing-operator".to_string()).chain(arguments);
         Settings::try_parse_from(command).expect("settings")
     }
@@ -111,12 +112,12 @@ impl Process {
 
 /// The arguments of the operator of one namespace, in which it also has its lease.
 #[must_use]
-pub fn arguments(namespace: &str, name: &str) -> Vec<String> {
-    let often = RESYNC.as_secs();
+pub fn arguments(namespace: &str, name: &str, lose_events: bool) -> Vec<String> {
+    let (resync, relist) = (RESYNC.as_secs(), RELIST[usize::from(lose_events)].as_secs());
     vec![
         format!("--namespace={namespace}"),
-        format!("--resync={often}s"),
-        format!("--relist={often}s"),
+        format!("--resync={resync}s"),
+        format!("--relist={relist}s"),
         format!("--admin-address=127.0.0.1:{}", ports::free()),
         "--image=routing:0.1.0".into(),
         format!("--pod-name={name}"),

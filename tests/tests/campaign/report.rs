@@ -72,6 +72,12 @@ impl Tally {
         self.outcomes.len()
     }
 
+    /// How many did not meet what was to go wrong.
+    #[must_use]
+    pub fn not_reached(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| matches!(outcome.end, End::NotReached)).count()
+    }
+
     /// How many diverged.
     #[must_use]
     pub fn divergent(&self) -> usize {

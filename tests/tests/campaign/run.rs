@@ -136,7 +136,13 @@ impl Campaign {
         if interference.is_some_and(Interference::takes_the_policy_away) {
             follow(place, &plan.scenario().once_more()).await;
         }
-        let ended = converge(place, expected, faults).await.map(drop);
+        let mut ended = converge(place, expected, faults).await.map(drop);
+        if ended.is_ok() {
+            // Silence alone could also be that of an operator that hangs.
+            follow(place, &plan.scenario().probe()).await;
+            let again = converge(place, expected, faults).await.map(drop);
+            ended = again.map_err(|lines| [vec!["after one more change:".into()], lines].concat());
+        }
         if ended.is_ok() {
             place.delete().await;
         }

@@ -73,6 +73,27 @@ impl Scenario {
         };
         self.end().into_iter().flat_map(of_step).collect()
     }
+
+    /// The end once more, by way of a policy that sets what it then takes back, each observed: an operator that does not work
+    /// any more, or does not know what it had set, is found by it.
+    #[must_use]
+    pub fn probe(&self) -> Vec<Step> {
+        let of_step = |step: Step| match &step {
+            Step::Apply(spec) => vec![Step::Apply(probing(spec)), step],
+            _ => vec![step],
+        };
+        self.end().into_iter().flat_map(of_step).collect()
+    }
+}
+
+/// The template of pods that wait for a kubelet stays as it is: their rollout would never end.
+fn probing(spec: &Value) -> Value {
+    let service = json!({"annotations": {"example.com/probe": "yes"}});
+    let probing = merged(spec.clone(), json!({"limits": {"inFlight": 78}, "service": service}));
+    if spec["dataPlane"]["replicas"] != json!(0) {
+        return probing;
+    }
+    merged(probing, json!({"dataPlane": {"podLabels": {"probe": "yes"}, "nodeSelector": {"probe": "yes"}}}))
 }
 
 /// A policy without pods, changed.
@@ -167,6 +188,8 @@ fn the_end_of_a_scenario_is_what_is_left_of_it() {
         assert!(end.iter().all(|step| steps.contains(step)), "{}", scenario.name);
         let more = if count == 0 { 0 } else { count + 1 };
         assert_eq!(scenario.once_more().len(), more, "{}", scenario.name);
+        let probe = scenario.probe();
+        assert!(probe.len() == more && probe.last() == end.last(), "{}", scenario.name);
     }
 }
 

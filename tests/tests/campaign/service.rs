@@ -52,7 +52,11 @@ async fn exchange(
     match act {
         Some(Act::CrashBefore) => return died(&faults).await,
         Some(Act::Answer(status)) => return Ok(refusal(status)),
-        Some(Act::Hang) => return pending().await,
+        // As the limit of the operator's own client would end it.
+        Some(act @ Act::Hang) => {
+            tokio::time::sleep(act.takes()).await;
+            return Err(cut());
+        }
         Some(Act::CutBefore) => return Err(cut()),
         Some(Act::Stale) => {
             if let Some(reply) = faults.first_reply(&asked) {

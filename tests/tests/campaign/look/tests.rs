@@ -42,15 +42,20 @@ fn two_installations_of_the_same_are_equal_and_other_fields_or_owners_are_not() 
 
 #[test]
 fn of_a_status_times_and_numbers_of_generations_do_not_count() {
-    let policy = |generation: i64, observed: i64, ready: &str| {
+    let with_port = |generation: i64, observed: i64, ready: &str, ports: &[Value]| {
         let ready = json!({"type": "Ready", "status": ready, "observedGeneration": observed,
             "lastTransitionTime": format!("2026-01-0{generation}T00:00:00Z")});
-        status(&object(json!({"metadata": {"generation": generation}, "status": {"observedGeneration": observed,
-            "endpoint": {"nodePort": 30_000 + generation, "service": "s"}, "conditions": [ready]}})))
+        let status_of = json!({"metadata": {"generation": generation}, "status": {"observedGeneration": observed,
+            "endpoint": {"nodePort": 30_000 + generation, "service": "s"}, "conditions": [ready]}});
+        status(&object(status_of), ports)
+    };
+    let policy = |generation: i64, observed: i64, ready: &str| {
+        with_port(generation, observed, ready, &[json!(30_000 + generation)])
     };
     assert_eq!(policy(1, 1, "True"), policy(3, 3, "True"));
     assert_ne!(policy(1, 1, "True"), policy(3, 3, "False"));
     assert_ne!(policy(3, 3, "True"), policy(3, 2, "True"));
+    assert_ne!(policy(3, 3, "True"), with_port(3, 3, "True", &[json!(30_001)]), "of a Service that is gone");
 }
 
 #[test]
