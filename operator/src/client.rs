@@ -6,9 +6,9 @@ use kube::{Client, Config, client::ClientBuilder};
 
 use crate::OperatorError;
 
-/// Limit of connecting, and for the lease of reading and of writing: a half-open connection must not prevent the lease from being renewed
-/// or taken over.
-const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Limit of connecting, and for the lease of reading and of writing: a half-open connection must not prevent it from being
+/// renewed or taken over.
+pub const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long an answer, or the next part of it, may take: longer than a [watch] is silent before the API server ends it. A
 /// connection that died without a word is noticed by it.
 ///

@@ -181,10 +181,10 @@ async fn establish(
     }
     let target = applied.target_hash(&policy, valid.as_ref().ok()); // pure
     let pods = if applied.has_deployment(&policy) { pods::of_policy(&policy.name_any(), &pods) } else { vec![] };
-    let failed = applied.failed.take();
     let is_unfinished = valid.as_ref().is_err_and(|invalid| invalid.unfinished);
     // No watch brings the labels of Secrets.
-    let is_settled = failed.is_none() && applied.is_complete() && !is_unfinished && secrets.is_empty();
+    let is_settled = applied.is_complete() && !is_unfinished && secrets.is_empty();
+    let failed = applied.failed.take();
     let standing = Standing {
         policy: Arc::new(standing::slim(&policy)),
         valid: Arc::new(valid.map(|valid| valid.accepted())),

@@ -107,7 +107,12 @@ impl Applied {
     /// Notes a child that was refused, now or earlier.
     fn hold_refused(&mut self, existing: Option<&DynamicObject>, refused: &Refused) {
         self.hold(existing, refused.problem.clone());
-        self.retry_at = self.retry_at.into_iter().chain([refused.again_at]).min();
+        self.retry(refused.again_at);
+    }
+
+    /// A child may be sent again then.
+    fn retry(&mut self, at: Instant) {
+        self.retry_at = self.retry_at.into_iter().chain([at]).min();
     }
 }
 
@@ -141,7 +146,6 @@ pub async fn apply(
     states.keep_only(&built);
     for mut child in children {
         let (found, state) = (existing.get(&child.key), states.of(&child.key));
-        let key = child.key.clone();
         claim::keep_template(&mut child, found);
         if let Err(error) = apply_child(namespace, child, found, state, &mut applied).await {
             if failures < FAILURES_UNREPORTED {
@@ -149,11 +153,11 @@ pub async fn apply(
             }
             applied.failed = applied.failed.take().or(Some(error));
         }
-        applied.contests.extend(state.contests(&key, Instant::now()));
         if applied.namespace_is_ending {
             return Ok(applied);
         }
     }
+    applied.contests = states.contests(Instant::now());
     delete_orphans(namespace, policy, &built, existing).await?;
     Ok(applied)
 }
@@ -175,7 +179,7 @@ async fn apply_child(
         }
         Step::Calm(until) => {
             applied.objects.extend(existing.map(|object| (key, object.clone())));
-            applied.retry_at = applied.retry_at.into_iter().chain([until]).min();
+            applied.retry(until);
             return Ok(());
         }
         Step::Wait(refused) => {

@@ -50,7 +50,7 @@ impl Turns {
         self.lock().enqueue(namespace, sender);
         self.give();
         // A sender leaves the queue only to send, and the queue lives as long as `self`.
-        receiver.await.expect("the queue sends to whoever waits")
+        receiver.await.expect("the queue sends to each that waits")
     }
 
     /// Gives the places that are free.
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// Whoever waits, in the order in which they began.
+    /// Those that wait, in the order in which they began.
     type Waiting<'a> = Vec<(&'static str, LocalBoxFuture<'a, Turn>)>;
 
     fn waiting<'a>(turns: &'a Turns, namespaces: &[&'static str]) -> Waiting<'a> {

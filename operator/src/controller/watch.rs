@@ -84,7 +84,7 @@ async fn until_the_crd_is_gone(sources: &Sources<'_>, pods: &reqwest::Client, re
         }
         std::future::pending::<()>().await;
     };
-    let reconciling = results.take_while(|result| std::future::ready(note(result, sources.metrics)));
+    let reconciling = results.take_while(|result| std::future::ready(note(result)));
     tokio::select! {
         () = reconciling.for_each(|_| std::future::ready(())) => {}
         () = watching => {}
@@ -113,16 +113,12 @@ fn context(
 }
 
 /// Whether to go on: not if policies do not exist as a kind. A failed reconciliation is logged where its retry is scheduled,
-/// a failed watch where it is retried.
-fn note<T, E: std::error::Error + 'static>(
-    result: &Result<T, ControllerError<E, watcher::Error>>,
-    metrics: &Metrics,
-) -> bool {
+/// a failed watch where it is retried, and counted.
+fn note<T, E: std::error::Error + 'static>(result: &Result<T, ControllerError<E, watcher::Error>>) -> bool {
     let error = match result {
         Ok(_) | Err(ControllerError::ReconcilerFailed(..) | ControllerError::ObjectNotFound(_)) => return true,
         Err(error) => error,
     };
-    metrics.watch_failed();
     if let ControllerError::QueueError(
         watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error),
     ) = error

@@ -28,7 +28,7 @@ pub fn print(first: &Figures, last: &Figures) {
     println!("|---|---|---|---|---|");
     for Row(what, of, is_of_policy) in ROWS {
         let (before, after) = (of(first), of(last));
-        // Nothing at all, then and now, is no growth.
+        // Nothing before and nothing now is not growth.
         let ratio = if before == after { 1.0 } else { after / before };
         let verdict = if is_of_policy { met(ratio <= LINEAR) } else { "" };
         println!("| {what} | {before:.2} | {after:.2} | {ratio:.2} | {verdict} |");

@@ -7,6 +7,7 @@ use kube::{
     Api, Config,
     api::{DeleteParams, Patch, PatchParams},
 };
+use operator::controller::labels::OPERATOR;
 use serde_json::json;
 use tests::control_plane::ControlPlane;
 use tokio::time::sleep;
@@ -26,7 +27,7 @@ const FOR_A_WHILE: Duration = Duration::from_secs(5);
 /// How long two operators work at a time.
 const SIDE_BY_SIDE: Duration = Duration::from_secs(10);
 /// Name of the operator's lease.
-const LEASE: &str = "routing-operator";
+const LEASE: &str = OPERATOR;
 
 /// What others do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

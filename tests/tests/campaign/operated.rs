@@ -9,7 +9,7 @@ use kube::{
     Client, Config,
     client::{Body, ClientBuilder},
 };
-use operator::{Clients, Settings};
+use operator::{Clients, Settings, client::LEASE_TIMEOUT};
 use serde_json::json;
 use tests::ports;
 use tokio_util::sync::CancellationToken;
@@ -20,8 +20,6 @@ use super::{faults::Faults, service};
 pub const RESYNC: Duration = Duration::from_secs(2);
 /// How often watches begin anew: as by default; and where events are lost, which nothing else would find.
 const RELIST: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(5)];
-/// The limit of a request about the lease, as the operator's own.
-const LEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Which replica an operator is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Replica {

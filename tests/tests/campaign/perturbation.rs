@@ -51,13 +51,16 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
+const CRASH_BEFORE_WRITE: Perturbation = fault("crash-before-write", Target::Write, Act::CrashBefore, 1);
+const CRASH_AFTER_WRITE: Perturbation = fault("crash-after-write", Target::Write, Act::CrashAfter, 1);
+
 /// What goes wrong in one namespace. Their number is a multiple of five, of which a seed makes its choice.
 ///
 /// The operator waits longer after each failure in a row: after five requests that failed, 31 s; after three children
 /// that were refused, 35 s. More of them would say no more and take minutes.
 pub static PERTURBATIONS: [Perturbation; 50] = [
-    fault("crash-before-write", Target::Write, Act::CrashBefore, 1),
-    fault("crash-after-write", Target::Write, Act::CrashAfter, 1),
+    CRASH_BEFORE_WRITE,
+    CRASH_AFTER_WRITE,
     fault("crash-before-request", Target::Request, Act::CrashBefore, 1),
     fault("crash-after-request", Target::Request, Act::CrashAfter, 1),
     fault("409-of-a-write", Target::Write, Act::Answer(409), 1),
@@ -118,7 +121,4 @@ pub static CLUSTER_WIDE: [Perturbation; 5] = [
 ];
 
 /// The two sides of a write.
-pub static CRASHES: [Perturbation; 2] = [
-    fault("crash-before-write", Target::Write, Act::CrashBefore, 1),
-    fault("crash-after-write", Target::Write, Act::CrashAfter, 1),
-];
+pub static CRASHES: [Perturbation; 2] = [CRASH_BEFORE_WRITE, CRASH_AFTER_WRITE];

@@ -92,7 +92,7 @@ impl Place {
         self.policies().get_opt(POLICY).await
     }
 
-    /// What has the name of a child, whoever owns it and whatever its labels are.
+    /// What has the name of a child, with any owner and any labels.
     ///
     /// # Errors
     /// The API server did not answer.

@@ -33,7 +33,7 @@ type Line = Result<Bytes, BoxError>;
 
 struct Events {
     chunks: BodyDataStream,
-    /// What has come and is no whole line yet.
+    /// What has come and is not a whole line yet.
     read: Vec<u8>,
     /// What is given next, before anything else.
     due: VecDeque<Bytes>,

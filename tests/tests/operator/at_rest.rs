@@ -31,14 +31,12 @@ async fn in_the_steady_state_nothing_is_written() {
     policies.wait_until_ready("edge").await;
     policies.wait_for_last_good("edge").await;
     // The controllers finish writing about the rollout within a few reconciliations.
-    let reconciles = || async { metric(&operator, "routing_operator_reconciles_total").await };
-    let settled = reconciles().await + 20;
-    waiting::until_true("a few reconciliations", || async { reconciles().await >= settled }).await;
+    after_reconciliations(&operator, 20).await;
 
-    let (versions, begin, writes_before) = (versions(&policies).await, reconciles().await, writes(plane));
-    waiting::until_true("100 reconciliations", || async { reconciles().await >= begin + 100 }).await;
-    assert_eq!(versions_now(&policies).await, versions, "a resourceVersion changed");
-    let resyncs = reconciles().await - begin;
+    let (before, begin, writes_before) = (versions(&policies).await, reconciles(&operator).await, writes(plane));
+    after_reconciliations(&operator, 100).await;
+    assert_eq!(versions(&policies).await, before, "a resourceVersion changed");
+    let resyncs = reconciles(&operator).await - begin;
     let writes_after = writes(plane);
     for (object, count) in &writes_after {
         let sent = count - writes_before.get(object).copied().unwrap_or_default();
@@ -47,10 +45,6 @@ async fn in_the_steady_state_nothing_is_written() {
     let sent: u64 = writes_after.values().sum::<u64>() - writes_before.values().sum::<u64>();
     println!("{resyncs} resyncs: no resourceVersion changed, {sent} writes sent");
     drop(kubelet);
-}
-
-async fn versions_now(policies: &Policies) -> BTreeMap<String, String> {
-    versions(policies).await
 }
 
 async fn versions(policies: &Policies) -> BTreeMap<String, String> {
@@ -82,11 +76,15 @@ fn writes(plane: &ControlPlane) -> BTreeMap<String, u64> {
     all
 }
 
+/// How many times the operator has reconciled.
+async fn reconciles(operator: &Operator) -> u64 {
+    metric(operator, "routing_operator_reconciles_total").await
+}
+
 /// Waits until the operator has reconciled so many times more.
 async fn after_reconciliations(operator: &Operator, more: u64) {
-    let reconciled = || async { metric(operator, "routing_operator_reconciles_total").await };
-    let end = reconciled().await + more;
-    waiting::until_true(&format!("{more} reconciliations"), || async { reconciled().await >= end }).await;
+    let end = reconciles(operator).await + more;
+    waiting::until_true(&format!("{more} reconciliations"), || async { reconciles(operator).await >= end }).await;
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tests::{
     cluster::deploy,
     control_plane::ControlPlane,
-    operator::{Operator, SERVICE_ACCOUNT},
+    operator::{Operator, user},
     policies::{Policies, condition, spec},
     waiting,
 };
@@ -104,7 +104,7 @@ async fn a_policy_names_only_secrets_with_the_label_and_the_operator_reads_only_
 async fn without_the_settings_the_manifests_have_no_right_to_secrets_and_the_component_has_both() {
     let plane = ControlPlane::shared().await;
     let _ = Operator::shared().await;
-    let account = format!("system:serviceaccount:{}:{}", SERVICE_ACCOUNT.1, SERVICE_ACCOUNT.0);
+    let account = user();
     let may = plane.kubectl(&["auth", "can-i", "get", "secrets", "--all-namespaces", "--as", &account]);
     assert!(!may.worked && may.out.trim() == "no", "{may:?}");
     let folder = tempfile::tempdir_in(deploy("")).expect("a folder");

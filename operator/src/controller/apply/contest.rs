@@ -54,21 +54,24 @@ impl Corrections {
 
     /// Until when a child is left as it is, because a field of it is contested and was corrected just now.
     pub fn calm_until(&self, now: Instant) -> Option<Instant> {
-        let often = self.0.values().filter(|times| times.len() >= CORRECTIONS);
-        let last = often.filter_map(|times| times.back()).max()?;
+        let last = self.often().filter_map(|(_, times)| times.back()).max()?;
         Some(*last + CALM).filter(|until| now < *until)
     }
 
     /// The fields that were corrected often enough of late.
     pub fn contests(&mut self, child: &ChildKey, now: Instant) -> Vec<Contest> {
         self.forget(now);
-        let often = self.0.iter().filter(|(_, times)| times.len() >= CORRECTIONS);
         let contest = |((field, manager), _): (&(String, String), _)| Contest {
             child: child.clone(),
             field: field.clone(),
             manager: manager.clone(),
         };
-        often.map(contest).collect()
+        self.often().map(contest).collect()
+    }
+
+    /// Those that were made often enough to be reported.
+    fn often(&self) -> impl Iterator<Item = (&(String, String), &VecDeque<Instant>)> {
+        self.0.iter().filter(|(_, times)| times.len() >= CORRECTIONS)
     }
 
     fn forget(&mut self, now: Instant) {

@@ -28,6 +28,11 @@ impl ChildStates {
     pub(super) fn of(&mut self, key: &ChildKey) -> &mut ChildState {
         self.0.entry(key.clone()).or_default()
     }
+
+    /// What somebody else keeps changing.
+    pub(super) fn contests(&mut self, now: Instant) -> Vec<Contest> {
+        self.0.iter_mut().flat_map(|(key, state)| state.corrections.contests(key, now)).collect()
+    }
 }
 
 /// What is remembered about one child.
@@ -63,11 +68,6 @@ impl ChildState {
 
     fn was_applied(&self, sent: u64) -> bool {
         self.last_applied.as_ref().is_some_and(|last| last.body == sent)
-    }
-
-    /// What somebody else keeps changing in this child.
-    pub(super) fn contests(&mut self, child: &ChildKey, now: Instant) -> Vec<Contest> {
-        self.corrections.contests(child, now)
     }
 
     /// The API server refused a body with this fingerprint.

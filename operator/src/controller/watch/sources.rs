@@ -107,13 +107,9 @@ impl Sources<'_> {
         K::DynamicType: Default + Clone + Debug + Send + Sync,
         F: Fn(Change) -> BTreeSet<String> + Send + 'static,
     {
-        let (states, metrics, mut changes) = (Arc::clone(self.states), Arc::clone(self.metrics), Changes::default());
-        let unknown = Arc::clone(self.states);
+        let (states, unknown, mut changes) = (Arc::clone(self.states), Arc::clone(self.states), Changes::default());
         let events = self.events::<K>(config).filter_map(move |event| {
-            let event = event.inspect_err(|_| {
-                metrics.watch_failed();
-                unknown.all_changed();
-            });
+            let event = event.inspect_err(|_| unknown.all_changed());
             std::future::ready(event.ok())
         });
         let changes = events.flat_map(move |event| stream::iter(changes.take(event, policies_of)));
@@ -140,11 +136,12 @@ impl Sources<'_> {
         let (api, config) = (self.scoped::<Watched<K>>(), config.timeout(WATCH_SECONDS));
         let plural = K::plural(&K::DynamicType::default()).into_owned();
         let every = apart(self.settings.relist, &plural);
-        let mut failures = 0;
+        let (metrics, mut failures) = (Arc::clone(self.metrics), 0);
         stream::repeat_with(move || anew(api.clone(), config.clone(), every)).flatten().then(move |event| {
             match &event {
                 Err(error) => {
                     failures += 1;
+                    metrics.watch_failed();
                     log(&plural, error, failures);
                 }
                 Ok(Event::Init | Event::InitApply(_)) => {}
