@@ -121,8 +121,8 @@ async fn reconcile(watched: &PolicyMeta, context: &Context, state: &mut PolicySt
         now: Timestamp::now(),
     }); // pure
     state.replicas = status.replicas.unwrap_or_default();
-    if let Some(since) = report(&namespace, &context.recorder, &policy, &status, &mut state.reported).await? {
-        standing.written(status.clone(), &since);
+    if let Some(written) = report(&namespace, &context.recorder, &policy, &status, &mut state.reported).await? {
+        standing.written(written.status, &written.metadata);
     }
     // What failed is retried by itself, and a change is not older by it.
     if let Some(error) = failed {

@@ -11,7 +11,7 @@ use k8s_openapi::api::{
 };
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{ApiResource, DynamicObject, GetParams, ObjectMeta, Request},
+    api::{ApiResource, DynamicObject, GetParams, ObjectMeta, Patch, PatchParams, Request},
 };
 use serde_json::Value;
 
@@ -183,10 +183,23 @@ impl Namespace {
         }
     }
 
-    /// Policies, to write to: an answer is not read beyond its metadata, as it can be of another version, or nested too
-    /// deep.
-    #[must_use]
-    pub fn policies(&self) -> Api<Watched<RoutingPolicy>> {
-        Api::namespaced(self.client.clone(), &self.name)
+    /// Changes the status of a policy; returns the policy as text, as it can be of another version, or nested too deep. None:
+    /// it does not exist.
+    ///
+    /// # Errors
+    /// The API server did not answer, or refused.
+    pub async fn patch_policy_status(
+        &self,
+        name: &str,
+        parameters: &PatchParams,
+        patch: &Patch<()>,
+    ) -> kube::Result<Option<String>> {
+        let path = RoutingPolicy::url_path(&(), Some(&self.name));
+        let request = Request::new(path).patch_subresource("status", name, parameters, patch);
+        match self.client.request_text(request.map_err(kube::Error::BuildRequest)?).await {
+            Ok(text) => Ok(Some(text)),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 }

@@ -46,8 +46,8 @@ impl Standing {
             && self.policy.metadata.resource_version == watched.resource_version
     }
 
-    /// Notes that a status was written, and what the policy is since. If somebody else changed the policy before, that is not
-    /// read yet; and once all pods run the config, it is to be kept as the last good one.
+    /// Notes that a status was written, as the API server kept it, and what the policy is since. If somebody else changed the
+    /// policy before, that is not read yet; and once all pods run the config, it is to be kept as the last good one.
     pub fn written(&mut self, status: RoutingPolicyStatus, since: &ObjectMeta) {
         let before = &self.policy.metadata;
         let is_same = before.generation == since.generation && requested_at(before) == requested_at(since);
