@@ -21,6 +21,7 @@ use crds::{pod::variable, shown::chain, variables::Variables};
 
 use crate::{
     core_dumps,
+    http_client::{self, ClientError},
     rendering::renderer,
     server::ServeError,
     settings::{self, SettingsError},
@@ -387,6 +388,6 @@ const OURS: [&str; 6] = ["ROUTING_", "BRAIN_", "HYPERGUILD_", "LITELLM_", "SUPER
 /// The HTTP client for requests to the brain.
 fn http_client() -> Result<reqwest::Client, CliError> {
     let described =
-        |error: reqwest::Error| CliError::Message(format!("the HTTP client cannot be built: {}", chain(&error)));
-    crate::http_client::build(vec![]).map_err(described)
+        |error: ClientError| CliError::Message(format!("the HTTP client cannot be built: {}", chain(&error)));
+    http_client::build(vec![]).map_err(described)
 }

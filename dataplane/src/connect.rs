@@ -26,6 +26,7 @@ use url::Url;
 
 pub use self::session::SESSION;
 use self::{forward::Forward, server::Server, session::Session};
+use crate::http_client::ClientError;
 
 /// What `routing connect` has filled, in the `_meta` of a call: argument, and in words what it holds.
 pub const FILLED: &str = "routing.hyperguild.io/filled";
@@ -54,7 +55,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error("HTTP cannot be spoken: {0}")]
-    Http(#[from] reqwest::Error),
+    Http(#[from] ClientError),
     #[error("the client cannot be read or written to: {0}")]
     Client(#[from] std::io::Error),
 }

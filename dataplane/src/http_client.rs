@@ -1,10 +1,12 @@
 //! The HTTP clients of this process.
 
+mod authorities;
 mod names;
 
 use std::{sync::Arc, time::Duration};
 
-use reqwest::{Certificate, Client, ClientBuilder, Response, redirect};
+use reqwest::{Client, Response, redirect};
+use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::names::Names;
@@ -14,31 +16,32 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than the 5 s after which LiteLLM's server closes an idle connection: no request is sent on a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// A client that trusts the system's certificate authorities and those in `extra`.
-///
-/// A system without any is only a warning: plain HTTP needs none, and HTTPS may have its own in `extra`.
+/// Why there is no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// A certificate in `extra` cannot be used.
+    #[error("a certificate cannot be used")]
+    Certificate(#[from] rustls::Error),
+    /// The HTTP library refuses what it is given.
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+}
+
+/// A client that trusts the system's certificate authorities and those in `extra`. Follows no redirect and uses no proxy of
+/// the environment: only the policy decides where prompts go.
 ///
 /// # Errors
 /// A certificate in `extra` cannot be used.
-pub fn build(extra: Vec<Certificate>) -> Result<Client, reqwest::Error> {
-    builder().tls_certs_merge(extra.clone()).build().or_else(|error| {
-        let without_the_systems = builder().tls_certs_only(extra).build();
-        if without_the_systems.is_ok() {
-            tracing::warn!(%error, "the system has no certificates; https endpoints need a caBundle");
-        }
-        without_the_systems
-    })
-}
-
-/// Follows no redirect and uses no proxy of the environment: only the policy decides where prompts go.
-fn builder() -> ClientBuilder {
-    Client::builder()
+pub fn build(extra: Vec<CertificateDer<'static>>) -> Result<Client, ClientError> {
+    let client = Client::builder()
+        .tls_backend_preconfigured(authorities::trusting(extra)?)
         .connect_timeout(CONNECT_TIMEOUT)
         .dns_resolver(Arc::new(Names::default()))
         .pool_idle_timeout(IDLE_TIMEOUT)
         .redirect(redirect::Policy::none())
         .no_proxy()
-        .user_agent(format!("routing/{}", crds::VERSION))
+        .user_agent(format!("routing/{}", crds::VERSION));
+    Ok(client.build()?)
 }
 
 /// Why a body was not read to its end.

@@ -26,6 +26,7 @@ use reqwest::{
     Client,
     header::{ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -42,7 +43,7 @@ pub use self::{
     unreachable::Unreachable,
     usage::{Cost, CostFrom, Usage},
 };
-use crate::http_client::{self, BodyError, Room};
+use crate::http_client::{self, BodyError, ClientError, Room};
 
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -87,7 +88,7 @@ pub enum ModelError {
     CaBundle,
     /// Only without a CA bundle: with one, every error of the client is `CaBundle`.
     #[error("the HTTP client cannot be built")]
-    Client(#[source] reqwest::Error),
+    Client(#[source] ClientError),
 }
 
 impl ModelClient {
@@ -197,10 +198,8 @@ pub fn check_ca_bundle(pem: &str) -> Result<(), ModelError> {
 /// A client for one set of authorities.
 fn client(ca_bundle: Option<&str>) -> Result<Client, ModelError> {
     let Some(pem) = ca_bundle else { return http_client::build(vec![]).map_err(ModelError::Client) };
-    let certificates = reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(|_| ModelError::CaBundle)?;
-    if certificates.is_empty() {
-        return Err(ModelError::CaBundle);
-    }
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    let certificates = certificates.ok().filter(|read| !read.is_empty()).ok_or(ModelError::CaBundle)?;
     // PEM whose content is not a certificate is detected only when the client is built.
     http_client::build(certificates).map_err(|_| ModelError::CaBundle)
 }

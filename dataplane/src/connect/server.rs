@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use sse_stream::SseStream;
 use url::Url;
 
-use crate::http_client::{self, BodyError};
+use crate::http_client::{self, BodyError, ClientError};
 
 /// Largest answer, in bytes.
 const ANSWER_MAX_BYTES: usize = 16 * 1024 * 1024;
@@ -49,8 +49,8 @@ pub enum ServerError {
 
 impl Server {
     /// # Errors
-    /// The system's certificates cannot be used.
-    pub fn new(url: Url, token: Option<SecretString>) -> Result<Self, reqwest::Error> {
+    /// There is no HTTP client.
+    pub fn new(url: Url, token: Option<SecretString>) -> Result<Self, ClientError> {
         Ok(Self { client: http_client::build(vec![])?, url, token })
     }
 
