@@ -16,7 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crds::{decimal::is_share, shown::printable, table::BrainTarget};
+use crds::{shown::printable, table::BrainTarget};
 use endpoint::{method::LIST, trace::TraceContext};
 use reqwest::{
     Client, RequestBuilder, Response, StatusCode,
@@ -308,7 +308,7 @@ fn measured(body: &Value) -> Result<Measured, BrainError> {
     let malformed = BrainError::Malformed("a pass_rate from 0 to 1 or null");
     let pass_rate = match body.get("pass_rate") {
         Some(Value::Null) => None,
-        Some(rate) => Some(rate.as_f64().filter(|rate| is_share(*rate)).ok_or(malformed)?),
+        Some(rate) => Some(rate_query::share(rate).ok_or(malformed)?),
         None => return Err(malformed),
     };
     let samples = rate_query::judged(body).or_else(|| body.get("total").and_then(Value::as_u64));
@@ -327,6 +327,16 @@ mod tests {
         assert_eq!(read(r#"{"skill":"debug","pass_rate":1,"total":53}"#), Ok((Some(1.0), Some(53))));
         assert_eq!(read(r#"{"pass_rate":0.5,"pass":3,"fail":3,"total":9}"#), Ok((Some(0.5), Some(6))));
         assert_eq!(read(r#"{"pass_rate":0.5,"pass":-3,"fail":3,"total":"x"}"#), Ok((Some(0.5), None)));
+    }
+
+    #[test]
+    fn a_zero_has_no_sign() {
+        for zero in ["-0", "-0.0", "-1e-400"] {
+            let body = format!(r#"{{"pass_rate":{zero},"claude":{{"pass_rate":{zero}}}}}"#);
+            let measured = measured(&serde_json::from_str(&body).expect("JSON")).expect("a rate");
+            let rates = [measured.pass_rate, measured.arms.expect("both models").claude.pass_rate];
+            assert_eq!(rates.map(|rate| format!("{:.2}", rate.expect("a rate"))), ["0.00", "0.00"], "{zero}");
+        }
     }
 
     #[test]

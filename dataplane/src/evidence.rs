@@ -84,9 +84,10 @@ impl EvidenceCache {
         match (plan, fetch) {
             (Plan::Wait, Some(fetch)) => match fetch.await {
                 Ok(measured) => SkillEvidence { measured, age: Some(Duration::ZERO) },
-                Err(_) => self.held(known),
+                Err(_) => self.held(known, Instant::now()),
             },
-            _ => self.held(known),
+            // As the plan was made: a value that it found fresh is served even if it expires at this moment.
+            _ => self.held(known, now),
         }
     }
 
@@ -94,7 +95,7 @@ impl EvidenceCache {
     pub async fn for_status(self: &Arc<Self>, skill: &str) -> SkillEvidence {
         let slot = self.lock().get(skill).map(|slot| (slot.known, slot.failed));
         match slot {
-            Some((known, Some(failed))) if failed.elapsed() < self.rules.ttl => self.held(known),
+            Some((known, Some(failed))) if failed.elapsed() < self.rules.ttl => self.held(known, Instant::now()),
             _ => self.of(skill, None).await,
         }
     }
@@ -146,9 +147,9 @@ impl EvidenceCache {
         }
     }
 
-    /// The known value if it is still fresh or may be held; otherwise nothing.
-    fn held(&self, known: Option<(Measured, Instant)>) -> SkillEvidence {
-        let known = known.map(|(measured, at)| (measured, at.elapsed()));
+    /// The known value if it is still fresh or may be held at this time; otherwise nothing.
+    fn held(&self, known: Option<(Measured, Instant)>, now: Instant) -> SkillEvidence {
+        let known = known.map(|(measured, at)| (measured, now.duration_since(at)));
         match known.filter(|(_, age)| *age < self.rules.ttl || *age <= self.rules.hold_for) {
             Some((measured, age)) => SkillEvidence { measured, age: Some(age) },
             None => SkillEvidence::default(),

@@ -74,7 +74,7 @@ pub(super) fn arms(body: &Value) -> Option<Arms> {
     let claude = body.get("claude")?;
     let pass_rate = match claude.get("pass_rate")? {
         Value::Null => None,
-        rate => Some(rate.as_f64().filter(|rate| is_share(*rate))?),
+        rate => Some(share(rate)?),
     };
     let sources = body.get("sources").and_then(Value::as_object);
     let verdicts = sources.map(|sources| sources.values().filter_map(Value::as_u64).fold(0, u64::saturating_add));
@@ -85,6 +85,11 @@ pub(super) fn arms(body: &Value) -> Option<Arms> {
         verdicts,
         decisions: body.get("decisions").and_then(Value::as_u64),
     })
+}
+
+/// A rate from 0 to 1; none: it is something else. A zero has no sign: it would be in the message of `contract` part 4.
+pub(super) fn share(rate: &Value) -> Option<f64> {
+    rate.as_f64().filter(|rate| is_share(*rate)).map(f64::abs)
 }
 
 /// Passes and fails together, where both are there.
