@@ -85,7 +85,10 @@ impl Store {
     pub async fn open_measured(url: &DatabaseUrl, metrics: Metrics) -> Result<Self, StoreError> {
         let Database { readers, writing, file, ready } = open::open(url).await?;
         let newest: Option<i64> = match ready.check() {
-            Ok(()) => sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await?,
+            Ok(()) => {
+                let newest = sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await;
+                newest.map_err(|error| open::unreadable(url, error))?
+            }
             Err(_) => None,
         };
         let metrics = Arc::new(metrics);

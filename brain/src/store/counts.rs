@@ -28,6 +28,21 @@ const ADD: &str = "INSERT INTO counts (skill, width_ms, start_ms, arm, model, wh
      VALUES ($1, $2, $3, $4, $5, $6, $7) \
      ON CONFLICT (skill, width_ms, start_ms, arm, model, what) DO UPDATE SET number = counts.number + excluded.number";
 
+/// More than is ever counted, and so few that many of them can be added up.
+const NUMBER_MAX: i64 = 1 << 53;
+
+/// A number that can have been counted. In a file with a wrong bit it can be any other, and SQLite notices nothing.
+///
+/// # Errors
+/// It cannot: a rate of it would be made of nothing.
+pub(super) fn possible(number: i64) -> Result<i64, sqlx::Error> {
+    if (0..=NUMBER_MAX).contains(&number) {
+        return Ok(number);
+    }
+    let damaged = format!("a count is {number}, so the database is damaged: restore a backup");
+    Err(sqlx::Error::Decode(damaged.into()))
+}
+
 /// What is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -119,11 +134,8 @@ pub(super) async fn sums(readers: &AnyPool, skill: &str, window_ms: i64, now_ms:
         .bind(DAY_MS)
         .fetch_all(readers)
         .await?;
-    let sum = |(arm, model, what, number): (String, String, String, i64)| Sum {
-        arm,
-        model,
-        what: What::stored(&what),
-        number,
+    let sum = |(arm, model, what, number): (String, String, String, i64)| {
+        Ok(Sum { arm, model, what: What::stored(&what), number: possible(number)? })
     };
-    Ok(rows.into_iter().map(sum).collect())
+    rows.into_iter().map(sum).collect()
 }

@@ -71,6 +71,15 @@ pub(super) fn known_cure(error: &sqlx::Error) -> Option<&'static str> {
     sqlite::known_cure(error).or_else(|| Failure::known_cure(error))
 }
 
+/// Why a database cannot be used that could be opened.
+pub(super) fn unreadable(url: &DatabaseUrl, error: sqlx::Error) -> StoreError {
+    let cure = match url {
+        DatabaseUrl::Sqlite(_) => sqlite::cure(&error),
+        DatabaseUrl::Postgres(_) => Failure::cure_of(&error),
+    };
+    StoreError::Open { database: url.shown(), cure, source: error.into() }
+}
+
 /// The changes of one kind of database, then those of both.
 fn migrations(own: &Migrator) -> Migrator {
     let mut all: Vec<Migration> = own.iter().chain(OF_BOTH.iter()).cloned().collect();

@@ -2,7 +2,11 @@
 
 use sqlx::{Any, AnyPool, Transaction};
 
-use super::{counts::About, floor_to, span::Span};
+use super::{
+    counts::{About, possible},
+    floor_to,
+    span::Span,
+};
 use crate::{
     entry::Entry,
     spent::{Line, Spent},
@@ -231,7 +235,9 @@ pub(super) async fn sums(readers: &AnyPool, span: &Span) -> Result<Vec<Sums>, sq
     for (width, start, end) in span.segments() {
         query = query.bind(width).bind(start).bind(end);
     }
-    query.fetch_all(readers).await
+    let sums: Vec<Sums> = query.fetch_all(readers).await?;
+    sums.iter().try_for_each(|sums| possible(sums.calls).map(drop))?;
+    Ok(sums)
 }
 
 /// The sums of each step of a width, from the step of a time on.
@@ -244,5 +250,8 @@ pub(super) async fn steps(
     let steps = "SELECT start_ms, skill, arm, model, line, detail, calls, firsts, counted, tokens_in, tokens_cached, tokens_out, \
          out_squares, priced, nano_usd, nano_squares, would_calls, would_in, would_out \
          FROM spending WHERE width_ms = $1 AND start_ms >= $2 AND start_ms <= $3";
-    sqlx::query_as(steps).bind(width).bind(floor_to(from_ms, width)).bind(until_ms).fetch_all(readers).await
+    let from_ms = floor_to(from_ms, width);
+    let steps: Vec<Step> = sqlx::query_as(steps).bind(width).bind(from_ms).bind(until_ms).fetch_all(readers).await?;
+    steps.iter().try_for_each(|step| possible(step.sums.calls).map(drop))?;
+    Ok(steps)
 }

@@ -28,6 +28,8 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; P
 const PATIENCE: &str = "PRAGMA busy_timeout = 5000";
 /// A URL's mode in which a missing file is created.
 const CREATES: &str = "rwc";
+/// The bytes of the longest file that SQLite takes for a new one.
+const NEW_MAX: u64 = 1;
 
 /// Opens the database of a file, creating the file and its folder.
 pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
@@ -47,7 +49,9 @@ async fn create(path: &Path) -> Result<(), Why> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(io)?;
     }
-    create_private(path).map_err(io)?;
+    if !create_private(path).map_err(io)? {
+        notice_emptied(path)?;
+    }
     prepare(path).await
 }
 
@@ -107,13 +111,31 @@ fn url(path: &Path, mode: &str) -> String {
 }
 
 /// Creates the file with access for its owner only, because messages may be private. SQLite gives the files that it
-/// adds the same mode.
-fn create_private(path: &Path) -> std::io::Result<()> {
+/// adds the same mode. False: it is there already.
+fn create_private(path: &Path) -> std::io::Result<bool> {
     let private = OpenOptions::new().create_new(true).write(true).mode(0o600).open(path);
     match private {
-        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        other => other.map(drop),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        other => other.map(|_| true),
     }
+}
+
+/// SQLite takes a file of a byte at most for a new one, and deletes the log beside it. A new file has its first page before
+/// it has a log, so the log is asked about first.
+fn notice_emptied(path: &Path) -> Result<(), Why> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let found = std::fs::metadata(path).map_err(io)?;
+    if !found.is_file() || found.len() > NEW_MAX {
+        return Ok(());
+    }
+    if has_log {
+        return Err((DAMAGED, "it is empty, but the log beside it is not".into()));
+    }
+    let database = path.display();
+    tracing::warn!(%database, "the file of the database is empty and is begun anew; if it had entries, restore a backup");
+    Ok(())
 }
 
 const MISSING: &str = "name the file of a brain";
@@ -143,7 +165,14 @@ fn migration(error: MigrateError) -> Why {
 }
 
 pub(super) fn cure(error: &sqlx::Error) -> &'static str {
-    known_cure(error).unwrap_or(NOT_WRITABLE)
+    known_cure(error).unwrap_or(if is_not_as_written(error) { DAMAGED } else { NOT_WRITABLE })
+}
+
+/// Whether tables or values are not what this program writes: the same statements do for every file that is whole.
+fn is_not_as_written(error: &sqlx::Error) -> bool {
+    use sqlx::Error::{AnyDriverError, ColumnDecode, Decode, WorkerCrashed};
+    matches!(error, AnyDriverError(_) | ColumnDecode { .. } | Decode(_) | WorkerCrashed)
+        || primary_code(error) == Some(1)
 }
 
 /// Whether a text or a row is too long for it.

@@ -2,6 +2,10 @@
 
 use super::*;
 
+mod damage;
+mod damaged_file;
+mod damaged_log;
+
 #[tokio::test]
 async fn a_pass_rate_reads_only_the_counts_and_by_their_key() {
     let (store, _folder) = store().await;
