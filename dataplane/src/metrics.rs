@@ -218,7 +218,7 @@ impl Default for Metrics {
             reloads: new.metric("config_reloads", "Config changes: applied, secrets_applied, refused"),
             config_checks: new.metric("config_checks", "Checks of the config's files, by trigger: event, timer"),
             log_lines_dropped: new
-                .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly"),
+                .metric("log_lines_dropped", "Log lines dropped because standard error was read too slowly or cannot be written"),
             otlp: Losses::registered(&mut new),
             in_flight: new.metric("in_flight_calls", "Skill calls being handled"),
             tasks: new.metric("tasks", "Tasks of the program, among them one for each connection and each call"),

@@ -2,7 +2,13 @@
 
 mod paced;
 
-use std::{io::IsTerminal, sync::OnceLock};
+use std::{
+    io::IsTerminal,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use tracing::{Level, Metadata};
 use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
@@ -15,10 +21,11 @@ const DEFAULT_FILTER: &str = "info";
 const LINES_BUFFERED: usize = 10_000;
 
 static DROPPED: OnceLock<ErrorCounter> = OnceLock::new();
+static LOST: AtomicU64 = AtomicU64::new(0);
 
-/// Lines that were dropped because standard error was not read.
+/// Lines that were dropped because standard error was not read, or could not be written.
 pub fn dropped_lines() -> u64 {
-    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64)
+    DROPPED.get().map_or(0, |dropped| dropped.dropped_lines() as u64) + LOST.load(Ordering::Relaxed)
 }
 
 /// Starts logging to standard error.
@@ -39,7 +46,7 @@ pub fn start(filter: Option<&str>, format: Option<&str>) -> Result<LogGuard, Vec
     };
     // If nobody reads standard error, lines are lost, but no call waits.
     let writer = NonBlockingBuilder::default().lossy(true).buffered_lines_limit(LINES_BUFFERED);
-    let (writer, guard) = writer.finish(Paced::new(std::io::stderr()));
+    let (writer, guard) = writer.finish(Paced::new(std::io::stderr(), &LOST));
     // Set once: a process has one log.
     let _ = DROPPED.set(writer.error_counter());
     let logs = fmt::layer().with_writer(writer);
