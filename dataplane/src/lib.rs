@@ -12,7 +12,7 @@
 //!
 //! `decide` and `deadline` do no I/O; `cli` wires the commands. `decide` is public for the replay of recorded outcomes
 //! (`benches/replay`), which measures the rule itself and not a copy of it, and with `decision` for `benches/micro`;
-//! `received` is public for `fuzz`.
+//! `received` and `routes` are public for `fuzz`.
 
 #![forbid(unsafe_code)]
 
@@ -46,6 +46,7 @@ pub mod received;
 mod rendering;
 mod repeats;
 mod review;
+pub mod routes;
 mod savings;
 mod secrets;
 mod server;

@@ -7,8 +7,8 @@ use std::{
 
 use axum::{
     Router,
-    body::{Body, to_bytes},
-    http::{Method, Request, StatusCode},
+    body::Body,
+    http::{Method, Request},
 };
 use brain::{
     http::{Ends, app},
@@ -17,53 +17,19 @@ use brain::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
-use tower_service::Service;
 
-/// Largest answer that is read, in bytes.
-const ANSWER_MAX: usize = 64 * 1024 * 1024;
+use crate::served::{Answer, Served};
 
-/// A brain without a socket.
-pub struct Brain {
-    app: Router,
-    runtime: Runtime,
-    // Kept until the process ends.
-    _folder: TempDir,
-}
-
-/// What it answered.
-pub struct Answer {
-    /// The status.
-    pub status: StatusCode,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-impl Brain {
-    fn new() -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = DatabaseUrl::sqlite(folder.path().join("brain.db"));
-        let mut settings = from_environment(&[("", ""); 0].into_iter().collect()).expect("the defaults are valid");
-        settings.unattributed_per_minute = NonZeroU32::MAX;
-        let store = runtime.block_on(Store::open(&database)).expect("a database");
-        let app = runtime.block_on(async { app(store, &settings, Ends::default()) });
-        Self { app, runtime, _folder: folder }
-    }
-
-    fn answer(&mut self, request: Request<Body>) -> Answer {
-        self.runtime.block_on(async {
-            let Ok(response) = self.app.call(request).await;
-            let status = response.status();
-            let body = to_bytes(response.into_body(), ANSWER_MAX).await.expect("a body");
-            Answer { status, body: body.into() }
-        })
-    }
+async fn routes(folder: &TempDir) -> Router {
+    let database = DatabaseUrl::sqlite(folder.path().join("brain.db"));
+    let mut settings = from_environment(&[("", ""); 0].into_iter().collect()).expect("the defaults are valid");
+    settings.unattributed_per_minute = NonZeroU32::MAX;
+    app(Store::open(&database).await.expect("a database"), &settings, Ends::default())
 }
 
 /// What the one brain of this process answers.
 pub fn ask(request: Request<Body>) -> Answer {
-    static BRAIN: LazyLock<Mutex<Brain>> = LazyLock::new(|| Mutex::new(Brain::new()));
+    static BRAIN: LazyLock<Mutex<Served>> = LazyLock::new(|| Mutex::new(Served::new(routes)));
     BRAIN.lock().unwrap_or_else(PoisonError::into_inner).answer(request)
 }
 

@@ -8,6 +8,7 @@
 mod answer_check;
 mod arguments;
 mod brain;
+mod data_plane;
 mod decide;
 mod hook;
 mod input;
@@ -17,6 +18,7 @@ mod model_answer;
 mod pass_rate;
 mod policy;
 mod secret;
+mod served;
 mod session_entry;
 mod session_log;
 mod template;
