@@ -18,6 +18,7 @@ const SKILLS: u64 = 8;
 
 #[tokio::main]
 async fn main() {
+    println!("{}", tests::host::described());
     let entries = std::env::var("ENTRIES").ok().and_then(|n| n.parse().ok()).unwrap_or(ENTRIES);
     let folder = tempfile::tempdir().expect("a folder");
     let postgres = Postgres::start().await;

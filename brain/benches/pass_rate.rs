@@ -2,8 +2,8 @@
 //! Postgres.
 //!
 //! The entries are written by SQL in the form that the store writes them; the rates are read through the store.
-//! Prints the raw times' minimum, median, 99th percentile and maximum, and the goal (single-digit milliseconds) as met or
-//! missed. `ENTRIES` changes the number of entries.
+//! Prints of each of [`ROUNDS`] rounds minimum, median, 99th percentile and maximum, and the goal (single-digit
+//! milliseconds) as met or missed by the median of the rounds' 99th percentiles. `ENTRIES` changes the number of entries.
 
 mod database;
 
@@ -20,12 +20,15 @@ use self::database::Database;
 const ENTRIES: i64 = 10_000_000;
 const FEW: i64 = 1_000;
 const SKILLS: i64 = 8;
+/// Pass rates of a round.
 const ASKED: usize = 1_000;
+const ROUNDS: usize = 5;
 const WEEK: Duration = Duration::from_secs(7 * 86_400);
 const GOAL: Duration = Duration::from_millis(10);
 
 #[tokio::main]
 async fn main() {
+    println!("{}", tests::host::described());
     let entries = std::env::var("ENTRIES").ok().and_then(|n| n.parse().ok()).unwrap_or(ENTRIES);
     for ([few, many], name) in [
         ([Database::sqlite(), Database::sqlite()], "SQLite"),
@@ -44,6 +47,24 @@ async fn measure(database: &Database, entries: i64) -> Duration {
     fill(database, entries).await;
     let (filled, size) = (began.elapsed(), database.mebibytes());
     println!("  {entries} entries of {SKILLS} skills over 7 days written in {filled:.1?}; {size} MiB");
+    let mut rounds = vec![];
+    for round in 1..=ROUNDS {
+        rounds.push(ask(&store, entries, round).await);
+    }
+    let middle = |of: fn(&(Duration, Duration)) -> Duration| {
+        let mut sorted: Vec<Duration> = rounds.iter().map(of).collect();
+        sorted.sort();
+        sorted[ROUNDS / 2]
+    };
+    let (median, p99) = (middle(|round| round.0), middle(|round| round.1));
+    let verdict = if p99 < GOAL { "met" } else { "missed" };
+    println!("    median of {ROUNDS} rounds: median {median:.1?}, p99 {p99:.1?}; goal p99 < {GOAL:?}: {verdict}");
+    store.close().await;
+    median
+}
+
+/// Asks for pass rates one after the other; the median and the 99th percentile of how long they take.
+async fn ask(store: &Store, entries: i64, round: usize) -> (Duration, Duration) {
     let mut times = Vec::with_capacity(ASKED);
     for i in 0..ASKED {
         let skill = format!("skill_{}", i as i64 % SKILLS);
@@ -54,14 +75,11 @@ async fn measure(database: &Database, entries: i64) -> Duration {
         assert!(evidence.total > entries / SKILLS * 9 / 10, "{evidence:?}");
     }
     times.sort();
-    let (median, p99, maximum) = (times[ASKED / 2], times[ASKED * 99 / 100], times[ASKED - 1]);
-    let verdict = if p99 < GOAL { "met" } else { "missed" };
+    let (least, median, p99, most) = (times[0], times[ASKED / 2], times[ASKED * 99 / 100], times[ASKED - 1]);
     println!(
-        "    {ASKED} pass rates: min {:.1?}, median {median:.1?}, p99 {p99:.1?}, max {maximum:.1?}; goal p99 < {GOAL:?}: {verdict}",
-        times[0]
+        "    round {round}, {ASKED} pass rates: min {least:.1?}, median {median:.1?}, p99 {p99:.1?}, max {most:.1?}"
     );
-    store.close().await;
-    median
+    (median, p99)
 }
 
 /// Writes entries evenly over the last week, and their counts.

@@ -17,6 +17,7 @@ const GOAL: Duration = Duration::from_secs(2);
 
 #[tokio::main]
 async fn main() {
+    println!("{}", tests::host::described());
     let decisions = std::env::var("DECISIONS").ok().and_then(|n| n.parse().ok()).unwrap_or(DECISIONS);
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("brain.db");

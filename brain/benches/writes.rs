@@ -24,6 +24,7 @@ const CALLERS: [usize; 2] = [1, 64];
 
 #[tokio::main]
 async fn main() {
+    println!("{}", tests::host::described());
     let entries = std::env::var("ENTRIES").ok().and_then(|n| n.parse().ok()).unwrap_or(ENTRIES);
     let databases = Database::of_each_kind().await;
     let first = databases.each_ref().map(|database| database.url());
