@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls bench-operator bench-tracing soak campaign fuzz images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls profile bench-operator bench-tracing soak campaign fuzz images cluster cluster-down e2e e2e-full apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ test: ## every test that needs no cluster, with real LiteLLM, MCP clients, Claud
 	$(CARGO) test --workspace -- --show-output; \
 	echo "tested in $$((SECONDS - began)) s"
 
-conformance: build ## docs/conformance.md, by the public suites of MCP, and the table of docs/clients.md; the same tests check them
+conformance: build ## this version's report in docs/conformance, by the public suites of MCP, and the table of docs/clients.md; the same tests check them
 	@tests/setup/tools.sh test
 	@programs=$$(tests/setup/programs.sh); eval "$$programs"; \
 	ROUTING_WRITE_PAGES=1 ROUTING_BIN=$(BINARY) $(CARGO) test --package tests --test conformance --test real_clients -- page
@@ -92,7 +92,16 @@ bench-calls: ## what a call costs: latency, processor time, memory, start; fail-
 	for one in micro calls failover; do mv bench/results/$$one.txt.new bench/results/$$one.txt; done
 	@tests/setup/bench-table.sh
 
-soak: ## a data plane under load with faults; MINUTES=30 PER_SECOND=200; raw output in bench/results/soak.txt
+profile: ## where the processor time of a call goes, by part of the program and by function; CELL_SECONDS=30; raw output in bench/results/profile.txt
+	@mkdir -p bench/results
+	@tests/setup/tools.sh run
+	@ulimit -n "$$(ulimit -Hn)"; tests/setup/own.sh; \
+	CARGO_TARGET_DIR=$(CACHE)/profile CARGO_PROFILE_RELEASE_STRIP=none RUSTFLAGS="-C force-frame-pointers=yes" \
+		$(CARGO) build --release --package dataplane --bin routing; \
+	export ROUTING_BIN=$(CACHE)/profile/release/routing PARTS=profile CELL_SECONDS=$${CELL_SECONDS:-30}; \
+	$(CARGO) bench --package tests --bench calls | tee $(call MEASURED,profile).new; mv $(call MEASURED,profile).new $(call MEASURED,profile)
+
+soak: ## a data plane under load with faults, and a brain that is killed; MINUTES=30 PER_SECOND=200 KILL_EVERY=5; raw output in bench/results/soak.txt
 	@mkdir -p bench/results
 	@tests/setup/tools.sh test
 	@$(LOADED); $(CARGO) bench --package tests --bench soak | tee $(call MEASURED,soak).new; mv $(call MEASURED,soak).new $(call MEASURED,soak)
@@ -105,16 +114,16 @@ bench-operator: ## the operator with 1,000 policies: time to settle, memory, req
 	export ROUTING_TEST_KUBERNETES=$$kubernetes ROUTING_OPERATOR_BIN=$$CARGO_TARGET_DIR/release/routing-operator; \
 	$(CARGO) bench --package tests --bench operator | tee $(call MEASURED,operator).new; mv $(call MEASURED,operator).new $(call MEASURED,operator)
 
-campaign: ## the operator when things go wrong: 600 plans, a crash around each write, hours; PLANS=100 is shorter; SEEDS=17,100..160 runs these; raw output of a full run in bench/results/campaign.txt
+campaign: ## the operator when things go wrong: every scenario with every perturbation, a crash around each write, each fault of each request; hours; PLANS=100 or PARTS=table is shorter; SEEDS=17,100..160 runs these; AT_ONCE=6; raw output of a full run in bench/results/campaign.txt
 	@mkdir -p bench/results
 	@tests/setup/tools.sh test
 	@kubernetes=$$(tests/setup/kubernetes.sh); tests/setup/own.sh; \
 	$(CARGO) build --workspace --bin routing-operator; tests/setup/link.sh routing-operator; \
 	export ROUTING_TEST_KUBERNETES=$$kubernetes ROUTING_OPERATOR_BIN=$(CURDIR)/target/routing-operator; \
-	export SEEDS="$(SEEDS)" CAMPAIGN_PLANS=$(or $(PLANS),600); \
-	campaign() { $(CARGO) test --package tests --test campaign -- --nocapture whatever_goes_wrong; }; \
-	if [ -n "$$SEEDS$(PLANS)" ]; then campaign; exit; fi; \
-	campaign | tee $(call MEASURED,campaign).new; mv $(call MEASURED,campaign).new $(call MEASURED,campaign)
+	export SEEDS='$(SEEDS)' CAMPAIGN_PLANS='$(PLANS)' CAMPAIGN_PARTS='$(or $(PARTS),$(if $(PLANS),table,all))'; \
+	export CAMPAIGN_EVERYWHERE='$(EVERYWHERE)' CAMPAIGN_AT_ONCE='$(AT_ONCE)'; \
+	export CAMPAIGN_RESULTS='$(if $(SEEDS)$(PLANS)$(PARTS),,$(call MEASURED,campaign))'; \
+	$(CARGO) test --package tests --test campaign -- --nocapture whatever_goes_wrong
 
 bench: bench-calls ## that, and the brain: pass rates with 10 million entries, durable writes, a report on a million decisions, a copy of a million entries; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
 	@mkdir -p bench/results

@@ -46,6 +46,9 @@ soak() {
     head -n 2 $results/soak.txt | sed 's/$/  /'
     echo
     sed -n '/^| minute/{p;s/[^|]\{1,\}/---:/gp}; /^| [0-9]/p' $results/soak.txt
+    echo
+    # What is said of all minutes, and of those with a crash.
+    sed -n '/^\(killed\|memory\|descriptors\|connections\|records\)/s/^/* /p' $results/soak.txt
 }
 
 # put FILE NAME: the file with the lines of its standard input between the marks of this name.

@@ -48,8 +48,8 @@ pub trait Target: Send + Sync + 'static {
     /// The request of the call with this number.
     fn request(&self, client: &Client, call: u32) -> RequestBuilder;
 
-    /// Whether this is the answer to it.
-    fn is_answer(&self, status: u16, body: &str) -> bool;
+    /// Whether this is the answer to the call with this number.
+    fn is_answer(&self, call: u32, status: u16, body: &str) -> bool;
 }
 
 /// Puts the load on a target, and waits for all answers.
@@ -92,7 +92,7 @@ fn begin(rate: Rate, target: &Arc<impl Target>, client: &Client, runtime: &Handl
             let answer = request.send().await.ok()?;
             let status = answer.status().as_u16();
             let body = answer.text().await.ok()?;
-            target.is_answer(status, &body).then(|| at.elapsed())
+            target.is_answer(number, status, &body).then(|| at.elapsed())
         });
         if begun.send((call, rate.begins(number))).is_err() {
             return;
@@ -115,7 +115,7 @@ mod tests {
             client.get(&self.0)
         }
 
-        fn is_answer(&self, status: u16, body: &str) -> bool {
+        fn is_answer(&self, _: u32, status: u16, body: &str) -> bool {
             status == 200 && body == "ok"
         }
     }

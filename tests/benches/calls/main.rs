@@ -4,6 +4,7 @@
 
 mod latency;
 mod memory;
+mod profile;
 mod rig;
 mod settings;
 mod sizes;
@@ -30,6 +31,9 @@ async fn main() {
     }
     if settings.has("sizes") {
         sizes::measure(&settings, &mut table).await;
+    }
+    if settings.has("profile") {
+        profile::measure(&settings).await;
     }
     println!("{table}");
 }

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use tests::number;
 
-/// The parts, in the order in which they are measured.
+/// The parts of a full run, in the order in which they are measured; `profile` is measured only when it is named.
 const PARTS: [&str; 4] = ["start", "memory", "latency", "sizes"];
 
 /// How much is measured, by the variables `ROUNDS`, `CELL_SECONDS`, `RATES`, `LITELLM_RATE` and `PARTS`.

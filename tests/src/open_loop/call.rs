@@ -58,7 +58,7 @@ impl Target for Call {
         self.token.into_iter().fold(request, RequestBuilder::bearer_auth)
     }
 
-    fn is_answer(&self, status: u16, body: &str) -> bool {
+    fn is_answer(&self, _: u32, status: u16, body: &str) -> bool {
         status == 200 && body.contains(self.answered)
     }
 }
