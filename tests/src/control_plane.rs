@@ -26,6 +26,8 @@ const ADMIN_TOKEN: &str = "administrator-of-a-test";
 /// Records requests by ServiceAccounts of the operator's namespace: everything but their contents.
 const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
 "rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts:routing-system"]}, {"level": "None"}]}"#;
+/// Records nothing.
+const NO_AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None"}]}"#;
 /// Without those of Endpoints, which refuse the loopback addresses that the stand-in for the kubelet uses.
 const CONTROLLERS: &str = "deployment-controller,replicaset-controller,garbage-collector-controller,\
     namespace-controller,serviceaccount-controller,root-ca-certificate-publisher-controller,\
@@ -64,11 +66,23 @@ impl ControlPlane {
     /// # Panics
     /// If it does not start.
     pub async fn start() -> Self {
+        Self::start_with(AUDIT_POLICY).await
+    }
+
+    /// The same without an audit record: of hours of requests it would fill a disk.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn start_unrecorded() -> Self {
+        Self::start_with(NO_AUDIT).await
+    }
+
+    async fn start_with(audit_policy: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("routing-plane-").tempdir().expect("a folder").keep();
         let cluster = Cluster::new(folder.join("admin.kubeconfig"), &folder);
         let (api_port, etcd_port) = (ports::free(), ports::free());
         let plane = Self { cluster, folder, api_port, etcd_port, running: Mutex::default() };
-        plane.write("audit.json", AUDIT_POLICY);
+        plane.write("audit.json", audit_policy);
         plane.write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,system:masters\n"));
         let key =
             Command::new("openssl").args(["genrsa", "-out", "sa.key", "2048"]).current_dir(&plane.folder).output();

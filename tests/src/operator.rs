@@ -18,6 +18,21 @@ pub fn user() -> String {
     format!("system:serviceaccount:{namespace}:{account}")
 }
 
+/// Writes a kubeconfig of its ServiceAccount, with a token for a day, to `<name>.kubeconfig` in the control plane's folder. The
+/// account must exist: `deploy/operator` has it.
+///
+/// # Panics
+/// If there is no such account, or the file cannot be written.
+#[must_use]
+pub fn kubeconfig(plane: &ControlPlane, name: &str) -> PathBuf {
+    let (account, namespace) = SERVICE_ACCOUNT;
+    let token =
+        plane.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=24h"]).expect_worked();
+    let kubeconfig = plane.folder().join(format!("{name}.kubeconfig"));
+    std::fs::write(&kubeconfig, plane.kubeconfig(token.trim())).expect("written");
+    kubeconfig
+}
+
 /// A running operator.
 pub struct Operator {
     process: Mutex<Option<Supervised>>,
@@ -51,12 +66,7 @@ impl Operator {
     /// # Panics
     /// If it does not start.
     pub async fn start(plane: &ControlPlane, name: &str, arguments: &[&str]) -> Self {
-        let (account, namespace) = SERVICE_ACCOUNT;
-        let token =
-            plane.kubectl(&["create", "token", account, "--namespace", namespace, "--duration=24h"]).expect_worked();
-        let folder = plane.folder().to_path_buf();
-        let kubeconfig = folder.join(format!("{name}.kubeconfig"));
-        std::fs::write(&kubeconfig, plane.kubeconfig(token.trim())).expect("written");
+        let (folder, kubeconfig) = (plane.folder().to_path_buf(), kubeconfig(plane, name));
         let admin_port = ports::free();
         let mut command = vec![required("ROUTING_OPERATOR_BIN").display().to_string()];
         command.push(format!("--admin-address=127.0.0.1:{admin_port}"));
@@ -65,7 +75,7 @@ impl Operator {
             ("KUBECONFIG", kubeconfig.display().to_string()),
             ("ROUTING_IMAGE", "routing:0.1.0".into()),
             ("POD_NAME", name.into()),
-            ("POD_NAMESPACE", namespace.into()),
+            ("POD_NAMESPACE", SERVICE_ACCOUNT.1.into()),
             ("RUST_LOG", "info,operator=debug".into()),
         ];
         let variables = variables.map(|(variable, value)| (variable.to_string(), value)).into();

@@ -9,11 +9,12 @@ use kube::{
     core::{ApiResource, GroupVersionKind},
 };
 use serde_json::{Value, json};
-use tests::waiting;
 
 use super::{
     place::{POLICY, Place},
-    tampering::OTHERS,
+    policy_tampering::PolicyTampering,
+    tampering::as_others,
+    wait,
 };
 
 const NAME: &str = "routingpolicies.routing.hyperguild.io";
@@ -21,30 +22,38 @@ const NAME: &str = "routingpolicies.routing.hyperguild.io";
 const NEW: &str = "fromTheFuture";
 /// Fields that scenarios do not set: one that has a default, and one that the operator writes.
 const OLD: [&str; 2] = ["spec/properties/decisionLine", "status/properties/endpoint"];
-/// How long it is another version's.
-const FOR_A_WHILE: Duration = Duration::from_secs(6);
-/// Longest wait until a changed schema is in force.
-const IN_FORCE_WITHIN: Duration = Duration::from_secs(20);
+/// How long it is another version's, once that was noticed.
+const IS_ANOTHER_FOR: Duration = Duration::from_secs(3);
+/// Longest wait until a changed schema is in force, and was noticed.
+const NOTICED_WITHIN: Duration = Duration::from_secs(30);
+/// How long the operator has to write a status anew.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
 
 /// How the definition differs from the operator's own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Definition {
     /// It has one more field, which the policy then sets.
     Newer,
-    /// It lacks fields.
+    /// It lacks fields, one of which the operator writes meanwhile.
     Older,
 }
 
 impl Definition {
-    /// Changes the definition for a while; whether the policy noticed.
+    /// Changes the definition for a while; whether the policy had the new field, or has lost the old one.
     pub async fn act(self, place: &Place) -> bool {
         let kind = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
         let definitions: Api<DynamicObject> = Api::all_with(place.client.clone(), &ApiResource::from_gvk(&kind));
         let definition = definitions.get(NAME).await.expect("the definition");
         let (change, restore) = self.operations(&definition.data);
         patch(&definitions, &change).await;
-        let noticed = self == Self::Older || set_the_new_field(place).await;
-        tokio::time::sleep(FOR_A_WHILE).await;
+        let noticed = wait::for_a_while(NOTICED_WITHIN, || async {
+            match self {
+                Self::Newer => has_the_new_field(place).await,
+                Self::Older => loses_the_old_field(place).await,
+            }
+        });
+        let noticed = noticed.await;
+        tokio::time::sleep(IS_ANOTHER_FOR).await;
         patch(&definitions, &restore).await;
         noticed
     }
@@ -73,22 +82,29 @@ fn path(field: &str) -> String {
 
 /// Until it is taken: the definition must be restored in any case.
 async fn patch(definitions: &Api<DynamicObject>, operations: &Value) {
-    waiting::until("the definition to be changed", || async {
+    wait::until("the definition to be changed", || async {
         let patch = Patch::Json::<()>(serde_json::from_value(operations.clone()).expect("a JSON patch"));
         definitions.patch(NAME, &PatchParams::default(), &patch).await.ok()
     })
     .await;
 }
 
-/// Sets the new field, once the API server does not prune it any more.
-async fn set_the_new_field(place: &Place) -> bool {
-    let policies = place.policies();
-    let others = PatchParams { field_manager: Some(OTHERS.into()), ..PatchParams::default() };
+/// Sets the new field; whether the API server does not prune it any more.
+async fn has_the_new_field(place: &Place) -> bool {
     let patch = Patch::Merge(json!({"spec": {NEW: "x"}}));
-    let set = waiting::until_true("the new field to be kept", || async {
-        policies.patch(POLICY, &others, &patch).await.is_ok_and(|policy| policy.data["spec"][NEW] == "x")
-    });
-    tokio::time::timeout(IN_FORCE_WITHIN, set).await.is_ok()
+    let set = place.policies().patch(POLICY, &as_others(), &patch).await;
+    set.is_ok_and(|policy| policy.data["spec"][NEW] == "x")
+}
+
+/// Has the operator write its status anew; whether it is without the old field then.
+async fn loses_the_old_field(place: &Place) -> bool {
+    PolicyTampering::StatusWiped.act(place).await;
+    wait::for_a_while(WRITTEN_WITHIN, || async {
+        let Ok(Some(policy)) = place.policy().await else { return false };
+        let status = &policy.data["status"];
+        status["conditions"].is_array() && status["endpoint"].is_null()
+    })
+    .await
 }
 
 #[test]

@@ -1,7 +1,8 @@
-//! What goes wrong with the requests of one operator and the events that it is told; counts both. No I/O.
+//! What goes wrong with the requests of one operator and the events that it is told; records both. No I/O.
+
+mod state;
 
 use std::{
-    collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -9,40 +10,26 @@ use std::{
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use self::state::State;
 use super::{
-    asked::{Asked, Class, Reply},
-    fault::{Act, Counts, Fault, Target},
+    api_request::{ApiReply, ApiRequest, resource_of},
+    fault::{Act, Counts, Fault},
+    point::{Point, Recorded},
 };
-
-/// Writes that are kept, to be shown when a plan diverges.
-const SHOWN: usize = 40;
 
 /// What goes wrong with one operator, and what it has sent so far. It outlives the operator's crashes.
 pub struct Faults {
     fault: Option<Fault>,
     state: Mutex<State>,
-    writes: watch::Sender<u64>,
-}
-
-#[derive(Default)]
-struct State {
-    counts: Counts,
-    /// The request that it happens to, and how often it still does.
-    victim: Option<String>,
-    left: u32,
-    acted_at: Option<Instant>,
-    /// The first reply to each read.
-    first: HashMap<String, Reply>,
-    sent: VecDeque<String>,
-    /// Of the process that runs now.
-    crash: CancellationToken,
+    /// Something was sent or came.
+    news: watch::Sender<()>,
 }
 
 impl Faults {
-    /// With this fault; none: it only counts.
+    /// With this fault; none: it only records.
     #[must_use]
     pub fn new(fault: Option<Fault>) -> Self {
-        Self { fault, state: Mutex::default(), writes: watch::Sender::new(0) }
+        Self { fault, state: Mutex::default(), news: watch::Sender::new(()) }
     }
 
     /// A process begins; the token is cancelled when it crashes.
@@ -63,113 +50,110 @@ impl Faults {
         self.lock().crash.is_cancelled()
     }
 
-    /// Counts a request; returns what happens to it.
-    pub fn meets(&self, asked: &Asked) -> Option<Act> {
-        let mut state = self.lock();
-        let number = state.count(asked, self.fault.map(|fault| fault.target));
-        self.writes.send_replace(state.counts.writes);
-        let fault = self.fault?;
-        if state.victim.is_none() && number == Some(fault.nth) {
-            state.victim = Some(asked.key());
-            state.left = fault.times;
-        }
-        if state.left == 0 || state.victim.as_ref() != Some(&asked.key()) {
-            return None;
-        }
-        state.left -= 1;
-        state.acted_at = Some(Instant::now() + fault.act.takes());
-        Some(fault.act)
+    /// Records a request; returns what is to happen to it. It counts only with [`Self::strike`].
+    pub fn on_request(&self, request: &ApiRequest) -> Option<Act> {
+        let act = self.lock().on_request(request, self.fault.as_ref());
+        // Not while the state is locked: who waits for news looks at it.
+        self.news.send_replace(());
+        act
+    }
+
+    /// Records an event; returns what is to happen to it.
+    pub fn on_event(&self, key: &str) -> Option<Act> {
+        let act = self.lock().on_event(key, resource_of(key), self.fault.as_ref());
+        self.news.send_replace(());
+        act
+    }
+
+    /// What was to happen did, once.
+    pub fn strike(&self) {
+        self.lock().strike(Instant::now());
+    }
+
+    /// How often it happened.
+    #[must_use]
+    pub fn strikes(&self) -> u64 {
+        self.lock().strikes
     }
 
     /// Whether events are lost: only a list finds what they told of.
     #[must_use]
     pub fn lose_events(&self) -> bool {
-        self.fault.is_some_and(|fault| fault.act == Act::Drop)
+        self.fault.as_ref().is_some_and(|fault| fault.act == Act::Drop)
     }
 
-    /// Counts an event; returns what happens to it.
-    pub fn meets_event(&self) -> Option<Act> {
-        let mut state = self.lock();
-        state.counts.events += 1;
-        let fault = self.fault.filter(|fault| fault.target == Target::Event)?;
-        if !(fault.nth..fault.nth + u64::from(fault.times)).contains(&state.counts.events) {
-            return None;
-        }
-        state.acted_at = Some(Instant::now() + fault.act.takes());
-        Some(fault.act)
-    }
-
-    /// Notes what became of a request: the first reply to a read, the status of a write.
-    pub fn note(&self, asked: &Asked, reply: &Reply) {
-        let mut state = self.lock();
-        match asked.class {
-            Class::Read => {
-                state.first.entry(asked.key()).or_insert_with(|| reply.clone());
-            }
-            Class::Write => state.note(format!("{asked} → {}", reply.status)),
-            Class::Watch => {}
-        }
+    /// Notes what the API server answered.
+    pub fn on_reply(&self, request: &ApiRequest, reply: &ApiReply) {
+        self.lock().on_reply(request, reply);
     }
 
     /// Notes what the fault made of a request.
-    pub fn note_fault(&self, asked: &Asked, act: Act) {
-        self.lock().note(format!("{asked} ⚡ {act:?}"));
+    pub fn note(&self, line: String) {
+        self.lock().note(line);
+    }
+
+    /// A connection failed, and no fault of these did it.
+    pub fn on_broken(&self) {
+        self.lock().broken += 1;
+    }
+
+    /// How many connections failed so.
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.lock().broken
+    }
+
+    /// How many of the API server's own refusals say this.
+    #[must_use]
+    pub fn refusals(&self, text: &str) -> usize {
+        self.lock().refusals.iter().filter(|refusal| refusal.contains(text)).count()
     }
 
     /// The first reply to a read.
     #[must_use]
-    pub fn first_reply(&self, asked: &Asked) -> Option<Reply> {
-        self.lock().first.get(&asked.key()).cloned()
+    pub fn first_reply(&self, request: &ApiRequest) -> Option<ApiReply> {
+        self.lock().first.get(&request.to_string()).cloned()
     }
 
-    /// Returns once so many writes were sent.
-    pub async fn until_writes(&self, count: u64) {
+    /// Returns once a point is reached.
+    pub async fn until(&self, point: &Point) {
+        let is_reached = |_: &()| self.lock().times(&point.key) >= point.nth;
         // The sender lives as long as `self`.
-        let _ = self.writes.subscribe().wait_for(|writes| *writes >= count).await;
+        let _ = self.news.subscribe().wait_for(is_reached).await;
     }
 
-    /// How many there were so far.
+    /// How many requests there were so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.lock().counts
     }
 
-    /// When the fault last ended, or is going to; none: it has not happened yet.
+    /// How many points there were so far.
     #[must_use]
-    pub fn last_acted(&self) -> Option<Instant> {
-        self.lock().acted_at
+    pub fn points(&self) -> usize {
+        self.lock().recorded.len()
+    }
+
+    /// The points so far.
+    #[must_use]
+    pub fn recorded(&self) -> Vec<Recorded> {
+        self.lock().recorded.clone()
+    }
+
+    /// When what went wrong ended, or is going to; none: nothing has yet.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Instant> {
+        self.lock().ends_at
     }
 
     /// The last writes, oldest first, and what the fault did.
     #[must_use]
-    pub fn sent(&self) -> Vec<String> {
-        self.lock().sent.iter().cloned().collect()
+    pub fn last_lines(&self) -> Vec<String> {
+        self.lock().lines.iter().cloned().collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl State {
-    /// Counts a request; returns its number among those of a target, if it is one of them.
-    fn count(&mut self, asked: &Asked, target: Option<Target>) -> Option<u64> {
-        let before = self.counts;
-        match asked.class {
-            Class::Watch => self.counts.watches += 1,
-            Class::Read => self.counts.repeated += u64::from(self.first.contains_key(&asked.key())),
-            Class::Write => self.counts.writes += 1,
-        }
-        self.counts.requests += u64::from(!asked.is_watch());
-        let target = target?;
-        (self.counts.of(target) > before.of(target)).then(|| self.counts.of(target))
-    }
-
-    fn note(&mut self, line: String) {
-        self.sent.push_back(line);
-        if self.sent.len() > SHOWN {
-            self.sent.pop_front();
-        }
     }
 }
 

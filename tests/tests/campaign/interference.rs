@@ -2,42 +2,38 @@
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v1::MicroTime, jiff::Timestamp};
-use kube::{
-    Api, Config,
-    api::{DeleteParams, Patch, PatchParams},
-};
-use operator::controller::labels::OPERATOR;
-use serde_json::json;
-use tests::control_plane::ControlPlane;
 use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     clock::OwnClock,
     cluster_wide::Definition,
     faults::Faults,
-    obstacle,
+    ground::Ground,
+    lease, obstacle,
     operated::{Operated, Replica},
-    place::{POLICY, Place},
-    tampering::{OTHERS, Tampering},
+    place::Place,
+    policy_tampering::PolicyTampering,
+    tampering::Tampering,
+    wait,
 };
 
-/// How long a clock is wrong.
-const FOR_A_WHILE: Duration = Duration::from_secs(5);
 /// How long two operators work at a time.
 const SIDE_BY_SIDE: Duration = Duration::from_secs(10);
-/// Name of the operator's lease.
-const LEASE: &str = OPERATOR;
+/// Longest wait until the operator has noticed that the API server was away.
+const NOTICED_WITHIN: Duration = Duration::from_secs(20);
+/// How long others still try when the user is done.
+const LATE: Duration = Duration::from_secs(10);
+/// Wait before others try again what changed nothing.
+const AGAIN: Duration = Duration::from_millis(200);
 
 /// What others do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Interference {
     /// Something to the children.
     Children(Tampering),
-    /// The policy's status is removed.
-    StatusWiped,
-    /// Another manager applies a status.
-    StatusFaked,
+    /// Something to the policy.
+    Policy(PolicyTampering),
     /// For a while a quota allows no new objects.
     Quota,
     /// For a while no pod may be created.
@@ -61,66 +57,74 @@ pub enum Interference {
 /// Where it happens.
 pub struct Stage<'a> {
     /// The control plane.
-    pub plane: &'static ControlPlane,
-    /// The configuration of its clients.
-    pub config: &'a Config,
+    pub ground: &'a Ground,
     /// The plan's namespace.
     pub place: &'a Place,
+    /// What the operator sends.
+    pub faults: &'a Faults,
     /// The clock of the operator's machine, if it has one of its own.
     pub clock: Option<&'a OwnClock>,
 }
 
 impl Interference {
-    /// Whether the user must apply the policy again afterwards.
+    /// Whether it changes what the user wants, who must apply the policy again afterwards.
     #[must_use]
-    pub fn takes_the_policy_away(self) -> bool {
-        matches!(self, Self::NamespaceEnding | Self::Definition(_))
+    pub fn needs_the_user_again(self) -> bool {
+        matches!(self, Self::NamespaceEnding | Self::LimitRange | Self::Definition(Definition::Newer))
     }
 
-    /// Does it; whether there was anything to do it to. `choice` chooses where there is a choice.
-    pub async fn act(self, stage: &Stage<'_>, choice: u64) -> bool {
+    /// How many operators work at a time.
+    #[must_use]
+    pub fn leaders(self) -> u64 {
+        if self == Self::TwoLeaders { 2 } else { 1 }
+    }
+
+    /// Does it; whether it did something. What is done in a moment is done until it does, or until the user is done for a
+    /// while. `choice` chooses where there is a choice.
+    pub async fn strike(self, stage: &Stage<'_>, choice: u64, user_is_done: &CancellationToken) -> bool {
+        if !self.is_done_in_a_moment() {
+            return self.act(stage, choice).await;
+        }
+        let until_it_does = async {
+            while !self.act(stage, choice).await {
+                sleep(AGAIN).await;
+            }
+        };
+        tokio::select! {
+            () = until_it_does => true,
+            () = late(user_is_done) => false,
+        }
+    }
+
+    fn is_done_in_a_moment(self) -> bool {
+        matches!(self, Self::Children(_) | Self::Policy(_) | Self::LeaseStolen | Self::LeaseDeleted)
+    }
+
+    async fn act(self, stage: &Stage<'_>, choice: u64) -> bool {
         let place = stage.place;
         match self {
             Self::Children(tampering) => tampering.act(place, choice).await,
-            Self::StatusWiped => wipe(place).await,
-            Self::StatusFaked => fake(place).await,
-            Self::Quota => obstacle::quota(place).await,
+            Self::Policy(tampering) => tampering.act(place).await,
+            Self::Quota => obstacle::quota(place, stage.faults, choice).await,
             Self::LimitRange => obstacle::limit_range(place).await,
             Self::NamespaceEnding => end_and_begin(place).await,
-            Self::LeaseStolen => steal(&leases(place)).await,
-            Self::LeaseDeleted => leases(place).delete(LEASE, &DeleteParams::default()).await.is_ok(),
+            Self::LeaseStolen => lease::steal(place).await,
+            Self::LeaseDeleted => lease::delete(place).await,
             Self::TwoLeaders => work_side_by_side(stage).await,
             Self::Definition(definition) => definition.act(place).await,
-            Self::ApiServerAway(time) => go_away(stage.plane, time).await,
-            Self::Clock => jump(stage.clock).await,
+            Self::ApiServerAway(time) => go_away(stage, time).await,
+            Self::Clock => match stage.clock {
+                Some(clock) => clock.jump(place).await,
+                None => false,
+            },
         }
     }
 }
 
-async fn wipe(place: &Place) -> bool {
-    let remove = json!([{"op": "remove", "path": "/status"}]);
-    let patch = Patch::Json::<()>(serde_json::from_value(remove).expect("a JSON patch"));
-    let others = PatchParams { field_manager: Some(OTHERS.into()), ..PatchParams::default() };
-    place.policies().patch_status(POLICY, &others, &patch).await.is_ok()
-}
-
-async fn fake(place: &Place) -> bool {
-    let condition = |kind: &str| {
-        json!({"type": kind, "status": "Unknown", "reason": "Faked", "message": "m",
-        "lastTransitionTime": "2026-01-01T00:00:00Z"})
-    };
-    let fake = json!({
-        "apiVersion": "routing.hyperguild.io/v1alpha1",
-        "kind": "RoutingPolicy",
-        "metadata": {"name": POLICY},
-        "status": {
-            "observedGeneration": 999,
-            "configHash": "0".repeat(64),
-            "conditions": [condition("Odd"), condition("Ready")],
-            "skills": [{"name": "ghost", "route": "Local"}],
-        },
-    });
-    place.policies().patch_status(POLICY, &PatchParams::apply(OTHERS).force(), &Patch::Apply(fake)).await.is_ok()
+/// Returns a while after the user is done.
+pub async fn late(user_is_done: &CancellationToken) {
+    user_is_done.cancelled().await;
+    sleep(LATE).await;
 }
 
 async fn end_and_begin(place: &Place) -> bool {
@@ -132,34 +136,21 @@ async fn end_and_begin(place: &Place) -> bool {
     began
 }
 
-fn leases(place: &Place) -> Api<Lease> {
-    Api::namespaced(place.client.clone(), &place.namespace)
-}
-
-async fn steal(leases: &Api<Lease>) -> bool {
-    let spec = json!({"holderIdentity": "a-thief", "renewTime": MicroTime(Timestamp::now())});
-    leases.patch(LEASE, &PatchParams::default(), &Patch::Merge(json!({"spec": spec}))).await.is_ok()
-}
-
+/// Whether the second one wrote anything: where there is no policy, it has nothing to do.
 async fn work_side_by_side(stage: &Stage<'_>) -> bool {
     let faults = Arc::new(Faults::new(None));
-    let _second = Operated::start(stage.config, &stage.place.namespace, Replica::SecondLeader, faults);
+    let second =
+        Operated::start(&stage.ground.config, &stage.place.namespace, Replica::SecondLeader, Arc::clone(&faults));
     sleep(SIDE_BY_SIDE).await;
-    true
+    drop(second);
+    faults.counts().writes > 0
 }
 
-async fn go_away(plane: &ControlPlane, time: Duration) -> bool {
+/// Whether a connection of the operator failed.
+async fn go_away(stage: &Stage<'_>, time: Duration) -> bool {
+    let (plane, before) = (stage.ground.plane, stage.faults.broken());
     plane.stop_api_server();
     sleep(time).await;
     plane.start_api_server().await;
-    true
-}
-
-async fn jump(clock: Option<&OwnClock>) -> bool {
-    let Some(clock) = clock else { return false };
-    for offset in ["+3600", "-3600", "+0"] {
-        clock.set(offset);
-        sleep(FOR_A_WHILE).await;
-    }
-    true
+    wait::for_a_while(NOTICED_WITHIN, || std::future::ready(stage.faults.broken() > before)).await
 }

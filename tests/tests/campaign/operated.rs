@@ -20,6 +20,7 @@ use super::{faults::Faults, service};
 pub const RESYNC: Duration = Duration::from_secs(2);
 /// How often watches begin anew: as by default; and where events are lost, which nothing else would find.
 const RELIST: [Duration; 2] = [Duration::from_secs(600), Duration::from_secs(5)];
+
 /// Which replica an operator is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Replica {
@@ -104,7 +105,7 @@ impl Process {
         in_time.connect_timeout = Some(LEASE_TIMEOUT);
         in_time.read_timeout = Some(LEASE_TIMEOUT);
         in_time.write_timeout = Some(LEASE_TIMEOUT);
-        Client::try_from(in_time).expect("a client")
+        service::client(in_time, Arc::clone(&self.faults))
     }
 }
 

@@ -1,5 +1,10 @@
 //! The namespace of one plan, as its administrator sees it.
 
+use std::sync::{
+    OnceLock,
+    atomic::{AtomicU16, Ordering},
+};
+
 use crds::RoutingPolicy;
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
@@ -8,21 +13,24 @@ use kube::{
     api::{DeleteParams, DynamicObject, ListParams, ObjectMeta, PostParams},
     core::ApiResource,
 };
-use tests::{
-    policies::{CHILD_KINDS, resource},
-    waiting,
-};
+use tests::policies::{CHILD_KINDS, resource};
+
+use super::wait;
 
 /// Name of the one policy of a plan.
 pub const POLICY: &str = "edge";
+/// The first of the ports that the API server assigns only to Services that name them, and how many there are; see the
+/// control plane's range.
+const OWN_PORTS: (u16, u16) = (30_310, 76);
 
 /// A namespace.
-#[derive(Clone)]
 pub struct Place {
     /// The administrator's client.
     pub client: Client,
     /// Its name.
     pub namespace: String,
+    /// A port on every node for it alone: nodes are shared.
+    own_port: OnceLock<u16>,
 }
 
 /// A child as it is.
@@ -38,9 +46,22 @@ pub struct Found {
 impl Place {
     /// A new namespace with this name.
     pub async fn new(client: &Client, namespace: &str) -> Self {
-        let place = Self { client: client.clone(), namespace: namespace.into() };
+        let place = Self { client: client.clone(), namespace: namespace.into(), own_port: OnceLock::new() };
         place.create().await;
         place
+    }
+
+    /// A port on every node for this namespace alone, as long as not many others ask for one.
+    pub fn take_port(&self) -> u16 {
+        static TAKEN: AtomicU16 = AtomicU16::new(0);
+        let (first, count) = OWN_PORTS;
+        *self.own_port.get_or_init(|| first + TAKEN.fetch_add(1, Ordering::Relaxed) % count)
+    }
+
+    /// The port that was taken, if one was.
+    #[must_use]
+    pub fn own_port(&self) -> Option<u16> {
+        self.own_port.get().copied()
     }
 
     /// Creates the namespace; its pods must meet the restricted Pod Security Standard, as in all tests.
@@ -50,7 +71,7 @@ impl Place {
         let (namespaces, parameters) = (self.namespaces(), PostParams::default());
         let namespace = Namespace { metadata, ..Namespace::default() };
         let what = format!("the namespace {} to be created", self.namespace);
-        waiting::until(&what, || async { namespaces.create(&parameters, &namespace).await.ok() }).await;
+        wait::until(&what, || async { namespaces.create(&parameters, &namespace).await.ok() }).await;
     }
 
     /// Begins to delete the namespace; returns whether that worked.
@@ -61,7 +82,7 @@ impl Place {
     /// Waits until the namespace is gone.
     pub async fn until_gone(&self) {
         let namespaces = self.namespaces();
-        waiting::until_true("the namespace to be gone", || async {
+        wait::until_true("the namespace to be gone", || async {
             matches!(namespaces.get_opt(&self.namespace).await, Ok(None))
         })
         .await;

@@ -1,11 +1,14 @@
-//! A plan: what a user does, what goes wrong meanwhile, and when. Pure: a seed is the same plan on every machine.
+//! A plan: what a user does, what goes wrong meanwhile, and at which point. Pure: a seed with its point is the same plan on
+//! every machine.
 
 use std::fmt;
 
 use super::{
-    fault::{Act, Target},
+    fault::{Fault, Target},
     interference::Interference,
-    perturbation::{CLUSTER_WIDE, CRASHES, PERTURBATIONS, Perturbation, What},
+    perturbation::{CLUSTER_WIDE, CRASHES, OF_EVERY_REQUEST, PERTURBATIONS, Perturbation, What},
+    point::{Point, Recorded},
+    random::{Random, weight},
     scenario::{SCENARIOS, Scenario},
 };
 
@@ -13,76 +16,68 @@ use super::{
 const IN_A_ROW: u64 = 5;
 /// Seeds from here on are plans that everything else on the control plane would notice.
 pub const CLUSTER_WIDE_FROM: u64 = 1 << 32;
-/// Seeds from here on crash the operator at exactly one write.
+/// Seeds from here on crash the operator before or after a write.
 const CRASHES_FROM: u64 = 1 << 33;
-/// Writes of a scenario that a crash can be told for.
-const WRITES_MAX: u64 = 256;
-/// What [`When::Part`] counts.
-const WHOLE: u64 = 1000;
+/// Seeds from here on do to a request what is done to every request.
+const REQUESTS_FROM: u64 = 1 << 34;
 
 /// A plan.
 #[derive(Clone)]
 pub struct Plan {
-    /// What all of it follows from.
+    /// What all of it but the point follows from.
     pub seed: u64,
     /// What the user does, by its place in [`SCENARIOS`].
     pub scenario: usize,
     /// What goes wrong.
     pub perturbation: &'static Perturbation,
-    /// When it does.
-    when: When,
     /// Chooses where there is a choice, for example of the child that is deleted.
     pub choice: u64,
-}
-
-/// When it goes wrong.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum When {
-    /// After so many thousandths of what happens in a run without faults.
-    Part(u64),
-    /// At the n-th.
-    Exactly(u64),
+    /// Where it goes wrong; none: the seed chooses among those of a run without faults.
+    pub point: Option<Point>,
 }
 
 impl Plan {
     /// The plan of a seed.
     #[must_use]
     pub fn from_seed(seed: u64) -> Self {
-        if seed >= CRASHES_FROM {
-            return Self::crash(seed);
-        }
-        let table: &'static [Perturbation] = if seed < CLUSTER_WIDE_FROM { &PERTURBATIONS } else { &CLUSTER_WIDE };
-        let (row, in_row) = (seed / IN_A_ROW, seed % IN_A_ROW);
-        let (round, scenario) = (row / SCENARIOS.len() as u64, row % SCENARIOS.len() as u64);
-        let columns = table.len() as u64 / IN_A_ROW;
-        // Each scenario begins elsewhere in the table, so that rows that follow each other differ in both.
-        let perturbation = in_row * columns + (round + scenario) % columns;
-        let mut random = Random(seed);
-        Self {
-            seed,
-            scenario: scenario as usize,
-            perturbation: &table[perturbation as usize],
-            when: When::Part(random.next() % WHOLE + 1),
-            choice: random.next(),
-        }
+        let (scenario, perturbation) = match seed {
+            0..CLUSTER_WIDE_FROM => in_rows(seed, &PERTURBATIONS),
+            CLUSTER_WIDE_FROM..CRASHES_FROM => in_rows(seed - CLUSTER_WIDE_FROM, &CLUSTER_WIDE),
+            CRASHES_FROM..REQUESTS_FROM => in_turn(seed - CRASHES_FROM, &CRASHES),
+            REQUESTS_FROM.. => in_turn(seed - REQUESTS_FROM, &OF_EVERY_REQUEST),
+        };
+        Self { seed, scenario, perturbation, choice: Random(seed).draw(), point: None }
     }
 
-    fn crash(seed: u64) -> Self {
-        let number = seed - CRASHES_FROM;
-        let scenario = number / (2 * WRITES_MAX) % SCENARIOS.len() as u64;
-        Self {
-            seed,
-            scenario: scenario as usize,
-            perturbation: &CRASHES[(number % 2) as usize],
-            when: When::Exactly(number / 2 % WRITES_MAX),
-            choice: 0,
-        }
+    /// The plan that crashes the operator on this side of a write of a scenario.
+    #[must_use]
+    pub fn crash(scenario: usize, side: usize) -> Self {
+        Self::from_seed(CRASHES_FROM + (scenario * CRASHES.len() + side) as u64)
     }
 
-    /// The plans that crash the operator before and after each of the writes of a scenario.
-    pub fn crashes(scenario: usize, writes: u64) -> impl Iterator<Item = Self> {
-        let seed = move |write: u64| CRASHES_FROM + (scenario as u64 * WRITES_MAX + write) * 2;
-        (1..=writes.min(WRITES_MAX - 1)).flat_map(move |write| [seed(write), seed(write) + 1]).map(Self::from_seed)
+    /// The plan with this fault of a request of a scenario, by its place in [`OF_EVERY_REQUEST`].
+    #[must_use]
+    pub fn of_request(scenario: usize, fault: usize) -> Self {
+        Self::from_seed(REQUESTS_FROM + (scenario * OF_EVERY_REQUEST.len() + fault) as u64)
+    }
+
+    /// The same at this point.
+    #[must_use]
+    pub fn at(self, point: Point) -> Self {
+        Self { point: Some(point), ..self }
+    }
+
+    /// The same at a point of a run without faults, if it has none yet. The choice stays the same one when another run has a few
+    /// points more or less.
+    #[must_use]
+    pub fn at_one_of(self, recorded: &[Recorded]) -> Self {
+        let target = match self.perturbation.what {
+            What::Fault(target, ..) => target,
+            What::Interference(_) => Target::Write,
+        };
+        let heaviest = |point: &&Point| weight(self.choice, point);
+        let chosen = target.points(recorded).into_iter().max_by_key(heaviest).cloned();
+        Self { point: self.point.clone().or(chosen), ..self }
     }
 
     /// What the user does.
@@ -91,13 +86,11 @@ impl Plan {
         &SCENARIOS[self.scenario]
     }
 
-    /// The number of the request, write or event at which it goes wrong, of so many in a run without faults.
+    /// Its namespace: no other plan has it.
     #[must_use]
-    pub fn point(&self, count: u64) -> u64 {
-        match self.when {
-            When::Part(part) => (count * part).div_ceil(WHOLE).max(1),
-            When::Exactly(number) => number,
-        }
+    pub fn namespace(&self) -> String {
+        let point = self.point.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("campaign-{}-{:08x}", self.seed, weight(0, point) >> 32)
     }
 
     /// Whether other plans would notice it.
@@ -106,12 +99,12 @@ impl Plan {
         (CLUSTER_WIDE_FROM..CRASHES_FROM).contains(&self.seed)
     }
 
-    /// The fault of a request or an event that it has: where, what, and how often in a row.
+    /// The fault of a request or an event that it has.
     #[must_use]
-    pub fn fault(&self) -> Option<(Target, Act, u32)> {
-        match self.perturbation.what {
-            What::Fault(target, act, times) => Some((target, act, times)),
-            What::Interference(_) => None,
+    pub fn fault(&self) -> Option<Fault> {
+        match (self.perturbation.what, self.point.clone()) {
+            (What::Fault(_, act, times), Some(point)) => Some(Fault { point, act, times }),
+            _ => None,
         }
     }
 
@@ -125,28 +118,29 @@ impl Plan {
     }
 }
 
-/// The line of a seed: `SEEDS=17` runs it again.
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { seed, perturbation, .. } = self;
-        let scenario = self.scenario().name;
-        write!(f, "seed={seed} scenario={scenario} perturbation={} at=", perturbation.name)?;
-        match self.when {
-            When::Part(part) => write!(f, "{part}/{WHOLE}"),
-            When::Exactly(number) => write!(f, "{number}"),
-        }
-    }
+/// Each scenario begins elsewhere in the table, so that rows that follow each other differ in both.
+fn in_rows(number: u64, table: &'static [Perturbation]) -> (usize, &'static Perturbation) {
+    let (row, in_row, scenarios) = (number / IN_A_ROW, number % IN_A_ROW, SCENARIOS.len() as u64);
+    let (round, scenario) = (row / scenarios, row % scenarios);
+    let columns = table.len() as u64 / IN_A_ROW;
+    let perturbation = in_row * columns + (round + scenario) % columns;
+    (scenario as usize, &table[perturbation as usize])
 }
 
-/// SplitMix64, so that no version of a library changes a plan.
-struct Random(u64);
+/// All of the table with the first scenario, then with the next one.
+fn in_turn(number: u64, table: &'static [Perturbation]) -> (usize, &'static Perturbation) {
+    let (length, scenarios) = (table.len() as u64, SCENARIOS.len() as u64);
+    ((number / length % scenarios) as usize, &table[(number % length) as usize])
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
+/// The line of a plan: `SEEDS=` with what follows `seed=` runs it again.
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "seed={}", self.seed)?;
+        if let Some(point) = &self.point {
+            write!(f, "@{point}")?;
+        }
+        write!(f, " scenario={} perturbation={}", self.scenario().name, self.perturbation.name)
     }
 }
 

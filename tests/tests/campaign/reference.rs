@@ -1,52 +1,29 @@
 //! What plans are compared with: a fresh install of the end of their scenario. And what the scenario takes when nothing goes
-//! wrong, so that a point in time is one that there is.
+//! wrong, so that a point is one that there is.
 
 use std::sync::Arc;
 
-use kube::{Client, Config};
-use tests::control_plane::ControlPlane;
-
 use super::{
     converge::{converge, settle},
-    fault::Counts,
+    events::{Published, published},
     faults::Faults,
-    look::Snapshot,
-    operated::{Operated, Replica},
+    ground::Ground,
     place::Place,
+    point::Recorded,
     scenario::Scenario,
+    snapshot::Snapshot,
     user::follow,
+    wait,
 };
-
-/// Where plans run.
-pub struct Ground {
-    /// The control plane.
-    pub plane: &'static ControlPlane,
-    /// The administrator's client.
-    pub client: Client,
-    /// The configuration of operators' clients.
-    pub config: Config,
-}
 
 /// What a scenario leads to and takes when nothing goes wrong.
 pub struct Reference {
     /// A fresh install of its end.
     pub end: Snapshot,
     /// What the operator sends in the course of it, and is told.
-    pub counts: Counts,
-}
-
-impl Ground {
-    /// The control plane of this process.
-    pub async fn shared() -> Self {
-        let plane = ControlPlane::shared().await;
-        Self { plane, client: plane.client().await, config: plane.admin_config().await }
-    }
-
-    /// Starts the operator of a namespace.
-    #[must_use]
-    pub fn operate(&self, place: &Place, faults: &Arc<Faults>) -> Operated {
-        Operated::start(&self.config, &place.namespace, Replica::First, Arc::clone(faults))
-    }
+    pub recorded: Vec<Recorded>,
+    /// The events that it publishes.
+    pub events: Published,
 }
 
 /// Installs a scenario's end, and runs the scenario without faults, which must lead to the same.
@@ -61,11 +38,19 @@ pub async fn measure(ground: &Ground, scenario: &Scenario) -> Result<Reference, 
     let steps = scenario.steps();
     let (end, ()) = tokio::join!(install(ground, scenario), follow(&place, &steps));
     let end = end.map_err(|moved| vec![format!("a fresh install of {name}: {moved}")])?;
-    let clean = converge(&place, &end, &faults).await;
-    let counts = clean.map_err(|lines| [vec![format!("{name} without faults:")], lines].concat())?;
-    println!("{name} without faults: {counts:?}");
+    let converged = converge(&place, &end, &faults).await;
+    let points = converged.map_err(|lines| [vec![format!("{name} without faults:")], lines].concat())?;
+    let events = events_of(&place).await;
+    let mut recorded = faults.recorded();
+    recorded.truncate(points);
+    println!("{name} without faults: {:?}, {points} points, events {events:?}", faults.counts());
     place.delete().await;
-    Ok(Reference { end, counts })
+    Ok(Reference { end, recorded, events })
+}
+
+/// The events that the operator has published in a namespace.
+pub async fn events_of(place: &Place) -> Published {
+    wait::until("the events", || async { published(place).await.ok() }).await
 }
 
 /// What a fresh install of a scenario's end is.

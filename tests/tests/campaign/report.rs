@@ -1,69 +1,30 @@
-//! How plans ended.
+//! How all plans ended, as tables.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
-use super::plan::Plan;
-
-/// Most lines of a difference that are shown.
-const LINES: usize = 40;
-
-/// How a plan ended.
-pub struct Outcome {
-    /// The plan.
-    pub plan: Plan,
-    /// Its end.
-    pub end: End,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// The end of a plan.
-pub enum End {
-    /// The cluster became what the policy says, although it went wrong.
-    Equal,
-    /// The cluster did, and what was to go wrong did not happen: there was no such request, event or object.
-    NotReached,
-    /// It did not: where it differs, and what the operator sent last.
-    Divergent(Vec<String>),
-}
-
-impl End {
-    fn word(&self) -> &'static str {
-        match self {
-            Self::Equal => "equal",
-            Self::NotReached => "not reached",
-            Self::Divergent(_) => "DIVERGENT",
-        }
-    }
-}
-
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:11} {:5.1} s  {}", self.end.word(), self.took.as_secs_f64(), self.plan)?;
-        let End::Divergent(lines) = &self.end else { return Ok(()) };
-        lines.iter().take(LINES).try_for_each(|line| write!(f, "\n    {line}"))
-    }
-}
+use super::outcome::{End, Outcome};
 
 /// All of them.
 pub struct Tally {
-    began: Instant,
+    took: Duration,
     outcomes: Vec<Outcome>,
 }
 
-/// How many plans ended so: equal, divergent, not reached.
+/// How many plans ended so.
 #[derive(Default, Clone, Copy)]
-struct Ends([usize; 3]);
+struct Ends {
+    plans: usize,
+    equal: usize,
+    divergent: usize,
+    unended: usize,
+    unreached: usize,
+}
 
 impl Tally {
-    /// The ends of plans that began then.
+    /// The ends of plans that took so long together.
     #[must_use]
-    pub fn new(began: Instant, outcomes: Vec<Outcome>) -> Self {
-        Self { began, outcomes }
+    pub fn new(took: Duration, outcomes: Vec<Outcome>) -> Self {
+        Self { took, outcomes }
     }
 
     /// How many plans there were.
@@ -74,64 +35,83 @@ impl Tally {
 
     /// How many did not meet what was to go wrong.
     #[must_use]
-    pub fn not_reached(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| matches!(outcome.end, End::NotReached)).count()
+    pub fn unreached(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.is_unreached()).count()
     }
 
-    /// How many diverged.
+    /// How many diverged or did not end.
     #[must_use]
-    pub fn divergent(&self) -> usize {
-        self.outcomes.iter().filter(|outcome| matches!(outcome.end, End::Divergent(_))).count()
+    pub fn wrong(&self) -> usize {
+        self.outcomes.iter().filter(|outcome| outcome.is_wrong()).count()
+    }
+
+    /// The ends by something that plans have in common.
+    fn by(&self, what: impl Fn(&Outcome) -> &'static str) -> BTreeMap<&'static str, Ends> {
+        let mut all: BTreeMap<&str, Ends> = BTreeMap::new();
+        self.outcomes.iter().for_each(|outcome| all.entry(what(outcome)).or_default().add(outcome));
+        all
     }
 }
 
 impl Ends {
-    fn add(&mut self, end: &End) {
-        let place = match end {
-            End::Equal => 0,
-            End::Divergent(_) => 1,
-            End::NotReached => 2,
-        };
-        self.0[place] += 1;
+    fn add(&mut self, outcome: &Outcome) {
+        self.plans += 1;
+        match outcome.end {
+            End::Equal if outcome.struck => self.equal += 1,
+            End::Equal => self.unreached += 1,
+            End::Divergent(_) => self.divergent += 1,
+            End::DidNotEnd(_) => self.unended += 1,
+        }
     }
 }
 
-/// A table of the scenarios, and once more whatever diverged.
+/// A table of the scenarios, one of the perturbations, and once more whatever is wrong.
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut scenarios: BTreeMap<&str, Ends> = BTreeMap::new();
-        for outcome in &self.outcomes {
-            for row in [outcome.plan.scenario().name, "total"] {
-                scenarios.entry(row).or_default().add(&outcome.end);
-            }
-        }
-        let total = scenarios.remove("total").map(|ends| ("total", ends));
-        writeln!(f, "\n| scenario | plans | equal | divergent | not reached |\n|---|---:|---:|---:|---:|")?;
-        for (row, Ends([equal, divergent, not_reached])) in scenarios.into_iter().chain(total) {
-            let plans = equal + divergent + not_reached;
-            writeln!(f, "| {row} | {plans} | {equal} | {divergent} | {not_reached} |")?;
-        }
-        writeln!(f, "\n{} plans in {:.0} s", self.plans(), self.began.elapsed().as_secs_f64())?;
-        let mut divergent = self.outcomes.iter().filter(|outcome| matches!(outcome.end, End::Divergent(_)));
-        divergent.try_for_each(|outcome| writeln!(f, "\n{outcome}"))
+        let total = self.by(|_| "total");
+        table(f, "scenario", self.by(|outcome| outcome.plan.scenario().name).into_iter().chain(total))?;
+        table(f, "perturbation", self.by(|outcome| outcome.plan.perturbation.name))?;
+        writeln!(f, "\n{} plans in {} s", self.plans(), self.took.as_secs())?;
+        let mut wrong = self.outcomes.iter().filter(|outcome| outcome.is_wrong());
+        wrong.try_for_each(|outcome| writeln!(f, "\n{outcome}"))
     }
+}
+
+fn table(f: &mut fmt::Formatter<'_>, title: &str, rows: impl IntoIterator<Item = (&'static str, Ends)>) -> fmt::Result {
+    writeln!(f, "\n| {title} | plans | struck and equal | divergent | did not end | not reached |")?;
+    writeln!(f, "|---|---:|---:|---:|---:|---:|")?;
+    rows.into_iter().try_for_each(|(name, Ends { plans, equal, divergent, unended, unreached })| {
+        writeln!(f, "| {name} | {plans} | {equal} | {divergent} | {unended} | {unreached} |")
+    })
 }
 
 #[test]
-fn the_table_counts_the_ends_of_each_scenario() {
-    let outcome = |seed, end| Outcome { plan: Plan::from_seed(seed), end, took: Duration::from_secs(1) };
+fn the_tables_count_the_ends_of_each_scenario_and_of_each_perturbation() {
+    let outcome = |seed, struck, end| Outcome {
+        plan: super::plan::Plan::from_seed(seed),
+        struck,
+        end,
+        took: Duration::from_secs(1),
+    };
     let diverged = End::Divergent(vec!["Service edge/a: found 1".into()]);
-    let outcomes = vec![outcome(0, End::Equal), outcome(1, End::NotReached), outcome(5, diverged)];
-    let tally = Tally::new(Instant::now(), outcomes);
-    let table = tally.to_string();
+    let outcomes = vec![
+        outcome(0, true, End::Equal),
+        outcome(0, false, End::Equal),
+        outcome(5, true, diverged),
+        outcome(5, false, End::DidNotEnd("waited".into())),
+    ];
+    let tally = Tally::new(Duration::from_secs(9), outcomes);
+    let text = tally.to_string();
     for line in [
-        "| create | 2 | 1 | 0 | 1 |",
-        "| thresholds | 1 | 0 | 1 | 0 |",
-        "| total | 3 | 1 | 1 | 1 |",
-        "DIVERGENT     1.0 s  seed=5 scenario=thresholds perturbation=crash-after-write at=",
+        "| create | 2 | 1 | 0 | 0 | 1 |",
+        "| thresholds | 2 | 0 | 1 | 1 | 0 |",
+        "| total | 4 | 1 | 1 | 1 | 1 |",
+        "| crash-before-write | 2 | 1 | 0 | 0 | 1 |",
+        "4 plans in 9 s",
         "    Service edge/a: found 1",
+        "    waited",
     ] {
-        assert!(table.contains(line), "{line}\n{table}");
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
-    assert_eq!((tally.plans(), tally.divergent()), (3, 1));
+    assert_eq!((tally.plans(), tally.wrong(), tally.unreached()), (4, 2, 1));
 }

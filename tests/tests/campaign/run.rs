@@ -1,178 +1,146 @@
 //! Runs plans: each in a namespace of its own with an operator of its own, several at a time on one control plane.
 
 use std::{
-    any::Any,
     panic::AssertUnwindSafe,
-    sync::Arc,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use futures::{FutureExt, StreamExt, stream};
+use tests::{host, number};
 use tokio::sync::OnceCell;
-use tokio_util::sync::CancellationToken;
 
 use super::{
-    clock::OwnClock,
-    converge::converge,
-    fault::{Fault, Target},
-    faults::Faults,
-    interference::{Interference, Stage},
-    look::Snapshot,
-    place::Place,
+    generated::{crashes, faults_of_requests},
+    ground::Ground,
+    outcome::{End, Outcome, message_of},
     plan::Plan,
-    reference::{Ground, Reference, measure},
-    report::{End, Outcome, Tally},
-    requested::Requested,
+    point::Recorded,
+    raw_output::RawOutput,
+    reference::{Reference, measure},
+    report::Tally,
+    requested::{Part, Requested},
     scenario::SCENARIOS,
-    user::follow,
+    stage::play,
 };
 
-/// Plans at a time: most of a plan is waiting.
+/// Plans at a time, unless `CAMPAIGN_AT_ONCE` says another number: most of a plan is waiting.
 const AT_ONCE: usize = 6;
 /// References that are made at a time, besides.
 const REFERENCES_AT_ONCE: usize = 2;
-/// How long others still wait for the operator's n-th write when the user is done.
-const LATE: Duration = Duration::from_secs(10);
+/// Longest plan: a request that hangs, 90 s to converge, and the same after one more change take a third of it.
+const PLAN_MAX: Duration = Duration::from_secs(900);
+
+/// What the plans of a scenario are compared with, or how the attempt to measure it ended.
+type Measured = Result<Reference, End>;
 
 /// A control plane with what plans are compared with.
 pub struct Campaign {
     ground: Ground,
-    references: Vec<OnceCell<Result<Reference, Vec<String>>>>,
+    references: Vec<OnceCell<Measured>>,
+    at_once: usize,
+    raw: RawOutput,
+    /// Plans that have ended.
+    ended: AtomicUsize,
 }
 
 impl Campaign {
-    /// With the control plane of this process.
+    /// With a control plane of its own.
     pub async fn begin() -> Self {
         let references = SCENARIOS.iter().map(|_| OnceCell::new()).collect();
-        Self { ground: Ground::shared().await, references }
+        let (raw, at_once) = (RawOutput::from_environment(), number("CAMPAIGN_AT_ONCE", AT_ONCE).max(1));
+        Self { ground: Ground::prepare().await, references, at_once, raw, ended: AtomicUsize::new(0) }
     }
 
     /// Runs what is requested, and prints each plan as it ends.
     pub async fn run(&self, requested: &Requested) -> Tally {
         let began = Instant::now();
+        self.tell(&format!("{}\n{requested}; {} plans at a time", host::described(), self.at_once));
         let ahead =
             stream::iter(requested.scenarios()).for_each_concurrent(REFERENCES_AT_ONCE, |scenario| async move {
                 // One that failed is reported by the plans that need it.
                 let _ = self.reference(scenario).await;
             });
         let ((), mut outcomes) = tokio::join!(ahead, self.together(requested.together(began)));
-        if requested.is_full() {
-            outcomes.extend(self.together(self.crashes()).await);
+        outcomes.extend(self.together(self.generated(requested).into_iter()).await);
+        let alone = requested.alone();
+        let last = self.ended() + alone.len();
+        for plan in alone {
+            outcomes.push(self.one(plan, Some(last)).await);
         }
-        for plan in requested.alone(began) {
-            outcomes.push(self.one(plan).await);
-        }
-        Tally::new(began, outcomes)
+        let tally = Tally::new(began.elapsed(), outcomes);
+        self.tell(&tally.to_string());
+        self.raw.complete();
+        tally
     }
 
-    /// A crash before and after each write of each scenario.
-    fn crashes(&self) -> impl Iterator<Item = Plan> {
-        let made = |(scenario, of): (usize, &OnceCell<Result<Reference, _>>)| {
+    /// The plans that are made of what operators were seen to send.
+    fn generated(&self, requested: &Requested) -> Vec<Plan> {
+        let Some(parts) = requested.parts() else { return vec![] };
+        let run = |(scenario, of): (usize, &OnceCell<Measured>)| {
             let reference = of.get()?.as_ref().ok()?;
-            Some(Plan::crashes(scenario, reference.counts.of(Target::Write)))
+            Some((scenario, reference.recorded.clone()))
         };
-        self.references.iter().enumerate().filter_map(made).flatten()
+        let runs: Vec<(usize, Vec<Recorded>)> = self.references.iter().enumerate().filter_map(run).collect();
+        let runs: Vec<(usize, &[Recorded])> = runs.iter().map(|(scenario, run)| (*scenario, run.as_slice())).collect();
+        let mut plans = vec![];
+        if parts.which.contains(&Part::Crashes) {
+            plans.extend(crashes(&runs));
+        }
+        if parts.which.contains(&Part::Requests) {
+            plans.extend(faults_of_requests(&runs, parts.everywhere));
+        }
+        plans
     }
 
     async fn together(&self, plans: impl Iterator<Item = Plan>) -> Vec<Outcome> {
-        stream::iter(plans).map(|plan| self.one(plan)).buffer_unordered(AT_ONCE).collect().await
+        let last = plans.size_hint().1.map(|count| self.ended() + count);
+        stream::iter(plans).map(|plan| self.one(plan, last)).buffer_unordered(self.at_once).collect().await
     }
 
-    /// Runs a plan; one that panics ends no other.
-    async fn one(&self, plan: Plan) -> Outcome {
-        let began = Instant::now();
-        let end = AssertUnwindSafe(self.end_of(&plan)).catch_unwind().await;
-        let end = end.unwrap_or_else(|panic| End::Divergent(vec![said(&*panic)]));
-        let outcome = Outcome { plan, end, took: began.elapsed() };
-        println!("{outcome}");
+    /// Runs a plan, and tells how it ended; `last` is the number of the last plan of its kind, if it is known.
+    async fn one(&self, plan: Plan, last: Option<usize>) -> Outcome {
+        let outcome = self.outcome_of(plan).await;
+        self.raw.line(&outcome);
+        let number = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+        let last = last.map(|last| format!("/{last}")).unwrap_or_default();
+        println!("{number:>5}{last}  {outcome}");
         outcome
     }
 
-    async fn end_of(&self, plan: &Plan) -> End {
-        let Reference { end, counts } = match self.reference(plan.scenario).await {
+    /// A plan that panics or takes too long ends no other.
+    async fn outcome_of(&self, plan: Plan) -> Outcome {
+        let reference = match self.reference(plan.scenario).await {
             Ok(reference) => reference,
-            Err(why) => return End::Divergent(why.clone()),
+            Err(end) => return Outcome { plan, struck: false, end: end.clone(), took: Duration::ZERO },
         };
-        let place = Place::new(&self.ground.client, &format!("campaign-{}", plan.seed)).await;
-        let fault =
-            plan.fault().map(|(target, act, times)| Fault { target, act, nth: plan.point(counts.of(target)), times });
-        let faults = Arc::new(Faults::new(fault));
-        let due = plan.point(counts.of(Target::Write));
-        let (ended, interfered) = self.play(plan, due, &place, &faults, end).await;
-        match ended {
-            Err(lines) => End::Divergent(lines.into_iter().chain(faults.sent()).collect()),
-            Ok(()) if interfered || faults.last_acted().is_some() => End::Equal,
-            Ok(()) => End::NotReached,
-        }
-    }
-
-    /// Runs an operator, the user, and others who wait for its write with the number that is due, until the namespace is as
-    /// expected. Returns how that ended, and whether others interfered.
-    async fn play(
-        &self,
-        plan: &Plan,
-        due: u64,
-        place: &Place,
-        faults: &Arc<Faults>,
-        expected: &Snapshot,
-    ) -> (Result<(), Vec<String>>, bool) {
-        let (ground, interference) = (&self.ground, plan.interference());
-        let has_clock = interference == Some(Interference::Clock);
-        let clock = has_clock.then(|| OwnClock::start(ground.plane, &place.namespace));
-        let _operated = clock.is_none().then(|| ground.operate(place, faults));
-        let stage = Stage { plane: ground.plane, config: &ground.config, place, clock: clock.as_ref() };
-        let done = CancellationToken::new();
-        let user = async {
-            follow(place, &plan.scenario().steps()).await;
-            done.cancel();
+        let (began, plan) = (Instant::now(), plan.at_one_of(&reference.recorded));
+        let played = AssertUnwindSafe(play(&self.ground, &plan, reference)).catch_unwind();
+        let (struck, end) = match tokio::time::timeout(PLAN_MAX, played).await {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(panic)) => (false, End::DidNotEnd(message_of(&*panic))),
+            Err(_) => (false, End::DidNotEnd(format!("it takes longer than {} s", PLAN_MAX.as_secs()))),
         };
-        let others = async {
-            let Some(interference) = interference else { return false };
-            // What a process of its own sends is not counted: others begin at once.
-            let begin = clock.is_some() || is_reached(faults, due, &done).await;
-            begin && interference.act(&stage, plan.choice).await
-        };
-        let (interfered, ()) = tokio::join!(others, user);
-        if interference.is_some_and(Interference::takes_the_policy_away) {
-            follow(place, &plan.scenario().once_more()).await;
-        }
-        let mut ended = converge(place, expected, faults).await.map(drop);
-        if ended.is_ok() {
-            // Silence alone could also be that of an operator that hangs.
-            follow(place, &plan.scenario().probe()).await;
-            let again = converge(place, expected, faults).await.map(drop);
-            ended = again.map_err(|lines| [vec!["after one more change:".into()], lines].concat());
-        }
-        if ended.is_ok() {
-            place.delete().await;
-        }
-        (ended, interfered)
+        Outcome { plan, struck, end, took: began.elapsed() }
     }
 
     /// What the plans of a scenario are compared with; made when it is first needed.
-    async fn reference(&self, scenario: usize) -> &Result<Reference, Vec<String>> {
+    async fn reference(&self, scenario: usize) -> &Measured {
         let made = || async {
-            let made = AssertUnwindSafe(measure(&self.ground, &SCENARIOS[scenario])).catch_unwind().await;
-            made.unwrap_or_else(|panic| Err(vec![said(&*panic)]))
+            match AssertUnwindSafe(measure(&self.ground, &SCENARIOS[scenario])).catch_unwind().await {
+                Ok(measured) => measured.map_err(End::Divergent),
+                Err(panic) => Err(End::DidNotEnd(message_of(&*panic))),
+            }
         };
         self.references[scenario].get_or_init(made).await
     }
-}
 
-/// Returns once the operator has sent so many writes; false if it has not a while after the user was done.
-async fn is_reached(faults: &Faults, writes: u64, done: &CancellationToken) -> bool {
-    let too_late = async {
-        done.cancelled().await;
-        tokio::time::sleep(LATE).await;
-    };
-    tokio::select! {
-        () = faults.until_writes(writes) => true,
-        () = too_late => false,
+    fn ended(&self) -> usize {
+        self.ended.load(Ordering::Relaxed)
     }
-}
 
-/// The message of a panic.
-fn said(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("panicked").to_string()
+    fn tell(&self, text: &str) {
+        println!("{text}");
+        self.raw.line(text);
+    }
 }

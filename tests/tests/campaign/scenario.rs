@@ -5,6 +5,8 @@ use tests::{policies, policy::merged};
 
 /// A ConfigMap with a prompt, and its key.
 pub const PROMPTS: (&str, &str) = ("prompts", "p.md");
+/// Stands for the port of the place's own: nodes, and so their ports, are shared by all plans.
+pub const OWN_PORT: u16 = 1;
 
 /// Something that users do.
 pub struct Scenario {
@@ -27,14 +29,17 @@ pub enum Step {
 }
 
 /// Nothing runs pods here: most have none, and those with some stay in progress.
-pub static SCENARIOS: [Scenario; 12] = [
+pub static SCENARIOS: [Scenario; 15] = [
     Scenario { name: "create", steps: || vec![Step::Apply(pods(2))] },
     Scenario { name: "thresholds", steps: thresholds },
     Scenario { name: "skills", steps: skills },
     Scenario { name: "scale", steps: || vec![Step::Apply(pods(0)), Step::Apply(pods(2)), Step::Apply(pods(0))] },
     Scenario { name: "service", steps: service },
+    Scenario { name: "fixed-port", steps: fixed_port },
+    Scenario { name: "load-balancer", steps: load_balancer },
     Scenario { name: "taken-back", steps: || vec![Step::Apply(generous()), Step::Apply(pods(0))] },
     Scenario { name: "brain", steps: brain },
+    Scenario { name: "brain-kept", steps: brain_kept },
     Scenario { name: "delete", steps: || vec![Step::Apply(pods(0)), Step::Delete] },
     Scenario { name: "recreate", steps: recreate },
     Scenario { name: "prompt", steps: prompt },
@@ -90,7 +95,7 @@ impl Scenario {
 fn probing(spec: &Value) -> Value {
     let service = json!({"annotations": {"example.com/probe": "yes"}});
     let probing = merged(spec.clone(), json!({"limits": {"inFlight": 78}, "service": service}));
-    if spec["dataPlane"]["replicas"] != json!(0) {
+    if spec["dataPlane"]["replicas"] != json!(0) || !spec["brain"]["managed"].is_null() {
         return probing;
     }
     merged(probing, json!({"dataPlane": {"podLabels": {"probe": "yes"}, "nodeSelector": {"probe": "yes"}}}))
@@ -135,6 +140,23 @@ fn service() -> Vec<Step> {
     vec![of("NodePort"), of("ClusterIP"), of("NodePort"), of("ClusterIP")]
 }
 
+fn fixed_port() -> Vec<Step> {
+    let of = |service: Value| Step::Apply(with(json!({"service": service})));
+    let fixed = json!({"type": "NodePort", "nodePort": OWN_PORT});
+    vec![of(fixed.clone()), of(json!({"type": "NodePort"})), of(fixed)]
+}
+
+/// Nothing gives it an address here: what it waits for never comes.
+fn load_balancer() -> Vec<Step> {
+    let of = |service: Value| Step::Apply(with(json!({"service": service})));
+    let pool = json!({"example.com/pool": "a"});
+    vec![
+        of(json!({"type": "NodePort"})),
+        of(json!({"type": "LoadBalancer", "annotations": pool})),
+        of(json!({"type": "LoadBalancer", "port": 8080})),
+    ]
+}
+
 /// With what the policy takes back later.
 fn generous() -> Value {
     with(json!({
@@ -144,9 +166,22 @@ fn generous() -> Value {
     }))
 }
 
+/// A policy with a managed brain, changed.
+fn with_brain(changes: Value) -> Value {
+    let managed = merged(json!({"tokenSecretRef": {"name": "brain", "key": "TOKEN"}}), changes);
+    with(json!({"brain": {"managed": managed}}))
+}
+
 fn brain() -> Vec<Step> {
-    let managed = json!({"managed": {"tokenSecretRef": {"name": "brain", "key": "TOKEN"}}});
-    vec![Step::Apply(with(json!({"brain": managed}))), Step::Apply(pods(0))]
+    vec![Step::Apply(with_brain(json!({}))), Step::Apply(pods(0))]
+}
+
+fn brain_kept() -> Vec<Step> {
+    vec![
+        Step::Apply(pods(0)),
+        Step::Apply(with_brain(json!({}))),
+        Step::Apply(with_brain(json!({"reclaim": "Delete"}))),
+    ]
 }
 
 fn in_flight(calls: u8) -> Value {
@@ -194,7 +229,7 @@ fn the_end_of_a_scenario_is_what_is_left_of_it() {
 }
 
 #[test]
-fn names_are_unique() {
+fn no_two_scenarios_have_the_same_name() {
     let names: std::collections::BTreeSet<&str> = SCENARIOS.iter().map(|scenario| scenario.name).collect();
     assert_eq!(names.len(), SCENARIOS.len());
 }

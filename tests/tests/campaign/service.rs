@@ -17,11 +17,14 @@ use serde_json::json;
 use tower::retry::Retry;
 
 use super::{
-    asked::{Asked, Reply},
+    api_request::{ApiReply, ApiRequest, Class},
     fault::Act,
     faults::Faults,
     watch_stream,
 };
+
+/// What a request leads to.
+type Answer = Result<Response<Body>, BoxError>;
 
 /// A client with these faults. To be called where a runtime runs, which it then belongs to.
 ///
@@ -36,72 +39,92 @@ pub fn client(mut config: Config, faults: Arc<Faults>) -> Client {
     ClientBuilder::new(Retry::new(RetryPolicy::server_retry(), service), "default").build()
 }
 
-async fn exchange(
-    client: Client,
-    faults: Arc<Faults>,
-    request: Request<client::Body>,
-) -> Result<Response<Body>, BoxError> {
+async fn exchange(client: Client, faults: Arc<Faults>, request: Request<client::Body>) -> Answer {
     if faults.is_dead() {
         return pending().await;
     }
-    let asked = Asked::of(&request);
-    let act = faults.meets(&asked);
+    let sent = ApiRequest::of(&request);
+    let act = faults.on_request(&sent);
     if let Some(act) = act {
-        faults.note_fault(&asked, act);
+        faults.note(format!("{sent} ⚡ {act:?}"));
     }
-    match act {
-        Some(Act::CrashBefore) => return died(&faults).await,
-        Some(Act::Answer(status)) => return Ok(refusal(status)),
-        // As the limit of the operator's own client would end it.
-        Some(act @ Act::Hang) => {
-            tokio::time::sleep(act.takes()).await;
-            return Err(cut());
-        }
-        Some(Act::CutBefore) => return Err(cut()),
-        Some(Act::Stale) => {
-            if let Some(reply) = faults.first_reply(&asked) {
-                return Ok(response(reply));
-            }
-        }
-        _ => {}
+    if let Some(answer) = instead(act, &sent, &faults).await {
+        return answer;
     }
-    let answer = client.send(request).await?;
+    let answer = match client.send(request).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            faults.on_broken();
+            return Err(error.into());
+        }
+    };
     match act {
         // A reply to a process that died meanwhile reaches nobody.
         _ if faults.is_dead() => pending().await,
         Some(Act::CrashAfter) => died(&faults).await,
-        Some(Act::CutAfter) => Err(cut()),
-        _ if asked.is_watch() && answer.status().is_success() => {
+        Some(Act::CutAfter) => Err(cut(&faults)),
+        _ if sent.class() == Class::Watch && answer.status().is_success() => {
             let (parts, body) = answer.into_parts();
-            Ok(Response::from_parts(parts, watch_stream::perturbed(Body::new(body), faults)))
+            Ok(Response::from_parts(parts, watch_stream::perturbed(Body::new(body), &sent, act, faults)))
         }
-        _ => whole(answer, &asked, &faults, act).await,
+        _ => whole(answer, &sent, &faults, act).await,
+    }
+}
+
+/// What happens to a request of which the API server never hears; none: it is sent.
+async fn instead(act: Option<Act>, sent: &ApiRequest, faults: &Faults) -> Option<Answer> {
+    match act? {
+        Act::CrashBefore => Some(died(faults).await),
+        Act::CutBefore => Some(Err(cut(faults))),
+        Act::Answer(status) => {
+            faults.strike();
+            Some(Ok(refusal(status)))
+        }
+        // As the limit of the operator's own client would end it.
+        act @ Act::Hang => {
+            let lost = cut(faults);
+            tokio::time::sleep(act.takes(sent.class())).await;
+            Some(Err(lost))
+        }
+        Act::EndAtOnce => {
+            faults.strike();
+            Some(Ok(Response::new(Body::empty())))
+        }
+        Act::BookmarkOnly(time) => {
+            faults.strike();
+            Some(Ok(Response::new(watch_stream::bookmark_only(sent, time))))
+        }
+        _ => None,
     }
 }
 
 /// The process dies: nothing ever becomes of what it waits for.
-async fn died(faults: &Faults) -> Result<Response<Body>, BoxError> {
+async fn died(faults: &Faults) -> Answer {
+    faults.strike();
     faults.crash();
     pending().await
 }
 
-/// A reply with its whole body, or with half of it.
-async fn whole(
-    answer: Response<client::Body>,
-    asked: &Asked,
-    faults: &Faults,
-    act: Option<Act>,
-) -> Result<Response<Body>, BoxError> {
+/// A reply with its whole body, with half of it, or an older one.
+async fn whole(answer: Response<client::Body>, sent: &ApiRequest, faults: &Faults, act: Option<Act>) -> Answer {
     let (parts, body) = answer.into_parts();
-    let mut reply = Reply { status: parts.status, headers: parts.headers, body: body.collect_bytes().await? };
-    faults.note(asked, &reply);
-    if act == Some(Act::Truncate) {
-        reply.body.truncate(reply.body.len() / 2);
+    let mut reply = ApiReply { status: parts.status, headers: parts.headers, body: body.collect_bytes().await? };
+    faults.on_reply(sent, &reply);
+    match (act, faults.first_reply(sent)) {
+        (Some(Act::Truncate), _) if reply.body.len() > 1 => {
+            faults.strike();
+            reply.body.truncate(reply.body.len() / 2);
+        }
+        (Some(Act::Stale), Some(first)) if !first.says_the_same_as(&reply) => {
+            faults.strike();
+            reply = first;
+        }
+        _ => {}
     }
     Ok(response(reply))
 }
 
-fn response(Reply { status, headers, body }: Reply) -> Response<Body> {
+fn response(ApiReply { status, headers, body }: ApiReply) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
@@ -111,6 +134,7 @@ fn response(Reply { status, headers, body }: Reply) -> Response<Body> {
 /// What an API server answers that does nothing.
 fn refusal(status: u16) -> Response<Body> {
     let reason = match status {
+        403 => "Forbidden",
         409 => "Conflict",
         410 => "Expired",
         422 => "Invalid",
@@ -125,6 +149,8 @@ fn refusal(status: u16) -> Response<Body> {
     response.body(Body::from(body.to_string())).expect("a response")
 }
 
-fn cut() -> BoxError {
+/// The error of a connection that a fault ends.
+fn cut(faults: &Faults) -> BoxError {
+    faults.strike();
     io::Error::new(ErrorKind::ConnectionReset, "the campaign cut the connection").into()
 }

@@ -1,9 +1,10 @@
 //! What others do to the children.
 
 use futures::future::join_all;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use kube::{
     ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, DynamicObject, Patch, PatchParams},
 };
 use operator::controller::labels::FIELD_MANAGER;
 use serde_json::{Value, json};
@@ -40,7 +41,7 @@ pub enum Tampering {
 }
 
 impl Tampering {
-    /// Does it to the children that there are; whether any let it.
+    /// Does it to the children that there are; whether it changed any.
     pub async fn act(self, place: &Place, choice: u64) -> bool {
         let Ok(mut children) = place.children().await else { return false };
         if self == Self::DeletedOne && !children.is_empty() {
@@ -52,18 +53,30 @@ impl Tampering {
 
     async fn change(self, place: &Place, child: &Found) -> bool {
         let (api, name) = (place.objects(child.kind), child.name.as_str());
-        let done = match self {
-            Self::DeletedAll | Self::DeletedOne => api.delete(name, &DeleteParams::background()).await.map(drop),
-            Self::Forced => {
-                let force = PatchParams::apply(OTHERS).force();
-                api.patch(name, &force, &Patch::Apply(applied(child))).await.map(drop)
-            }
-            _ => {
-                let others = PatchParams { field_manager: Some(OTHERS.into()), ..PatchParams::default() };
-                api.patch(name, &others, &Patch::Merge(self.patch(child))).await.map(drop)
-            }
+        let changed = match self {
+            Self::DeletedAll | Self::DeletedOne => return api.delete(name, &DeleteParams::background()).await.is_ok(),
+            Self::Forced => api.patch(name, &PatchParams::apply(OTHERS).force(), &Patch::Apply(applied(child))).await,
+            _ => api.patch(name, &as_others(), &Patch::Merge(self.patch(child))).await,
         };
-        done.is_ok()
+        changed.is_ok_and(|now| now.resource_version() != child.object.resource_version() && self.is_done(&now))
+    }
+
+    /// Whether a child is as it was to become: the API server takes some patches and changes nothing.
+    fn is_done(self, child: &DynamicObject) -> bool {
+        let (unowned, unlabelled) = (child.owner_references().is_empty(), child.labels().is_empty());
+        match self {
+            Self::Unowned => unowned,
+            Self::Unlabelled => unlabelled,
+            Self::Hidden => unowned && unlabelled,
+            Self::Stripped => child.managed_fields().is_empty(),
+            Self::Renamed => !is_recorded(child, FIELD_MANAGER, "Apply") && is_recorded(child, OTHERS, "Update"),
+            Self::Duplicated => {
+                is_recorded(child, FIELD_MANAGER, "Apply") && is_recorded(child, FIELD_MANAGER, "Update")
+            }
+            Self::Forced => is_recorded(child, OTHERS, "Apply"),
+            Self::Edited => is_recorded(child, OTHERS, "Update"),
+            Self::DeletedAll | Self::DeletedOne => false,
+        }
     }
 
     /// What is merged into the child.
@@ -92,6 +105,20 @@ impl Tampering {
         };
         managers.as_array().into_iter().flatten().flat_map(changed).collect()
     }
+}
+
+/// Parameters of a change by others.
+#[must_use]
+pub fn as_others() -> PatchParams {
+    PatchParams { field_manager: Some(OTHERS.into()), ..PatchParams::default() }
+}
+
+/// Whether a manager is recorded to have set fields of an object by this operation.
+fn is_recorded(object: &DynamicObject, manager: &str, operation: &str) -> bool {
+    let is_one = |entry: &ManagedFieldsEntry| {
+        entry.manager.as_deref() == Some(manager) && entry.operation.as_deref() == Some(operation)
+    };
+    object.managed_fields().iter().any(is_one)
 }
 
 /// Values that the operator did not set, of fields that it did. None of them is in the pods' template: where nothing runs
@@ -123,4 +150,26 @@ fn what_was_applied_is_an_update_of_others_instead_or_of_the_operator_too() {
     let (also_own, instead) = (entry(FIELD_MANAGER, "Update"), entry(OTHERS, "Update"));
     assert_eq!(Tampering::Renamed.managers(&managers), [other.clone(), instead]);
     assert_eq!(Tampering::Duplicated.managers(&managers), [other, own, also_own]);
+}
+
+#[test]
+fn a_patch_that_changed_nothing_of_a_child_is_not_done() {
+    let entry = |manager: &str, operation: &str| json!({"manager": manager, "operation": operation});
+    let child = |managers: Value, owners: Value| -> DynamicObject {
+        let metadata = json!({"name": "edge", "managedFields": managers, "ownerReferences": owners});
+        serde_json::from_value(json!({"metadata": metadata})).expect("an object")
+    };
+    let owner = json!([{"apiVersion": "v1", "kind": "RoutingPolicy", "name": "edge", "uid": "u"}]);
+    let untouched = child(json!([entry(FIELD_MANAGER, "Apply")]), owner);
+    for (tampering, managers) in [
+        (Tampering::Stripped, json!([])),
+        (Tampering::Renamed, json!([entry(OTHERS, "Update")])),
+        (Tampering::Duplicated, json!([entry(FIELD_MANAGER, "Apply"), entry(FIELD_MANAGER, "Update")])),
+        (Tampering::Forced, json!([entry(FIELD_MANAGER, "Apply"), entry(OTHERS, "Apply")])),
+        (Tampering::Edited, json!([entry(FIELD_MANAGER, "Apply"), entry(OTHERS, "Update")])),
+        (Tampering::Unowned, json!([entry(FIELD_MANAGER, "Apply")])),
+    ] {
+        assert!(tampering.is_done(&child(managers, json!([]))), "{tampering:?}");
+        assert!(!tampering.is_done(&untouched), "{tampering:?}");
+    }
 }

@@ -4,32 +4,34 @@ use std::time::Duration;
 
 use crds::RoutingPolicy;
 use kube::{
-    Api, Resource,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams},
+    Error, Resource,
+    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams},
 };
 use serde_json::{Value, json};
-use tests::{policies::config_map, waiting};
+use tests::policies::config_map;
 
 use super::{
     place::{POLICY, Place},
-    scenario::{PROMPTS, Step},
+    scenario::{OWN_PORT, PROMPTS, Step},
+    wait,
 };
 
+/// The user's field manager.
+const USER: &str = "user";
 /// Longest wait for the operator before the user goes on all the same.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often the user looks.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Does all of this, one after the other.
 ///
 /// # Panics
-/// If the API server does not take one of the steps within a minute.
+/// If the API server does not take one of the steps in time.
 pub async fn follow(place: &Place, steps: &[Step]) {
     for step in steps {
         match step {
             Step::Apply(spec) => {
                 apply(place, spec).await;
-                patiently("the policy to be observed", || is_observed(place)).await;
+                // What becomes of it is seen at the end.
+                wait::for_a_while(PATIENCE, || is_observed(place)).await;
             }
             Step::Hastily(spec) => apply(place, spec).await,
             Step::Prompt(text) => prompt(place, text).await,
@@ -38,53 +40,61 @@ pub async fn follow(place: &Place, steps: &[Step]) {
     }
 }
 
+/// Replaces the whole spec, as GitOps does: which of its fields are known to be whose must not decide what the user wants.
 async fn apply(place: &Place, spec: &Value) {
+    let (policies, spec) = (place.policies(), with_own_port(place, spec.clone()));
+    let replace = json!([{"op": "add", "path": "/spec", "value": spec}]);
+    let as_user = PatchParams { field_manager: Some(USER.into()), ..PatchParams::default() };
+    wait::until(&format!("a user's policy to be taken: {spec}"), || async {
+        let patch = Patch::Json::<()>(serde_json::from_value(replace.clone()).expect("a JSON patch"));
+        match policies.patch(POLICY, &as_user, &patch).await {
+            Err(Error::Api(status)) if status.code == 404 => create(place, &spec).await,
+            answer => answer.ok().map(drop),
+        }
+    })
+    .await;
+}
+
+async fn create(place: &Place, spec: &Value) -> Option<()> {
     let policy = json!({
         "apiVersion": RoutingPolicy::api_version(&()),
         "kind": RoutingPolicy::kind(&()),
         "metadata": {"name": POLICY},
         "spec": spec,
     });
-    put(&place.policies(), POLICY, &policy).await;
+    let policy: DynamicObject = serde_json::from_value(policy).expect("a policy");
+    let as_user = PostParams { field_manager: Some(USER.into()), ..PostParams::default() };
+    place.policies().create(&as_user, &policy).await.ok().map(drop)
+}
+
+/// A fixed port on every node is one of the place's own.
+fn with_own_port(place: &Place, mut spec: Value) -> Value {
+    if let Some(port) = spec.pointer_mut("/service/nodePort").filter(|port| **port == json!(OWN_PORT)) {
+        *port = json!(place.take_port());
+    }
+    spec
 }
 
 async fn prompt(place: &Place, text: &str) {
-    let (name, key) = PROMPTS;
-    put(&place.objects("ConfigMap"), name, &config_map(name, json!({key: text}))).await;
-}
-
-async fn put(api: &Api<DynamicObject>, name: &str, object: &Value) {
-    let (apply, patch) = (PatchParams::apply("user").force(), Patch::Apply(object));
-    let what = format!("a user's {name} to be taken: {object}");
-    waiting::until(&what, || async { api.patch(name, &apply, &patch).await.ok() }).await;
+    let ((name, key), config_maps) = (PROMPTS, place.objects("ConfigMap"));
+    let object = config_map(name, json!({key: text}));
+    let (apply, patch) = (PatchParams::apply(USER).force(), Patch::Apply(&object));
+    wait::until("a user's prompt to be taken", || async { config_maps.patch(name, &apply, &patch).await.ok() }).await;
 }
 
 /// Not while a child has no owner: what was tampered with a moment ago would be left behind for ever, as there is no
 /// finalizer that could wait for it.
 async fn delete(place: &Place) {
-    patiently("the children to have owners", || children_are_owned(place)).await;
+    wait::for_a_while(PATIENCE, || children_are_owned(place)).await;
     let policies = place.policies();
-    waiting::until_true("the policy to be deleted", || async {
+    wait::until_true("the policy to be deleted", || async {
         match policies.delete(POLICY, &DeleteParams::default()).await {
             Ok(_) => true,
-            Err(kube::Error::Api(status)) => status.code == 404,
+            Err(Error::Api(status)) => status.code == 404,
             Err(_) => false,
         }
     })
     .await;
-}
-
-/// Waits until something holds, and no longer than a user would.
-async fn patiently<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    let holds = waiting::until_true(what, || {
-        let holds = holds();
-        async {
-            tokio::time::sleep(LOOK_EVERY).await;
-            holds.await
-        }
-    });
-    // What becomes of it is seen at the end.
-    let _ = tokio::time::timeout(PATIENCE, holds).await;
 }
 
 async fn is_observed(place: &Place) -> bool {

@@ -1,59 +1,57 @@
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Instant};
 
 use super::*;
 
-#[test]
-fn the_generator_is_splitmix64() {
-    let mut random = Random(0);
-    let first = [random.next(), random.next(), random.next()];
-    assert_eq!(first, [0xE220_A839_7B1D_CDAF, 0x6E78_9E6A_A1B9_65F4, 0x06C4_5D18_8009_454F]);
+fn recorded(points: &[&str]) -> Vec<Recorded> {
+    let recorded =
+        |point: &&str| Recorded { point: point.parse().expect("a point"), at: Instant::now(), is_news: false };
+    points.iter().map(recorded).collect()
 }
 
 #[test]
 fn a_seed_is_the_same_plan_each_time_and_its_line_says_which() {
     for (seed, line) in [
-        (0, "seed=0 scenario=create perturbation=crash-before-write at="),
-        (5, "seed=5 scenario=thresholds perturbation=crash-after-write at="),
-        (CLUSTER_WIDE_FROM, "seed=4294967296 scenario="),
-        (CRASHES_FROM + 7, "seed=8589934599 scenario=create perturbation=crash-after-write at=3"),
-        (CRASHES_FROM + 520, "seed=8589935112 scenario=thresholds perturbation=crash-before-write at=4"),
+        (0, "seed=0 scenario=create perturbation=crash-before-write"),
+        (5, "seed=5 scenario=thresholds perturbation=crash-after-write"),
+        (CLUSTER_WIDE_FROM, "seed=4294967296 scenario=create perturbation=definition-newer"),
+        (CRASHES_FROM + 3, "seed=8589934595 scenario=thresholds perturbation=crash-after-write"),
+        (REQUESTS_FROM + 8, "seed=17179869192 scenario=thresholds perturbation=request-422"),
     ] {
         let plan = Plan::from_seed(seed);
-        assert!(plan.to_string().starts_with(line), "{plan}");
-        let again = Plan::from_seed(seed);
-        assert_eq!((plan.to_string(), plan.choice), (again.to_string(), again.choice));
+        assert_eq!(plan.to_string(), line);
+        assert_eq!((plan.choice, plan.is_alone()), (Plan::from_seed(seed).choice, line.contains("definition")));
     }
+    assert_eq!(Plan::crash(1, 1).seed, CRASHES_FROM + 3);
+    assert_eq!(Plan::of_request(1, 1).seed, REQUESTS_FROM + 8);
 }
 
 #[test]
-fn the_first_600_seeds_have_every_scenario_with_every_perturbation() {
+fn the_first_seeds_have_every_scenario_with_every_perturbation() {
     let pair = |seed| {
         let plan = Plan::from_seed(seed);
         (plan.scenario().name, plan.perturbation.name)
     };
-    let pairs: BTreeSet<_> = (0..600).map(pair).collect();
-    assert_eq!(pairs.len(), SCENARIOS.len() * PERTURBATIONS.len());
-    assert_eq!(pairs.len(), 600);
-    let wide: BTreeSet<_> = (0..60).map(|number| pair(CLUSTER_WIDE_FROM + number)).collect();
-    assert_eq!(wide.len(), SCENARIOS.len() * CLUSTER_WIDE.len());
-}
-
-#[test]
-fn a_part_of_what_happens_is_one_of_its_numbers() {
-    let plan = |when| Plan { when, ..Plan::from_seed(0) };
-    for (part, count, expected) in [(1, 10, 1), (1000, 10, 10), (500, 10, 5), (501, 10, 6), (1000, 0, 1)] {
-        assert_eq!(plan(When::Part(part)).point(count), expected, "{part} {count}");
+    for (first, table) in [(0, PERTURBATIONS.len()), (CLUSTER_WIDE_FROM, CLUSTER_WIDE.len())] {
+        let all = SCENARIOS.len() * table;
+        let pairs: BTreeSet<_> = (first..first + all as u64).map(pair).collect();
+        assert_eq!(pairs.len(), all);
+        assert_eq!(table as u64 % IN_A_ROW, 0);
     }
-    assert_eq!(plan(When::Exactly(7)).point(3), 7, "one that a run does not reach");
 }
 
 #[test]
-fn a_crash_before_and_after_each_write_is_a_plan() {
-    let plans: Vec<String> = Plan::crashes(1, 2).map(|plan| plan.to_string()).collect();
-    let ends: Vec<&str> = plans.iter().filter_map(|plan| Some(plan.split_once("perturbation=")?.1)).collect();
-    assert_eq!(
-        ends,
-        ["crash-before-write at=1", "crash-after-write at=1", "crash-before-write at=2", "crash-after-write at=2"]
-    );
-    assert!(plans.iter().all(|plan| plan.contains("scenario=thresholds")), "{plans:?}");
+fn the_point_of_a_seed_is_chosen_of_those_that_it_can_happen_at_and_stays_when_others_come() {
+    let points = ["get:services/edge:1", "apply:services/edge:1", "apply:services/edge:2", "patch:leases/l:1"];
+    let chosen = |seed, points: &[&str]| Plan::from_seed(seed).at_one_of(&recorded(points)).point;
+    let all: BTreeSet<_> = (0..40).filter_map(|seed| chosen(CRASHES_FROM + seed, &points)).collect();
+    assert_eq!(all.iter().map(ToString::to_string).collect::<Vec<_>>(), points[1..3], "each write, and nothing else");
+    let first = chosen(0, &points).expect("a point");
+    let with_more = [&points[..], &["get:pods:1", "list:pods[x]:1"]].concat();
+    assert_eq!(chosen(0, &with_more), Some(first.clone()));
+    assert_eq!(chosen(0, &["get:services/edge:1"]), None, "there is no write");
+    let fixed: Point = "apply:services/edge:9".parse().expect("a point");
+    let plan = Plan::from_seed(0).at(fixed.clone()).at_one_of(&recorded(&points));
+    assert_eq!(plan.to_string(), "seed=0@apply:services/edge:9 scenario=create perturbation=crash-before-write");
+    assert_eq!(plan.fault().map(|fault| fault.point), Some(fixed));
+    assert_ne!(plan.namespace(), Plan::from_seed(0).at(first).namespace());
 }

@@ -27,17 +27,27 @@ fn service(namespace: &str, uid: &str, node_port: u16, generation: i64) -> Dynam
 #[test]
 fn two_installations_of_the_same_are_equal_and_other_fields_or_owners_are_not() {
     let seen = |namespace: &str, uid: &str, generation| {
-        without_names(&comparable(&service(namespace, uid, 30_000, generation)), namespace, Some(uid))
+        without_names(&comparable(&service(namespace, uid, 30_000, generation), None), namespace, Some(uid))
     };
     let first = seen("here", "u-1", 1);
     assert_eq!(first, seen("there", "u-2", 2));
     let without_entries = |mut service: DynamicObject| {
         service.metadata.managed_fields = None;
-        without_names(&comparable(&service), "here", Some("u-1"))
+        without_names(&comparable(&service, None), "here", Some("u-1"))
     };
     assert_ne!(first, without_entries(service("here", "u-1", 30_000, 1)));
     // Of a policy that is gone.
-    assert_ne!(first, without_names(&comparable(&service("here", "u-0", 30_000, 1)), "here", Some("u-1")));
+    assert_ne!(first, without_names(&comparable(&service("here", "u-0", 30_000, 1), None), "here", Some("u-1")));
+}
+
+#[test]
+fn a_port_that_the_policy_names_is_not_any_port() {
+    let port = |node_port, own| {
+        let seen = comparable(&service("here", "u-1", node_port, 1), Some(own));
+        seen["object"]["spec"]["ports"][0]["nodePort"].clone()
+    };
+    assert_eq!([port(30_310, 30_310), port(30_311, 30_311)], [json!("own"), json!("own")]);
+    assert_eq!(port(30_900, 30_310), json!("assigned"));
 }
 
 #[test]

@@ -15,34 +15,39 @@ pub type Snapshot = BTreeMap<String, Value>;
 /// Written by the controller of Deployments; it counts how often the pods' template changed.
 const REVISION: &str = "deployment.kubernetes.io/revision";
 
-/// A namespace as it is seen at once, or nearly so.
-pub struct Seen {
+/// A namespace as it is at one time, or nearly so.
+pub struct Observation {
     /// What is compared.
     pub snapshot: Snapshot,
     /// The `resourceVersion` of each child and of the policy.
     pub versions: BTreeMap<String, String>,
 }
 
-/// Looks at a namespace.
+/// Reads what a namespace holds.
 ///
 /// # Errors
 /// The API server did not answer.
-pub async fn look(place: &Place) -> kube::Result<Seen> {
+pub async fn observe(place: &Place) -> kube::Result<Observation> {
     let (policy, children) = futures::try_join!(place.policy(), place.children())?;
     let uid = policy.as_ref().and_then(ResourceExt::uid);
     let general = |value: Value| without_names(&value, &place.namespace, uid.as_deref());
-    let mut seen = Seen { snapshot: Snapshot::new(), versions: BTreeMap::new() };
+    let (mut snapshot, mut versions) = (Snapshot::new(), BTreeMap::new());
     for child in &children {
         let name = format!("{} {}", child.kind, child.name);
-        seen.versions.insert(name.clone(), child.object.resource_version().unwrap_or_default());
-        seen.snapshot.insert(name, general(comparable(&child.object)));
+        versions.insert(name.clone(), child.object.resource_version().unwrap_or_default());
+        snapshot.insert(name, general(comparable(&child.object, place.own_port())));
     }
     if let Some(policy) = &policy {
         let name = format!("RoutingPolicy {}", policy.name_any());
-        seen.versions.insert(name.clone(), policy.resource_version().unwrap_or_default());
-        seen.snapshot.insert(name, general(status(policy, &node_ports(&children))));
+        versions.insert(name.clone(), policy.resource_version().unwrap_or_default());
+        let mut seen = status(policy, &node_ports(&children));
+        if is_named_in_config(&place.namespace, &children) {
+            // Then the hash is another in each namespace.
+            assigned(seen.pointer_mut("/status/configHash"));
+        }
+        snapshot.insert(name, general(seen));
     }
-    Ok(seen)
+    Ok(Observation { snapshot, versions })
 }
 
 /// The namespace and the policy's UID differ. Text, as both are also in keys and within other values.
@@ -52,8 +57,8 @@ fn without_names(value: &Value, namespace: &str, uid: Option<&str>) -> Value {
     serde_json::from_str(&text).expect("JSON")
 }
 
-/// A child without its status, and without what the API server assigned to it.
-fn comparable(object: &DynamicObject) -> Value {
+/// A child without its status, and without what the API server assigned to it; with the namespace's own port it has that one.
+fn comparable(object: &DynamicObject, own_port: Option<u16>) -> Value {
     let metadata = &object.metadata;
     let mut annotations = metadata.annotations.clone().unwrap_or_default();
     annotations.remove(REVISION);
@@ -65,7 +70,9 @@ fn comparable(object: &DynamicObject) -> Value {
         assigned(rest.pointer_mut(path));
     }
     let ports = rest.pointer_mut("/spec/ports").and_then(Value::as_array_mut);
-    ports.into_iter().flatten().for_each(|port| assigned(port.get_mut("nodePort")));
+    for port in ports.into_iter().flatten().filter_map(|port| port.get_mut("nodePort")) {
+        *port = json!(if own_port.is_some_and(|own| *port == json!(own)) { "own" } else { "assigned" });
+    }
     json!({
         "labels": metadata.labels,
         "annotations": annotations,
@@ -77,11 +84,17 @@ fn comparable(object: &DynamicObject) -> Value {
     })
 }
 
-/// Of an address or a port that the cluster assigns only that there is one: `None` stays.
+/// Of an address that the cluster assigns only that there is one: `None` stays.
 fn assigned(value: Option<&mut Value>) {
     if let Some(value) = value.filter(|value| **value != json!("None")) {
         *value = json!("assigned");
     }
+}
+
+/// Whether the config has the namespace in it, as it has in the address of a managed brain.
+fn is_named_in_config(namespace: &str, children: &[Found]) -> bool {
+    let mut configs = children.iter().filter(|child| child.kind == "ConfigMap");
+    configs.any(|child| child.object.data["data"].to_string().contains(namespace))
 }
 
 /// The node ports of the Services that there are.
