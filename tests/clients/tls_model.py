@@ -45,6 +45,11 @@ class Model(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Server(http.server.ThreadingHTTPServer):
+    # Connections that may wait to be accepted: hundreds at a time come.
+    request_queue_size = 1024
+
+
 def main():
     port, folder, kind = int(sys.argv[1]), pathlib.Path(sys.argv[2]), sys.argv[3]
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
@@ -60,7 +65,7 @@ def main():
     (folder / "model.key").write_bytes(key.private_bytes(pem, *plain))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "model.crt", folder / "model.key")
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Model)
+    server = Server(("127.0.0.1", port), Model)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     print("READY", flush=True)
     server.serve_forever()

@@ -3,11 +3,15 @@
 //!
 //! The model `faulty` has the fault that is set. Every other model answers well, until [`FaultServer::fail_all`]. A good
 //! answer repeats the [`marker`] of its request, so an answer that reaches another call is noticed.
+//!
+//! As [`brain::FaultyBrain`] it is the brain's endpoint.
 
+pub mod brain;
 mod exchange;
 mod failure;
 pub mod fault;
 mod now;
+mod plays;
 
 use std::sync::{
     Arc,
@@ -15,12 +19,19 @@ use std::sync::{
 };
 
 use socket2::SockRef;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+};
 
-use self::now::{Now, Whose};
 pub use self::{
     failure::Failure,
     fault::{Act, Answer, Fault, Point},
+};
+use self::{
+    now::{Now, Whose},
+    plays::Plays,
 };
 
 /// The model that has the fault.
@@ -31,6 +42,8 @@ pub const GOOD: &str = "good";
 const MARK: &str = "xcall-";
 /// Connections that may wait to be accepted: all that a test opens at once.
 const BACKLOG: i32 = 4096;
+/// Connections that are served at a time; others wait to be accepted.
+const CONNECTIONS_MAX: usize = 4096;
 
 /// What tells a request from all others, for its prompt.
 #[must_use]
@@ -49,11 +62,14 @@ pub fn answer_to(number: usize) -> String {
 
 /// What the connections share.
 struct Shared {
+    plays: Plays,
     now: watch::Sender<Now>,
-    /// Requests of the faulty model, or connections if the fault is before the request.
+    /// Requests that have the fault, or connections if the fault is before the request.
     faults: AtomicUsize,
     /// Requests that got a good answer.
     good: AtomicUsize,
+    /// A place for each connection.
+    places: Semaphore,
 }
 
 /// The running server; it accepts nothing more when it is dropped.
@@ -69,6 +85,10 @@ impl FaultServer {
     /// # Panics
     /// If no port can be listened on.
     pub async fn start() -> Self {
+        Self::playing(Plays::Model).await
+    }
+
+    async fn playing(plays: Plays) -> Self {
         let listener = crate::ports::listener();
         SockRef::from(&listener).listen(BACKLOG).expect("a longer queue");
         listener.set_nonblocking(true).expect("a socket");
@@ -76,9 +96,11 @@ impl FaultServer {
         let listener = TcpListener::from_std(listener).expect("a listener");
         let now = Now::of(Fault::NONE, Whose::Faulty);
         let shared = Arc::new(Shared {
+            plays,
             now: watch::Sender::new(now),
             faults: AtomicUsize::default(),
             good: AtomicUsize::default(),
+            places: Semaphore::new(CONNECTIONS_MAX),
         });
         let task = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Self { port, shared, task }
@@ -108,6 +130,12 @@ impl FaultServer {
         self.set(Now::by_chance(requests, faults));
     }
 
+    /// How many connections are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        CONNECTIONS_MAX - self.shared.places.available_permits()
+    }
+
     fn set(&self, now: Now) {
         self.shared.now.send_replace(now);
         self.shared.faults.store(0, Ordering::Relaxed);
@@ -128,10 +156,16 @@ impl Drop for FaultServer {
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    loop {
+    // They are never closed.
+    while let Ok(place) = shared.places.acquire().await {
         // An error is of a peer that went away.
         let Ok((socket, _)) = listener.accept().await else { continue };
-        // It ends with its peer's.
-        tokio::spawn(exchange::serve(socket, Arc::clone(&shared)));
+        place.forget();
+        let shared = Arc::clone(&shared);
+        tokio::spawn(async move {
+            // It ends with its peer's.
+            exchange::serve(socket, Arc::clone(&shared)).await;
+            shared.places.add_permits(1);
+        });
     }
 }

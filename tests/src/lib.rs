@@ -1,12 +1,13 @@
 //! What the tests share: starting the real programs, querying them, waiting for their effects.
 //!
 //! There are stand-ins only for language models (`stand_in::models`, `fault_server` for those that break HTTP, and
-//! `stand_in::messages` behind Claude Code), for a
-//! brain that misbehaves on purpose (`stand_in::brain`), and for the kubelet (`stand_in::kubelet`), which runs real data
-//! planes behind real Pod objects; everything else is the program that a user runs.
+//! `stand_in::messages` behind Claude Code), for a brain that misbehaves on purpose (`stand_in::brain`, and
+//! `fault_server::brain` for one that breaks HTTP), and for the kubelet (`stand_in::kubelet`), which runs real data planes
+//! behind real Pod objects; everything else is the program that a user runs.
 
 #![forbid(unsafe_code)]
 
+pub mod at_rest;
 pub mod bombs;
 pub mod browser;
 pub mod claude_code;
@@ -18,7 +19,9 @@ pub mod connect;
 pub mod conntrack;
 pub mod control_plane;
 pub mod documented;
+pub mod fault_rows;
 pub mod fault_server;
+pub mod flat;
 pub mod host;
 pub mod language_model;
 pub mod litellm;
@@ -38,14 +41,17 @@ pub mod postgres;
 pub mod process;
 pub mod program;
 pub mod proxy;
+pub mod raw_http;
 pub mod requests;
 pub mod small_disk;
 pub mod sources;
 pub mod stand_in;
 pub mod supervised;
+pub mod tls_model;
 pub mod volume;
 pub mod waiting;
 pub mod wall_clock;
+pub mod wrong_requests;
 
 use std::{path::PathBuf, str::FromStr, sync::Once};
 

@@ -14,6 +14,7 @@ use crate::{fault_server::marker, http_builder, mcp::CallResult, waiting};
 pub struct Load {
     client: Client,
     url: String,
+    token: Option<String>,
 }
 
 /// What a call got.
@@ -52,7 +53,7 @@ impl Load {
     /// If the client cannot be built.
     #[must_use]
     pub fn of(url: &str) -> Self {
-        Self { client: client().build().expect("an HTTP client"), url: url.into() }
+        Self { client: client().build().expect("an HTTP client"), url: url.into(), token: None }
     }
 
     /// The same over one connection of HTTP/2.
@@ -61,7 +62,14 @@ impl Load {
     /// If the client cannot be built.
     #[must_use]
     pub fn over_one_connection(url: &str) -> Self {
-        Self { client: client().http2_prior_knowledge().build().expect("an HTTP client"), url: url.into() }
+        let client = client().http2_prior_knowledge().build().expect("an HTTP client");
+        Self { client, url: url.into(), token: None }
+    }
+
+    /// The same with a bearer token.
+    #[must_use]
+    pub fn token(self, token: &str) -> Self {
+        Self { token: Some(token.into()), ..self }
     }
 
     /// Calls `debug` once for each number, so many at a time, and hands over what each got, as it comes.
@@ -85,7 +93,10 @@ impl Load {
         let body = format!(
             r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"debug","arguments":{arguments}}}}}"#
         );
-        let request = self.client.post(&self.url).header("content-type", "application/json").body(body);
+        let mut request = self.client.post(&self.url).header("content-type", "application/json").body(body);
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
         let response = request.send().await?;
         let status = response.status().as_u16();
         let text = response.bytes().await?;

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::{Read, Seek, SeekFrom},
+    os::fd::OwnedFd,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::Duration,
@@ -15,6 +16,8 @@ use crate::{http, mcp::Mcp, memory, ports, postgres, process, required, small_di
 
 /// The variable that says where a brain's entries are.
 const DATABASE: &str = "BRAIN_DATABASE_URL";
+/// In the log line of a model call's record.
+const DECIDED: &str = r#""message":"decided""#;
 
 /// The binary that `make test` built.
 #[must_use]
@@ -64,6 +67,8 @@ pub struct Program {
     folder: TempDir,
     /// What its command begins with.
     within: Vec<String>,
+    /// Where its output goes; none: to a file in its folder.
+    output: Option<File>,
     health_port: u16,
     ports: Ports,
 }
@@ -122,6 +127,7 @@ impl Program {
             variables: vec![],
             folder: tempfile::tempdir().expect("a folder"),
             within: vec![],
+            output: None,
             health_port,
             ports,
         }
@@ -146,6 +152,14 @@ impl Program {
     #[must_use]
     pub fn with_descriptors(mut self, limit: u32) -> Self {
         self.within = ["sh", "-c", &format!("ulimit -n {limit}; exec \"$@\""), "sh"].map(str::to_string).into();
+        self
+    }
+
+    /// Its output goes there, and its log has nothing.
+    #[must_use]
+    pub fn output(mut self, output: impl Into<OwnedFd>) -> Self {
+        let output: OwnedFd = output.into();
+        self.output = Some(output.into());
         self
     }
 
@@ -191,22 +205,32 @@ impl Program {
     /// # Panics
     /// If it does not start.
     pub async fn spawn(self) -> Running {
-        let Self { arguments, mut variables, folder, within, health_port, ports } = self;
+        let Self { arguments, mut variables, folder, within, output, health_port, ports } = self;
         let set = variables.iter().any(|(name, _)| name == DATABASE);
         if arguments.first().is_some_and(|command| command == "brain") && !set {
             variables.extend(postgres::for_a_brain().await.map(|url| (DATABASE.to_string(), url)));
         }
-        let child = spawn(&within, &arguments, &variables, folder.path());
+        let output = output.unwrap_or_else(|| log_of(folder.path()));
+        let child = spawn(&within, &arguments, &variables, folder.path(), output);
         Running { child, arguments, variables, folder, within, health_port, ports }
     }
 }
 
-fn spawn(within: &[String], arguments: &[String], variables: &[(String, String)], folder: &Path) -> Child {
-    let log = File::options().create(true).append(true).open(folder.join("log")).expect("a log");
+fn spawn(
+    within: &[String],
+    arguments: &[String],
+    variables: &[(String, String)],
+    folder: &Path,
+    output: File,
+) -> Child {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut command = command(within, &arguments, folder);
     command.envs(variables.iter().cloned()).stdin(Stdio::null());
-    command.stdout(log.try_clone().expect("a log")).stderr(log).spawn().expect("the binary starts")
+    command.stdout(output.try_clone().expect("a descriptor")).stderr(output).spawn().expect("the binary starts")
+}
+
+fn log_of(folder: &Path) -> File {
+    File::options().create(true).append(true).open(folder.join("log")).expect("a log")
 }
 
 fn log_in(folder: &Path) -> String {
@@ -326,6 +350,21 @@ impl Running {
         String::from_utf8_lossy(&output).into_owned()
     }
 
+    /// How many model calls are recorded in its log.
+    #[must_use]
+    pub fn recorded(&self) -> usize {
+        self.log().matches(DECIDED).count()
+    }
+
+    /// Waits until its log has a record of so many model calls.
+    ///
+    /// # Panics
+    /// If it has more, or not as many within a generous time.
+    pub async fn has_recorded(&self, calls: usize) {
+        waiting::until_true("the records", || async { self.recorded() >= calls }).await;
+        assert_eq!(self.recorded(), calls, "one record for each model call");
+    }
+
     /// A page of the admin port.
     ///
     /// # Panics
@@ -367,7 +406,8 @@ impl Running {
     /// Kills it, as a crash would, and starts it again in the same folder with the same settings.
     pub async fn crash_and_restart(&mut self) {
         self.kill();
-        self.child = spawn(&self.within, &self.arguments, &self.variables, self.folder.path());
+        let folder = self.folder.path();
+        self.child = spawn(&self.within, &self.arguments, &self.variables, folder, log_of(folder));
         self.wait_until_healthy().await;
     }
 

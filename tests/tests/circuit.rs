@@ -7,6 +7,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{
     Policy, get_json,
+    load::{Got, Load},
     mcp::CallResult,
     program::{Program, Running},
     stand_in::{brain::Brain, models::Models},
@@ -16,6 +17,10 @@ use tokio::task::JoinHandle;
 
 /// Failures in a row after which the local model is left alone.
 const FAILURES: usize = 5;
+/// Calls meanwhile.
+const MEANWHILE: usize = 1000;
+/// Of them at a time: fewer than one address may have connections where a process has 1024 descriptors.
+const AT_A_TIME: usize = 100;
 
 /// How often a model was asked.
 fn asked(models: &Models, model: &str) -> usize {
@@ -53,32 +58,31 @@ async fn a_local_model_that_is_away_is_asked_five_times_and_left_alone_until_a_t
     }
 
     // Under load, all answers are Claude's, at once and with one decision each.
-    let mcp = routing.mcp();
-    let results = join_all((0..100).map(|i| {
-        let mcp = mcp.clone();
-        async move { mcp.debug(&format!("more {i}")).await }
-    }))
-    .await;
-    for result in &results {
+    let load = Load::of(&routing.mcp_url());
+    load.calls(0..MEANWHILE, AT_A_TIME, |number, got| {
+        let Got::Result(result) = got else { panic!("call {number}: {got:?}") };
         assert_eq!(result.text(0), "answer of c");
-        assert_eq!(went(result), (vec![json!("claude_fallback")], vec![json!("local_circuit_open")]));
+        assert_eq!(went(&result), (vec![json!("claude_fallback")], vec![json!("local_circuit_open")]));
         assert!(result.text(1).contains("claude_fallback (c, not measured, local model away); "), "{}", result.text(1));
-    }
-    assert_eq!((asked(&models, "ill"), asked(&models, "c")), (FAILURES, FAILURES + 100));
+    })
+    .await;
+    assert_eq!((asked(&models, "ill"), asked(&models, "c")), (FAILURES, FAILURES + MEANWHILE));
     let circuit = local(&routing).await["circuit"].clone();
     assert_eq!((&circuit["state"], &circuit["failures"]), (&json!("open"), &json!(5)), "{circuit}");
     assert!(circuit["nextTrialMs"].as_u64().is_some(), "{circuit}");
     assert_eq!(routing.metric("routing_local_circuit_open").await, 1.0);
-    assert_eq!(routing.metric(r#"routing_model_not_called_total{reason="local_circuit_open"}"#).await, 100.0);
+    let not_called = routing.metric(r#"routing_model_not_called_total{reason="local_circuit_open"}"#).await;
+    assert_eq!(not_called, MEANWHILE as f64);
     waiting::until_true("the warning", || async { calls_go_to_claude(&routing.log()) == 1 }).await;
 
     // What the brain knows: calls, why they fell back, and nothing of the local model's quality.
     let report = waiting::until("the decisions in the brain", || async {
         let report = get_json(format!("{}/api/v1/report?since=1h", brain.base_url())).await;
-        (report["total"]["calls"] == 105).then_some(report)
+        (report["total"]["calls"] == json!(FAILURES + MEANWHILE)).then_some(report)
     })
     .await;
-    let fallbacks = json!({"calls": 105, "why": {"local_circuit_open": 100, "status": 5}});
+    let why = json!({"local_circuit_open": MEANWHILE, "status": FAILURES});
+    let fallbacks = json!({"calls": FAILURES + MEANWHILE, "why": why});
     assert_eq!(report["total"]["fallbacks"], fallbacks, "{report}");
     let rate = get_json(format!("{}/pass-rate?skill=debug&local=ill", brain.base_url())).await;
     assert_eq!(rate["pass_rate"], json!(null), "{rate}");

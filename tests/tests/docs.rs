@@ -1,6 +1,6 @@
 //! What the documentation shows works: the example policy, the table of variables.
 
-use std::process::Command;
+use std::{collections::BTreeSet, process::Command};
 
 use crds::policy::Reason;
 use operator::{controller::error::Error, metrics::Metrics};
@@ -66,4 +66,22 @@ fn every_reason_of_a_condition_and_every_metric_of_the_operator_is_documented() 
 fn the_tables_of_measurements_are_those_of_the_benchmarks() {
     let checked = Command::new(checkout().join("tests/setup/bench-table.sh")).arg("check").output().expect("it runs");
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
+}
+
+/// The version that is being made, and those that the changelog has.
+#[test]
+fn each_version_has_its_report_of_conformance_and_the_page_leads_to_it() {
+    let read = |file: &str| std::fs::read_to_string(checkout().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let (page, changelog) = (read("docs/conformance.md"), read("CHANGELOG.md"));
+    let named = changelog.lines().filter_map(|line| line.strip_prefix("## [")?.split(']').next());
+    let released = named.filter(|version| version.starts_with(|c: char| c.is_ascii_digit()));
+    let expected: BTreeSet<String> =
+        released.chain([env!("CARGO_PKG_VERSION")]).map(|version| format!("{version}.md")).collect();
+    let files = std::fs::read_dir(checkout().join("docs/conformance")).expect("a folder");
+    let found: BTreeSet<String> =
+        files.map(|file| file.expect("an entry").file_name().into_string().expect("UTF-8")).collect();
+    assert_eq!(found, expected, "make conformance writes that of this version");
+    for file in expected {
+        assert!(page.contains(&format!("](conformance/{file})")), "docs/conformance.md does not lead to {file}");
+    }
 }

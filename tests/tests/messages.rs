@@ -1,51 +1,16 @@
 //! JSON-RPC as clients get it wrong, and calls that take long.
 
 use serde_json::{Value, json};
-use tests::{
-    Policy, http,
-    program::{Program, Running},
-    stand_in::models::Models,
-    waiting,
-};
-
-async fn error(program: &Running, body: &str) -> (Value, i64, String) {
-    let answer = program.mcp().post().body(body.to_string()).send().await.expect("an answer");
-    let answer: Value = answer.json().await.unwrap_or_else(|e| panic!("{body}: {e}"));
-    let message = answer["error"]["message"].as_str().unwrap_or_default().to_string();
-    (answer["id"].clone(), answer["error"]["code"].as_i64().unwrap_or_default(), message)
-}
+use tests::{Policy, http, program::Program, stand_in::models::Models, waiting, wrong_requests};
 
 #[tokio::test]
 async fn a_wrong_message_is_refused_by_its_member_with_its_id_by_data_plane_and_brain() {
-    let call = |params: &str| format!(r#"{{"jsonrpc":"2.0","id":"i","method":"tools/call","params":{params}}}"#);
-    let with_id = |id: &str| format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/list"}}"#);
-    let initialize = json!({"protocolVersion": "2025-06-18", "capabilities": {}});
-    let rows = [
-        (format!("[{},{}]", with_id("1"), with_id("2")), json!(null), -32_600, "a batch"),
-        (r#"{"id":"i","method":"tools/list"}"#.into(), json!("i"), -32_600, "jsonrpc: is missing"),
-        (with_id("null"), json!(null), -32_600, "id: is null"),
-        (with_id("1.5"), json!(null), -32_600, "id: is a number"),
-        (with_id("9223372036854775808"), json!(null), -32_600, "id: is a number"),
-        (with_id("{}"), json!(null), -32_600, "id: is an object"),
-        (r#"{"jsonrpc":"2.0","id":"i"}"#.into(), json!("i"), -32_600, "method: is missing"),
-        (call("[]"), json!("i"), -32_602, "params: is an array"),
-        (call(r#"{"name":"x","arguments":{"a":"\ud800"}}"#), json!("i"), -32_602, "params.arguments.a: "),
-        (call(r#"{"name":"x","arguments":"{}"}"#), json!("i"), -32_602, "params.arguments: is a string"),
-        (call("{}"), json!("i"), -32_602, "params.name: is missing"),
-        (r#"{"jsonrpc":"2.0","id":"i","method":"tools/call"}"#.into(), json!("i"), -32_602, "params: is missing"),
-        (
-            json!({"jsonrpc": "2.0", "id": "i", "method": "initialize", "params": initialize}).to_string(),
-            json!("i"),
-            -32_602,
-            "params.clientInfo: is missing",
-        ),
-        ("{".into(), json!(null), -32_700, "parse error"),
-    ];
     for program in [Program::serve().start().await, Program::brain().start().await] {
-        for (body, id, code, named) in &rows {
-            let (answered, got, message) = error(&program, body).await;
-            assert_eq!((&answered, got), (id, *code), "{body}: {message}");
-            assert!(message.contains(named), "{named} in {message}");
+        for wrong in wrong_requests::messages() {
+            let answer = wrong.request(&program.mcp_url()).send().await;
+            let answer = answer.unwrap_or_else(|e| panic!("{}: {e}", wrong.what));
+            let status = answer.status().as_u16();
+            wrong.is_answered(status, &answer.text().await.expect("text"));
         }
         assert!(!program.mcp().tools().await.is_empty(), "right ones are answered");
     }

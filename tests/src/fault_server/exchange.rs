@@ -11,9 +11,10 @@ use tokio::{
 };
 
 use super::{
-    MARK, Shared,
+    Shared,
     fault::{Act, Answer, Length, Point},
     now::Now,
+    plays::Asked,
 };
 
 /// Time between two bytes that drip.
@@ -21,9 +22,9 @@ const DRIP: Duration = Duration::from_millis(50);
 /// Most bytes of a flood.
 const FLOOD_BYTES: usize = 1 << 30;
 const FLOOD_CHUNK: usize = 64 * 1024;
-/// So many bytes of a body are looked through for the marker's place.
+/// So many bytes of a body are looked through for the place of what it repeats.
 const LOOKED_THROUGH: usize = 4096;
-/// A request is small: its prompt is a template and a marker.
+/// A request is small: its prompt is a template and a marker, or it has a few records.
 const REQUEST_MAX: usize = 1 << 20;
 
 /// Serves until the peer ends the connection, or the fault does.
@@ -32,7 +33,7 @@ pub(super) async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
     let now = shared.now.borrow().clone();
     if let Some(fault) = now.of_a_connection() {
         shared.faults.fetch_add(1, Ordering::Relaxed);
-        let _ = act(&mut socket, fault.act, &[], b"").await;
+        let _ = act(&mut socket, fault.act, &[], b" ").await;
         return;
     }
     let mut buffer = vec![];
@@ -41,7 +42,7 @@ pub(super) async fn serve(mut socket: TcpStream, shared: Arc<Shared>) {
         if let Some(fault) = now.of_a_connection() {
             // As on a connection of its own.
             shared.faults.fetch_add(1, Ordering::Relaxed);
-            let _ = act(&mut socket, fault.act, &[], b"").await;
+            let _ = act(&mut socket, fault.act, &[], b" ").await;
             return;
         }
         if answer(&mut socket, &shared, &now, &request).await.is_err() {
@@ -75,17 +76,18 @@ fn end_of(buffer: &[u8]) -> Option<usize> {
 
 /// Answers a request; an error ends the connection.
 async fn answer(socket: &mut TcpStream, shared: &Shared, now: &Now, request: &[u8]) -> std::io::Result<()> {
-    if !request.starts_with(b"POST") {
+    let Some(asked) = shared.plays.asked(&String::from_utf8_lossy(request)) else {
         return socket.write_all(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n").await;
-    }
-    let text = String::from_utf8_lossy(request);
-    let Some(fault) = now.of_a_request(&text) else {
+    };
+    let fault = now.of_a_request(&asked);
+    shared.plays.note(&asked, fault.is_none());
+    let Some(fault) = fault else {
         shared.good.fetch_add(1, Ordering::Relaxed);
-        let (head, body) = written(&Answer::good(), marker_of(&text));
+        let (head, body) = written(&shared.plays.good(&asked), &asked);
         return socket.write_all(&[head, body].concat()).await;
     };
     shared.faults.fetch_add(1, Ordering::Relaxed);
-    let (head, body) = written(&fault.answer, marker_of(&text));
+    let (head, body) = written(&fault.answer, &asked);
     let whole = [&head[..], &body].concat();
     let sent = match fault.at {
         Point::Accepted | Point::Asked => 0,
@@ -135,17 +137,9 @@ async fn gone(socket: &mut TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-/// The marker in a request; empty if there is none.
-fn marker_of(request: &str) -> &str {
-    let Some(begin) = request.find(MARK) else { return "" };
-    let rest = &request[begin..];
-    let end = rest[MARK.len()..].find('-').map_or(rest.len(), |end| MARK.len() + end + 1);
-    &rest[..end]
-}
-
 /// Head and body of an answer as they are sent.
-fn written(answer: &Answer, marker: &str) -> (Vec<u8>, Vec<u8>) {
-    let body = replaced(&answer.body, Answer::ECHO.as_bytes(), marker.as_bytes());
+fn written(answer: &Answer, asked: &Asked) -> (Vec<u8>, Vec<u8>) {
+    let body = replaced(&answer.body, Answer::ECHO.as_bytes(), asked.echo(answer).as_bytes());
     let length = i64::try_from(body.len()).unwrap_or(i64::MAX);
     let (framing, body) = match answer.length {
         Length::Off(by) => (format!("content-length: {}\r\n", length + by), body),

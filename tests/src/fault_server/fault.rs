@@ -55,24 +55,26 @@ pub enum Length {
     NoNumber,
 }
 
-/// An answer; in its body [`ECHO`](Answer::ECHO) stands for the request's marker.
+/// An answer; in its body [`ECHO`](Answer::ECHO) stands for the request's marker, or for what became of its entries.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub(super) status: u16,
     pub(super) headers: Vec<(&'static str, String)>,
     pub(super) length: Length,
     pub(super) body: Vec<u8>,
+    /// What became of the entries of a request, in turn; empty: each is logged.
+    pub(super) each: Vec<&'static str>,
 }
 
 impl Answer {
-    /// Stands for the marker of the request.
+    /// Stands for the marker of a model's request, and for the list of what became of the entries for a brain.
     pub const ECHO: &str = "@marker@";
 
     /// 200 with this body.
     #[must_use]
     pub fn of(body: impl Into<Vec<u8>>) -> Self {
         let headers = vec![("content-type", "application/json".to_string())];
-        Self { status: 200, headers, length: Length::Off(0), body: body.into() }
+        Self { status: 200, headers, length: Length::Off(0), body: body.into(), each: vec![] }
     }
 
     /// 200 with this choice.
@@ -103,6 +105,13 @@ impl Answer {
         self
     }
 
+    /// With so many spaces behind its body, which mean nothing in JSON.
+    #[must_use]
+    pub fn spaces(mut self, count: usize) -> Self {
+        self.body.extend(std::iter::repeat_n(b' ', count));
+        self
+    }
+
     /// With another way to say where the body ends.
     #[must_use]
     pub fn length(self, length: Length) -> Self {
@@ -126,7 +135,7 @@ impl Fault {
     pub const NONE: Self = Self {
         at: Point::AfterBody,
         act: Act::GoOn,
-        answer: Answer { status: 200, headers: vec![], length: Length::Off(0), body: vec![] },
+        answer: Answer { status: 200, headers: vec![], length: Length::Off(0), body: vec![], each: vec![] },
     };
 
     /// A good answer that is broken off, delayed or flooded at a point.

@@ -6,12 +6,13 @@ use std::{
 };
 
 use super::{
-    FAULTY,
+    brain::Ask,
     fault::{Fault, Point},
+    plays::Asked,
 };
 
 /// Whose requests have the fault.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) enum Whose {
     /// Those of the model `faulty`.
     Faulty,
@@ -19,12 +20,14 @@ pub(super) enum Whose {
     FaultyOneOf(u32),
     /// Those of every model.
     All,
+    /// Those of a brain's that ask for this, for each fault.
+    Asking(Arc<[Ask]>),
 }
 
 /// What is wrong now.
 #[derive(Clone)]
 pub(super) struct Now {
-    /// At least one; there are more only for chance.
+    /// At least one, unless it is a brain; there are more for chance, and for different requests.
     faults: Arc<[Fault]>,
     whose: Whose,
 }
@@ -40,19 +43,31 @@ impl Now {
         Self { faults: faults.into(), whose: Whose::FaultyOneOf(one_of) }
     }
 
+    /// Each fault is for the requests that ask for this; of several for the same, each is had in turn.
+    pub(super) fn of_a_brain(faults: Vec<(Ask, Fault)>) -> Self {
+        let (asks, faults): (Vec<_>, Vec<_>) = faults.into_iter().unzip();
+        Self { faults: faults.into(), whose: Whose::Asking(asks.into()) }
+    }
+
     /// The fault of a connection, whatever is asked on it.
     pub(super) fn of_a_connection(&self) -> Option<&Fault> {
         self.faults.first().filter(|fault| fault.at == Point::Accepted)
     }
 
     /// The fault of a request; none: it is answered well.
-    pub(super) fn of_a_request(&self, text: &str) -> Option<&Fault> {
-        let is_faulty = || text.contains(&format!(r#""model":"{FAULTY}""#));
-        match self.whose {
-            Whose::All => self.faults.first(),
-            Whose::Faulty => self.faults.first().filter(|_| is_faulty()),
-            Whose::FaultyOneOf(one_of) => self.drawn(one_of).filter(|_| is_faulty()),
+    pub(super) fn of_a_request(&self, asked: &Asked) -> Option<&Fault> {
+        match (&self.whose, asked) {
+            (Whose::All, _) | (Whose::Faulty, Asked::Model { is_faulty: true, .. }) => self.faults.first(),
+            (Whose::FaultyOneOf(one_of), Asked::Model { is_faulty: true, .. }) => self.drawn(*one_of),
+            (Whose::Asking(asks), Asked::Brain { ask, turn, .. }) => self.in_turn(asks, *ask, *turn),
+            _ => None,
         }
+    }
+
+    fn in_turn(&self, asks: &[Ask], ask: Ask, turn: usize) -> Option<&Fault> {
+        let faults: Vec<&Fault> =
+            asks.iter().zip(self.faults.iter()).filter(|(of, _)| **of == ask).map(|(_, fault)| fault).collect();
+        faults.get(turn % faults.len().max(1)).copied()
     }
 
     /// By the clock's nanoseconds, mixed: a load that lasts needs no better chance.

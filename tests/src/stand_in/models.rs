@@ -107,7 +107,7 @@ impl Models {
         self.server.url()
     }
 
-    /// Answers the waiting calls of the model `waits`.
+    /// Answers the waiting calls of the models `waits` and `waits-long`.
     pub fn release(&self) {
         self.state.release.notify_waiters();
     }
@@ -199,9 +199,17 @@ async fn behave(model: &str, state: &Shared) -> Response {
             tokio::time::sleep(Duration::from_secs(20)).await;
             said("answer of takes-20-seconds")
         }
+        "takes-32-seconds" => {
+            tokio::time::sleep(Duration::from_secs(32)).await;
+            said("answer of takes-32-seconds")
+        }
         "waits" => {
             state.release.notified().await;
             said("answer of waits")
+        }
+        "waits-long" => {
+            state.release.notified().await;
+            said(&"a long answer ".repeat(3_000))
         }
         "ill" if state.well.load(Ordering::Relaxed) => said("answer of ill"),
         "ill" => (StatusCode::SERVICE_UNAVAILABLE, error("unavailable_error")).into_response(),

@@ -1,6 +1,10 @@
-//! Bad policies and bad environments: one clear message that names the cause and the fix.
+//! Bad policies and bad environments: one clear message that names the cause and the fix. Bad requests: one answer each,
+//! however many they are.
 
+mod bodies;
 mod check;
+mod heads;
+mod requests;
 
 use std::fs;
 

@@ -3,6 +3,7 @@
 mod connect;
 mod hooks;
 mod installed;
+mod patience;
 mod plugin;
 mod plugin_faults;
 mod plugin_rating;

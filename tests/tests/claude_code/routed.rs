@@ -78,16 +78,6 @@ async fn wrong_arguments_are_an_error_in_our_words_to_the_model_which_can_call_a
     assert_eq!((answered.is_error, answered.texts[1].as_str()), (false, "answer of l"));
 }
 
-/// Longer than the 15 s between two signs of life.
-#[tokio::test]
-async fn a_long_call_is_waited_for() {
-    let spec = json!({"models": {"local": {"name": "takes-20-seconds"}}});
-    let it = It::with([debug("It panics."), Reply::text(LAST)], spec, json!({})).await;
-    let run = it.claude.headless("please debug", &ALLOWED).await;
-    assert_eq!((run.status.success(), run.result()), (true, LAST), "{}", run.stderr);
-    assert_eq!(it.model.last().results()[0].texts[1], "answer of takes-20-seconds");
-}
-
 /// Longer than what Claude Code gives its model of a result without our mark.
 #[tokio::test]
 async fn a_long_answer_arrives_whole_with_its_decision() {

@@ -18,6 +18,14 @@ use self::{
 };
 
 const FOLDER: &str = "tests/tests/conformance";
+/// The report of this version.
+const REPORT: &str = concat!("docs/conformance/", env!("CARGO_PKG_VERSION"), ".md");
+/// How it begins.
+const HEADING: &str = concat!(
+    "# Conformance of ",
+    env!("CARGO_PKG_VERSION"),
+    "\n\nWhat was run, and how: [conformance](../conformance.md)."
+);
 const SERVERS: [&str; 2] = ["data plane", "brain"];
 /// Suites, and the versions of the protocol that each is run for.
 const SUITES: [(Suite, &str); 3] =
@@ -87,5 +95,6 @@ async fn the_suites_find_what_the_baselines_and_the_page_say() {
         }
     }
     assert!(lines.is_empty(), "{}", lines.join("\n"));
-    pages::keep("docs/conformance.md", &page::of(&runs, &reasons));
+    pages::begin(REPORT, HEADING);
+    pages::keep(REPORT, &page::of(&runs, &reasons));
 }

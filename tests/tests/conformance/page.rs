@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::{Run, baseline::Reasons};
 
-/// The part of `docs/conformance.md` that is measured.
+/// The part of a version's report that is measured.
 pub fn of(runs: &[Run], reasons: &Reasons) -> String {
     let mut page = String::from(
         "| suite | protocol | server | scenarios passed | checks passed | not passed |\n|---|---|---|---|---|---|\n",

@@ -1,7 +1,7 @@
 //! What the endpoint refuses, and how it says so.
 
 use serde_json::{Value, json};
-use tests::Policy;
+use tests::{Policy, wrong_requests};
 
 use super::*;
 
@@ -9,67 +9,15 @@ use super::*;
 #[tokio::test]
 async fn every_http_error_of_the_endpoint_has_a_json_rpc_body() {
     let routing = Program::serve().start().await;
-    let list = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
-    let url = routing.mcp_url();
-    let post = || http().post(&url).header("content-type", "application/json");
-    let modern = |method: &str| {
-        let meta = json!({
-            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
-        });
-        let body = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": {"_meta": meta}});
-        post()
-            .header("mcp-protocol-version", "2026-07-28")
-            .header("mcp-method", method.to_string())
-            .body(body.to_string())
-    };
-    for (what, request, status, code) in [
-        ("not JSON", post().body("{"), 400, -32_700),
-        ("a batch", post().body(format!("[{list},{list}]")), 400, -32_600),
-        (
-            "an array of params",
-            post().body(r#"{"jsonrpc":"2.0","id":1,"method":"tools/list","params":[]}"#),
-            400,
-            -32_602,
-        ),
-        ("no version", post().body(r#"{"id":1,"method":"tools/list"}"#), 400, -32_600),
-        ("an empty body", post(), 400, -32_700),
-        (
-            "deep JSON",
-            post().body(format!(
-                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/list","params":{{"x":{}{}}}}}"#,
-                "[".repeat(100_000),
-                "]".repeat(100_000)
-            )),
-            400,
-            -32_602,
-        ),
-        ("a number too large", post().body(r#"{"jsonrpc":"2.0","id":1e999,"method":"tools/list"}"#), 400, -32_600),
-        ("an unknown protocol version", post().header("mcp-protocol-version", "1999-01-01").body(list), 400, -32_022),
-        ("a foreign origin", post().header("origin", "http://evil.example").body(list), 403, -32_600),
-        ("the origin null", post().header("origin", "null").body(list), 403, -32_600),
-        ("an unknown method of the newer protocol", modern("tools/none"), 404, -32_601),
-        ("GET", http().get(&url), 405, -32_600),
-        ("DELETE", http().delete(&url), 405, -32_600),
-        ("an answer in XML", post().header("accept", "text/xml").body(list), 406, -32_600),
-        (
-            "a form",
-            http().post(&url).header("content-type", "application/x-www-form-urlencoded").body(list),
-            415,
-            -32_600,
-        ),
-        ("plain text", http().post(&url).header("content-type", "text/plain").body(list), 415, -32_600),
-        ("5 MiB", post().body("x".repeat(5 << 20)), 413, -32_600),
-    ] {
-        let response = request.send().await.unwrap_or_else(|e| panic!("{what}: {e}"));
-        assert_eq!(response.status(), status, "{what}");
-        assert_eq!(response.headers()["content-type"], "application/json", "{what}");
+    for wrong in wrong_requests::messages().into_iter().chain(wrong_requests::of_http()) {
+        let what = wrong.what;
+        let answer = wrong.request(&routing.mcp_url()).send().await.unwrap_or_else(|e| panic!("{what}: {e}"));
+        let status = answer.status().as_u16();
+        assert_eq!(answer.headers()["content-type"], "application/json", "{what}");
         if status == 405 {
-            assert_eq!(response.headers()["allow"], "POST", "{what}");
+            assert_eq!(answer.headers()["allow"], "POST", "{what}");
         }
-        let body: Value = response.json().await.unwrap_or_else(|e| panic!("{what}: {e}"));
-        assert_eq!((&body["jsonrpc"], body["error"]["code"].as_i64()), (&json!("2.0"), Some(code)), "{what}: {body}");
-        assert!(body["error"]["message"].as_str().is_some_and(|message| !message.is_empty()), "{what}: {body}");
+        wrong.is_answered(status, &answer.text().await.expect("text"));
     }
     assert_eq!(routing.mcp().tools().await.len(), 4, "the process stays up");
 }

@@ -11,12 +11,13 @@ use tests::{checkout, sources::Tests};
 
 /// The rows that the page must have: of the MCP specification (2026-07-28), OWASP's MCP Top 10 and its Top 10 for LLM
 /// applications (2025), and for Kubernetes.
-const ROWS: [&str; 38] = [
+const ROWS: [&str; 43] = [
     "MCP origin",
     "MCP host",
     "MCP library",
     "MCP token passthrough",
     "MCP confused deputy",
+    "MCP budgets",
     "MCP sessions",
     "MCP server-side requests",
     "MCP token comparison",
@@ -44,10 +45,14 @@ const ROWS: [&str; 38] = [
     "LLM09",
     "LLM10",
     "K8s pods",
+    "K8s image",
     "K8s rights",
     "K8s references",
     "K8s network",
     "K8s API",
+    "K8s status",
+    "K8s advisories",
+    "K8s signatures",
     "K8s supply chain",
     "K8s secrets",
 ];

@@ -1,37 +1,17 @@
-//! Calls under a fault, and what is checked of each row: the answers, the records, and what the process holds.
+//! Calls under a fault of a model's endpoint, and what is checked of each row: the answers, the records, and how often the
+//! endpoint was asked.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    time::Instant,
-};
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 use tests::{
+    fault_rows::Rows,
     fault_server::{Act, FAULTY, FaultServer, GOOD, Point, answer_to},
-    load::{Got, Load},
     mcp::CallResult,
-    memory::{self, Held},
     program::Running,
-    waiting,
 };
 
 use super::table::{CALLS, Case, Expected};
-
-/// Calls in flight: fewer than one address may have connections where a process has 1024 descriptors.
-const AT_A_TIME: usize = 200;
-/// Most descriptors of a process that works on nothing: its ports, files, and a few connections to the brain.
-const DESCRIPTORS: usize = 32;
-/// Threads that come and go: those that block end 10 s after their last work.
-const THREADS_SPARE: u64 = 8;
-/// Tasks that come and go: of this question's connection, and of what is done from time to time.
-const TASKS_SPARE: f64 = 4.0;
-/// Memory that an allocator may keep for the next burst.
-const MIB_SPARE: f64 = 40.0;
-/// After so many rows threads are started and memory is taken; what is held then is the measure.
-const WARM_ROWS: usize = 5;
-
-/// In the log line of a record.
-const DECIDED: &str = r#""message":"decided""#;
 
 /// An attempt of a call, as an answer or a record names it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -75,23 +55,14 @@ fn counted(attempts: impl IntoIterator<Item = Attempt>) -> BTreeMap<Attempt, usi
 
 /// A data plane under one fault after the other.
 pub struct Campaign {
-    routing: Running,
-    next: usize,
-    /// How much of the log has been read.
-    read: u64,
-    ids: HashSet<String>,
-    rows: usize,
+    rows: Rows,
     /// Calls of a row.
     calls: usize,
-    before: Held,
-    /// Tasks before the first call.
-    tasks: f64,
 }
 
 impl Campaign {
     pub fn of(routing: Running) -> Self {
-        let before = routing.held();
-        Self { routing, next: 0, read: 0, ids: HashSet::new(), rows: 0, calls: CALLS, before, tasks: 0.0 }
+        Self { rows: Rows::of(routing), calls: CALLS }
     }
 
     /// With so many calls of a row.
@@ -101,7 +72,7 @@ impl Campaign {
 
     /// The data plane.
     pub fn routing(&self) -> &Running {
-        &self.routing
+        self.rows.routing()
     }
 
     /// The local model has the fault, and Claude answers.
@@ -181,76 +152,26 @@ impl Campaign {
 
     /// Makes the calls of a row; each has one result, which `check` looks at. Returns the attempts that each names.
     async fn load(&mut self, case: &Case, mut check: impl FnMut(usize, &CallResult)) -> Vec<Vec<Attempt>> {
-        if self.next == 0 {
-            self.tasks = self.tasks_now().await;
-        }
-        let numbers = self.next..self.next + self.calls;
-        self.next = numbers.end;
-        let (mut attempts, mut answered) = (vec![], HashSet::new());
-        let began = Instant::now();
-        let load = Load::of(&self.routing.mcp_url());
-        load.calls(numbers, AT_A_TIME, |number, got| {
-            let Got::Result(result) = got else { panic!("{}: call {number}: {got:?}", case.name) };
-            assert!(answered.insert(number));
-            check(number, &result);
+        let mut attempts = vec![];
+        let each = |number, result: &CallResult| {
+            check(number, result);
             let made = result.decisions("decision").into_iter().zip(result.decisions("error"));
             attempts.push(made.map(|(decision, error)| Attempt::of(&decision, &error)).collect());
-        })
-        .await;
-        assert_eq!(attempts.len(), self.calls, "{}", case.name);
-        println!("{}: {} calls in {:.1} s", case.name, self.calls, began.elapsed().as_secs_f64());
+        };
+        self.rows.call(&case.name, self.calls, each).await;
         attempts
     }
 
     /// There is exactly one record of each attempt that the answers name.
     async fn recorded(&mut self, case: &Case, attempts: &[Vec<Attempt>]) {
         let expected = counted(attempts.iter().flatten().cloned());
-        let count: usize = expected.values().sum();
-        let log = waiting::until("the records", || async {
-            let log = self.routing.log_after(self.read);
-            (log.matches(DECIDED).count() >= count && log.ends_with('\n')).then_some(log)
-        })
-        .await;
-        self.read += log.len() as u64;
-        let mut recorded = vec![];
-        for line in log.lines().filter(|line| line.contains(DECIDED)) {
-            let record: Value = serde_json::from_str(line).expect("a line of JSON");
-            assert!(self.ids.insert(record["id"].to_string()), "{}: a record twice: {line}", case.name);
-            recorded.push(Attempt::of(&record["decision"], &record["error"]));
-        }
+        let logged = self.rows.logged(&case.name, expected.values().sum()).await;
+        let recorded = logged.records.iter().map(|record| Attempt::of(&record["decision"], &record["error"]));
         assert_eq!(counted(recorded), expected, "{}: the records", case.name);
-        assert!(!log.contains("CANARY"), "{}: what an endpoint says is in no log", case.name);
-        self.rows += 1;
-        if self.rows == WARM_ROWS {
-            self.before = self.idle().await;
-        }
     }
 
-    async fn tasks_now(&self) -> f64 {
-        self.routing.metric("routing_tasks").await
-    }
-
-    /// What the process holds once its connections to models and callers, and the threads that they took, have ended.
-    async fn idle(&self) -> Held {
-        let settled = waiting::until("connections to end", || async {
-            let held = self.routing.held();
-            let calm = held.descriptors <= DESCRIPTORS && held.threads <= self.before.threads + THREADS_SPARE;
-            calm.then_some(held)
-        });
-        settled.await
-    }
-
-    /// The process runs, works on nothing, and holds what it held after the first rows, or at its start if there were few.
+    /// The process runs, works on nothing, and holds what it held before.
     pub async fn leaves_nothing_behind(self) {
-        let (before, after) = (self.before, self.idle().await);
-        println!("held before: {before:?}; at the end: {after:?}; peak {} MiB", self.routing.peak_mib());
-        assert!(self.routing.peak_mib() < memory::DATA_PLANE_MIB, "{} MiB", self.routing.peak_mib());
-        assert_eq!(self.routing.metric("routing_in_flight_calls").await, 0.0);
-        if self.next > 0 {
-            let ended = || async { self.tasks_now().await <= self.tasks + TASKS_SPARE };
-            waiting::until_true("the tasks of calls and connections to end", ended).await;
-        }
-        assert_eq!(self.routing.metric("routing_log_lines_dropped_total").await, 0.0, "the log is whole");
-        assert!(after.mib() <= before.mib() + MIB_SPARE, "{before:?} {after:?}");
+        self.rows.leaves_nothing_behind().await;
     }
 }

@@ -21,6 +21,7 @@ use super::{
     campaign::Campaign,
     claude_alone,
     name_server::{NameServer, SLOW},
+    table::CALLS,
     unreachable::error,
 };
 
@@ -29,7 +30,8 @@ const SILENT_NAME_SERVER: &str = "127.0.53.1";
 const SLOW_NAME_SERVER: &str = "127.0.53.2";
 /// The slow name is found no sooner.
 const LATE: Duration = Duration::from_secs(2);
-/// Calls that need the slow name at once: if each took a thread, other calls would be without one.
+/// Calls that need the slow name at once: if each took a thread, other calls would be without one. More follow when it is
+/// found.
 const WAITING: usize = 200;
 /// Calls that do not need it.
 const OTHERS: usize = 10;
@@ -109,7 +111,7 @@ async fn a_name_server_that_answers_late_delays_the_calls_that_need_the_name_and
     let campaign = Campaign::of(routing);
     let routing = campaign.routing();
     let (began, load, mut answered) = (Instant::now(), Load::of(&routing.mcp_url()), 0);
-    let calls = load.calls(0..WAITING, WAITING, |number, got| {
+    let calls = load.calls(0..CALLS, WAITING, |number, got| {
         let Got::Result(result) = got else { panic!("call {number}: {got:?}") };
         assert!(!result.is_error() && result.text(0) == answer_to(number), "call {number}: {result:?}");
         answered += 1;
@@ -126,7 +128,7 @@ async fn a_name_server_that_answers_late_delays_the_calls_that_need_the_name_and
         names.most()
     );
     // That they waited for the name shows above: it was answered after the others.
-    assert_eq!(answered, WAITING);
+    assert_eq!(answered, CALLS);
     assert_eq!(names.most(), ONE_QUESTION, "the name is asked for once, however many calls wait");
     campaign.leaves_nothing_behind().await;
 }

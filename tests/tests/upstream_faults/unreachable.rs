@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use socket2::SockRef;
-use tests::{fault_server::Fault, ports, program::Program, stand_in::models::Models};
+use tests::{Policy, fault_server::Fault, ports, program::Program, stand_in::models::Models, tls_model::TlsModel};
 use tokio::net::TcpStream;
 
 use super::{
     ATTEMPT, PATIENT,
     campaign::Campaign,
     claude_alone,
-    table::{Case, Expected, case},
+    table::{CALLS, Case, Expected, case},
 };
 
 /// A row whose attempts end with this error, whatever the model's endpoint does.
@@ -19,8 +20,13 @@ pub fn error(name: &str, kind: &'static str) -> Case {
 }
 
 async fn unreachable(case: &Case, url: &str, attempt: &str) {
-    let mut campaign = Campaign::of(Program::serve_policy(&claude_alone(url, attempt)).start().await);
-    campaign.claude(case).await;
+    never_answers(case, &claude_alone(url, attempt)).await;
+}
+
+async fn never_answers(case: &Case, policy: &Policy) {
+    let mut campaign = Campaign::of(Program::serve_policy(policy).start().await);
+    let failed = campaign.claude(case).await;
+    assert_eq!(failed, CALLS, "{}", case.name);
     campaign.leaves_nothing_behind().await;
 }
 
@@ -29,6 +35,18 @@ async fn an_endpoint_that_refuses_or_speaks_no_tls_has_one_record_for_each_call(
     unreachable(&error("refuses", "unreachable"), &format!("http://127.0.0.1:{}", ports::free()), PATIENT).await;
     let plain = Models::start().await;
     unreachable(&error("speaks no TLS", "unreachable"), &plain.url().replace("http:", "https:"), PATIENT).await;
+}
+
+/// One that has expired, one for another host, and one of an authority that the policy does not name.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_whose_certificate_is_wrong_has_one_record_for_each_call() {
+    for (certificate, is_named) in [("expired", true), ("other-host", true), ("valid", false)] {
+        let model = TlsModel::start(certificate).await;
+        let named = if is_named { json!({"caBundle": {"text": model.authority()}}) } else { json!({}) };
+        let policy = claude_alone(&model.url(), PATIENT).spec(json!({"upstream": named}));
+        let name = format!("a certificate, {certificate}, its authority named: {is_named}");
+        never_answers(&error(&name, "unreachable"), &policy).await;
+    }
 }
 
 /// A port that is listened on and whose queue of connections is full: the kernel drops what else comes, as a firewall

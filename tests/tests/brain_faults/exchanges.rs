@@ -1,0 +1,97 @@
+//! All that the brain is asked for is broken in the same way: rates and the delivery of records.
+
+use tests::{
+    fault_server::{
+        Point,
+        brain::{Ask, Takes},
+    },
+    waiting,
+};
+
+use crate::{
+    AT_A_TIME, CALLS,
+    campaign::{Campaign, nothing_is_held},
+    counted::UNREACHABLE,
+    table::{self, Case, Expected, RATE},
+};
+
+/// Calls of a row that come first, so that the brain has said what it takes.
+const FIRST: usize = 20;
+
+async fn each_breaks_all(cases: Vec<Case>) {
+    let mut campaign = Campaign::start(Takes::Several, nothing_is_held(), AT_A_TIME).await;
+    for Case { name, calls, broken, expected } in cases {
+        campaign.brain.fail(broken.all());
+        let row = campaign.row(&name, calls).await;
+        match expected {
+            Expected::Answered => {
+                row.has_rate(RATE);
+                campaign.delivers(&row).await;
+            }
+            Expected::Error(kind) => {
+                row.has_no_rate(kind);
+                campaign.each_request_is_counted(&row, broken.is_always_read()).await;
+                campaign.loses(&row, kind).await;
+            }
+            Expected::AnsweredOr(kind) => {
+                row.has_rate_or_none(RATE, kind);
+                campaign.delivers_or_loses(&row).await;
+            }
+        }
+    }
+    campaign.accounts_for_all(false).await;
+    campaign.leaves_nothing_behind().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brain_that_cuts_or_resets_at_any_point_costs_each_call_its_rate_alone_and_each_record_is_counted() {
+    each_breaks_all(table::cut_or_reset()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brain_that_floods_or_lies_about_lengths_costs_each_call_its_rate_alone_and_each_record_is_counted() {
+    each_breaks_all(table::floods_and_lengths()).await;
+}
+
+/// All calls of a row wait for one request or a few. Records come much faster than they are given up, so there are some
+/// for which the queue has no place.
+/// `exactly`: what was answered to its end is known to be delivered.
+async fn each_delays_calls(cases: Vec<Case>, exactly: bool) {
+    let mut campaign = Campaign::start(Takes::Several, nothing_is_held(), CALLS).await;
+    campaign.row("first", FIRST).await;
+    campaign.accounts_for_all(true).await;
+    for Case { name, broken, .. } in cases {
+        campaign.brain.fail(broken.all());
+        let row = campaign.row(&name, CALLS).await;
+        row.has_no_rate(UNREACHABLE);
+        assert!(row.took < waiting::LIMIT, "{name}: calls wait for a second at a time, and not for the brain");
+        if broken.at != Point::Accepted {
+            let asked =
+                || std::future::ready([Ask::Rate, Ask::Entries].iter().all(|ask| campaign.brain.asked(*ask) > 0));
+            waiting::until_true("requests of both kinds", asked).await;
+        }
+    }
+    answers_once(&mut campaign).await;
+    campaign.accounts_for_all(exactly).await;
+    campaign.leaves_nothing_behind().await;
+}
+
+/// Of each connection the second request hangs, be it for a rate or with records.
+async fn answers_once(campaign: &mut Campaign) {
+    let Case { name, broken, .. } = table::answers_once();
+    campaign.brain.fail(vec![broken.rates()]);
+    let row = campaign.row(&name, CALLS).await;
+    row.has_rate_or_none(RATE, UNREACHABLE);
+    assert!(row.took < waiting::LIMIT, "{name}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brain_that_hangs_at_any_point_delays_each_call_by_a_second_and_each_record_is_delivered_or_counted() {
+    each_delays_calls(table::hangs(), true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_brain_that_drips_at_any_point_delays_each_call_by_a_second_and_each_record_is_delivered_or_counted() {
+    // An answer may drip to its end just when it is given up.
+    each_delays_calls(table::drips(), false).await;
+}
