@@ -1,6 +1,6 @@
 //! A policy that holds the last known rate: a brain that fails is not a skill that was never measured.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tests::{
     fault_server::{
         Act, Answer, Fault, Point,
@@ -25,16 +25,20 @@ impl Campaign {
     /// Makes calls until one has this rate.
     async fn learns(&mut self, rate: &str) {
         self.brain.fail(vec![(Ask::Rate, Fault::answer(Answer::rate(rate)))]);
-        let known =
-            async { while self.row("a brain that is well", 1).await.records[0]["pass_rate"].to_string() != rate {} };
+        let known = async { while !has(&self.row("a brain that is well", 1).await.records[0], rate) {} };
         tokio::time::timeout(waiting::LIMIT, known).await.expect("the new rate");
     }
+}
+
+/// Whether a record says that this was the rate.
+pub fn has(record: &Value, rate: &str) -> bool {
+    record["pass_rate"] == rate.parse::<Value>().expect("JSON")
 }
 
 /// Each call has the held rate with its age, and not for each of them the brain is asked again.
 fn is_held(row: &Row, rate: &str, kind: &str) {
     for record in &row.records {
-        let held = record["pass_rate"].to_string() == rate && record["evidence_age_ms"].is_u64();
+        let held = has(record, rate) && record["evidence_age_ms"].is_u64();
         assert!(held, "{}: {record}", row.name);
     }
     assert!(counted::are(&row.errors, kind), "{}: {:?}", row.name, row.errors);

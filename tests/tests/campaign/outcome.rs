@@ -27,7 +27,7 @@ pub enum End {
     /// It did not: where it differs, and what the operator sent last.
     Divergent(Vec<String>),
     /// Something that the plan itself waits for did not come; nothing is known of the operator.
-    DidNotEnd(String),
+    Endless(String),
 }
 
 impl Outcome {
@@ -49,7 +49,7 @@ impl fmt::Display for Outcome {
         let (word, lines) = match &self.end {
             End::Equal => ("equal", <&[String]>::default()),
             End::Divergent(lines) => ("DIVERGENT", lines.as_slice()),
-            End::DidNotEnd(why) => ("DID NOT END", std::slice::from_ref(why)),
+            End::Endless(why) => ("DID NOT END", std::slice::from_ref(why)),
         };
         let struck = if self.struck { "struck" } else { "not reached" };
         write!(f, "{word:11}  {struck:11}  {:5.1} s  {}", self.took.as_secs_f64(), self.plan)?;
@@ -73,7 +73,7 @@ fn a_line_says_whether_it_struck_how_it_ended_how_long_it_took_and_how_to_run_it
     assert_eq!(line(false, End::Equal), format!("equal        not reached   12.3 s  {seed}"));
     let diverged = line(true, End::Divergent(vec!["Service edge/a: found 1".into(); LINES + 5]));
     assert!(diverged.starts_with("DIVERGENT    struck ") && diverged.lines().count() == 1 + LINES, "{diverged}");
-    let unended = line(false, End::DidNotEnd("waited 180s for: x".into()));
+    let unended = line(false, End::Endless("waited 180s for: x".into()));
     assert!(
         unended.starts_with("DID NOT END  not reached") && unended.ends_with("\n    waited 180s for: x"),
         "{unended}"

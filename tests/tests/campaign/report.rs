@@ -60,7 +60,7 @@ impl Ends {
             End::Equal if outcome.struck => self.equal += 1,
             End::Equal => self.unreached += 1,
             End::Divergent(_) => self.divergent += 1,
-            End::DidNotEnd(_) => self.unended += 1,
+            End::Endless(_) => self.unended += 1,
         }
     }
 }
@@ -98,7 +98,7 @@ fn the_tables_count_the_ends_of_each_scenario_and_of_each_perturbation() {
         outcome(0, true, End::Equal),
         outcome(0, false, End::Equal),
         outcome(5, true, diverged),
-        outcome(5, false, End::DidNotEnd("waited".into())),
+        outcome(5, false, End::Endless("waited".into())),
     ];
     let tally = Tally::new(Duration::from_secs(9), outcomes);
     let text = tally.to_string();

@@ -118,8 +118,8 @@ impl Campaign {
         let played = AssertUnwindSafe(play(&self.ground, &plan, reference)).catch_unwind();
         let (struck, end) = match tokio::time::timeout(PLAN_MAX, played).await {
             Ok(Ok(ended)) => ended,
-            Ok(Err(panic)) => (false, End::DidNotEnd(message_of(&*panic))),
-            Err(_) => (false, End::DidNotEnd(format!("it takes longer than {} s", PLAN_MAX.as_secs()))),
+            Ok(Err(panic)) => (false, End::Endless(message_of(&*panic))),
+            Err(_) => (false, End::Endless(format!("it takes longer than {} s", PLAN_MAX.as_secs()))),
         };
         Outcome { plan, struck, end, took: began.elapsed() }
     }
@@ -129,7 +129,7 @@ impl Campaign {
         let made = || async {
             match AssertUnwindSafe(measure(&self.ground, &SCENARIOS[scenario])).catch_unwind().await {
                 Ok(measured) => measured.map_err(End::Divergent),
-                Err(panic) => Err(End::DidNotEnd(message_of(&*panic))),
+                Err(panic) => Err(End::Endless(message_of(&*panic))),
             }
         };
         self.references[scenario].get_or_init(made).await
