@@ -15,6 +15,8 @@ use tests::{
 
 /// Bodies of more than 4 MiB: a thousand of them would be 4 GiB.
 const LARGE: usize = 100;
+/// Part of them after which each thread has what it keeps for the next ones.
+const FIRST: usize = LARGE / 4;
 const CHUNK: usize = 64 * 1024;
 const CHUNKS: usize = 64;
 
@@ -47,9 +49,9 @@ async fn are_refused_while_they_are_sent(program: &Running, at_a_time: usize) {
         stream::iter(0..bodies).map(each).buffer_unordered(at_a_time).collect::<Vec<()>>()
     };
     // The first ones take memory that is kept for the others.
-    send(at_a_time).await;
+    send(FIRST).await;
     let before = AtRest::of(program).await;
-    send(LARGE - at_a_time).await;
+    send(LARGE - FIRST).await;
     assert!(!program.mcp().tools().await.is_empty(), "right requests are answered");
     before.is_back(program).await;
 }

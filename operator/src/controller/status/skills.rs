@@ -18,13 +18,20 @@ use crate::controller::dereference::PODS_MAX;
 /// Most reports that are read from all pods together: 64 skills from each of 200 pods.
 const REPORTS_MAX: usize = PODS_MAX as usize * SKILLS_MAX;
 
-/// The skills, sorted by name. Between updates the status keeps the last ones, unless the set of skills, or what becomes
-/// of their calls, changed.
+/// The skills, sorted by name. Between updates, and while no pod reports any, the status keeps the last ones that are served,
+/// unless the set of skills, or what becomes of their calls, changed.
 pub(super) fn skills(observed: &Observed<'_>) -> Vec<SkillStatus> {
-    let last = observed.policy.status.as_ref().map(|status| status.skills.clone()).unwrap_or_default();
+    let last = observed.policy.status.iter().flat_map(|status| &status.skills);
+    // Somebody else may have written others, and a skill may be served no more.
+    let last: Vec<SkillStatus> = last.filter(|skill| is_served(observed, &skill.name)).cloned().collect();
     let reported: Vec<SkillStatus> = newest(observed).into_values().filter_map(shown).collect();
     let stands = courses(&last) == courses(&reported) && !observed.skills_are_due;
     if reported.is_empty() || stands { last } else { reported }
+}
+
+/// Whether the policy has a skill of this name; of a policy that is refused nothing is known.
+fn is_served(observed: &Observed<'_>, name: &str) -> bool {
+    observed.valid.map_or(true, |valid| valid.skills.contains(name))
 }
 
 /// What becomes of each skill's calls, without the rates.
@@ -37,8 +44,8 @@ fn newest<'a>(observed: &Observed<'a>) -> BTreeMap<&'a str, &'a SkillReport> {
     let current = observed.pods.iter().filter(|pod| pod.runs(observed.target));
     let reports = current.filter_map(|pod| pod.status()).flat_map(|status| &status.skills);
     // A pod that invents skills must not make the status invalid.
-    let is_served = |name: &str| observed.valid.map_or(true, |valid| valid.skills.contains(name));
-    let reports = reports.filter(|report| is_served(&report.name) && report.name.len() <= NAME_MAX).take(REPORTS_MAX);
+    let reports =
+        reports.filter(|report| is_served(observed, &report.name) && report.name.len() <= NAME_MAX).take(REPORTS_MAX);
     let mut newest: BTreeMap<&str, &SkillReport> = BTreeMap::new();
     let age = |report: &SkillReport| report.evidence_age_ms.unwrap_or(u64::MAX);
     for report in reports {

@@ -245,6 +245,15 @@ fn a_changed_route_is_shown_at_once_and_a_changed_rate_when_it_is_due() {
 }
 
 #[test]
+fn a_skill_that_is_not_served_leaves_the_status_also_while_no_pod_reports() {
+    let first = status_of(&policy(""), &rolled_out(1), &reporting(json!({"route": "local"})));
+    let mut faked = first.clone();
+    faked.skills[0].name = "ghost".into();
+    faked.skills.extend(first.skills.clone());
+    assert_eq!(next(&faked, &[]).skills, first.skills);
+}
+
+#[test]
 fn skills_that_stay_with_claude_until_someone_acts_are_named_with_the_cure() {
     let report = |locked: Value| reporting(json!({"route": "claude", "passRate": 0.1, "locked": locked}));
     let told = |status: &RoutingPolicyStatus| {
