@@ -119,7 +119,7 @@ async fn with_method_named(method: &str, response: Response) -> Response {
 async fn admit(budget: &BodyBudget, mut request: Request) -> Result<(Parts, Bytes, Message), Response> {
     admit_headers(&mut request)?;
     let (mut parts, body) = request.into_parts();
-    let reading = parts.extensions.get::<Arc<Activity>>().map(Activity::waiting);
+    let reading = parts.extensions.get::<Arc<Activity>>().map(Activity::reading);
     let (bytes, mut share) = budget.read(&parts.headers, body).await.map_err(|error| error.response())?;
     drop(reading);
     let message = message::check(&bytes)

@@ -6,7 +6,6 @@
 //! ```
 
 mod activity;
-mod answer;
 mod connection;
 mod connections;
 mod framing;

@@ -10,12 +10,12 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the head of a request may take, from the connection or its first byte.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may wait for its next request, or for its peer to read on.
+/// How long a connection may wait for its next request.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// Most bytes of a request's head that are kept, to check its framing.
 const HEAD_KEPT_BYTES: usize = 16 * 1024;
 
-/// What a connection is doing. Also a request extension: whoever waits for its peer says so.
+/// What a connection is doing. Also a request extension: whoever reads a body says so.
 pub(crate) struct Activity {
     state: Mutex<State>,
     /// Told when a deadline became shorter.
@@ -27,8 +27,8 @@ pub(crate) struct Activity {
 struct State {
     /// Requests that are not answered yet.
     in_flight: usize,
-    /// Those of them that wait for their peer: for the rest of a body, or for room for the rest of an answer.
-    waiting: usize,
+    /// Those of them whose body is still being read.
+    reading: usize,
     /// Part of a request has arrived; also at the beginning, before any byte has.
     in_head: bool,
     /// When the present wait began.
@@ -39,7 +39,7 @@ struct State {
 
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
-        let state = State { in_flight: 0, waiting: 0, in_head: true, since: Instant::now(), head: vec![] };
+        let state = State { in_flight: 0, reading: 0, in_head: true, since: Instant::now(), head: vec![] };
         Arc::new(Self { state: Mutex::new(state), changed: Notify::new(), replaced: CancellationToken::new() })
     }
 
@@ -71,28 +71,27 @@ impl Activity {
         (InFlight(Arc::clone(self)), head)
     }
 
-    /// A request waits for its peer until the guard is dropped.
-    pub(crate) fn waiting(self: &Arc<Self>) -> Waiting {
+    /// A request's body is being read until the guard is dropped.
+    pub(crate) fn reading(self: &Arc<Self>) -> Reading {
         let mut state = self.state();
-        if state.in_flight == state.waiting + 1 {
+        if state.in_flight == state.reading + 1 {
             state.since = Instant::now();
         }
-        state.waiting += 1;
-        Waiting(Arc::clone(self))
+        state.reading += 1;
+        Reading(Arc::clone(self))
     }
 
-    /// When the connection must end unless something happens; none while it works on a request. Bodies have shorter time-outs
-    /// of their own.
+    /// When the connection must end unless something happens; none while it works on a request.
     pub(super) fn deadline(&self) -> Option<Instant> {
         let state = self.state();
-        let timeout = if state.in_flight == 0 && state.in_head { HEAD_TIMEOUT } else { IDLE_TIMEOUT };
-        (state.in_flight == state.waiting).then(|| state.since + timeout)
+        let timeout = if state.in_head { HEAD_TIMEOUT } else { IDLE_TIMEOUT };
+        (state.in_flight == 0).then(|| state.since + timeout)
     }
 
     /// Since when the connection waits for its peer; none while it works on a request.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.state();
-        (state.in_flight == state.waiting).then_some(state.since)
+        (state.in_flight == state.reading).then_some(state.since)
     }
 }
 
@@ -110,11 +109,11 @@ impl Drop for InFlight {
     }
 }
 
-/// A request that waits for its peer.
-pub(crate) struct Waiting(Arc<Activity>);
+/// A body that is being read.
+pub(crate) struct Reading(Arc<Activity>);
 
-impl Drop for Waiting {
+impl Drop for Reading {
     fn drop(&mut self) {
-        self.0.state().waiting -= 1;
+        self.0.state().reading -= 1;
     }
 }

@@ -140,7 +140,7 @@ mod tests {
         let connections = Connections::new(Limits { connections: 2, per_address: 1 });
         let slow = connections.admit(address(1)).expect("room");
         let (_in_flight, _) = slow.activity.begin();
-        let reading = slow.activity.waiting();
+        let reading = slow.activity.reading();
         assert!(slow.activity.waiting_since().is_some());
         drop(reading);
         assert!(slow.activity.waiting_since().is_none(), "the body is there: the call is at work");

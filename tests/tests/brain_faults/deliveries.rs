@@ -108,7 +108,7 @@ impl Deliveries {
         let is_somewhere = |id: &String| self.heard.contains_key(id) || self.lost.contains(id);
         let nowhere = self.expected.keys().filter(|id| !is_somewhere(id)).count();
         let delivered =
-            if exactly { self.answered_well + all_counted == self.expected.len() } else { nowhere == no_place };
+            if exactly { self.answered_well + all_counted >= self.expected.len() } else { nowhere == no_place };
         delivered && all_counted - no_place == self.lost.len()
     }
 }
@@ -173,7 +173,7 @@ impl Campaign {
     }
 
     /// In the end each record is delivered or counted, and counted once: also those for which the queue had no place.
-    /// `exactly`: what was answered well is not counted.
+    /// `exactly`: what was not answered well is counted. Both may be: an answer can come just as it is given up.
     pub async fn accounts_for_all(&mut self, exactly: bool) {
         let all = async {
             loop {

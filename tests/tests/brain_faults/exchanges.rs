@@ -55,8 +55,7 @@ async fn a_brain_that_floods_or_lies_about_lengths_costs_each_call_its_rate_alon
 
 /// All calls of a row wait for one request or a few. Records come much faster than they are given up, so there are some
 /// for which the queue has no place.
-/// `exactly`: what was answered to its end is known to be delivered.
-async fn each_delays_calls(cases: Vec<Case>, exactly: bool) {
+async fn each_delays_calls(cases: Vec<Case>) {
     let mut campaign = Campaign::start(Takes::Several, nothing_is_held(), CALLS).await;
     campaign.row("first", FIRST).await;
     campaign.accounts_for_all(true).await;
@@ -72,7 +71,7 @@ async fn each_delays_calls(cases: Vec<Case>, exactly: bool) {
         }
     }
     answers_once(&mut campaign).await;
-    campaign.accounts_for_all(exactly).await;
+    campaign.accounts_for_all(true).await;
     campaign.leaves_nothing_behind().await;
 }
 
@@ -87,11 +86,10 @@ async fn answers_once(campaign: &mut Campaign) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_brain_that_hangs_at_any_point_delays_each_call_by_a_second_and_each_record_is_delivered_or_counted() {
-    each_delays_calls(table::hangs(), true).await;
+    each_delays_calls(table::hangs()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_brain_that_drips_at_any_point_delays_each_call_by_a_second_and_each_record_is_delivered_or_counted() {
-    // An answer may drip to its end just when it is given up.
-    each_delays_calls(table::drips(), false).await;
+    each_delays_calls(table::drips()).await;
 }

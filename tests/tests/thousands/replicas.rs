@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 use tests::{
     Policy,
+    load::Load,
     program::{Program, Running},
     stand_in::{brain::Brain, models::Models},
 };
 
-use super::{CALLS, calls, load_of};
+use super::{CALLS, calls};
 
 /// What was decided of each content, and why.
 async fn decisions(routing: &Running) -> BTreeMap<usize, [Vec<Value>; 3]> {
     let mut decisions = BTreeMap::new();
-    calls(&load_of(routing), |number, result| {
+    calls(&Load::over_one_connection(&routing.mcp_url()), |number, result| {
         decisions.insert(number, ["decision", "reason", "passRate"].map(|field| result.decisions(field)));
     })
     .await;
