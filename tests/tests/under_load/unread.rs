@@ -1,8 +1,5 @@
 //! Callers that ask for progress and read late or never while their calls last (`tests/faults.toml`, row 44): over HTTP/1
-//! what is sent waits in the kernel, over HTTP/2 in the program, because the client makes no room for it. And callers that
-//! never make room for the least answer, so that their connections would be at work for ever (row 43).
-
-use std::collections::VecDeque;
+//! what is sent waits in the kernel, over HTTP/2 in the program, because the client makes no room for it.
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -23,15 +20,6 @@ const CALLERS: usize = 25;
 const ROUNDS: usize = 20;
 /// A call in a build without optimisation, with an answer of 42 KB that is not read.
 const KIB_OF_A_CALL: u64 = 1024;
-
-/// Descriptors of a process that may have 43 connections of one address.
-const DESCRIPTORS: u32 = 300;
-/// Connections without room for an answer, and how many of them their client keeps.
-const WITHOUT_ROOM: usize = 1000;
-const KEPT: usize = 100;
-/// Others call after so many.
-const EVERY: usize = 100;
-const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
 fn message(id: usize) -> String {
     let arguments = json!({"project_root": "/tmp", "problem": id.to_string()});
@@ -108,27 +96,4 @@ async fn a_thousand_calls_whose_progress_is_read_late_or_never_end_in_time_and_l
     }
     before.is_back(&routing).await;
     routing.has_recorded(ROUNDS * 2 * CALLERS).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn connections_without_room_for_an_answer_give_way_to_calls_and_leave_nothing() {
-    let models = Models::start().await;
-    let program = Program::serve_policy(&Policy::at(&models.url())).with_descriptors(DESCRIPTORS);
-    let routing = program.start().await;
-    let before = AtRest::of(&routing).await;
-    let mut kept = VecDeque::new();
-    for count in 1..=WITHOUT_ROOM {
-        let mut client = Client::open_without_room(routing.ports.mcp).await;
-        client.post(LIST).await;
-        kept.push_back(client);
-        if kept.len() > KEPT {
-            kept.pop_front();
-        }
-        if count % EVERY == 0 {
-            assert_eq!(routing.mcp().debug("x").await.text(0), "answer of l", "after {count}");
-            assert_eq!(routing.admin("/readyz").await, "ready\n", "after {count}");
-        }
-    }
-    drop(kept);
-    before.is_back(&routing).await;
 }
