@@ -10,8 +10,10 @@ use tokio_util::sync::CancellationToken;
 
 /// How long the head of a request may take, from the connection or its first byte.
 pub(super) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a connection may wait for its next request.
+/// How long a connection may wait for its next request, or for its peer to read on.
 pub(super) const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
+/// How long an answer may be on its way before its connection can be replaced: a peer under load reads late.
+pub(super) const UNREAD_GRACE: Duration = Duration::from_secs(10);
 /// Most bytes of a request's head that are kept, to check its framing.
 const HEAD_KEPT_BYTES: usize = 16 * 1024;
 
@@ -29,6 +31,8 @@ struct State {
     in_flight: usize,
     /// Those of them whose body is still being read.
     reading: usize,
+    /// Those of them whose answer waits until its peer reads on.
+    unread: usize,
     /// Part of a request has arrived; also at the beginning, before any byte has.
     in_head: bool,
     /// When the present wait began.
@@ -37,10 +41,29 @@ struct State {
     head: Vec<u8>,
 }
 
+impl State {
+    fn new() -> Self {
+        Self { in_flight: 0, reading: 0, unread: 0, in_head: true, since: Instant::now(), head: vec![] }
+    }
+
+    /// Whether only its peer can go on.
+    fn waits(&self) -> bool {
+        self.in_flight == self.reading + self.unread
+    }
+
+    /// One more or less of something; a wait may begin by it.
+    fn change(&mut self, change: impl FnOnce(&mut Self)) {
+        let waited = self.waits();
+        change(self);
+        if self.waits() && !waited {
+            self.since = Instant::now();
+        }
+    }
+}
+
 impl Activity {
     pub(super) fn new() -> Arc<Self> {
-        let state = State { in_flight: 0, reading: 0, in_head: true, since: Instant::now(), head: vec![] };
-        Arc::new(Self { state: Mutex::new(state), changed: Notify::new(), replaced: CancellationToken::new() })
+        Arc::new(Self { state: Mutex::new(State::new()), changed: Notify::new(), replaced: CancellationToken::new() })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -73,25 +96,29 @@ impl Activity {
 
     /// A request's body is being read until the guard is dropped.
     pub(crate) fn reading(self: &Arc<Self>) -> Reading {
-        let mut state = self.state();
-        if state.in_flight == state.reading + 1 {
-            state.since = Instant::now();
-        }
-        state.reading += 1;
+        self.state().change(|state| state.reading += 1);
         Reading(Arc::clone(self))
     }
 
-    /// When the connection must end unless something happens; none while it works on a request.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        let state = self.state();
-        let timeout = if state.in_head { HEAD_TIMEOUT } else { IDLE_TIMEOUT };
-        (state.in_flight == 0).then(|| state.since + timeout)
+    /// An answer waits until its peer reads on: until the guard is dropped.
+    pub(super) fn unread(self: &Arc<Self>) -> Unread {
+        self.state().change(|state| state.unread += 1);
+        Unread(Arc::clone(self))
     }
 
-    /// Since when the connection waits for its peer; none while it works on a request.
+    /// When the connection must end unless something happens; none while it works on a request. Bodies have shorter time-outs
+    /// of their own.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let state = self.state();
+        let timeout = if state.in_flight == 0 && state.in_head { HEAD_TIMEOUT } else { IDLE_TIMEOUT };
+        state.waits().then(|| state.since + timeout)
+    }
+
+    /// Since when the connection waits for its peer, and could be replaced; none while it works on a request.
     pub(super) fn waiting_since(&self) -> Option<Instant> {
         let state = self.state();
-        (state.in_flight == state.reading).then_some(state.since)
+        let is_on_its_way = state.unread > 0 && state.since.elapsed() < UNREAD_GRACE;
+        (state.waits() && !is_on_its_way).then_some(state.since)
     }
 }
 
@@ -100,12 +127,10 @@ pub(super) struct InFlight(Arc<Activity>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        let mut state = self.0.state();
-        state.in_flight -= 1;
-        if state.in_flight == 0 {
-            state.in_head = false;
-            state.since = Instant::now();
-        }
+        self.0.state().change(|state| {
+            state.in_flight -= 1;
+            state.in_head &= state.in_flight > 0;
+        });
     }
 }
 
@@ -114,6 +139,15 @@ pub(crate) struct Reading(Arc<Activity>);
 
 impl Drop for Reading {
     fn drop(&mut self) {
-        self.0.state().reading -= 1;
+        self.0.state().change(|state| state.reading -= 1);
+    }
+}
+
+/// An answer that waits for its peer.
+pub(super) struct Unread(Arc<Activity>);
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.0.state().change(|state| state.unread -= 1);
     }
 }

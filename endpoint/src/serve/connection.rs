@@ -23,10 +23,10 @@ use tower_service::Service;
 
 use super::{
     activity::{Activity, HEAD_TIMEOUT},
+    answer,
     connections::{Admitted, Peer},
     framing,
     linger::lingering,
-    on_end::on_end,
     socket::Observed,
 };
 
@@ -46,7 +46,7 @@ where
     let io = TokioIo::new(Observed { socket, activity: Arc::clone(activity) });
     let service = service_fn(|request: Request<Incoming>| {
         let (stop, is_http1) = (stop.clone(), request.version() < Version::HTTP_2);
-        let answered = answer(app.clone(), Arc::clone(activity), peer, request);
+        let answered = answered(app.clone(), Arc::clone(activity), peer, request);
         async move {
             let response = answered.await?;
             Ok::<_, Infallible>(if is_http1 && stop.is_cancelled() { last(response) } else { response })
@@ -90,7 +90,7 @@ fn last(mut response: Response) -> Response {
     response
 }
 
-async fn answer(
+async fn answered(
     mut app: Router,
     activity: Arc<Activity>,
     peer: Peer,
@@ -103,8 +103,8 @@ async fn answer(
     // With what came of the body it is as large as that, and the call lasts.
     drop(head);
     let mut request = lingering(request.map(Body::new));
-    request.extensions_mut().insert(activity);
+    request.extensions_mut().insert(Arc::clone(&activity));
     request.extensions_mut().insert(peer);
-    // A router is always ready. The request is in flight until the last byte of its answer is on the way.
-    Ok(app.call(request).await?.map(|body| on_end(body, move |_| drop(in_flight))))
+    // A router is always ready.
+    Ok(app.call(request).await?.map(|body| answer::of(body, activity, in_flight)))
 }

@@ -99,7 +99,7 @@ impl Drop for Admitted {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::activity::UNREAD_GRACE, *};
 
     fn address(last: u8) -> IpAddr {
         [10, 0, 0, last].into()
@@ -133,6 +133,23 @@ mod tests {
             .collect();
         assert!(!other.activity.replaced.is_cancelled());
         assert_eq!(flood.iter().filter(|open| !open.activity.replaced.is_cancelled()).count(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_has_ten_seconds_on_its_way_before_its_connection_gives_way() {
+        let connections = Connections::new(Limits { connections: 1, per_address: 1 });
+        let late = connections.admit(address(1)).expect("room");
+        let (in_flight, _) = late.activity.begin();
+        tokio::time::advance(UNREAD_GRACE).await;
+        let unread = late.activity.unread();
+        tokio::time::advance(UNREAD_GRACE - Duration::from_secs(1)).await;
+        assert!(connections.admit(address(1)).is_none(), "it may be read still");
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(late.activity.waiting_since().is_some(), "its peer had its time");
+        let (_another, _) = late.activity.begin();
+        assert!(late.activity.waiting_since().is_none(), "another call is at work");
+        drop((unread, in_flight));
+        assert!(late.activity.waiting_since().is_none());
     }
 
     #[tokio::test(start_paused = true)]

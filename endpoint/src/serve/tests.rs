@@ -1,6 +1,9 @@
 //! The accept loop as clients on sockets see it.
 
-use axum::{body::Bytes, routing::post};
+use axum::{
+    body::{Body, Bytes},
+    routing::post,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -75,6 +78,27 @@ async fn a_connection_that_sends_no_whole_head_is_ended_after_10_s_and_an_idle_o
         connection::serve(socket, app(), &admitted, &CancellationToken::new()).await;
         let took = began.elapsed().as_secs();
         assert!((seconds..=seconds + 1).contains(&took), "{request:?} was ended after {took} s");
+    }
+}
+
+/// Begins a connection of HTTP/2 whose client makes no room for any answer, and asks.
+const WITHOUT_ROOM: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x06\x04\0\0\0\0\0\0\x04\0\0\0\0\
+    \0\0\x06\x01\x05\0\0\0\x01\x83\x86\x84\x01\x01a";
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_peer_does_not_read_its_answer_is_ended_after_75_s() {
+    let part = || Ok::<_, io::Error>(Bytes::from(vec![0; 1 << 20]));
+    let large = move || async move { Body::from_stream(futures::stream::iter([part(), part()])) };
+    for request in [REQUEST.as_bytes(), WITHOUT_ROOM] {
+        let (mut client, socket) = tokio::io::duplex(4096);
+        let connections = Connections::new(Limits::of_admin());
+        let admitted = connections.admit([127, 0, 0, 1].into()).expect("room");
+        client.write_all(request).await.expect("sent");
+        let began = tokio::time::Instant::now();
+        let app = Router::new().route("/", post(large));
+        connection::serve(socket, app, &admitted, &CancellationToken::new()).await;
+        let took = began.elapsed().as_secs();
+        assert!((75..=76).contains(&took), "it was ended after {took} s");
     }
 }
 

@@ -17,6 +17,8 @@ const GO_AWAY: u8 = 7;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
+/// The setting of how much may be sent on a stream before the client asks for more: nothing.
+const NO_ROOM: [u8; 6] = [0, 4, 0, 0, 0, 0];
 /// The stream is not needed any more.
 const CANCEL: u32 = 8;
 /// The client does what may be an attack.
@@ -38,8 +40,17 @@ struct Frame {
 
 impl Client {
     pub async fn open(port: u16) -> Self {
+        Self::with(port, &[]).await
+    }
+
+    /// One that makes no room for any answer.
+    pub async fn open_without_room(port: u16) -> Self {
+        Self::with(port, &NO_ROOM).await
+    }
+
+    async fn with(port: u16, settings: &[u8]) -> Self {
         let mut connection = Connection::open(port).await;
-        connection.send(&[PREFACE, &frame(SETTINGS, 0, 0, &[])[..]].concat()).await;
+        connection.send(&[PREFACE, &frame(SETTINGS, 0, 0, settings)[..]].concat()).await;
         Self { connection, next: 1 }
     }
 

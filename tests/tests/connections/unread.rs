@@ -1,5 +1,6 @@
 //! Callers that ask for progress and read late or never while their calls last (`tests/faults.toml`, row 44): over HTTP/1
-//! what is sent waits in the kernel, over HTTP/2 in the program, because the client makes no room for it.
+//! what is sent waits in the kernel, over HTTP/2 in the program, because the client makes no room for it. And callers that
+//! never make room for the least answer, so that their connections would be at work for ever (row 43).
 
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -20,6 +21,12 @@ const CALLERS: usize = 25;
 const ROUNDS: usize = 20;
 /// A call in a build without optimisation, with an answer of 42 KB that is not read.
 const KIB_OF_A_CALL: u64 = 1024;
+
+/// Descriptors of a process that may have 43 connections of one address.
+const DESCRIPTORS: u32 = 300;
+/// Connections without room for an answer: more than that.
+const WITHOUT_ROOM: usize = 100;
+const LIST: &str = r#"{"jsonrpc":"2.0","id":1,"method":"tools/list"}"#;
 
 fn message(id: usize) -> String {
     let arguments = json!({"project_root": "/tmp", "problem": id.to_string()});
@@ -96,4 +103,35 @@ async fn a_thousand_calls_whose_progress_is_read_late_or_never_end_in_time_and_l
     }
     before.is_back(&routing).await;
     routing.has_recorded(ROUNDS * 2 * CALLERS).await;
+}
+
+/// Whether a new connection is answered, and not closed for want of places.
+async fn is_answered(port: u16) -> bool {
+    let head = "POST /mcp HTTP/1.1\r\nhost: a\r\nconnection: close\r\naccept: application/json, text/event-stream\r\n";
+    let mut connection = Connection::open(port).await;
+    connection.send(format!("{head}content-length: {}\r\n\r\n{LIST}", LIST.len()).as_bytes()).await;
+    connection.rest().await.starts_with("HTTP/1.1 200")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_without_room_for_an_answer_give_way_to_calls_and_leave_nothing() {
+    let models = Models::start().await;
+    let program = Program::serve_policy(&Policy::at(&models.url())).with_descriptors(DESCRIPTORS);
+    let routing = program.start().await;
+    let before = AtRest::of(&routing).await;
+    let mut kept = vec![];
+    for _ in 0..WITHOUT_ROOM {
+        let mut client = Client::open_without_room(routing.ports.mcp).await;
+        client.post(LIST).await;
+        kept.push(client);
+        assert_eq!(routing.admin("/readyz").await, "ready\n");
+    }
+    let all = || async {
+        let answered = join_all((0..10).map(|_| is_answered(routing.ports.mcp))).await;
+        answered.into_iter().all(|answered| answered)
+    };
+    waiting::until_true("ten calls at once to be answered beside them", all).await;
+    assert_eq!(routing.mcp().debug("x").await.text(0), "answer of l");
+    drop(kept);
+    before.is_back(&routing).await;
 }
