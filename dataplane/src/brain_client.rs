@@ -80,6 +80,8 @@ pub struct BrainClient {
     retired: AtomicBool,
     /// The latest request got no answer.
     unanswered: AtomicBool,
+    /// When it answered last; none if it never did.
+    answered_at: Mutex<Option<Instant>>,
 }
 
 impl BrainClient {
@@ -95,6 +97,7 @@ impl BrainClient {
             lacks_reviews: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             unanswered: AtomicBool::new(false),
+            answered_at: Mutex::default(),
         }
     }
 
@@ -256,7 +259,18 @@ impl BrainClient {
         };
         let answer = request.send().await;
         self.unanswered.store(answer.is_err(), Ordering::Relaxed);
-        answer.map_err(|_| BrainError::Unreachable)
+        if answer.is_ok()
+            && let Ok(mut at) = self.answered_at.lock()
+        {
+            *at = Some(Instant::now());
+        }
+        answer.map_err(|error| if error.is_connect() { BrainError::NotConnected } else { BrainError::Unreachable })
+    }
+
+    /// Whether it answered so lately that it may be starting again.
+    fn answered_lately(&self) -> bool {
+        let at = self.answered_at.lock().ok().and_then(|at| *at);
+        at.is_some_and(|at| at.elapsed() < LOG_TIMEOUT)
     }
 
     async fn body(response: Response, max_bytes: usize) -> Result<Value, BrainError> {

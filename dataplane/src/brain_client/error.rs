@@ -3,9 +3,12 @@
 /// A failed request to a brain. Each message continues a sentence that begins with "the brain".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BrainError {
-    /// No connection, or no complete answer in time.
+    /// No complete answer in time.
     #[error("is unreachable or too slow")]
     Unreachable,
+    /// No connection, so it was sent nothing.
+    #[error("is unreachable or too slow")]
+    NotConnected,
     /// A status other than 200.
     #[error("answered {0}")]
     Status(u16),
@@ -36,7 +39,7 @@ impl BrainError {
     /// The value of a metric's `kind` label.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Unreachable => "unreachable",
+            Self::Unreachable | Self::NotConnected => "unreachable",
             Self::Status(_) | Self::Unavailable { .. } => "status",
             Self::Malformed(_) => "malformed",
             Self::Failed { .. } => "failed",
