@@ -13,7 +13,10 @@ use tempfile::NamedTempFile;
 use crate::{
     copy,
     settings::DatabaseUrl,
-    store::{StoreError, open},
+    store::{
+        StoreError,
+        open::{self, SOUND, beside},
+    },
 };
 
 /// One transaction that reads everything and writes it, packed, into another file.
@@ -21,8 +24,6 @@ const COPY: &str = "VACUUM INTO $1";
 const CHECK: &str = "PRAGMA integrity_check(1)";
 /// How the name of a journal ends.
 const JOURNAL: &str = "-journal";
-/// What the check says if there is nothing to say.
-const SOUND: &str = "ok";
 
 /// A backup that is on disk.
 #[derive(Debug)]
@@ -137,13 +138,6 @@ fn is_part_of(database: &Path, file: &Path) -> bool {
         _ => std::path::absolute(one).ok().zip(std::path::absolute(file).ok()).is_some_and(|(one, other)| one == other),
     };
     ["", "-wal", "-shm", JOURNAL].iter().any(|suffix| same(&beside(database, suffix)))
-}
-
-/// A file that SQLite keeps beside another.
-fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
 }
 
 async fn copied(url: &DatabaseUrl, file: &Path, partial: &Path) -> Result<Vec<(&'static str, u64)>, BackupError> {

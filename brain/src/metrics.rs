@@ -55,6 +55,7 @@ pub struct Metrics {
     database_up: Gauge,
     database_bytes: Gauge,
     database_entries: Gauge,
+    database_damaged: Gauge,
     reviews: Gauge,
     last_entry: Gauge<f64, AtomicU64>,
 }
@@ -88,6 +89,10 @@ impl Metrics {
             database_up: new.metric("database_up", "Whether the database answered this scrape, or the one before"),
             database_bytes: new.metric("database_bytes", "Size of the database, without SQLite's log of late writes"),
             database_entries: new.metric("database_entries", "Entries in the database; in Postgres, its own estimate"),
+            database_damaged: new.metric(
+                "database_damaged",
+                "Whether SQLite found damage in the file, which is checked after a brain did not close it",
+            ),
             reviews: new.metric("reviews", "Answers that are kept for review"),
             last_entry: new.metric(
                 "last_entry_timestamp_seconds",
@@ -126,6 +131,11 @@ impl Metrics {
     /// The gauge of clients that follow the events.
     pub(crate) fn event_streams(&self) -> &Gauge {
         &self.event_streams
+    }
+
+    /// What a check of the file found.
+    pub(crate) fn database_damaged(&self, is_damaged: bool) {
+        self.database_damaged.set(is_damaged.into());
     }
 
     /// What the database says of itself. When it does not answer, its last figures stay.

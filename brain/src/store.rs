@@ -3,6 +3,7 @@
 mod alone;
 mod apply;
 mod batch;
+mod checking;
 mod clock;
 mod counts;
 mod error;
@@ -26,7 +27,13 @@ use crds::period::Period;
 use sqlx::AnyPool;
 use tokio::sync::watch;
 
-use self::span::Span;
+use self::{
+    checking::Checking,
+    open::{Database, Failure},
+    ready::Ready,
+    span::Span,
+    writer::Writer,
+};
 pub use self::{
     error::StoreError,
     evidence::{Agreement, Evidence, ModelRate, Query, Rate},
@@ -36,11 +43,6 @@ pub use self::{
     review::{Kept, REVIEWS_MAX, StoredReview},
     session::{ENTRIES_MAX as SESSION_ENTRIES_MAX, StoredEntry},
     spending::{Step, Sums},
-};
-use self::{
-    open::{Database, Failure},
-    ready::Ready,
-    writer::Writer,
 };
 use crate::{
     entry::Entry,
@@ -67,6 +69,7 @@ pub struct Store {
     patience: Option<Duration>,
     /// The server of the database, as messages call it; none: it is a file of this machine.
     server: Option<Arc<str>>,
+    checking: Checking,
 }
 
 impl Store {
@@ -83,7 +86,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Open`] with the path and the reason.
     pub async fn open_measured(url: &DatabaseUrl, metrics: Metrics) -> Result<Self, StoreError> {
-        let Database { readers, writing, file, ready } = open::open(url).await?;
+        let Database { readers, writing, file, unchecked, ready } = open::open(url).await?;
         let newest: Option<i64> = match ready.check() {
             Ok(()) => {
                 let newest = sqlx::query_scalar("SELECT MAX(start_ms) FROM counts").fetch_one(&readers).await;
@@ -94,7 +97,11 @@ impl Store {
         let metrics = Arc::new(metrics);
         let writer = Writer::start(writing, file, Arc::clone(&metrics), newest.unwrap_or_default(), now_ms());
         let server = url.path().is_none().then(|| url.shown().into());
-        Ok(Self { readers, writer, ready, metrics, patience: url.patience(), server })
+        let checking = match url.path().filter(|_| unchecked) {
+            Some(file) => Checking::start(file.into(), Arc::clone(&metrics)),
+            None => Checking::not_due(),
+        };
+        Ok(Self { readers, writer, ready, metrics, patience: url.patience(), server, checking })
     }
 
     /// Whether the database can be used now, to write too. A file of this machine is not asked: each write says whether it
@@ -319,9 +326,10 @@ impl Store {
         Ok(Report::of(&Known { now, before, evidence }, (since_ms, now_ms), window.text()))
     }
 
-    /// Writes the queued entries and closes the database.
+    /// Writes the queued entries and closes the database. A check of it that is under way ends.
     pub async fn close(&self) {
-        self.writer.close().await;
+        let is_sound = self.checking.end().await;
+        self.writer.close(is_sound).await;
         self.readers.close().await;
     }
 }

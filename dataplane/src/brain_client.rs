@@ -66,6 +66,8 @@ const REASON_SHOWN: usize = 300;
 /// What is wrong with a brain that keeps no answers, and what to do.
 pub const NO_REVIEWS: &str = "the brain keeps none: its session_log has no argument review; run a brain of this version, or \
     remove review from the policy";
+/// Of each JSON-RPC request, which is the only one of its HTTP request.
+const REQUEST_ID: u8 = 1;
 /// Entries of a session that go into a prompt, at most: the latest.
 const SESSION_ENTRIES_MAX: usize = 200;
 
@@ -235,7 +237,7 @@ impl BrainClient {
             .post(self.url(endpoint::PATH))
             .header(ACCEPT, "application/json, text/event-stream")
             .timeout(self.log_timeout)
-            .json(&Rpc { jsonrpc: "2.0", id: 1, method, params })
+            .json(&Rpc { jsonrpc: "2.0", id: REQUEST_ID, method, params })
     }
 
     async fn json(&self, request: RequestBuilder, max_bytes: usize) -> Result<Value, BrainError> {
@@ -309,10 +311,10 @@ fn json_of(body: &[u8]) -> Result<Value, BrainError> {
     serde_json::from_slice(unwrapped(body)).map_err(|_| BrainError::Malformed("JSON"))
 }
 
-/// The body; MCP servers may wrap it in one event of a stream.
+/// The body; MCP servers may wrap it in an event of a stream, of which it is the last.
 fn unwrapped(body: &[u8]) -> &[u8] {
-    let data =
-        body.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"data:").filter(|data| data.contains(&b'{')));
+    let mut lines = body.split(|b| *b == b'\n').rev();
+    let data = lines.find_map(|line| line.strip_prefix(b"data:").filter(|data| data.contains(&b'{')));
     if body.trim_ascii_start().starts_with(b"{") { body } else { data.unwrap_or(body) }
 }
 
@@ -399,6 +401,8 @@ mod tests {
     fn an_answer_may_come_as_one_event() {
         assert_eq!(unwrapped(b"{\"a\":1}"), b"{\"a\":1}");
         assert_eq!(unwrapped(b"event: message\ndata: {\"a\":1}\n\n"), b" {\"a\":1}");
+        let after_another = b"data: {\"method\":\"x\"}\n\nevent: message\ndata: {\"a\":1}\n\ndata: \n\n";
+        assert_eq!(unwrapped(after_another), b" {\"a\":1}");
         assert_eq!(unwrapped(b"<html>"), b"<html>");
     }
 }

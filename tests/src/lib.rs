@@ -51,6 +51,7 @@ pub mod tls_model;
 pub mod volume;
 pub mod waiting;
 pub mod wall_clock;
+pub mod wrong_bit;
 pub mod wrong_requests;
 
 use std::{path::PathBuf, str::FromStr, sync::Once};

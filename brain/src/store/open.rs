@@ -1,6 +1,8 @@
 //! Opens the database, proves that it can be written, and says what to do when it cannot.
 
 mod file;
+mod integrity;
+mod mark;
 mod postgres;
 mod schema;
 mod single;
@@ -14,11 +16,17 @@ use sqlx::{
     migrate::{Migration, Migrator},
 };
 
-pub(crate) use self::single::{existing, prepared};
 pub(super) use self::{
     file::File,
+    integrity::{Finding, check},
     postgres::Failure,
+    sqlite::LOG,
     writing::{Committed, Writing},
+};
+pub(crate) use self::{
+    file::beside,
+    integrity::SOUND,
+    single::{existing, prepared},
 };
 use super::{StoreError, ready::Ready};
 use crate::settings::DatabaseUrl;
@@ -49,6 +57,8 @@ pub(super) struct Database {
     pub(super) writing: Writing,
     /// The file, if it is one.
     pub(super) file: Option<File>,
+    /// Whether it is a file that a brain did not close, and that was not found sound since.
+    pub(super) unchecked: bool,
     pub(super) ready: Ready,
 }
 

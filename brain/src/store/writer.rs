@@ -63,7 +63,11 @@ impl Queued {
 enum Message {
     Append(Box<Pending>),
     Reset(Reset),
-    Close(oneshot::Sender<()>),
+    Close {
+        /// Whether nothing is known against the file.
+        is_sound: bool,
+        closed: oneshot::Sender<()>,
+    },
 }
 
 #[derive(Clone)]
@@ -137,9 +141,10 @@ impl Writer {
         answer.await.map_err(|_| StoreError::Closed)?
     }
 
-    pub(super) async fn close(&self) {
+    /// `is_sound`: nothing is known against the file, so the next start need not check it.
+    pub(super) async fn close(&self, is_sound: bool) {
         let (closed, done) = oneshot::channel();
-        if self.queue.send(Message::Close(closed)).await.is_ok() {
+        if self.queue.send(Message::Close { is_sound, closed }).await.is_ok() {
             // The writer has ended either way when this returns.
             let _ = done.await;
         }
@@ -153,6 +158,16 @@ struct Target {
     file: Option<File>,
     failing: watch::Sender<Option<Failed>>,
     metrics: Arc<Metrics>,
+}
+
+impl Target {
+    async fn close(&mut self, is_sound: bool) {
+        if is_sound && self.file.as_ref().is_some_and(File::is_in_place) {
+            // A file that does not take it is checked at the next start.
+            let _ = self.writing.mark_closed().await;
+        }
+        self.writing.close().await;
+    }
 }
 
 async fn run(mut target: Target, mut newest: Newest, mut queue: mpsc::Receiver<Message>, changed: watch::Sender<()>) {
@@ -180,13 +195,13 @@ async fn run(mut target: Target, mut newest: Newest, mut queue: mpsc::Receiver<M
                     commit(&mut target, std::mem::take(&mut batch)).await;
                     begin_anew(&mut target.writing, reset).await;
                 }
-                Message::Close(closed) => closing = Some(closed),
+                Message::Close { is_sound, closed } => closing = Some((is_sound, closed)),
             }
         }
         commit(&mut target, batch).await;
         changed.send_replace(());
-        if let Some(closed) = closing {
-            target.writing.close().await;
+        if let Some((is_sound, closed)) = closing {
+            target.close(is_sound).await;
             // The caller may be gone; the writer ends anyway.
             let _ = closed.send(());
             return;

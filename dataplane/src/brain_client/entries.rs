@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use tokio::time::{Duration, Instant, sleep};
 
-use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, Declared, REASON_SHOWN, SCHEMA_TTL, traced};
+use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, Declared, REASON_SHOWN, REQUEST_ID, SCHEMA_TTL, traced};
 
 /// Time until the next attempt to connect to a brain that may be starting again.
 const AGAIN: Duration = Duration::from_millis(100);
@@ -74,7 +74,7 @@ impl BrainClient {
 
     async fn call(&self, within: Option<&TraceContext>, call: &impl Serialize) -> Result<Value, BrainError> {
         let body = self.asked(within, call).await?;
-        let Some(reason) = refusal(&body) else { return Ok(body) };
+        let Some(reason) = refusal(&body) else { return acknowledged(body) };
         Err(error_of(reason, body.pointer("/result/_meta").is_some_and(|meta| meta[RETRYABLE] == true)))
     }
 
@@ -107,52 +107,11 @@ fn refusal(body: &Value) -> Option<&str> {
     rpc_error.or(tool_error).map(|reason| reason.and_then(Value::as_str).unwrap_or("no reason given"))
 }
 
-#[cfg(test)]
-mod tests {
-    use crds::table::BrainTarget;
-    use reqwest::Client;
-    use serde_json::json;
-    use tokio::{
-        io::{AsyncReadExt, AsyncWriteExt},
-        net::TcpListener,
-    };
-
-    use super::{super::LOG_TIMEOUT, *};
-
-    const LOGGED: &[u8] = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 41\r\n\r\n\
-        {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":0}}";
-
-    /// Answers one request.
-    async fn log_one(listener: TcpListener) {
-        let (mut socket, _) = listener.accept().await.expect("a connection");
-        let mut request = vec![];
-        while !request.ends_with(b"}}}") {
-            assert_ne!(socket.read_buf(&mut request).await.expect("a request"), 0);
-        }
-        socket.write_all(LOGGED).await.expect("an answer");
-    }
-
-    #[tokio::test]
-    async fn an_entry_waits_for_a_brain_that_is_starting_again_but_for_none_that_is_away() {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let target = BrainTarget { url: format!("http://{address}").parse().expect("a URL"), token: None };
-        let brain = BrainClient::new(&target, None, Client::new());
-        let entry = json!({"phase": "decide"});
-        let (logged, ()) = tokio::join!(brain.session_log(&entry), log_one(listener));
-        assert_eq!(logged.map(|answer| answer["id"].clone()), Ok(json!(1)));
-
-        let started_again = async {
-            sleep(AGAIN * 5 / 2).await;
-            log_one(TcpListener::bind(address).await.expect("the port")).await;
-        };
-        let (logged, ()) = tokio::join!(brain.session_log(&entry), started_again);
-        assert!(logged.is_ok(), "{logged:?}");
-
-        assert_eq!(brain.session_log(&entry).await, Err(BrainError::NotConnected), "it does not come back");
-        let began = Instant::now();
-        assert_eq!(brain.session_log(&entry).await, Err(BrainError::NotConnected));
-        assert!(began.elapsed() < LOG_TIMEOUT, "the others behind it do not wait");
-    }
+/// An answer that refuses nothing, if it is one to the request. What it has besides is each brain's own.
+fn acknowledged(body: Value) -> Result<Value, BrainError> {
+    let is_result = body.get("result").is_some() && body["id"] == REQUEST_ID;
+    if is_result { Ok(body) } else { Err(BrainError::Malformed("a JSON-RPC result for the request")) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ use brain::{
 use clap::{Args, Subcommand};
 use crds::variables::Variables;
 use endpoint::serve::Limits;
+use tokio::net::TcpListener;
 
 use super::CliError;
 use crate::{
@@ -73,7 +74,7 @@ async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
         // A database server that is away is waited for.
         () = signals.arrived() => return Ok(ExitCode::SUCCESS),
     };
-    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
+    let listener = listen(&settings, &store).await?;
     if settings.token.is_none() {
         tracing::warn!("BRAIN_TOKEN is not set: anyone who reaches the port can report outcomes, and so steer routes");
     }
@@ -96,6 +97,15 @@ async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
     ended.map_err(ServeError::Ended)?;
     signals.await.map_err(|panicked| ServeError::Ended(panicked.into()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Listens where the settings say. If it cannot, the database is closed: only what was left open is checked by the next start.
+pub(super) async fn listen(settings: &Settings, store: &Store) -> Result<TcpListener, ServeError> {
+    let listening = server::listen(settings.bind, settings.port, "BRAIN_PORT");
+    if listening.is_err() {
+        store.close().await;
+    }
+    listening
 }
 
 /// Opens the database. That of an earlier version is used where it is, and the log says so.

@@ -117,7 +117,7 @@ async fn start_brain(
     end: &CancellationToken,
 ) -> Result<(Store, Server), CliError> {
     let store = brain_command::open(settings, Metrics::default()).await?;
-    let listener = server::listen(settings.bind, settings.port, "BRAIN_PORT")?;
+    let listener = brain_command::listen(settings, &store).await?;
     let ends = Ends { stopping: end.clone(), hard_stop: end.clone() };
     let app = brain::http::app(store.clone(), settings, ends);
     let limits = Limits::of_callers(settings.connections, SERVERS);

@@ -4,4 +4,5 @@
 mod disk;
 mod faults;
 mod kill;
+mod left_open;
 mod writers;

@@ -46,7 +46,8 @@ pub(super) async fn open(url: &PostgresUrl) -> Result<Database, StoreError> {
         }
     };
     let readers = pool(url).map_err(|error| Failure::of(error).into_error(url))?;
-    Ok(Database { readers, writing: Writing::new(DatabaseUrl::Postgres(url.clone())), file: None, ready })
+    let writing = Writing::new(DatabaseUrl::Postgres(url.clone()));
+    Ok(Database { readers, writing, file: None, unchecked: false, ready })
 }
 
 /// A connection to a database whose schema is brought up to date before.

@@ -10,7 +10,7 @@ use sqlx::{
     sqlite::SqliteError,
 };
 
-use super::{Cause, Database, File, READERS, Ready, StoreError, Writing, single};
+use super::{Cause, Database, File, READERS, Ready, StoreError, Writing, beside, mark, single};
 use crate::settings::DatabaseUrl;
 
 /// What to do, and why.
@@ -28,6 +28,8 @@ const SETTINGS: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; P
 const PATIENCE: &str = "PRAGMA busy_timeout = 5000";
 /// A URL's mode in which a missing file is created.
 const CREATES: &str = "rwc";
+/// How the name of SQLite's log beside a file ends.
+pub(in crate::store) const LOG: &str = "-wal";
 /// The bytes of the longest file that SQLite takes for a new one.
 const NEW_MAX: u64 = 1;
 
@@ -38,21 +40,21 @@ pub(super) async fn open(path: &Path) -> Result<Database, StoreError> {
 }
 
 async fn connect(path: &Path) -> Result<Database, Why> {
-    create(path).await?;
+    let unchecked = create(path, true).await?;
     let readers = pool(path, READERS).await.map_err(database)?;
     let writing = Writing::new(DatabaseUrl::sqlite(path));
-    Ok(Database { readers, writing, file: Some(File::of(path).map_err(io)?), ready: Ready::now() })
+    Ok(Database { readers, writing, file: Some(File::of(path).map_err(io)?), unchecked, ready: Ready::now() })
 }
 
-/// Creates the file and its folder, if they are missing, and brings the schema up to date.
-async fn create(path: &Path) -> Result<(), Why> {
+/// Creates the file and its folder, if they are missing, and brings the schema up to date. Whether a brain did not close it.
+async fn create(path: &Path, for_a_brain: bool) -> Result<bool, Why> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(io)?;
     }
     if !create_private(path).map_err(io)? {
         notice_emptied(path)?;
     }
-    prepare(path).await
+    prepare(path, for_a_brain).await
 }
 
 /// A connection to a file that exists, which nothing is changed in: also a backup stays one file.
@@ -65,14 +67,14 @@ pub(super) async fn existing(path: &Path) -> Result<AnyConnection, Why> {
 
 /// As [`existing`], to write.
 pub(super) async fn prepared(path: &Path) -> Result<AnyConnection, Why> {
-    create(path).await?;
+    create(path, false).await?;
     let mut connection = existing(path).await?;
     sqlx::raw_sql(SETTINGS).execute(&mut connection).await.map_err(database)?;
     Ok(connection)
 }
 
 /// Brings the schema up to date, on a connection of its own: a pool would try again and again, and tell no reason.
-async fn prepare(path: &Path) -> Result<(), Why> {
+async fn prepare(path: &Path, for_a_brain: bool) -> Result<bool, Why> {
     let mut connection = AnyConnection::connect(&url(path, CREATES)).await.map_err(database)?;
     sqlx::raw_sql(SETTINGS).execute(&mut connection).await.map_err(database)?;
     let (tables, migrations): (i64, i64) = sqlx::query_as(TABLES).fetch_one(&mut connection).await.map_err(database)?;
@@ -80,9 +82,12 @@ async fn prepare(path: &Path) -> Result<(), Why> {
         return Err((FOREIGN, "it has tables that the brain did not create".into()));
     }
     super::migrations(&MIGRATIONS).run_direct(None, &mut connection, false).await.map_err(migration)?;
+    let was_open = mark::is_opened(&mut connection).await.map_err(database)?;
+    let says = if for_a_brain || was_open { mark::OPENED } else { mark::CLOSED };
     // A real write: a file on a full or read-only disk would otherwise be noticed by the first report.
-    sqlx::raw_sql("PRAGMA user_version = 1").execute(&mut connection).await.map_err(database)?;
-    connection.close().await.map_err(database)
+    sqlx::raw_sql(says).execute(&mut connection).await.map_err(database)?;
+    connection.close().await.map_err(database)?;
+    Ok(was_open)
 }
 
 async fn pool(path: &Path, connections: u32) -> Result<AnyPool, sqlx::Error> {
@@ -101,7 +106,7 @@ pub(super) async fn connect_to_write(path: &Path) -> Result<AnyConnection, sqlx:
 }
 
 /// The path as a URL that leads to it, whatever characters it has.
-fn url(path: &Path, mode: &str) -> String {
+pub(super) fn url(path: &Path, mode: &str) -> String {
     let encoded = |byte: &u8| match byte {
         b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => char::from(*byte).to_string(),
         other => format!("%{other:02X}"),
@@ -123,9 +128,7 @@ fn create_private(path: &Path) -> std::io::Result<bool> {
 /// SQLite takes a file of a byte at most for a new one, and deletes the log beside it. A new file has its first page before
 /// it has a log, so the log is asked about first.
 fn notice_emptied(path: &Path) -> Result<(), Why> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    let has_log = std::fs::metadata(log).is_ok_and(|log| log.len() > 0);
+    let has_log = std::fs::metadata(beside(path, LOG)).is_ok_and(|log| log.len() > 0);
     let found = std::fs::metadata(path).map_err(io)?;
     if !found.is_file() || found.len() > NEW_MAX {
         return Ok(());
@@ -137,6 +140,11 @@ fn notice_emptied(path: &Path) -> Result<(), Why> {
     tracing::warn!(%database, "the file of the database is empty and is begun anew; if it had entries, restore a backup");
     Ok(())
 }
+
+/// The primary code of a file in which SQLite finds what cannot be.
+pub(super) const CORRUPT: u32 = 11;
+/// The primary code of what is no file of SQLite's.
+pub(super) const NOT_A_DATABASE: u32 = 26;
 
 const MISSING: &str = "name the file of a brain";
 const NOT_WRITABLE: &str = "make its folder writable, or set BRAIN_DATABASE_URL to another file";
@@ -181,7 +189,7 @@ pub(super) fn is_of_a_value(error: &sqlx::Error) -> bool {
 }
 
 /// SQLite's primary result code, if it is its failure.
-fn primary_code(error: &sqlx::Error) -> Option<u32> {
+pub(super) fn primary_code(error: &sqlx::Error) -> Option<u32> {
     let error = error.as_database_error()?.try_downcast_ref::<SqliteError>()?;
     Some(error.code()?.parse::<u32>().ok()? & 0xff)
 }
@@ -191,7 +199,7 @@ pub(super) fn known_cure(error: &sqlx::Error) -> Option<&'static str> {
     match primary_code(error)? {
         5 | 6 => Some(LOCKED),
         8 | 14 => Some(NOT_WRITABLE),
-        11 | 26 => Some(DAMAGED),
+        CORRUPT | NOT_A_DATABASE => Some(DAMAGED),
         13 => Some(FULL),
         _ => None,
     }

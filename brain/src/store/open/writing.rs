@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Any, AnyConnection, Connection, SqlSafeStr, Transaction};
 
-use super::{LOCK_WRITERS, PROBE, WRITE_IN_POSTGRES, WRITE_IN_SQLITE, WRITERS_LOCK, postgres, sqlite, within};
+use super::{LOCK_WRITERS, PROBE, WRITE_IN_POSTGRES, WRITE_IN_SQLITE, WRITERS_LOCK, mark, postgres, sqlite, within};
 use crate::settings::DatabaseUrl;
 
 /// How often a server is asked again what became of a commit.
@@ -112,6 +112,14 @@ impl Writing {
         self.within(transaction.rollback()).await?;
         self.keep(connection);
         Ok(if found > 0 { Committed::Yes } else { Committed::No })
+    }
+
+    /// Has a file say that it was closed as it should be.
+    pub(in crate::store) async fn mark_closed(&mut self) -> Result<(), sqlx::Error> {
+        let mut connection = self.connection().await?;
+        sqlx::raw_sql(mark::CLOSED).execute(&mut connection).await?;
+        self.keep(connection);
+        Ok(())
     }
 
     /// Ends the connection, so that a file is left tidy.

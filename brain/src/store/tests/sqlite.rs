@@ -5,6 +5,7 @@ use super::*;
 mod damage;
 mod damaged_file;
 mod damaged_log;
+mod left_open;
 
 #[tokio::test]
 async fn a_pass_rate_reads_only_the_counts_and_by_their_key() {
