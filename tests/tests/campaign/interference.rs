@@ -73,6 +73,12 @@ impl Interference {
         matches!(self, Self::NamespaceEnding | Self::LimitRange | Self::Definition(Definition::Newer))
     }
 
+    /// Whether it takes the lease away: a leader may go on without one, which neither policy nor children show.
+    #[must_use]
+    pub fn is_of_the_lease(self) -> bool {
+        matches!(self, Self::LeaseStolen | Self::LeaseDeleted)
+    }
+
     /// How many operators work at a time.
     #[must_use]
     pub fn leaders(self) -> u64 {
@@ -97,7 +103,7 @@ impl Interference {
     }
 
     fn is_done_in_a_moment(self) -> bool {
-        matches!(self, Self::Children(_) | Self::Policy(_) | Self::LeaseStolen | Self::LeaseDeleted)
+        matches!(self, Self::Children(_) | Self::Policy(_)) || self.is_of_the_lease()
     }
 
     async fn act(self, stage: &Stage<'_>, choice: u64) -> bool {

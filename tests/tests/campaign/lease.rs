@@ -1,5 +1,7 @@
 //! The lease of the operator of a plan, as others treat it.
 
+use std::time::Duration;
+
 use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v1::MicroTime, jiff::Timestamp};
 use kube::{
     Api,
@@ -8,12 +10,14 @@ use kube::{
 use operator::controller::labels::OPERATOR;
 use serde_json::json;
 
-use super::place::Place;
+use super::{place::Place, wait};
 
 /// Name of the lease.
 const LEASE: &str = OPERATOR;
 /// Who steals it.
 const THIEF: &str = "a-thief";
+/// Longest wait until an operator holds it again: a lease lasts 15 s, and one that is gone is noticed when it would be renewed.
+const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 
 fn leases(place: &Place) -> Api<Lease> {
     Api::namespaced(place.client.clone(), &place.namespace)
@@ -29,6 +33,15 @@ pub async fn steal(place: &Place) -> bool {
 /// Deletes it; whether there was one.
 pub async fn delete(place: &Place) -> bool {
     leases(place).delete(LEASE, &DeleteParams::default()).await.is_ok()
+}
+
+/// Waits until an operator holds it again, but not for ever; whether one does.
+pub async fn is_taken_again(place: &Place) -> bool {
+    wait::for_a_while(TAKEN_WITHIN, || async {
+        let lease = leases(place).get(LEASE).await.ok();
+        lease.and_then(|lease| lease.spec?.holder_identity).is_some_and(|holder| holder != THIEF)
+    })
+    .await
 }
 
 /// By how many seconds the time at which it was last renewed is ahead of this machine's clock.

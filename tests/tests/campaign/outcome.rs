@@ -53,6 +53,9 @@ impl fmt::Display for Outcome {
         };
         let struck = if self.struck { "struck" } else { "not reached" };
         write!(f, "{word:11}  {struck:11}  {:5.1} s  {}", self.took.as_secs_f64(), self.plan)?;
+        if self.is_wrong() {
+            write!(f, "\n    again: {}", self.plan.again())?;
+        }
         lines.iter().take(LINES).try_for_each(|line| write!(f, "\n    {line}"))
     }
 }
@@ -72,7 +75,9 @@ fn a_line_says_whether_it_struck_how_it_ended_how_long_it_took_and_how_to_run_it
     assert_eq!(line(true, End::Equal), format!("equal        struck        12.3 s  {seed}"));
     assert_eq!(line(false, End::Equal), format!("equal        not reached   12.3 s  {seed}"));
     let diverged = line(true, End::Divergent(vec!["Service edge/a: found 1".into(); LINES + 5]));
-    assert!(diverged.starts_with("DIVERGENT    struck ") && diverged.lines().count() == 1 + LINES, "{diverged}");
+    assert!(diverged.starts_with("DIVERGENT    struck ") && diverged.lines().count() == 2 + LINES, "{diverged}");
+    let again = "    again: make campaign SEEDS='5@apply:services/edge:2'";
+    assert_eq!(diverged.lines().nth(1), Some(again));
     let unended = line(false, End::Endless("waited 180s for: x".into()));
     assert!(
         unended.starts_with("DID NOT END  not reached") && unended.ends_with("\n    waited 180s for: x"),

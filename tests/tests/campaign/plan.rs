@@ -99,6 +99,18 @@ impl Plan {
         (CLUSTER_WIDE_FROM..CRASHES_FROM).contains(&self.seed)
     }
 
+    /// Its seed, with its point.
+    fn id(&self) -> String {
+        let point = self.point.as_ref().map(|point| format!("@{point}")).unwrap_or_default();
+        format!("{}{point}", self.seed)
+    }
+
+    /// The command that runs it again.
+    #[must_use]
+    pub fn again(&self) -> String {
+        format!("make campaign SEEDS='{}'", self.id())
+    }
+
     /// The fault of a request or an event that it has.
     #[must_use]
     pub fn fault(&self) -> Option<Fault> {
@@ -136,11 +148,7 @@ fn in_turn(number: u64, table: &'static [Perturbation]) -> (usize, &'static Pert
 /// The line of a plan: `SEEDS=` with what follows `seed=` runs it again.
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "seed={}", self.seed)?;
-        if let Some(point) = &self.point {
-            write!(f, "@{point}")?;
-        }
-        write!(f, " scenario={} perturbation={}", self.scenario().name, self.perturbation.name)
+        write!(f, "seed={} scenario={} perturbation={}", self.id(), self.scenario().name, self.perturbation.name)
     }
 }
 

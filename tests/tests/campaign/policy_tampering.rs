@@ -24,7 +24,7 @@ pub enum PolicyTampering {
     ManagersTwice,
     /// Another manager applies the status as it is, and owns it, too.
     StatusCoOwned,
-    /// The status is removed.
+    /// The status is removed: what is left is what the definition fills in.
     StatusWiped,
     /// Another manager applies a status.
     StatusFaked,
@@ -79,7 +79,8 @@ impl PolicyTampering {
             Self::ManagersStripped => entries.is_empty(),
             Self::ManagersRenamed => of_others > 0 && of_others == entries.len(),
             Self::ManagersTwice => of_others > 0 && of_others < entries.len(),
-            Self::StatusWiped => policy.data["status"].is_null(),
+            // Not whether there is one: the API server fills in the default of the definition at once.
+            Self::StatusWiped => policy.data["status"]["conditions"].is_null(),
             Self::StatusCoOwned | Self::StatusFaked => {
                 entries.iter().any(|entry| is_of_others(entry) && entry["subresource"] == "status")
             }
@@ -133,5 +134,22 @@ fn what_is_done_to_the_record_of_a_policy_is_seen_in_it() {
     for (managers, done) in [(&before, false), (&co_owned, true)] {
         assert_eq!(PolicyTampering::StatusCoOwned.is_done(&policy(managers)), done);
     }
-    assert!(!PolicyTampering::StatusWiped.is_done(&policy(&before)));
+}
+
+#[test]
+fn a_status_is_wiped_once_nothing_is_left_of_it_but_the_default_of_the_definition() {
+    let definition = serde_json::to_value(crds::definition()).expect("JSON");
+    let default = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]["default"];
+    assert!(default.is_object(), "the API server fills in nothing");
+    let conditions = json!([{"type": "Ready", "status": "False"}]);
+    for (status, done) in [
+        (&Value::Null, true),
+        (default, true),
+        (&json!({"observedGeneration": 1, "conditions": conditions}), false),
+        (&faked(), false),
+    ] {
+        let policy: DynamicObject =
+            serde_json::from_value(json!({"metadata": {}, "status": status})).expect("an object");
+        assert_eq!(PolicyTampering::StatusWiped.is_done(&policy), done, "{status}");
+    }
 }

@@ -11,6 +11,7 @@ use super::{
     faults::Faults,
     ground::Ground,
     interference::{Interference, Stage, late},
+    lease,
     outcome::End,
     place::Place,
     plan::Plan,
@@ -91,6 +92,9 @@ async fn settle_twice(
     // Rights take a moment to be in force again after the API server was away.
     if !matches!(interference, Some(Interference::ApiServerAway(_))) && faults.refusals("is forbidden: User") > 0 {
         lines.push("the operator asked for something that it has no right for".into());
+    }
+    if interference.is_some_and(Interference::is_of_the_lease) && !lease::is_taken_again(place).await {
+        lines.push("no operator holds the lease".into());
     }
     if !lines.is_empty() {
         return Err(lines);

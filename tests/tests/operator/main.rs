@@ -8,6 +8,7 @@ mod crd;
 mod drift;
 mod hostile;
 mod isolation;
+mod lease;
 mod lifecycle;
 mod managed;
 mod own_plane;

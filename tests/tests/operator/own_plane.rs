@@ -1,4 +1,4 @@
-//! What needs a control plane of its own: rights and their use, an outage of the API server, the lease.
+//! What needs a control plane of its own: rights and their use, an outage of the API server, a definition that is gone.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -230,33 +230,6 @@ async fn a_policy_that_cannot_be_read_is_marked_invalid_and_delays_no_other() {
     // Corrected, it is like any other.
     policies.apply("bad", &spec(json!({})));
     policies.wait_until_ready("bad").await;
-}
-
-#[tokio::test]
-async fn of_two_replicas_one_works_and_the_other_takes_over() {
-    let plane = plane().await;
-    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
-    let first = Operator::start(plane, "first", &[]).await;
-    first.wait_until("watching").await;
-    let second = Operator::start(plane, "second", &[]).await;
-    second.wait_until("standing by").await;
-    assert_eq!(
-        (metric(&first, "routing_operator_leader").await, metric(&second, "routing_operator_leader").await),
-        (1, 0)
-    );
-    let policies = Policies::in_new_namespace(plane, "lease").await;
-    let _kubelet = Kubelet::start(plane, "lease").await;
-    policies.apply("edge", &spec(json!({})));
-    policies.wait_until_ready("edge").await;
-    // As if its node died: the lease is not released.
-    first.kill();
-    second.wait_until("watching").await;
-    policies.apply("other", &spec(json!({})));
-    policies.wait_until_ready("other").await;
-    // A replica that comes back stands by.
-    first.start_again();
-    first.wait_until("standing by").await;
-    assert_eq!(metric(&second, "routing_operator_leader").await, 1);
 }
 
 #[tokio::test]

@@ -1,14 +1,31 @@
 use super::*;
 
 #[test]
-fn a_random_share_has_at_least_so_many_plans_and_one_alone_and_none_that_takes_over_a_minute() {
+fn a_share_has_what_is_chosen_some_random_plans_and_one_alone_and_none_that_takes_over_a_minute() {
     let share = Requested::Share(CLUSTER_WIDE_FROM - 3, Duration::ZERO);
     let plans: Vec<Plan> = share.together(Instant::now()).collect();
-    assert_eq!(plans.len(), LEAST);
+    assert_eq!(plans.len(), chosen().count() + LEAST);
     assert!(plans.iter().all(|plan| !plan.perturbation.takes_long() && !plan.is_alone()));
     let alone = share.alone();
     assert!(alone.len() == 1 && alone[0].is_alone(), "whatever the time is");
     assert!(share.scenarios().contains(&alone[0].scenario), "its reference is made meanwhile");
+    let first = format!("{} chosen plans, and random ones from SEEDS={} on", chosen().count(), CLUSTER_WIDE_FROM - 3);
+    assert!(share.to_string().starts_with(&first), "{share}");
+}
+
+#[test]
+fn what_is_chosen_once_went_wrong_and_has_one_scenario() {
+    let names: Vec<&str> = chosen().map(|plan| plan.perturbation.name).collect();
+    let expected = [
+        "lease-deleted",
+        "status-co-owned",
+        "status-wiped",
+        "crash-after-write",
+        "managers-stripped",
+        "policy-managers-stripped",
+    ];
+    assert_eq!(names, expected);
+    assert!(chosen().all(|plan| plan.scenario().name == "taken-back"));
 }
 
 #[test]
