@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Stops or starts one part of the running cluster.
-# usage: part.sh stop|start NAME   etcd, apiserver, containerd, controllers, scheduler, kubelet or proxy
+# Stops, pauses or starts one part of the running cluster. A paused one does nothing more, and its connections stay open.
+# usage: part.sh stop|pause|start NAME   etcd, apiserver, containerd, controllers, scheduler, kubelet or proxy
 set -euo pipefail
 
 . "$(dirname "$0")/env.sh"
@@ -8,8 +8,8 @@ set -euo pipefail
 . "$here/parts.sh"
 
 action=${1:-} name=${2:-}
-if [[ $# != 2 || ! "$action" =~ ^(stop|start)$ || " ${parts[*]} " != *" $name "* ]]; then
-    echo "usage: part.sh stop|start NAME, one of: ${parts[*]}" >&2
+if [[ $# != 2 || ! "$action" =~ ^(stop|pause|start)$ || " ${parts[*]} " != *" $name "* ]]; then
+    echo "usage: part.sh stop|pause|start NAME, one of: ${parts[*]}" >&2
     exit 2
 fi
 if [ ! -e "$mark" ]; then
@@ -19,5 +19,6 @@ fi
 lock
 case $action in
     stop) stop "$name" ;;
+    pause) send STOP "$name" ;;
     start) bring_up "$name" ;;
 esac

@@ -24,7 +24,9 @@ start_apiserver() {
         --kubelet-client-key "$pki/apiserver-kubelet-client.key" \
         --service-account-issuer https://kubernetes.default.svc.cluster.local \
         --service-account-key-file "$pki/service-accounts.crt" \
-        --service-account-signing-key-file "$pki/service-accounts.key"
+        --service-account-signing-key-file "$pki/service-accounts.key" \
+        --audit-policy-file "$here/config/audit.yaml" --audit-log-path "$state/log/audit.log" \
+        --audit-log-maxsize 1024 --audit-log-maxbackup 1
 }
 ready_apiserver() { await apiserver "$kubectl" get --raw /readyz; }
 

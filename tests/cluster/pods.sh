@@ -40,13 +40,19 @@ unmount() {
         xargs --no-run-if-empty --max-args 1 umount
 }
 
-# Removes what containerd, the network plugins and the kubelet leave in places that cannot be configured.
-remove_files() {
+# Those of the shims, which are not in the state folder.
+remove_sockets() {
     local tasks=$state/containerd/run/io.containerd.runtime.v2.task/k8s.io file sockets=()
     for file in "$tasks"/*/address; do
         if [ -e "$file" ]; then sockets+=("$(sed 's,^unix://,,' "$file")"); fi
     done
     rm --force "${sockets[@]}"
+}
+
+# Removes what containerd, the network plugins and the kubelet leave in places that cannot be configured.
+remove_files() {
+    local file
+    remove_sockets
     if [ -d /var/log/containers ]; then find /var/log/containers -lname "$state/*" -delete; fi
     for file in "/var/lib/cni/results/$bridge"-*-eth0; do
         file=${file%-eth0}
@@ -55,9 +61,13 @@ remove_files() {
     rm --force /var/lib/kubelet/device-plugins/kubelet.sock
 }
 
-pods_down() {
+end_pods() {
     within 20 kill_pods || { echo "processes of pods that do not end: $(pod_processes | tr '\n' ' ')" >&2; return 1; }
     within 20 remove_groups || { echo "control groups that cannot be removed: $(pod_groups | tr '\n' ' ')" >&2; return 1; }
     unmount
+}
+
+pods_down() {
+    end_pods
     remove_files
 }

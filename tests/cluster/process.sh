@@ -16,12 +16,15 @@ running() {
     read -r pid born 2>/dev/null <"$state/pid/$1" && [ "$born" = "$(start_time "$pid")" ]
 }
 
-# start NAME COMMAND…: in the background, unless it runs. The process itself writes its file before it becomes the
-# program, so that there is none without a file, whenever this script is killed.
+# start NAME COMMAND…: in the background, unless it runs; one that was paused goes on. The process itself writes its
+# file before it becomes the program, so that there is none without a file, whenever this script is killed.
 start() {
     local name=$1
     shift
-    if running "$name"; then return; fi
+    if running "$name"; then
+        send CONT "$name"
+        return
+    fi
     rm -f "$state/pid/$name"
     (
         pid=$BASHPID

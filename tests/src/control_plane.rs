@@ -1,20 +1,13 @@
 //! A real control plane: etcd, kube-apiserver, kube-controller-manager, and kubectl to talk to it. It has
 //! no scheduler and no kubelet: pods are only objects, unless `stand_in::kubelet` runs them.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{BufRead, BufReader, Seek, SeekFrom},
-    ops::Deref,
-    path::PathBuf,
-    process::Command,
-    sync::Mutex,
-};
+use std::{collections::BTreeMap, ops::Deref, path::PathBuf, process::Command, sync::Mutex};
 
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::{
+    audit::{self, Audit},
     cluster::{Cluster, deploy},
     ports, required,
     supervised::Supervised,
@@ -23,9 +16,6 @@ use crate::{
 
 /// Bearer token of the administrator; only for this run's cluster, which listens on loopback.
 const ADMIN_TOKEN: &str = "administrator-of-a-test";
-/// Records requests by ServiceAccounts of the operator's namespace: everything but their contents.
-const AUDIT_POLICY: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "omitStages": ["RequestReceived"],
-"rules": [{"level": "Metadata", "userGroups": ["system:serviceaccounts:routing-system"]}, {"level": "None"}]}"#;
 /// Records nothing.
 const NO_AUDIT: &str = r#"{"apiVersion": "audit.k8s.io/v1", "kind": "Policy", "rules": [{"level": "None"}]}"#;
 /// Without those of Endpoints, which refuse the loopback addresses that the stand-in for the kubelet uses.
@@ -66,7 +56,7 @@ impl ControlPlane {
     /// # Panics
     /// If it does not start.
     pub async fn start() -> Self {
-        Self::start_with(AUDIT_POLICY).await
+        Self::start_with(audit::POLICY).await
     }
 
     /// The same without an audit record: of hours of requests it would fill a disk.
@@ -82,7 +72,7 @@ impl ControlPlane {
         let cluster = Cluster::new(folder.join("admin.kubeconfig"), &folder);
         let (api_port, etcd_port) = (ports::free(), ports::free());
         let plane = Self { cluster, folder, api_port, etcd_port, running: Mutex::default() };
-        plane.write("audit.json", audit_policy);
+        plane.write("audit.yaml", audit_policy);
         plane.write("tokens.csv", &format!("{ADMIN_TOKEN},admin,admin,system:masters\n"));
         let key =
             Command::new("openssl").args(["genrsa", "-out", "sa.key", "2048"]).current_dir(&plane.folder).output();
@@ -138,7 +128,7 @@ impl ControlPlane {
             "--service-account-issuer=https://kubernetes.default.svc",
             "--service-account-key-file=sa.key",
             "--service-account-signing-key-file=sa.key",
-            "--audit-policy-file=audit.json",
+            "--audit-policy-file=audit.yaml",
             "--audit-log-path=audit.log",
             // In MiB: in one file, also of a thousand policies.
             "--audit-log-maxsize=4096",
@@ -215,19 +205,8 @@ impl ControlPlane {
     ///
     /// # Panics
     /// If it cannot be read.
-    pub fn audit_since(&self, read: &mut u64, mut note: impl FnMut(Value)) {
-        // There is none before the first entry.
-        let Ok(mut record) = File::open(self.folder.join("audit.log")) else { return };
-        record.seek(SeekFrom::Start(*read)).expect("a place in the audit record");
-        let (mut record, mut line) = (BufReader::new(record), vec![]);
-        // The last line may not be complete yet.
-        while record.read_until(b'\n', &mut line).expect("the audit record") > 0 && line.ends_with(b"\n") {
-            *read += line.len() as u64;
-            if let Ok(entry) = serde_json::from_slice(&line) {
-                note(entry);
-            }
-            line.clear();
-        }
+    pub fn audit_since(&self, read: &mut u64, note: impl FnMut(Value)) {
+        Audit::in_file(self.folder.join("audit.log")).since(read, note);
     }
 
     /// The log of one of its programs.

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 pub mod at_rest;
+pub mod audit;
 pub mod bombs;
 pub mod browser;
 pub mod claude_code;
@@ -19,6 +20,7 @@ pub mod connect;
 pub mod conntrack;
 pub mod control_plane;
 pub mod documented;
+pub mod events;
 pub mod fault_rows;
 pub mod fault_server;
 pub mod flat;

@@ -1,10 +1,14 @@
 //! Policies of one namespace, as their users see them.
 
-use std::{cell::RefCell, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, time::Duration};
 
 use crds::{RoutingPolicy, policy::RoutingPolicyStatus};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{Api, Client, api::DynamicObject, core::ApiResource};
+use kube::{
+    Api, Client, ResourceExt,
+    api::{DynamicObject, ListParams},
+    core::ApiResource,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -128,6 +132,22 @@ impl Policies {
     pub async fn object(&self, kind: &str, name: &str) -> Option<Value> {
         let object = self.objects(kind).get_opt(name).await.expect("an answer")?;
         Some(serde_json::to_value(object).expect("JSON"))
+    }
+
+    /// The `resourceVersion` of a policy, and of everything in its namespace that is of the kinds of children, or a pod.
+    ///
+    /// # Panics
+    /// If the API server does not answer.
+    pub async fn versions(&self, policy: &str) -> BTreeMap<String, String> {
+        let mut all = BTreeMap::new();
+        for kind in CHILD_KINDS.iter().chain(["Pod"].iter()) {
+            for object in self.objects(kind).list(&ListParams::default()).await.expect("a list") {
+                all.insert(format!("{kind} {}", object.name_any()), object.resource_version().unwrap_or_default());
+            }
+        }
+        let version = self.get(policy).await.resource_version().unwrap_or_default();
+        all.insert(format!("RoutingPolicy {policy}"), version);
+        all
     }
 
     /// A policy.

@@ -64,14 +64,24 @@ pub struct Requests(BTreeMap<Kind, u64>);
 impl Requests {
     /// Those of the operator that ended since the last call; `read` is as of [`ControlPlane::audit_since`].
     pub fn since(plane: &ControlPlane, read: &mut u64) -> Self {
-        let (user, mut all) = (operator::user(), BTreeMap::new());
-        plane.audit_since(read, |entry| {
-            // A watch is recorded when it begins, too.
-            if entry["user"]["username"] == user.as_str() && entry["stage"] != "ResponseStarted" {
-                *all.entry(Kind::of(&entry)).or_default() += 1;
-            }
-        });
-        Self(all)
+        let mut all = Self::default();
+        plane.audit_since(read, |entry| all.note(&entry));
+        all
+    }
+
+    /// Counts a request that an API server recorded, if the operator sent it.
+    pub fn note(&mut self, entry: &Value) {
+        // A watch is recorded when it begins, too.
+        if entry["user"]["username"] == operator::user().as_str() && entry["stage"] != "ResponseStarted" {
+            *self.0.entry(Kind::of(entry)).or_default() += 1;
+        }
+    }
+
+    /// Counts others, too.
+    pub fn add(&mut self, others: &Self) {
+        for (kind, count) in &others.0 {
+            *self.0.entry(kind.clone()).or_default() += count;
+        }
     }
 
     /// Those of some kinds alone.

@@ -1,15 +1,9 @@
 //! The events that the operator published about a policy, and whether there are more of them than what went wrong explains.
 
-use std::collections::BTreeMap;
-
-use k8s_openapi::api::events::v1::Event;
-use kube::{Api, api::ListParams};
 use operator::controller::labels::FIELD_MANAGER;
+pub use tests::events::Published;
 
 use super::place::Place;
-
-/// How often each reason was published.
-pub type Published = BTreeMap<String, u64>;
 
 /// How much went wrong.
 #[derive(Clone, Copy, Debug)]
@@ -25,20 +19,7 @@ pub struct Disturbance {
 /// # Errors
 /// The API server did not answer.
 pub async fn published(place: &Place) -> kube::Result<Published> {
-    let events: Api<Event> = Api::namespaced(place.client.clone(), &place.namespace);
-    let events = events.list(&ListParams::default()).await?;
-    let own = events.items.iter().filter(|event| event.reporting_controller.as_deref() == Some(FIELD_MANAGER));
-    let mut published = Published::new();
-    for event in own {
-        *published.entry(event.reason.clone().unwrap_or_default()).or_default() += times(event);
-    }
-    Ok(published)
-}
-
-/// How often an event came: repetitions are counted in its series.
-fn times(event: &Event) -> u64 {
-    let count = event.series.as_ref().map(|series| series.count).or(event.deprecated_count);
-    count.and_then(|count| u64::try_from(count).ok()).unwrap_or(1).max(1)
+    tests::events::published(&place.client, &place.namespace, FIELD_MANAGER).await
 }
 
 /// The reasons that were published more often than is explained, a line each.
@@ -56,20 +37,6 @@ pub fn unexplained(undisturbed: &Published, published: &Published, disturbance: 
         is_more.then(|| format!("events: {reason} {count} times; {without} without faults, {explained} are explained"))
     };
     published.iter().filter_map(line).collect()
-}
-
-#[test]
-fn repetitions_of_an_event_count() {
-    use k8s_openapi::{api::events::v1::EventSeries, apimachinery::pkg::apis::meta::v1::MicroTime, jiff::Timestamp};
-    let event = |count: Option<i32>, series: Option<i32>| Event {
-        deprecated_count: count,
-        series: series.map(|count| EventSeries { count, last_observed_time: MicroTime(Timestamp::UNIX_EPOCH) }),
-        ..Event::default()
-    };
-    for (count, series, expected) in [(None, None, 1), (Some(4), None, 4), (Some(1), Some(13), 13), (Some(0), None, 1)]
-    {
-        assert_eq!(times(&event(count, series)), expected, "{count:?} {series:?}");
-    }
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod load;
 mod managed;
 mod memory;
 mod network;
+mod node;
 mod outages;
 mod ownership;
 mod pods;

@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    process::Command,
+    process::{Command, Output},
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -68,7 +68,8 @@ fn refuse_one_in_use(cluster: &Cluster) {
     cluster.kubectl(&["--namespace", "default", "create", "configmap", MARK]).expect_worked();
 }
 
-fn required_from_make(variable: &str) -> PathBuf {
+/// A variable that `make e2e` sets.
+pub fn required_from_make(variable: &str) -> PathBuf {
     let given = std::env::var(variable).ok().filter(|value| !value.is_empty());
     given.unwrap_or_else(|| panic!("{variable} is not set: run `make e2e`, which prepares what this test needs")).into()
 }
@@ -83,11 +84,22 @@ pub fn count<N>(short: N, full: N) -> N {
     if std::env::var("E2E_FULL").is_ok_and(|value| value == "1") { full } else { short }
 }
 
-/// Stops or starts a part of the cluster.
+/// Stops, pauses or starts a part of the cluster.
 pub fn part(action: &str, name: &str) {
-    let script = checkout().join("tests/cluster/part.sh");
-    let output = Command::new(script).args([action, name]).output().expect("the script runs");
-    assert!(output.status.success(), "{action} {name}: {}", String::from_utf8_lossy(&output.stderr));
+    script("part.sh", &[action, name]);
+}
+
+/// Runs a script of `tests/cluster`, and returns what it printed.
+pub fn script(name: &str, arguments: &[&str]) -> String {
+    let output = script_output(name, arguments);
+    assert!(output.status.success(), "{name} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// The same for what must go on when it fails.
+pub fn script_output(name: &str, arguments: &[&str]) -> Output {
+    let script = checkout().join("tests/cluster").join(name);
+    Command::new(script).args(arguments).output().expect("the script runs")
 }
 
 /// Whether the operator is the one of `deploy/operator`, as applied by kubectl.

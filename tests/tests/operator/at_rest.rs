@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use kube::api::ListParams;
 use serde_json::json;
 use tests::{
     cluster::deploy,
     control_plane::ControlPlane,
     operator::Operator,
-    policies::{CHILD_KINDS, Policies, config_map, spec},
+    policies::{Policies, config_map, spec},
     requests::Requests,
     stand_in::kubelet::Kubelet,
     waiting,
@@ -33,9 +32,9 @@ async fn in_the_steady_state_nothing_is_written() {
     // The controllers finish writing about the rollout within a few reconciliations.
     after_reconciliations(&operator, 20).await;
 
-    let (before, begin, writes_before) = (versions(&policies).await, reconciles(&operator).await, writes(plane));
+    let (before, begin, writes_before) = (policies.versions("edge").await, reconciles(&operator).await, writes(plane));
     after_reconciliations(&operator, 100).await;
-    assert_eq!(versions(&policies).await, before, "a resourceVersion changed");
+    assert_eq!(policies.versions("edge").await, before, "a resourceVersion changed");
     let resyncs = reconciles(&operator).await - begin;
     let writes_after = writes(plane);
     for (object, count) in &writes_after {
@@ -45,22 +44,6 @@ async fn in_the_steady_state_nothing_is_written() {
     let sent: u64 = writes_after.values().sum::<u64>() - writes_before.values().sum::<u64>();
     println!("{resyncs} resyncs: no resourceVersion changed, {sent} writes sent");
     drop(kubelet);
-}
-
-async fn versions(policies: &Policies) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::new();
-    for kind in CHILD_KINDS.iter().chain(["Pod"].iter()) {
-        for object in policies.objects(kind).list(&ListParams::default()).await.expect("a list") {
-            let metadata = object.metadata;
-            all.insert(
-                format!("{kind} {}", metadata.name.unwrap_or_default()),
-                metadata.resource_version.unwrap_or_default(),
-            );
-        }
-    }
-    let policy = policies.get("edge").await.metadata;
-    all.insert("RoutingPolicy edge".into(), policy.resource_version.unwrap_or_default());
-    all
 }
 
 /// How many writes of the operator the API server recorded, by object, without those to its lease.
