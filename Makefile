@@ -31,7 +31,7 @@ build: ## the program, linked to target/routing
 test: ## every test that needs no cluster, with real LiteLLM, MCP clients, Claude Code, conformance suites, and a real API server
 	@tests/setup/tools.sh test
 	@programs=$$(tests/setup/programs.sh); \
-	began=$$SECONDS; tests/setup/own.sh; $(CARGO) build --workspace --bins; $(CARGO) test --workspace --no-run; \
+	began=$$SECONDS; tests/setup/own.sh; $(CARGO) build --workspace --bins --tests; \
 	tests/setup/link.sh routing routing-operator; \
 	echo "compiled in $$((SECONDS - began)) s"; began=$$SECONDS; eval "$$programs"; \
 	export ROUTING_BIN=$(BINARY) ROUTING_OPERATOR_BIN=$(CURDIR)/target/routing-operator; \
@@ -42,11 +42,11 @@ test: ## every test that needs no cluster, with real LiteLLM, MCP clients, Claud
 conformance: build ## this version's report in docs/conformance, by the public suites of MCP, and the table of docs/clients.md; the same tests check them
 	@tests/setup/tools.sh test
 	@programs=$$(tests/setup/programs.sh); eval "$$programs"; \
-	ROUTING_WRITE_PAGES=1 ROUTING_BIN=$(BINARY) $(CARGO) test --package tests --test conformance --test real_clients -- page
+	ROUTING_WRITE_PAGES=1 ROUTING_BIN=$(BINARY) $(CARGO) test --workspace --test conformance --test real_clients -- page
 
 screenshots: build ## the pictures of the brain's page in docs/images, by the tests that check it
 	@tests/setup/tools.sh test
-	@axe=$$(tests/setup/axe.sh); ROUTING_SCREENSHOTS=1 ROUTING_TEST_AXE=$$axe ROUTING_BIN=$(BINARY) $(CARGO) test --package tests --test page
+	@axe=$$(tests/setup/axe.sh); ROUTING_SCREENSHOTS=1 ROUTING_TEST_AXE=$$axe ROUTING_BIN=$(BINARY) $(CARGO) test --workspace --test page
 
 e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (ARGS= a part of a test's name)
 	@tests/cluster/e2e.sh $(ARGS)
@@ -64,7 +64,13 @@ lint: ## formatting, clippy, shell scripts, the plugin, workflows, banned crates
 	tests/setup/validate-plugin.sh
 	$$(tests/setup/actionlint.sh) .gitea/workflows/*.yml .github/workflows/*.yml docs/ci/*.yml
 	@tree=$$($(CARGO) tree --workspace --prefix none --edges normal,build,dev); \
-	if grep -E '^(aws-lc-rs|aws-lc-sys|openssl|openssl-sys|native-tls) ' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi
+	if grep -E '^(aws-lc-rs|aws-lc-sys|openssl|openssl-sys|native-tls) ' <<<"$$tree"; then echo "the one TLS stack is rustls with ring"; exit 1; fi; \
+	targets=$$(basename --multiple --suffix=.rs */tests/* */benches/* | paste --serial --delimiters='|'); \
+	if grep -E "^($$targets) " <<<"$$tree" | grep --invert-match ' (/'; then \
+		echo "a test or benchmark is called as a crate, which tests/setup/own.sh would remove with it: rename it"; exit 1; fi
+	@features() { $(CARGO) tree --workspace --prefix none --format '{p} {f}' --edges "$$1" | sed 's/ (\*)$$//' | sort --unique; }; \
+	if comm -23 <(features normal,build) <(features normal,build,dev) | grep .; then \
+		echo "the tests need these crates with more features, and they are compiled twice: name the features in tests/Cargo.toml, too"; exit 1; fi
 
 fmt: ## formats the code
 	cargo fmt --all
@@ -123,7 +129,7 @@ campaign: ## the operator when things go wrong: every scenario with every pertur
 	export SEEDS='$(SEEDS)' CAMPAIGN_PLANS='$(PLANS)' CAMPAIGN_PARTS='$(or $(PARTS),$(if $(PLANS),table,all))'; \
 	export CAMPAIGN_EVERYWHERE='$(EVERYWHERE)' CAMPAIGN_AT_ONCE='$(AT_ONCE)'; \
 	export CAMPAIGN_RESULTS='$(if $(SEEDS)$(PLANS)$(PARTS),,$(call MEASURED,campaign))'; \
-	$(CARGO) test --package tests --test campaign -- --nocapture whatever_goes_wrong
+	$(CARGO) test --workspace --test campaign -- --nocapture whatever_goes_wrong
 
 bench: bench-calls ## that, and the brain: pass rates with 10 million entries, durable writes, a report on a million decisions, a copy of a million entries; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
 	@mkdir -p bench/results
@@ -142,7 +148,7 @@ bench-tracing: ## what OpenTelemetry costs at 1,000 calls/s, as a ratio; raw out
 	@tests/setup/own.sh
 	$(CARGO) build --release --package dataplane --bin routing
 	@export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing ROUTING_TEST_COLLECTOR=$$(tests/setup/collector.sh); \
-	$(CARGO) bench --package tests --bench tracing | tee bench/results/tracing.txt
+	$(CARGO) bench --package tests --bench cost_of_tracing | tee bench/results/tracing.txt
 
 fuzz: ## new inputs for everything that reads what comes from outside, SECONDS (30) for each target, or those in ARGS; the table goes to bench/results/fuzz.txt
 	@mkdir -p bench/results

@@ -1,6 +1,13 @@
 //! The policies of this repository, by the target `policy`: what the operator renders of each compiles to the same table.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    num::NonZero,
+    panic,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use crds::{Document, builtin::BuiltinPrompts, compile};
 use fuzz::target;
@@ -12,22 +19,32 @@ fn compiles(text: &str) -> bool {
     Document::parse(text).is_ok_and(|document| compile(&document.policy.spec, &BuiltinPrompts::default()).is_ok())
 }
 
+fn policies() -> Vec<PathBuf> {
+    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let entries = FOLDERS.into_iter().flat_map(|folder| fs::read_dir(checkout.join(folder)).expect("a folder"));
+    let files = entries.map(|entry| entry.expect("an entry").path());
+    files.filter(|file| file.extension().is_some_and(|extension| extension == "yaml")).collect()
+}
+
 #[test]
 fn each_policy_of_this_repository_compiles_to_the_same_table_once_it_is_rendered() {
-    let (policy, mut compiled) = (target("policy").expect("a target"), 0);
-    let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for folder in FOLDERS {
-        for entry in fs::read_dir(checkout.join(folder)).expect("a folder") {
-            let file = entry.expect("an entry").path();
-            if file.extension().is_none_or(|extension| extension != "yaml") {
-                continue;
+    let (check, files) = (target("policy").expect("a target").check, policies());
+    let (next, compiled) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let text = fs::read_to_string(file).expect("text");
+            // What is wrong is printed before it is known of which file.
+            if panic::catch_unwind(|| check(text.as_bytes())).is_err() {
+                panic!("{}", file.display());
             }
-            // A panic names the file by this line.
-            println!("{}", file.display());
-            let text = fs::read_to_string(&file).expect("text");
-            (policy.check)(text.as_bytes());
-            compiled += usize::from(compiles(&text));
+            compiled.fetch_add(usize::from(compiles(&text)), Ordering::Relaxed);
         }
-    }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(work);
+        }
+    });
+    let compiled = compiled.into_inner();
     assert!(compiled >= 100, "{compiled}");
 }

@@ -45,8 +45,7 @@ prepare_programs() {
 
 compile() {
     tests/setup/own.sh
-    cargo --locked build --workspace --bins
-    "${e2e[@]}" --no-run
+    cargo --locked build --workspace --features tests/e2e --bins --test e2e
     tests/setup/link.sh routing
 }
 

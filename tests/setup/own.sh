@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Removes the project's crates from CARGO_TARGET_DIR, which `make` sets, if another checkout built them: Cargo would
-# take them for this checkout's if its files are older. What the crates depend on stays. Prints nothing.
+# take them for this checkout's if its files are older. What the crates depend on stays, unless a test or a benchmark has
+# the name of such a crate, which `make lint` forbids. Prints nothing.
 set -euo pipefail
 
 : "${CARGO_TARGET_DIR:?must be set, as make does}"

@@ -59,7 +59,20 @@ impl ControlPlane {
         Self::start_with(audit::POLICY).await
     }
 
-    /// The same without an audit record: of hours of requests it would fill a disk.
+    /// A control plane of a test's own. It ends with the thread of the test: what a test leaves behind takes processor
+    /// time from those that still run.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub async fn own() -> &'static Self {
+        thread_local!(static OWN: std::cell::RefCell<Vec<Ends>> = const { std::cell::RefCell::new(Vec::new()) });
+        // Never freed: the threads of the test share it.
+        let plane: &'static Self = Box::leak(Box::new(Self::start().await));
+        OWN.with_borrow_mut(|own| own.push(Ends(plane)));
+        plane
+    }
+
+    /// A control plane without an audit record: of hours of requests it would fill a disk.
     ///
     /// # Panics
     /// If it does not start.
@@ -213,6 +226,19 @@ impl ControlPlane {
     #[must_use]
     pub fn log(&self, program: &str) -> String {
         std::fs::read_to_string(self.folder.join(format!("{program}.log"))).unwrap_or_default()
+    }
+}
+
+/// Ends the programs of a control plane when this is dropped.
+struct Ends(&'static ControlPlane);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let mut running = self.0.running.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        // The end of etcd removes the folder of all of them.
+        for name in ["controllers", "kube-apiserver", "etcd"] {
+            running.remove(name);
+        }
     }
 }
 

@@ -7,7 +7,10 @@ use std::{
 
 /// Longest wait for anything: generous, because the machine may be busy.
 pub const LIMIT: Duration = Duration::from_secs(60);
+/// Time between two questions. What takes longer is asked for less often: each question takes processor time from what
+/// it is about.
 const STEP: Duration = Duration::from_millis(20);
+const STEP_MAX: Duration = Duration::from_millis(100);
 
 /// Waits until `probe` returns a value.
 ///
@@ -64,7 +67,8 @@ pub async fn until_or_say<T, F: Future<Output = Option<T>>>(
         if let Some(value) = probe().await {
             return value;
         }
-        assert!(began.elapsed() < limit, "waited {limit:?} for: {}", say());
-        tokio::time::sleep(STEP).await;
+        let waited = began.elapsed();
+        assert!(waited < limit, "waited {limit:?} for: {}", say());
+        tokio::time::sleep((waited / 20).clamp(STEP, STEP_MAX)).await;
     }
 }

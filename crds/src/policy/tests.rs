@@ -1,40 +1,65 @@
 //! The rules in CEL, without an API server. `tests/` sends the same files to a real one.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    fs,
+    num::NonZero,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+};
 
 use serde_json::Value;
 
 use crate::RoutingPolicy;
 
-#[test]
-fn every_rule_in_cel_refuses_its_invalid_fixture_at_its_field_and_accepts_its_valid_one() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+/// What is wrong with a rule's two fixtures, by the name of the invalid one; none: the file is no such fixture.
+fn wrong(folder: &Path, file: &str) -> Option<Vec<String>> {
     let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let mut pairs = 0;
-    let mut wrong = BTreeSet::new();
-    for entry in fs::read_dir(&folder).expect("the fixtures") {
-        let file = entry.expect("an entry").file_name().into_string().expect("UTF-8");
-        let Some(name) = file.strip_suffix(".invalid.yaml") else { continue };
-        let invalid = read(&file);
-        let Some(path) = invalid.lines().nth(1).and_then(|line| line.strip_prefix("# cel: ")) else { continue };
-        pairs += 1;
-        let parse =
-            |text: &str| serde_saphyr::from_str::<RoutingPolicy>(text).unwrap_or_else(|e| panic!("{name}: {e}"));
-        if let Err(errors) = parse(&read(&format!("{name}.valid.yaml"))).validate_cel() {
-            wrong.insert(format!("{name}.valid.yaml: {errors}"));
-        }
-        match parse(&invalid).validate_cel() {
-            Ok(()) => drop(wrong.insert(format!("{name}.invalid.yaml is accepted"))),
-            Err(errors) => {
-                let found: Vec<String> = errors.iter().map(|error| error.field_path.clone()).collect();
-                // The rule about the name is at the root, which has no path.
-                if !found.iter().any(|at| at == path || at.is_empty()) || found.len() != 1 {
-                    wrong.insert(format!("{name}.invalid.yaml: at {found:?}, expected {path}"));
-                }
+    let name = file.strip_suffix(".invalid.yaml")?;
+    let invalid = read(file);
+    let path = invalid.lines().nth(1).and_then(|line| line.strip_prefix("# cel: "))?;
+    let parse = |text: &str| serde_saphyr::from_str::<RoutingPolicy>(text).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let mut wrong = vec![];
+    if let Err(errors) = parse(&read(&format!("{name}.valid.yaml"))).validate_cel() {
+        wrong.push(format!("{name}.valid.yaml: {errors}"));
+    }
+    match parse(&invalid).validate_cel() {
+        Ok(()) => wrong.push(format!("{name}.invalid.yaml is accepted")),
+        Err(errors) => {
+            let found: Vec<String> = errors.iter().map(|error| error.field_path.clone()).collect();
+            // The rule about the name is at the root, which has no path.
+            if !found.iter().any(|at| at == path || at.is_empty()) || found.len() != 1 {
+                wrong.push(format!("{name}.invalid.yaml: at {found:?}, expected {path}"));
             }
         }
     }
-    assert_eq!(wrong, BTreeSet::new());
+    Some(wrong)
+}
+
+#[test]
+fn every_rule_in_cel_refuses_its_invalid_fixture_at_its_field_and_accepts_its_valid_one() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
+    let files = fs::read_dir(&folder).expect("the fixtures").map(|entry| entry.expect("an entry").file_name());
+    let files: Vec<String> = files.map(|file| file.into_string().expect("UTF-8")).collect();
+    // On all processors: each file takes the whole definition, compiled anew.
+    let (next, pairs) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let work = || {
+        let mut all = vec![];
+        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if let Some(wrong) = wrong(&folder, file) {
+                pairs.fetch_add(1, Ordering::Relaxed);
+                all.extend(wrong);
+            }
+        }
+        all
+    };
+    let wrong: Vec<String> = thread::scope(|scope| {
+        let processors = thread::available_parallelism().map_or(1, NonZero::get);
+        let workers: Vec<_> = (0..processors).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("a fixture that can be read")).collect()
+    });
+    assert_eq!(wrong, Vec::<String>::new());
+    let pairs = pairs.into_inner();
     assert!(pairs >= 30, "only {pairs} fixtures test a rule in CEL");
 }
 

@@ -154,10 +154,15 @@ mod tests {
     #[test]
     fn an_endless_row_of_tags_is_read_in_one_breath() {
         let began = std::time::Instant::now();
-        for row in ["<think>", "</think>", "`</think>`", "<think>```\n</think>", "\"</think>\"\n", "` </think>"] {
-            without_thinking(&row.repeat(4 * 1024 * 1024 / row.len()));
-            without_thinking(&format!("`{}", row.repeat(4 * 1024 * 1024 / row.len())));
-        }
+        let rows = ["<think>", "</think>", "`</think>`", "<think>```\n</think>", "\"</think>\"\n", "` </think>"];
+        std::thread::scope(|scope| {
+            for row in rows {
+                scope.spawn(move || {
+                    without_thinking(&row.repeat(4 * 1024 * 1024 / row.len()));
+                    without_thinking(&format!("`{}", row.repeat(4 * 1024 * 1024 / row.len())));
+                });
+            }
+        });
         assert!(began.elapsed() < std::time::Duration::from_secs(120), "{:?}", began.elapsed());
     }
 }

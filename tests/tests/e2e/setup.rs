@@ -251,9 +251,11 @@ pub fn remove_namespace(name: &str) {
         .expect_worked();
 }
 
-/// Deletes what runs in a namespace that a test is done with, without waiting.
+/// Deletes what runs in a namespace that a test is done with, without waiting. Each kind comes after the one that would
+/// create it again. Pods have a second: they would serve for ten more, and nobody calls them.
 pub fn let_go(name: &str) {
-    let all = ["--namespace", name, "delete", "routingpolicies,deployments", "--all", "--wait=false"];
+    let kinds = "routingpolicies,deployments,replicasets,pods";
+    let all = ["--namespace", name, "delete", kinds, "--all", "--grace-period=1", "--wait=false"];
     let deleted = cluster().kubectl(&all);
     // Before the operator is installed there is no such kind, and nothing of it.
     assert!(deleted.worked || deleted.err.contains("doesn't have a resource type"), "{}", deleted.err);

@@ -79,7 +79,7 @@ fn heavy(round: usize) -> Value {
 
 #[tokio::test]
 async fn the_heaviest_policies_fit_into_the_operators_default_memory_limit() {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().await));
+    let plane = ControlPlane::own().await;
     plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
     let operator = Operator::start(plane, "operator", &["--resync=100ms"]).await;
     operator.wait_until("watching").await;

@@ -45,7 +45,7 @@ async fn is_reconciled(policies: &Policies, name: &str) {
 
 #[tokio::test]
 async fn what_is_nested_deeper_than_parsers_read_hides_no_other_policy() {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().await));
+    let plane = ControlPlane::own().await;
     plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
     let hostile = Policies::in_new_namespace(plane, "hostile").await;
     let innocent = Policies::in_new_namespace(plane, "innocent").await;

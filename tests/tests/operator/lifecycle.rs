@@ -3,9 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::join_all;
-use kube::CustomResourceExt;
+use kube::{
+    CustomResourceExt,
+    api::{DeleteParams, ListParams, Patch, PatchParams},
+};
 use serde_json::{Value, json};
 use tests::{
+    Policy,
     control_plane::ControlPlane,
     policies::{CHILD_KINDS, Policies, config_map, spec},
     waiting,
@@ -23,12 +27,16 @@ fn minimal() -> Value {
     spec(json!({"service": {"type": "ClusterIP"}}))
 }
 
+/// Selects what the operator made.
+fn ours() -> ListParams {
+    ListParams::default().labels("app.kubernetes.io/managed-by=routing-operator")
+}
+
 /// The children without what the API server allocates and the cluster sets: UIDs, times, addresses, status.
 async fn children(policies: &Policies) -> BTreeMap<String, Value> {
     let mut all = BTreeMap::new();
     for kind in CHILD_KINDS {
-        let ours = kube::api::ListParams::default().labels("app.kubernetes.io/managed-by=routing-operator");
-        for object in policies.objects(kind).list(&ours).await.expect("a list").items {
+        for object in policies.objects(kind).list(&ours()).await.expect("a list").items {
             let mut object = serde_json::to_value(object).expect("JSON");
             strip(&mut object);
             // The address of a managed brain has the namespace, and what a pod says of itself to a collector.
@@ -61,9 +69,22 @@ fn strip(object: &mut Value) {
     }
 }
 
-/// Applies a spec and waits until the operator has reconciled it.
+/// Whether there are no children. Of each kind this is asked only once those before it are gone.
+async fn are_gone(policies: &Policies) -> bool {
+    for kind in CHILD_KINDS {
+        if !policies.objects(kind).list(&ours()).await.expect("a list").items.is_empty() {
+            return false;
+        }
+    }
+    true
+}
+
+/// Applies a spec and waits until the operator has reconciled it. Without kubectl: to start it hundreds of times takes
+/// longer than all that is tested, and the other lanes would wait for it.
 async fn settle(policies: &Policies, spec: &Value) {
-    policies.apply("edge", spec);
+    let policy: Value = serde_json::from_str(&Policy::of("edge", spec).to_string()).expect("JSON");
+    let as_owner = PatchParams::apply("owner").force();
+    policies.api().patch("edge", &as_owner, &Patch::Apply(policy)).await.expect("applied");
     let dealt_with =
         policies.wait_for("edge", "the operator to have reconciled it", |status| !status.conditions.is_empty());
     dealt_with.await;
@@ -185,8 +206,8 @@ async fn compare_on_lane(lane: u16, changes: &[(String, Value)]) -> BTreeSet<Str
         settle(&old, &minimal()).await;
         settle(&fresh, &spec).await;
         let fresh_children = children(&fresh).await;
-        fresh.kubectl(&["delete", "rp", "edge"]);
-        waiting::until_true("the fresh children to go", || async { children(&fresh).await.is_empty() }).await;
+        fresh.api().delete("edge", &DeleteParams::background()).await.expect("deleted");
+        waiting::until_true("the fresh children to go", || are_gone(&fresh)).await;
         for (name, object) in &fresh_children {
             assert_eq!(changed_children.get(name), Some(object), "{path} = {value}: {name}\n{}", accepted.message);
         }
@@ -229,12 +250,7 @@ async fn a_deleted_policy_takes_its_children_with_it_and_one_recreated_at_once_i
     let uid = policies.get("edge").await.metadata.uid;
     assert_ne!(uid, first);
     for kind in CHILD_KINDS {
-        for object in policies
-            .objects(kind)
-            .list(&kube::api::ListParams::default().labels("app.kubernetes.io/managed-by=routing-operator"))
-            .await
-            .expect("a list")
-        {
+        for object in policies.objects(kind).list(&ours()).await.expect("a list") {
             let owners = object.metadata.owner_references.unwrap_or_default();
             let uids: Vec<&str> = owners.iter().map(|owner| owner.uid.as_str()).collect();
             assert_eq!(uids, uid.iter().map(String::as_str).collect::<Vec<_>>(), "{kind}");
@@ -242,7 +258,7 @@ async fn a_deleted_policy_takes_its_children_with_it_and_one_recreated_at_once_i
     }
     waiting::until_true("the same children as before", || async { children(&policies).await == before }).await;
     policies.kubectl(&["delete", "rp", "edge"]);
-    waiting::until_true("no child", || async { children(&policies).await.is_empty() }).await;
+    waiting::until_true("no child", || are_gone(&policies)).await;
     waiting::until_true("no pod", || async { kubelet.addresses().is_empty() }).await;
 }
 

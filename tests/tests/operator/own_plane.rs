@@ -17,8 +17,7 @@ use tests::{
 
 /// A control plane of a test's own.
 pub async fn plane() -> &'static ControlPlane {
-    // Never freed: the threads of the test share it until the process ends.
-    Box::leak(Box::new(ControlPlane::start().await))
+    ControlPlane::own().await
 }
 
 /// A right: API group, resource with its subresource, verb.

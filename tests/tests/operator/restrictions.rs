@@ -14,7 +14,7 @@ const ALLOWED: &str = "--allowed-images=ghcr.io/org/*";
 
 /// The operator with both restrictions on a control plane of its own.
 async fn restricted() -> (&'static ControlPlane, Operator) {
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start().await));
+    let plane = ControlPlane::own().await;
     plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
     let operator = Operator::start(plane, "operator", &[ALLOWED, &format!("--secret-label={LABEL}")]).await;
     operator.wait_until("watching").await;
