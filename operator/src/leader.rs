@@ -5,10 +5,12 @@
 
 use std::{
     future::Future,
+    panic::AssertUnwindSafe,
     sync::Arc,
     time::{Duration, Instant},
 };
 
+use futures::FutureExt;
 use kube::Client;
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder, LeaseManagerError};
 use tokio::sync::watch;
@@ -122,8 +124,9 @@ async fn wait_for(leading: &mut watch::Receiver<bool>, state: bool) {
 
 /// Releases the lease: a replica that stands by need not wait until it expires.
 async fn give_back(manager: &LeaseManager) {
-    let released = tokio::time::timeout(RETRY, manager.release()).await;
-    let given_back = matches!(released, Ok(Ok(())));
+    // The library panics if somebody else changes the lease at this moment.
+    let released = tokio::time::timeout(RETRY, AssertUnwindSafe(manager.release()).catch_unwind()).await;
+    let given_back = matches!(released, Ok(Ok(Ok(()))));
     tracing::info!(lease = LEASE, given_back, "stopped competing for the lease");
 }
 

@@ -96,8 +96,8 @@ async fn checked(file: &Path, bounds: Bounds, metrics: &Metrics) -> Became {
                 database,
                 found,
                 ?took,
-                "the file is damaged; restore a backup, or if only indexes are named, copy it into a new file by `routing \
-                 brain copy`: docs/operations.md, A damaged file"
+                "the file is damaged; restore a backup, or if rows are only missing from indexes, copy it into a new file by \
+                 `routing brain copy`: docs/operations.md, A damaged file"
             );
             metrics.database_damaged(true);
             Became::Damaged

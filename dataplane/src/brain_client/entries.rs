@@ -5,7 +5,6 @@ use crds::shown::printable;
 use endpoint::{method::CALL, trace::TraceContext};
 use serde::Serialize;
 use serde_json::Value;
-
 use tokio::time::{Duration, Instant, sleep};
 
 use super::{ANSWER_MAX_BYTES, BrainClient, BrainError, Declared, REASON_SHOWN, REQUEST_ID, SCHEMA_TTL, traced};

@@ -34,21 +34,20 @@ pub fn trusting(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Err
 struct Authorities {
     extra: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
-    /// None if there is no authority at all.
-    verifier: OnceLock<Option<Verifier>>,
+    verifier: OnceLock<Verifier>,
 }
 
 impl Authorities {
+    /// None if there is no authority at all; there may be some at the next attempt, if no file could be opened at this one.
     fn verifier(&self) -> Option<&Verifier> {
-        let read = || {
-            let verifier = Verifier::new_with_extra_roots(self.extra.clone(), Arc::clone(&self.provider));
-            verifier
-                .inspect_err(|error| {
-                    tracing::warn!(%error, "the system has no certificates; https endpoints need a caBundle");
-                })
-                .ok()
-        };
-        self.verifier.get_or_init(read).as_ref()
+        if let Some(known) = self.verifier.get() {
+            return Some(known);
+        }
+        let read = Verifier::new_with_extra_roots(self.extra.clone(), Arc::clone(&self.provider));
+        let read = read.inspect_err(|error| {
+            tracing::warn!(%error, "no certificate of the system can be read; https endpoints need a caBundle");
+        });
+        read.ok().map(|read| self.verifier.get_or_init(|| read))
     }
 }
 

@@ -86,6 +86,14 @@ impl Activity {
         state.head.extend_from_slice(&bytes[..room]);
     }
 
+    /// Bytes were taken: a wait for the peer to read on begins anew.
+    pub(super) fn sent(&self) {
+        let mut state = self.state();
+        if state.waits() && !state.in_head {
+            state.since = Instant::now();
+        }
+    }
+
     /// A request begins; returns the bytes of its head, as far as they are known.
     pub(super) fn begin(self: &Arc<Self>) -> (InFlight, Vec<u8>) {
         let mut state = self.state();

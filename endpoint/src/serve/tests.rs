@@ -9,7 +9,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::*;
+use super::{activity::IDLE_TIMEOUT, *};
 
 /// Starts a server and returns its port.
 fn server(limits: Limits) -> (u16, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
@@ -99,6 +99,28 @@ async fn a_connection_whose_peer_does_not_read_its_answer_is_ended_after_75_s() 
         connection::serve(socket, app, &admitted, &CancellationToken::new()).await;
         let took = began.elapsed().as_secs();
         assert!((75..=76).contains(&took), "it was ended after {took} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_reads_on_slowly_has_its_whole_answer() {
+    const LENGTH: usize = 16 * 1024;
+    let (mut client, socket) = tokio::io::duplex(4096);
+    let connections = Connections::new(Limits::of_admin());
+    let admitted = connections.admit([127, 0, 0, 1].into()).expect("room");
+    client.write_all(REQUEST.as_bytes()).await.expect("sent");
+    let app = Router::new().route("/", post(|| async { vec![0; LENGTH] }));
+    let read = async {
+        let mut answer = vec![];
+        while answer.len() < LENGTH {
+            tokio::time::sleep(IDLE_TIMEOUT * 4 / 5).await;
+            assert_ne!(client.read_buf(&mut answer).await.expect("open"), 0, "after {} bytes", answer.len());
+        }
+    };
+    let stop = CancellationToken::new();
+    tokio::select! {
+        () = read => {}
+        () = connection::serve(socket, app, &admitted, &stop) => panic!("it ended before"),
     }
 }
 

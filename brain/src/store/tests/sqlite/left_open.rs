@@ -1,5 +1,7 @@
 //! A file that a brain did not close is checked in the background, by SQLite's comparison of each index with its table.
 
+use std::{fs::File, os::unix::fs::FileExt};
+
 use ::tests::wrong_bit;
 use sqlx::{ConnectOptions, Connection, sqlite::SqliteConnectOptions};
 use tokio::sync::mpsc;
@@ -85,6 +87,38 @@ async fn a_copy_of_a_file_with_a_damaged_index_has_all_rows_and_a_sound_index() 
     let store = Store::open(&whole).await.expect("opens");
     assert_eq!(store.session(SESSION, SESSION_ENTRIES_MAX).await.expect("entries").len(), FEW);
     store.close().await;
+}
+
+/// The index by which SQLite counts the entries.
+const COUNTED: &str = "sqlite_autoindex_entries_1";
+/// Where a page says how many entries it has (https://sqlite.org/fileformat2.html, 1.6).
+const CELLS: u64 = 3;
+
+/// Has an index of one page end an entry early.
+async fn shorten(url: &DatabaseUrl, index: &str) {
+    let mut connection = SqliteConnectOptions::new().filename(path(url)).connect().await.expect("connects");
+    let root = "SELECT (rootpage - 1) * (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = $1";
+    let page: i64 = sqlx::query_scalar(root).bind(index).fetch_one(&mut connection).await.expect("an index");
+    connection.close().await.expect("closed");
+    let (file, at) =
+        (File::options().read(true).write(true).open(path(url)).expect("a file"), page.unsigned_abs() + CELLS);
+    let mut cells = [0; 2];
+    file.read_exact_at(&mut cells, at).expect("a number");
+    file.write_all_at(&(u16::from_be_bytes(cells) - 1).to_be_bytes(), at).expect("written");
+}
+
+#[tokio::test]
+async fn a_copy_has_all_rows_also_where_the_index_by_which_they_are_counted_lacks_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = closed(&folder, FEW).await;
+    shorten(&url, COUNTED).await;
+    let Finding::Damaged(found) = check(path(&url), || true).await else { panic!("it is damaged") };
+    assert!(found.contains("missing from index"), "{found}");
+    let whole = DatabaseUrl::sqlite(folder.path().join("whole.db"));
+    let copied = copy(&url, &whole, |_| ()).await.expect("copied");
+    assert!(copied.iter().any(|one| one.table == "entries" && one.rows == FEW as u64), "{copied:?}");
+    let finding = check(path(&whole), || true).await;
+    assert!(matches!(finding, Finding::Sound), "{finding:?}");
 }
 
 #[tokio::test]
