@@ -63,7 +63,11 @@ pub enum RelativeTo {
 }
 
 /// How pass rates are computed and cached, and how long old ones count while the brain is unreachable.
-#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
+#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
+#[cfg_attr(test, x_kube(cel))]
+#[x_kube(validation = Rule::new("self.sources.all(one, self.sources.exists_one(other, other == one))")
+    .message("must not name a source twice")
+    .field_path(".sources"))]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
     /// Whose outcomes a skill's pass rate rests on. Model: those of answers of the local model, so that Claude's answers
@@ -71,7 +75,8 @@ pub struct Evidence {
     /// that does not tell models apart always gives that. Default: Model.
     pub of: EvidenceOf,
     /// Which verdicts count, with `of: Model`. Default: all but implicit.
-    #[schemars(length(min = 1, max = SOURCES_MAX), extend("x-kubernetes-list-type" = "set"))]
+    // Atomic: of a set, the sources that are set by default would stay when somebody applies fewer (server-side).
+    #[schemars(length(min = 1, max = SOURCES_MAX), extend("x-kubernetes-list-type" = "atomic"))]
     pub sources: Vec<Source>,
     /// How far back outcomes count, for example "7d". Passed to the brain unchanged. Default: 7d.
     pub window: Period,
