@@ -1,10 +1,12 @@
 //! One generation of the running config: the table with its secrets and clients. Immutable: a call keeps its own.
 
+mod instead;
+
 use std::sync::Arc;
 
 use crds::{
     RoutingTable,
-    policy::{OnLocalError, RouteMode},
+    policy::RouteMode,
     table::{ModelTarget, Skill},
 };
 use endpoint::bearer::TokenDigest;
@@ -97,7 +99,7 @@ impl Active {
         // `contract` part 5: from the environment alone each local error is retried on Claude.
         let local = match origin {
             PolicyOrigin::Environment => local,
-            PolicyOrigin::Policy | PolicyOrigin::LastGood => local.with_circuit(before, instead_of_local(&table)),
+            PolicyOrigin::Policy | PolicyOrigin::LastGood => local.with_circuit(before, instead::of_local(&table)),
         };
         let before = previous.and_then(|previous| previous.claude.as_ref());
         let of_claude = |target| model(CLAUDE, target, before, Some(&local));
@@ -150,16 +152,6 @@ impl Active {
     /// Whether the policy requires a token and none of its Secrets exists: then nobody can call.
     pub fn is_closed(&self) -> bool {
         !self.table.access.tokens.is_empty() && self.tokens.is_empty()
-    }
-}
-
-/// What becomes of calls while the local model is not asked.
-fn instead_of_local(table: &RoutingTable) -> &'static str {
-    let falls_back = table.skills.values().any(|skill| skill.on_local_error == OnLocalError::Claude);
-    match table.claude.model() {
-        _ if !falls_back => "calls fail",
-        Some(_) => "calls go to Claude",
-        None => "callers do the work",
     }
 }
 

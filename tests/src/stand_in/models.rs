@@ -107,12 +107,12 @@ impl Models {
         self.server.url()
     }
 
-    /// Answers the waiting calls of the models `waits` and `waits-long`.
+    /// Answers the waiting calls of the models `waits`, `waits-long` and `ill-and-slow`.
     pub fn release(&self) {
         self.state.release.notify_waiters();
     }
 
-    /// Lets the model `ill` answer from now on.
+    /// Lets the models `ill` and `ill-and-slow` answer from now on.
     pub fn heal(&self) {
         self.state.well.store(true, Ordering::Relaxed);
     }
@@ -211,8 +211,11 @@ async fn behave(model: &str, state: &Shared) -> Response {
             state.release.notified().await;
             said(&"a long answer ".repeat(3_000))
         }
-        "ill" if state.well.load(Ordering::Relaxed) => said("answer of ill"),
-        "ill" => (StatusCode::SERVICE_UNAVAILABLE, error("unavailable_error")).into_response(),
+        "ill" => ill(state),
+        "ill-and-slow" => {
+            state.release.notified().await;
+            ill(state)
+        }
         "status-500" => (StatusCode::INTERNAL_SERVER_ERROR, error("internal_server_error")).into_response(),
         "status-429" => (StatusCode::TOO_MANY_REQUESTS, error("throttling_error")).into_response(),
         "redirects" => (StatusCode::TEMPORARY_REDIRECT, [(header::LOCATION, "http://127.0.0.1:1/")]).into_response(),
@@ -250,6 +253,14 @@ async fn behave(model: &str, state: &Shared) -> Response {
             ([("x-litellm-response-cost", cost)], said("an answer that was paid for")).into_response()
         }
         model => said(model.strip_prefix("says:").unwrap_or(&format!("answer of {model}"))),
+    }
+}
+
+fn ill(state: &Shared) -> Response {
+    if state.well.load(Ordering::Relaxed) {
+        said("answer of ill")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, error("unavailable_error")).into_response()
     }
 }
 

@@ -1,12 +1,14 @@
 //! A local model that fails is left alone for a while, and one that is busy has a queue: neither makes every call wait and
 //! then cost money.
 
-use std::{collections::BTreeSet, fs};
+use std::{collections::BTreeSet, fs, time::Instant};
 
 use futures::future::join_all;
 use serde_json::{Value, json};
 use tests::{
-    Policy, get_json,
+    Policy,
+    fault_rows::lines_of,
+    get_json,
     load::{Got, Load},
     mcp::CallResult,
     program::{Program, Running},
@@ -16,28 +18,35 @@ use tests::{
 use tokio::task::JoinHandle;
 
 /// Failures in a row after which the local model is left alone.
-const FAILURES: usize = 5;
+pub const FAILURES: usize = 5;
+/// Logged when it is left alone, and when it is back.
+pub const OPENED: &str = "the local model has failed 5 times in a row: calls go to Claude; next trial in 30 s";
+pub const BACK: &str = "the local model is back: calls go to it again";
 /// Calls meanwhile.
 const MEANWHILE: usize = 1000;
 /// Of them at a time: fewer than one address may have connections where a process has 1024 descriptors.
 const AT_A_TIME: usize = 100;
 
 /// How often a model was asked.
-fn asked(models: &Models, model: &str) -> usize {
+pub fn asked(models: &Models, model: &str) -> usize {
     models.asked().iter().filter(|asked| *asked == model).count()
 }
 
 /// The local model as `/status` shows it.
-async fn local(routing: &Running) -> Value {
+pub async fn local(routing: &Running) -> Value {
     routing.status().await["models"][0].clone()
 }
 
-fn went(result: &CallResult) -> (Vec<Value>, Vec<Value>) {
+pub fn went(result: &CallResult) -> (Vec<Value>, Vec<Value>) {
     (result.decisions("decision"), result.decisions("reason"))
 }
 
-fn calls_go_to_claude(log: &str) -> usize {
-    log.matches("the local model has failed 5 times in a row: calls go to Claude; next trial in 30 s").count()
+/// The level of each log line with this message.
+pub fn levels(routing: &Running, message: &str) -> Vec<Value> {
+    let log = routing.log();
+    // The last line may be half written.
+    let (complete, _) = log.rsplit_once('\n').unwrap_or_default();
+    lines_of(complete, message).iter().map(|line| line["level"].clone()).collect()
 }
 
 async fn set(routing: &Running, policy: &Policy) {
@@ -73,7 +82,7 @@ async fn a_local_model_that_is_away_is_asked_five_times_and_left_alone_until_a_t
     assert_eq!(routing.metric("routing_local_circuit_open").await, 1.0);
     let not_called = routing.metric(r#"routing_model_not_called_total{reason="local_circuit_open"}"#).await;
     assert_eq!(not_called, MEANWHILE as f64);
-    waiting::until_true("the warning", || async { calls_go_to_claude(&routing.log()) == 1 }).await;
+    waiting::until_true("the warning", || async { levels(&routing, OPENED) == ["WARN"] }).await;
 
     // What the brain knows: calls, why they fell back, and nothing of the local model's quality.
     let report = waiting::until("the decisions in the brain", || async {
@@ -95,8 +104,8 @@ async fn a_local_model_that_is_away_is_asked_five_times_and_left_alone_until_a_t
     assert_eq!((result.text(0), went(&result).0), ("answer of ill", vec![json!("local")]));
     assert_eq!(local(&routing).await["circuit"], json!({"state": "closed", "failures": 0, "nextTrialMs": null}));
     assert_eq!(routing.metric("routing_local_circuit_open").await, 0.0);
-    waiting::until_true("the line", || async { routing.log().contains("the local model is back") }).await;
-    assert_eq!(calls_go_to_claude(&routing.log()), 1, "one warning for one change");
+    waiting::until_true("the line", || async { levels(&routing, BACK) == ["INFO"] }).await;
+    assert_eq!(levels(&routing, OPENED), ["WARN"], "one warning for one change");
 }
 
 #[tokio::test]
@@ -120,7 +129,8 @@ async fn a_skill_that_stays_local_fails_at_once_and_the_circuit_outlives_a_reloa
         assert_eq!(models.asked(), ["ill"; FAILURES], "{what}");
     };
     refused("at once").await;
-    waiting::until_true("the warning", || async { routing.log().contains("5 times in a row: calls fail; next") }).await;
+    let opened = "the local model has failed 5 times in a row: calls fail; next trial in 30 s";
+    waiting::until_true("the warning", || async { levels(&routing, opened) == ["WARN"] }).await;
     set(&routing, &policy.clone().spec(json!({"limits": {"inFlight": 7}}))).await;
     refused("after a reload").await;
     set(&routing, &policy.local("l")).await;
@@ -141,17 +151,17 @@ async fn contract_5_from_the_environment_alone_every_local_error_is_retried_on_c
 }
 
 /// A policy whose local model waits to be released, with these limits of it.
-fn waits(models: &Models, limits: Value) -> Policy {
+pub fn waits(models: &Models, limits: Value) -> Policy {
     let timeouts = json!({"timeouts": {"local": "200s", "total": "280s"}});
     Policy::at(&models.url()).local("waits").spec(timeouts).spec(json!({"models": {"local": limits}}))
 }
 
-fn call(routing: &Running, problem: usize) -> JoinHandle<CallResult> {
+pub fn call(routing: &Running, problem: usize) -> JoinHandle<CallResult> {
     let mcp = routing.mcp();
     tokio::spawn(async move { mcp.debug(&format!("problem number {problem}.")).await })
 }
 
-async fn until_load(routing: &Running, in_flight: usize, waiting: usize) {
+pub async fn until_load(routing: &Running, in_flight: usize, waiting: usize) {
     let load = json!([in_flight, waiting]);
     waiting::until_true(&format!("{load} in flight and waiting"), || async {
         let local = local(routing).await;
@@ -160,8 +170,13 @@ async fn until_load(routing: &Running, in_flight: usize, waiting: usize) {
     .await;
 }
 
+/// How long all calls together waited for the local model, in seconds.
+async fn waited(routing: &Running) -> f64 {
+    routing.metric(r#"routing_model_wait_seconds_sum{model="local"}"#).await
+}
+
 /// Releases the local model until all calls have an answer.
-async fn answers(models: &Models, calls: Vec<JoinHandle<CallResult>>) -> Vec<CallResult> {
+pub async fn answers(models: &Models, calls: Vec<JoinHandle<CallResult>>) -> Vec<CallResult> {
     waiting::until_true("all answers", || async {
         models.release();
         calls.iter().all(JoinHandle::is_finished)
@@ -174,11 +189,13 @@ async fn answers(models: &Models, calls: Vec<JoinHandle<CallResult>>) -> Vec<Cal
 async fn a_burst_waits_in_order_for_the_two_places_of_the_local_model_and_costs_nothing() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&waits(&models, json!({"maxConcurrent": 2}))).start().await;
-    let mut calls = vec![];
+    let (mut calls, mut began, mut queued) = (vec![], vec![], vec![]);
     for i in 0..20_usize {
+        began.push(Instant::now());
         calls.push(call(&routing, i));
         // One after the other, so that their order is known.
         until_load(&routing, (i + 1).min(2), (i + 1).saturating_sub(2)).await;
+        queued.push(Instant::now());
     }
     assert_eq!(routing.metric(r#"routing_waiting_calls{model="local"}"#).await, 18.0);
     let gives_up = call(&routing, 99);
@@ -186,7 +203,9 @@ async fn a_burst_waits_in_order_for_the_two_places_of_the_local_model_and_costs_
     gives_up.abort();
     until_load(&routing, 2, 18).await;
 
+    let released = Instant::now();
     let results = answers(&models, calls).await;
+    let ended = Instant::now();
     assert!(results.iter().all(|result| result.text(0) == "answer of waits" && went(result).0 == ["local"]));
     assert_eq!((models.most_at_once("waits"), models.asked().len()), (2, 20));
     let received = models.received();
@@ -196,6 +215,11 @@ async fn a_burst_waits_in_order_for_the_two_places_of_the_local_model_and_costs_
         assert!(expected.iter().all(asked), "turn {turn} was not that of {expected:?}");
     }
     assert_eq!(routing.metric(r#"routing_model_wait_seconds_count{model="local"}"#).await, 20.0);
+    // The model answered nobody before it was released, and the first two did not wait.
+    let least: f64 = queued[2..].iter().map(|queued| released.duration_since(*queued).as_secs_f64()).sum();
+    let most: f64 = began.iter().map(|began| ended.duration_since(*began).as_secs_f64()).sum();
+    let sum = waited(&routing).await;
+    assert!((least..=most).contains(&sum), "waited {sum} s, not {least} to {most} s");
     assert_eq!(routing.metric("routing_model_not_called_total").await, 0.0);
 }
 
@@ -230,11 +254,13 @@ async fn who_waits_for_half_of_the_attempt_in_vain_goes_to_claude_or_fails_and_n
         "skills": [{"name": "debug"}, {"name": "retrospective", "route": "Local"}]});
     let policy = Policy::at(&models.url()).local("hangs").spec(limit);
     let routing = Program::serve_policy(&policy).start().await;
+    let began = Instant::now();
     let first = call(&routing, 0);
     until_load(&routing, 1, 0).await;
     let arguments = json!({"project_root": "/tmp", "session_id": "s"});
     let mcp = routing.mcp();
     let (second, third) = tokio::join!(call(&routing, 1), mcp.result("retrospective", arguments));
+    let took = began.elapsed().as_secs_f64();
     let second = second.expect("an answer");
     assert_eq!(second.text(0), "answer of c");
     assert_eq!(went(&second), (vec![json!("claude_fallback")], vec![json!("local_busy")]));
@@ -248,6 +274,9 @@ async fn who_waits_for_half_of_the_attempt_in_vain_goes_to_claude_or_fails_and_n
     assert_eq!(local(&routing).await["circuit"]["failures"], 1, "the time-out alone");
     assert_eq!(routing.metric(r#"routing_model_not_called_total{reason="local_busy"}"#).await, 2.0);
     assert_eq!(routing.metric(r#"routing_model_wait_seconds_count{model="local"}"#).await, 3.0);
+    // Twice half of the 16 s of an attempt, less what came before it; the first did not wait.
+    let sum = waited(&routing).await;
+    assert!((15.5..=2.0 * took).contains(&sum), "waited {sum} s, not 15.5 to twice {took} s");
 }
 
 #[tokio::test]

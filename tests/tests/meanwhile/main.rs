@@ -4,9 +4,12 @@
 
 // The longest. Tests are started in the order of their names.
 mod a_real_model;
+mod burst;
 mod circuit;
 mod clock;
+mod kept_local;
 mod listening;
 mod monitoring;
 mod review;
 mod shutdown;
+mod trials;
