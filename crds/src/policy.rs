@@ -49,6 +49,9 @@ const RELATIVE_NEEDS_A_BRAIN: &str =
 const RELATIVE_SKILL_NEEDS_A_BRAIN: &str = "!has(self.skills) || (has(self.brain) && self.evidence.of == 'Model') || \
     self.skills.all(skill, !has(skill.thresholds) || skill.thresholds.relativeTo == 'None')";
 const RELATIVE_NEEDS: &str = "relativeTo: Claude needs brain and evidence.of: Model, which give Claude's own rate";
+/// A set could not be applied as a whole, see `Evidence::sources`.
+const SOURCES_ARE_UNIQUE: &str =
+    "self.evidence.sources.all(one, self.evidence.sources.exists_one(other, other == one))";
 /// What is not listed as a source does not count, and a grader only for a skill that says so.
 const SOURCE_RULE: &str = "self.evidence.sources != ['grader'] || \
     (has(self.skills) ? self.skills.all(skill, has(skill.grading) ? skill.grading.counts : self.evidence.of == 'Skill') \
@@ -117,6 +120,7 @@ pub(crate) const NEEDS_GRADER: &str = "must have a grader, because a skill has g
 #[x_kube(validation = Rule::new(models::CALLER_STAGES_RULE).message(models::CALLER_STAGES)
     .field_path(".models.claude.returnToCaller"))]
 #[x_kube(validation = Rule::new("!has(self.review) || has(self.brain)").message(review::NEEDS_A_BRAIN).field_path(".review"))]
+#[x_kube(validation = Rule::new(SOURCES_ARE_UNIQUE).message("must not name a source twice").field_path(".evidence.sources"))]
 #[x_kube(validation = Rule::new(SOURCE_RULE).message(NEEDS_SOURCE).field_path(".evidence.sources"))]
 #[x_kube(validation = Rule::new(RELATIVE_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".thresholds.relativeTo"))]
 #[x_kube(validation = Rule::new(RELATIVE_SKILL_NEEDS_A_BRAIN).message(RELATIVE_NEEDS).field_path(".skills"))]

@@ -63,11 +63,7 @@ pub enum RelativeTo {
 }
 
 /// How pass rates are computed and cached, and how long old ones count while the brain is unreachable.
-#[derive(Serialize, Deserialize, KubeSchema, Clone, Debug, PartialEq)]
-#[cfg_attr(test, x_kube(cel))]
-#[x_kube(validation = Rule::new("self.sources.all(one, self.sources.exists_one(other, other == one))")
-    .message("must not name a source twice")
-    .field_path(".sources"))]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Evidence {
     /// Whose outcomes a skill's pass rate rests on. Model: those of answers of the local model, so that Claude's answers
