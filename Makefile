@@ -150,11 +150,10 @@ bench-tracing: ## what OpenTelemetry costs at 1,000 calls/s, as a ratio; raw out
 	@export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing ROUTING_TEST_COLLECTOR=$$(tests/setup/collector.sh); \
 	$(CARGO) bench --package tests --bench cost_of_tracing | tee bench/results/tracing.txt
 
-fuzz: ## new inputs for everything that reads what comes from outside, SECONDS (30) for each target, or those in ARGS; the table goes to bench/results/fuzz.txt
+fuzz: build ## new inputs for everything that reads what comes from outside, SECONDS (30) for each target, or those in ARGS; the table goes to bench/results/fuzz.txt
 	@mkdir -p bench/results
 	@tests/setup/tools.sh fuzz
-	@tests/setup/own.sh
-	@fuzz/run.sh $(or $(SECONDS),30) $(ARGS) | tee bench/results/fuzz.txt
+	@ROUTING_BIN=$(BINARY) fuzz/run.sh $(or $(SECONDS),30) $(ARGS) | tee bench/results/fuzz.txt
 
 images: ## the container images, by BuildKit as root, or by docker (IMAGE_BUILDER=docker); ARGS=NAME builds one
 	@tests/setup/tools.sh images

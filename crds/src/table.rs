@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::{
     answer_check::AnswerCheck,
-    arguments::ArgumentSchema,
+    arguments::{ArgumentSchema, refused_by_clients},
     policy::{
         Attach, CheckCounts, DecisionLine, EvidenceOf, ExplorationMode, GradedBy, OnExpired, OnFailedCheck,
         OnLocalError, RelativeTo, RouteMode, RouteStatus, SecretKeyRef, Source,
@@ -352,6 +352,23 @@ impl RoutingTable {
     #[must_use]
     pub fn longest_call(&self) -> Duration {
         self.skills.values().map(|skill| skill.timeouts.total).max().unwrap_or_default()
+    }
+
+    /// What keeps some clients from using a skill, a sentence each. The policy can run all the same.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let of_skill = |skill: &Arc<Skill>| {
+            let keywords: Vec<&str> = refused_by_clients(&skill.input_schema).collect();
+            (!keywords.is_empty()).then(|| {
+                format!(
+                    "skill {}: inputSchema has {} at its top level, which MCP allows and model APIs refuse with the \
+                    whole request: clients rewrite such a tool, leave it out, or fail; move it into a property",
+                    skill.name,
+                    keywords.join(" and ")
+                )
+            })
+        };
+        self.skills.values().filter_map(of_skill).collect()
     }
 
     /// Every Secret key that the table refers to.

@@ -1,5 +1,6 @@
-//! What others send, read as the programs read it, by functions of the bytes alone. Public for `fuzz`, which states what
-//! holds for whatever is sent.
+//! What others send, read as the programs read it, by functions of the bytes alone: each calls what the program calls, in
+//! the program's order, and leaves out what is written or asked in between. For `fuzz` alone, which states what holds for
+//! whatever is sent.
 
 use reqwest::{StatusCode, header::HeaderMap};
 use secrecy::SecretString;

@@ -1,4 +1,5 @@
-//! The routes of a data plane without a socket. Public for `fuzz`, which states what holds for whatever is sent.
+//! The routes of a data plane without a socket, and without what runs beside them in the program. For `fuzz` alone, which
+//! states what holds for whatever is sent.
 
 use std::{path::PathBuf, sync::Arc};
 

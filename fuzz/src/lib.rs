@@ -1,7 +1,9 @@
 //! What holds for every text that comes from outside. Each target is a function of bytes that panics if it does not hold:
 //! `tests/corpus.rs` calls it with the files of `corpus`, and `make fuzz` with inputs that libFuzzer makes of them.
 //!
-//! A target calls what the programs call, and nothing that is written for it.
+//! A target calls the functions that the programs call, or a program itself. Where the data plane keeps such functions to
+//! itself, it calls them through `dataplane::received` and `dataplane::routes`, which nothing else uses: they put together
+//! what a program does between reading and writing, and decide nothing.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +19,7 @@ mod mcp_json;
 mod model_answer;
 mod pass_rate;
 mod policy;
+mod rendering;
 mod secret;
 mod served;
 mod session_entry;
@@ -34,7 +37,7 @@ pub struct Target {
 }
 
 /// All targets, sorted by name.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     Target { name: "answer_check", check: answer_check::check },
     Target { name: "arguments", check: arguments::check },
     Target { name: "brain", check: brain::check },
@@ -45,6 +48,7 @@ pub const TARGETS: [Target; 14] = [
     Target { name: "model_answer", check: model_answer::check },
     Target { name: "pass_rate", check: pass_rate::check },
     Target { name: "policy", check: policy::check },
+    Target { name: "rendering", check: rendering::check },
     Target { name: "secret", check: secret::check },
     Target { name: "session_entry", check: session_entry::check },
     Target { name: "session_log", check: session_log::check },

@@ -58,6 +58,7 @@ targets!(
     model_answer,
     pass_rate,
     policy,
+    rendering,
     secret,
     session_entry,
     session_log,

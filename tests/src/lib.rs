@@ -33,6 +33,7 @@ pub mod manifests;
 pub mod mcp;
 pub mod memory;
 pub mod network_policy;
+pub mod observed;
 pub mod open_loop;
 pub mod operator;
 pub mod pages;

@@ -1,4 +1,5 @@
-//! What a schema may be: complete in itself; and a skill's `inputSchema`: an object that the model APIs of clients take.
+//! What a schema may be: complete in itself; and a skill's `inputSchema`: an object whose arguments the model APIs of
+//! clients take.
 
 use std::collections::BTreeSet;
 
@@ -18,8 +19,8 @@ const REFERENCES: [&str; 2] = ["$ref", "$schema"];
 const DYNAMIC: [&str; 4] = ["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$recursiveAnchor"];
 /// The dialect that may be named; it is compiled in, nothing is fetched.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
-/// Keywords that the model APIs of clients refuse at the top level of a tool's schema.
-const NOT_AT_THE_TOP: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+/// Keywords that MCP allows at the top level of a tool's schema since 2026-07-28, and the model APIs of clients refuse.
+const REFUSED_AT_THE_TOP: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords that can allow arguments that `properties` does not list.
 const OPENERS: [&str; 3] = ["$ref", "patternProperties", "if"];
 
@@ -28,11 +29,6 @@ pub(super) fn errors(schema: &Map<String, Value>) -> Vec<String> {
     let mut errors = vec![];
     if schema.get("type") != Some(&Value::from("object")) {
         errors.push("must have type: object, because MCP arguments are an object".to_string());
-    }
-    for keyword in NOT_AT_THE_TOP.into_iter().filter(|keyword| schema.contains_key(*keyword)) {
-        errors.push(format!(
-            "has {keyword} at its top level, which the model APIs of clients refuse; move it into a property"
-        ));
     }
     let properties = schema.get("properties").and_then(Value::as_object);
     errors.extend(properties.into_iter().flatten().filter(|(name, _)| !is_argument_name(name)).map(|(name, _)| {
@@ -44,6 +40,11 @@ pub(super) fn errors(schema: &Map<String, Value>) -> Vec<String> {
     }));
     errors.extend(errors_of_any(schema));
     errors
+}
+
+/// What of an `inputSchema` is right and yet nothing for the model APIs of clients: the keywords.
+pub fn refused_by_clients(schema: &Map<String, Value>) -> impl Iterator<Item = &'static str> {
+    REFUSED_AT_THE_TOP.into_iter().filter(move |keyword| schema.contains_key(*keyword))
 }
 
 /// Everything wrong with the form of a schema, whatever it is about, one sentence each.
@@ -102,8 +103,12 @@ fn is_within(keyword: &str, address: &str) -> bool {
 /// The arguments that a schema declares, or none if it also allows arguments that it does not list by name.
 #[must_use]
 pub fn declared(schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
-    let open = OPENERS.iter().any(|keyword| schema.contains_key(*keyword))
-        || matches!(schema.get("additionalProperties"), Some(Value::Object(_) | Value::Bool(true)));
+    let others = schema.get("additionalProperties");
+    // A part of the whole may list arguments of its own, unless the whole has no others than its own.
+    let has_open_parts = others != Some(&Value::Bool(false)) && refused_by_clients(schema).next().is_some();
+    let open = has_open_parts
+        || OPENERS.iter().any(|keyword| schema.contains_key(*keyword))
+        || matches!(others, Some(Value::Object(_) | Value::Bool(true)));
     let properties = schema.get("properties").and_then(Value::as_object);
     if open { None } else { Some(properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()) }
 }

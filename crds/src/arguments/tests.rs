@@ -65,9 +65,6 @@ fn a_wrong_schema_is_refused_with_the_reason() {
             json!({"type": "object", "properties": {"a": {"pattern": "(a)\\1"}}}),
             "has the pattern (a)\\1, which is not a regular",
         ),
-        (json!({"type": "object", "anyOf": [{"required": ["a"]}]}), "has anyOf at its top level, which the model APIs"),
-        (json!({"type": "object", "oneOf": [true]}), "has oneOf at its top level"),
-        (json!({"type": "object", "allOf": [true]}), "move it into a property"),
         (json!({"type": "object", "properties": {"file name": {}}}), "property file name: the model APIs of clients"),
         (json!({"type": "object", "properties": {"ids[]": {}}}), "property ids[]: "),
         (json!({"type": "object", "properties": {"größe": {}}}), "use 1 to 64 of a-z, A-Z, 0-9, '_', '.' and '-'"),
@@ -96,6 +93,21 @@ fn references_within_the_schema_and_names_that_model_apis_take_are_accepted() {
     ] {
         assert_eq!(compile(schema.clone()).err(), None, "{schema}");
     }
+}
+
+#[test]
+fn a_composition_at_the_top_is_checked_named_and_closed_by_additional_properties_alone() {
+    let composed = json!({"type": "object", "properties": {"phone": {}, "email": {}},
+        "allOf": [{"anyOf": [{"required": ["phone"]}, {"required": ["email"]}]}], "oneOf": [true]});
+    assert_eq!(violations(composed.clone(), json!({"email": "a@b"})), Vec::<String>::new());
+    assert_eq!(violations(composed.clone(), json!({})).len(), 1);
+    let mut schema = composed.as_object().expect("object").clone();
+    assert_eq!(refused_by_clients(&schema).collect::<Vec<_>>(), ["allOf", "oneOf"]);
+    assert_eq!(declared(&schema), None, "its parts may list more");
+    schema.insert("additionalProperties".into(), false.into());
+    assert_eq!(declared(&schema), Some(["email", "phone"].map(String::from).into()));
+    let below = json!({"type": "object", "properties": {"a": {"allOf": [true]}}});
+    assert_eq!(refused_by_clients(below.as_object().expect("object")).next(), None);
 }
 
 #[test]

@@ -191,6 +191,24 @@ fn every_rule_of_a_skill_names_path_value_and_cure() {
     ]);
 }
 
+/// MCP allows it since 2026-07-28.
+#[test]
+fn a_composition_at_the_top_of_a_schema_is_a_warning_and_templates_are_checked_all_the_same() {
+    let schema = "{type: object, additionalProperties: false, properties: {a: {}}, allOf: [{required: [a]}]}";
+    let notes = |user: &str| {
+        with(&format!(
+            "  skills: [{{name: debug}}, {{name: notes, description: d, inputSchema: {schema}, stages: \
+            [{{system: {{text: s}}, user: \"{{{{ {user} }}}}\"}}]}}]"
+        ))
+    };
+    let warnings = notes("args.a").expect("compiles").warnings();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].starts_with("skill notes: inputSchema has allOf at its top level, "), "{warnings:?}");
+    let errors = notes("args.b").expect_err("no such argument");
+    assert!(errors[0].ends_with("unknown variable args.b; inputSchema.properties declares: a"), "{errors:?}");
+    assert_eq!(with("").expect("compiles").warnings(), Vec::<String>::new());
+}
+
 #[test]
 fn deep_parameters_are_refused_before_a_pod_has_to_read_them() {
     let with = |depth: usize| {

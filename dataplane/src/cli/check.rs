@@ -1,6 +1,6 @@
 //! `routing check`.
 
-use std::process::ExitCode;
+use std::{iter, process::ExitCode};
 
 use crds::builtin::BuiltinPrompts;
 use serde_json::{Value, json};
@@ -31,7 +31,9 @@ fn text(path: &str, result: &Result<Candidate, PolicyRefusal>) -> String {
     match result {
         Ok(candidate) => {
             let skills: Vec<&str> = candidate.table.skills.keys().map(String::as_str).collect();
-            format!("{path}: valid; skills {}; config hash {}", skills.join(", "), candidate.hash)
+            let valid = format!("{path}: valid; skills {}; config hash {}", skills.join(", "), candidate.hash);
+            let warnings = candidate.table.warnings().into_iter().map(|warning| format!("{path}: warning: {warning}"));
+            iter::once(valid).chain(warnings).collect::<Vec<_>>().join("\n")
         }
         Err(refusal) => refusal.to_string(),
     }
@@ -41,7 +43,8 @@ fn structured(path: &str, result: &Result<Candidate, PolicyRefusal>) -> Value {
     match result {
         Ok(candidate) => {
             let skills: Vec<&String> = candidate.table.skills.keys().collect();
-            json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "problems": []})
+            json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "problems": [],
+                "warnings": candidate.table.warnings()})
         }
         Err(refusal) => json!({"file": path, "valid": false, "problems": refusal.problems}),
     }

@@ -286,6 +286,9 @@ fn report(active: &Active) {
             "the policy has fields that this version does not know"
         );
     }
+    for warning in active.table.warnings() {
+        tracing::warn!(warning, "some clients cannot use a skill");
+    }
     if active.table.access.tokens.is_empty() {
         tracing::warn!("anyone who reaches the endpoint can call it; set spec.access.tokens or ROUTING_MCP_TOKEN");
     }

@@ -39,6 +39,8 @@ pub struct Accepted {
     pub refers_to_secrets: bool,
     /// Paths of fields that this version does not know.
     pub unknown_fields: Vec<String>,
+    /// What keeps some clients from using a skill, a sentence each.
+    pub warnings: Vec<String>,
 }
 
 impl Valid {
@@ -49,6 +51,7 @@ impl Valid {
             skills: self.table.skills.keys().map(ToString::to_string).collect(),
             refers_to_secrets: self.table.secrets().next().is_some(),
             unknown_fields: self.unknown_fields.clone(),
+            warnings: self.table.warnings(),
         }
     }
 }

@@ -143,6 +143,21 @@ fn check_takes_the_policy_from_among_other_documents_and_names_places_in_the_fil
 }
 
 #[test]
+fn check_accepts_a_schema_that_model_apis_refuse_and_warns_of_it() {
+    let policy = written("http://a", "l", "skills: [{name: debug, inputSchema: {type: object, anyOf: [true]}}]");
+    let (valid, printed) = check(&policy, &[]);
+    let start = "policy.yaml: warning: skill debug: inputSchema has anyOf at its top level, ";
+    assert!(valid && printed.lines().count() == 2, "{printed}");
+    assert!(printed.lines().last().is_some_and(|line| line.starts_with(start)), "{printed}");
+    let (valid, printed) = check(&policy, &["--output", "json"]);
+    let report: Value = serde_json::from_str(&printed).expect("JSON");
+    assert!(valid && report[0]["problems"] == json!([]), "{printed}");
+    assert!(report[0]["warnings"][0].as_str().is_some_and(|warning| warning.starts_with("skill debug: ")), "{printed}");
+    let without = check(&written("http://a", "l", ""), &["--output", "json"]).1;
+    assert!(without.contains(r#""warnings":[]"#), "{without}");
+}
+
+#[test]
 fn check_has_json_output_and_takes_several_files() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("good.yaml"), written("http://a", "l", "")).expect("written");

@@ -21,7 +21,8 @@ pub enum Driver {
         /// Begins with `initialize`, not with `server/discover`.
         initialize: bool,
     },
-    Inspector,
+    /// With more options.
+    Inspector(&'static [&'static str]),
 }
 
 /// What a client is asked to do.
@@ -56,7 +57,7 @@ impl Driver {
     ) -> Result<Value, String> {
         let command = match self {
             Self::Rmcp { initialize } => return rmcp::ask(url, token, initialize, ask, now).await,
-            Self::Inspector => return inspector::ask(url, token, ask).await,
+            Self::Inspector(options) => return inspector::ask(options, url, token, ask, now).await,
             Self::TypeScript(mode) => clients::typescript_command(url, mode, token, &ask.words()),
             Self::Python(mode) => {
                 let mut arguments = vec!["--token", token];

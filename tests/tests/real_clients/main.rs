@@ -2,18 +2,17 @@
 //! skill's error and a 401, and cancels, or the table says why not.
 
 mod drivers;
-mod observed;
 mod page;
+mod programs;
 mod served;
 mod table;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use tests::{sources, waiting};
+use tests::{observed::Observed, sources, waiting};
 
 use self::{
     drivers::Ask,
-    observed::Observed,
     served::{Served, TOKEN},
     table::{CLIENTS, Client, Deed, Shown},
 };
@@ -108,7 +107,8 @@ async fn each_shows_that_it_is_refused_without_a_token() {
     }
 }
 
-/// A client cancels when its model call runs, and the stand-in for the model sees whether it is left alone.
+/// A client cancels when its model call runs, and the stand-in for the model sees whether it is left alone. The inspector
+/// is interrupted.
 #[tokio::test(flavor = "multi_thread")]
 async fn each_cancels_and_the_model_stops_and_the_record_says_so() {
     let served = Served::start("hangs").await;
@@ -122,7 +122,7 @@ async fn each_cancels_and_the_model_stops_and_the_record_says_so() {
         Some((client, said))
     };
     let all: Vec<_> = join_all(CLIENTS.iter().map(cancels)).await.into_iter().flatten().collect();
-    assert_eq!(all.len(), 10);
+    assert_eq!(all.len(), 12);
     for (client, said) in all {
         let said = said.unwrap_or_else(|error| panic!("{}: {error}", client.name));
         assert!(said.get("cancelled").is_some_and(|cancelled| cancelled != &json!(false)), "{}: {said}", client.name);

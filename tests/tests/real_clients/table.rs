@@ -63,6 +63,7 @@ impl Client {
 
 const TYPESCRIPT: (&str, &str) = ("tests/clients/package.json", r#""@modelcontextprotocol/client": ""#);
 const PYTHON: (&str, &str) = ("tests/clients/requirements.txt", "mcp==");
+const INSPECTOR: (&str, &str) = ("tests/clients/inspection/package.json", r#""@modelcontextprotocol/inspector": ""#);
 const RMCP: (&str, &str) = ("Cargo.toml", r#"rmcp = { version = "="#);
 const STATELESS: &str = "2026-07-28";
 const INITIALIZE: &str = "2025-11-25";
@@ -71,8 +72,9 @@ const OUR_WORDS: &str = "unauthorized: send Authorization: Bearer with a valid t
 use Shown::{By, Here, Not};
 
 const ALL_HERE: [Shown; 6] = [Here, Here, Here, Here, Here, Here];
+const OF_THE_INSPECTOR: [Shown; 6] = [Here, Here, Not("it asks for no progress and prints none"), Here, Here, Here];
 
-pub static CLIENTS: [Client; 13] = [
+pub static CLIENTS: [Client; 14] = [
     Client {
         skill: "typescript",
         name: "TypeScript SDK, version 2, `auto`",
@@ -166,18 +168,20 @@ pub static CLIENTS: [Client; 13] = [
     Client {
         skill: "inspector",
         name: "MCP inspector, `--cli`",
-        pin: ("tests/clients/inspection/package.json", r#""@modelcontextprotocol/inspector": ""#),
+        pin: INSPECTOR,
         protocol: INITIALIZE,
-        driver: Some(Driver::Inspector),
+        driver: Some(Driver::Inspector(&[])),
         refused: "auth_required",
-        deeds: [
-            Here,
-            Here,
-            Not("it asks for no progress and prints none"),
-            Here,
-            Here,
-            Not("it has no command that ends a call"),
-        ],
+        deeds: OF_THE_INSPECTOR,
+    },
+    Client {
+        skill: "inspector-auto",
+        name: "MCP inspector, `--cli --protocol-era auto`",
+        pin: INSPECTOR,
+        protocol: STATELESS,
+        driver: Some(Driver::Inspector(&["--protocol-era", "auto"])),
+        refused: "auth_required",
+        deeds: OF_THE_INSPECTOR,
     },
     Client {
         skill: "claude-code",
@@ -189,7 +193,7 @@ pub static CLIENTS: [Client; 13] = [
         deeds: [
             By("the_model_sees_what_the_skills_are_for_from_the_start_unless_the_policy_says_otherwise"),
             By("the_model_gets_the_answer_and_the_decision_and_the_record_has_the_id_of_its_call"),
-            Not("it waits for a long call, and what it shows of one is not tested"),
+            By("a_call_that_reports_progress_is_waited_for_longer_than_a_silent_one"),
             By("wrong_arguments_are_an_error_in_our_words_to_the_model_which_can_call_again"),
             By("a_wrong_token_is_reported_in_our_words_to_the_model_and_by_mcp_list"),
             By("escape_in_a_terminal_ends_the_call_at_our_server"),

@@ -17,7 +17,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt;
 
 use super::{Observed, replicas::Rollout, whole_seconds};
-use crate::controller::{apply::refusal::Problem, pods::PodView};
+use crate::controller::{apply::refusal::Problem, pods::PodView, validate::Accepted};
 
 /// Enough of a hash to distinguish configs, in characters.
 const HASH_SHOWN: usize = 8;
@@ -106,16 +106,22 @@ fn dated(kind: &str, finding: Finding, observed: &Observed<'_>) -> Condition {
 
 fn accepted(observed: &Observed<'_>) -> Finding {
     match observed.valid {
-        Ok(valid) if valid.unknown_fields.is_empty() => Finding::holds(Reason::Accepted, "the policy is valid"),
-        Ok(valid) => Finding::holds(Reason::Accepted, unknown_message(&valid.unknown_fields)),
+        Ok(valid) => Finding::holds(Reason::Accepted, valid_message(valid)),
         Err(invalid) => Finding::fails(invalid.reason, &invalid.message),
     }
 }
 
-/// The CustomResourceDefinition is newer than this operator: not an error, but worth reporting.
+/// With what is not an error, but worth reporting.
+fn valid_message(valid: &Accepted) -> String {
+    let unknown = (!valid.unknown_fields.is_empty()).then(|| unknown_message(&valid.unknown_fields));
+    let all = ["the policy is valid".to_string()].into_iter().chain(unknown).chain(valid.warnings.iter().cloned());
+    all.collect::<Vec<_>>().join("; ")
+}
+
+/// The CustomResourceDefinition is newer than this operator.
 fn unknown_message(paths: &[String]) -> String {
     let paths = printable(&paths.join(", "), PATHS_SHOWN);
-    format!("the policy is valid; operator {} does not know these fields: {paths}", crds::VERSION)
+    format!("operator {} does not know these fields: {paths}", crds::VERSION)
 }
 
 fn resolved_refs(observed: &Observed<'_>) -> Finding {

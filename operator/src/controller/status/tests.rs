@@ -318,6 +318,17 @@ fn fields_that_the_operator_does_not_know_are_reported_and_nothing_stalls() {
 }
 
 #[test]
+fn a_skill_that_some_clients_cannot_use_is_told_and_nothing_stalls() {
+    let policy = policy("skills: [{name: debug, inputSchema: {type: object, allOf: [true]}}]");
+    let status = status_of(&policy, &rolled_out(1), &[running("p1")]);
+    let accepted = status.condition(condition::ACCEPTED).expect("Accepted");
+    assert_eq!((accepted.status.as_str(), accepted.reason.as_str()), ("True", "Accepted"));
+    let start = "the policy is valid; skill debug: inputSchema has allOf at its top level, ";
+    assert!(accepted.message.starts_with(start), "{accepted:?}");
+    assert!(said(&status).0.contains("Ready=True/Ready"), "{status:?}");
+}
+
+#[test]
 fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
     let model = |name: &str, reachable: Value, problem: &str| json!({"name": name, "model": "m", "endpoint": "h:1", "reachable": reachable, "problem": problem});
     let reports =

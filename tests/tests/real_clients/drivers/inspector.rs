@@ -1,16 +1,31 @@
 //! The command line of the MCP inspector.
 
-use std::process::Command;
+use std::{
+    pin::pin,
+    process::{Command, Stdio},
+};
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
-use tests::required;
+use tests::{required, waiting};
 
 use super::{Ask, ran};
 
 /// Its exit code for the result of a tool that is an error is not 0; what it prints is the result all the same.
-pub async fn ask(url: &str, token: &str, ask: Ask<'_>) -> Result<Value, String> {
+pub async fn ask(
+    options: &[&str],
+    url: &str,
+    token: &str,
+    ask: Ask<'_>,
+    now: impl Future<Output = ()>,
+) -> Result<Value, String> {
     let home = tempfile::tempdir().expect("a folder");
-    let (_, out, all) = ran(command(url, token, ask, home.path()), async {}).await;
+    let mut command = command(url, token, ask, home.path());
+    command.args(options);
+    if matches!(ask, Ask::Cancel(..)) {
+        return interrupted(command, now).await;
+    }
+    let (_, out, all) = ran(command, async {}).await;
     let result: Value = serde_json::from_str(out.trim()).map_err(|error| format!("{error}: {all}"))?;
     match ask {
         Ask::List => Ok(result["tools"].as_array().ok_or(all)?.iter().map(|tool| tool["name"].clone()).collect()),
@@ -38,4 +53,24 @@ fn command(url: &str, token: &str, ask: Ask<'_>, home: &std::path::Path) -> Comm
         }
     };
     command
+}
+
+/// It has no command that ends a call, but a user who presses Ctrl-C.
+async fn interrupted(command: Command, now: impl Future<Output = ()>) -> Result<Value, String> {
+    let mut command = tokio::process::Command::from(command);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let child = command.spawn().expect("the inspector starts");
+    let process = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)).expect("it runs");
+    let mut running = pin!(child.wait_with_output());
+    tokio::select! {
+        ended = &mut running => return Err(format!("it ended by itself: {ended:?}")),
+        () = now => {}
+    }
+    kill_process(process, Signal::INT).expect("it runs");
+    let ended = tokio::time::timeout(2 * waiting::LIMIT, running).await.expect("it ends in time").expect("its output");
+    if ended.status.success() {
+        Err(format!("it was not interrupted: {ended:?}"))
+    } else {
+        Ok(json!({"cancelled": "by Ctrl-C"}))
+    }
 }

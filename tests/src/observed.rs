@@ -9,7 +9,8 @@ use axum::{
     http::{HeaderMap, Method, Uri, header},
     response::Response,
 };
-use tests::{http, stand_in::Server};
+
+use crate::{http, stand_in::Server};
 
 const VERSION: &str = "mcp-protocol-version";
 
@@ -33,11 +34,17 @@ impl Observed {
         Self { server: Server::start(Router::new().fallback(pass).with_state(behind)).await, versions }
     }
 
+    /// The URL that a client is given.
+    #[must_use]
     pub fn url(&self) -> String {
         format!("{}/mcp", self.server.url())
     }
 
     /// The revision of the protocol that the last request named.
+    ///
+    /// # Panics
+    /// If a handler panicked.
+    #[must_use]
     pub fn version(&self) -> String {
         self.versions.lock().expect("no handler panics").last().cloned().unwrap_or_default()
     }
