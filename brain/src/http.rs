@@ -85,7 +85,7 @@ pub fn app_that_reports(store: Store, settings: &Settings, ends: Ends, reports: 
         .route("/healthz", get(healthz))
         .with_state(store)
         .route("/metrics", get(metrics::metrics).with_state(scraped))
-        // A restart mends no database: whether the process lives is another question.
+        // A restart repairs no database: whether the process lives is another question.
         .route("/livez", get(|| async { "alive\n" }))
         .merge(page::routes())
         .merge(api)

@@ -17,9 +17,6 @@ use crate::{
     store::{Agreement, Evidence, ModelRate, Sums},
 };
 
-/// Billionths in a dollar.
-const NANO: f64 = 1e9;
-
 /// What the counterfactual is, for whoever reads the number.
 const COUNTERFACTUAL: &str = "Saved is what the calls that the local model answered would have cost on Claude, minus what \
     local attempts, shadow calls and judgements cost: at Claude's price when the call was made, for the tokens of the same \

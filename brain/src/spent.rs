@@ -1,19 +1,15 @@
 //! What a model call used and cost, and what it was for. No I/O.
 
+use crds::usage::{NANO, TOKENS_MAX, USD_MAX};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::record::{Arm, Record};
 
-/// Most tokens of one call that are believed.
-const TOKENS_MAX: i64 = 1_000_000_000;
-/// Highest cost or price that is believed, in US dollars.
-const USD_MAX: f64 = 100_000.0;
 /// The most that one call can cost, in US dollars: millions of such calls a day can still be added up.
 const CALL_USD_MAX: f64 = 1000.0;
 /// The same in billionths.
 const CALL_NANO_MAX: i64 = 1_000_000_000_000;
-const NANO: f64 = 1e9;
 const MICRO: f64 = 1e6;
 /// Longest kind of an error that is told apart, in characters.
 const DETAIL_MAX: usize = 40;
@@ -131,7 +127,7 @@ impl Spent {
         let line = Line::of(record);
         let rest = |name: &str| record.rest.get(name);
         let decision = record.text("decision").unwrap_or_default();
-        let tokens = |tokens: Option<i64>| tokens.filter(|tokens| (0..=TOKENS_MAX).contains(tokens));
+        let tokens = |tokens: Option<i64>| tokens.filter(|tokens| (0..=i64::from(TOKENS_MAX)).contains(tokens));
         let tokens_in = tokens(record.integer("prompt_tokens"));
         let failed = matches!(line, Line::LocalFailed | Line::ClaudeFailed);
         let why =

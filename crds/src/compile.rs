@@ -26,7 +26,7 @@ use crate::{
     arguments::PATTERNS_MAX,
     builtin::{self, BuiltinPrompts},
     policy::{SkillSpec, limits::IN_FLIGHT_MAX, skill::SKILLS_MAX},
-    table::{RoutingTable, Skill},
+    table::{EvidenceRules, RoutingTable, Skill},
 };
 
 /// Compiles a policy whose ConfigMap references have been resolved.
@@ -42,81 +42,97 @@ pub fn compile(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts) -> Result<Rou
 }
 
 fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Errors) -> Option<RoutingTable> {
-    let RoutingPolicySpec {
-        upstream,
-        models,
-        brain,
-        thresholds,
-        evidence,
-        review,
-        skills,
-        client,
-        access,
-        timeouts,
-        limits,
-        decision_line,
-        suspend: _,
-        service,
-        data_plane,
-    } = spec;
-    let local = upstream::target("spec.models.local", &models.local, upstream, errors);
-    let claude = caller::claude("spec.models.claude", &models.claude, upstream, errors);
-    let grader = models.grader.as_ref().map(|grader| upstream::target("spec.models.grader", grader, upstream, errors));
+    let (models, shared) = (&spec.models, &spec.upstream);
+    let local = upstream::target("spec.models.local", &models.local, shared, errors);
+    let claude = caller::claude("spec.models.claude", &models.claude, shared, errors);
+    let grader =
+        optional(models.grader.as_ref(), |grader| upstream::target("spec.models.grader", grader, shared, errors));
     let local_timeout = local.as_ref().and_then(|local| local.timeout);
-    let timeouts = timeouts::of_policy(timeouts, local_timeout, errors);
-    check::needs_grader("spec.models", models, skills.as_deref(), errors);
-    if models.claude.is_caller() {
-        caller::judges_nothing("spec.skills", skills.as_deref().unwrap_or_default(), errors);
-    }
-    let brain = brain.as_ref().map(|brain| upstream::brain("spec.brain", brain, errors));
-    let thresholds = Thresholds::compile(thresholds, evidence.of, brain.is_some(), errors);
-    let exploration =
-        evidence::exploration("spec.evidence.exploration", &evidence.exploration, brain.is_some(), errors);
+    let timeouts = timeouts::of_policy(&spec.timeouts, local_timeout, errors);
+    check_judges(spec, errors);
+    let brain = optional(spec.brain.as_ref(), |brain| upstream::brain("spec.brain", brain, errors));
+    let (evidence, has_brain) = (&spec.evidence, spec.brain.is_some());
+    let thresholds = Thresholds::compile(&spec.thresholds, evidence.of, has_brain, errors);
+    let exploration = evidence::exploration("spec.evidence.exploration", &evidence.exploration, has_brain, errors);
     let evidence = evidence::rules("spec.evidence", evidence, errors);
-    let review = review.as_ref().map(|review| review::compile("spec.review", review, brain.is_some(), errors));
+    let review = optional(spec.review.as_ref(), |review| review::compile("spec.review", review, has_brain, errors));
     let of_policy = OfPolicy { thresholds: &thresholds, timeouts, local_timeout };
-    let are_listed = skills.is_some();
-    let skills = compile_skills(skills.as_deref(), &of_policy, prompts, errors);
-    if let Some(rules) = &evidence {
-        evidence::needs_source("spec.evidence.sources", rules, skills.values().map(AsRef::as_ref), errors);
-    }
-    if models.claude.is_caller() {
-        let path = "spec.models.claude.returnToCaller";
-        caller::needs_one_stage(path, skills.values().map(AsRef::as_ref), are_listed, errors);
-    }
-    let access = access::rules("spec.access", access, errors);
-    errors.check(
-        "spec.limits.inFlight",
-        limits.in_flight,
-        (1..=IN_FLIGHT_MAX).contains(&limits.in_flight),
-        format!("must be from 1 to {IN_FLIGHT_MAX}"),
-    );
-    data_plane::check_service("spec.service", service, errors);
-    data_plane::check("spec.dataPlane", data_plane, errors);
+    let skills = compile_skills(spec.skills.as_deref(), &of_policy, prompts, errors);
+    check_skills(spec, evidence.as_ref(), &skills, errors);
+    let access = access::rules("spec.access", &spec.access, errors);
+    check_serving(spec, errors);
     Some(RoutingTable {
         local: local?,
         claude: claude?,
-        grader: match grader {
-            Some(target) => Some(target?),
-            None => None,
-        },
-        brain: match brain {
-            Some(target) => Some(target?),
-            None => None,
-        },
+        grader: grader?,
+        brain: brain?,
         evidence: evidence?,
         exploration: exploration?,
-        review: match review {
-            Some(rules) => Some(rules?),
-            None => None,
-        },
+        review: review?,
         skills,
-        always_load: client.always_load,
+        always_load: spec.client.always_load,
         access,
-        in_flight: limits.in_flight as usize,
-        decision_line: *decision_line,
-        port: service.port,
+        in_flight: spec.limits.in_flight as usize,
+        decision_line: spec.decision_line,
+        port: spec.service.port,
     })
+}
+
+/// Compiles what a policy may leave out; none if there is an error.
+fn optional<G, C>(given: Option<&G>, compile: impl FnOnce(&G) -> Option<C>) -> Option<Option<C>> {
+    given.map_or(Some(None), |given| compile(given).map(Some))
+}
+
+/// Whoever judges answers exists, and is a model.
+fn check_judges(spec: &RoutingPolicySpec, errors: &mut Errors) {
+    let skills = spec.skills.as_deref();
+    check::needs_grader("spec.models", &spec.models, skills, errors);
+    if spec.models.claude.is_caller() {
+        caller::judges_nothing("spec.skills", skills.unwrap_or_default(), errors);
+    }
+}
+
+/// What the rest of the policy requires of its skills.
+fn check_skills(
+    spec: &RoutingPolicySpec,
+    rules: Option<&EvidenceRules>,
+    skills: &BTreeMap<String, Arc<Skill>>,
+    errors: &mut Errors,
+) {
+    if let Some(rules) = rules {
+        evidence::needs_source("spec.evidence.sources", rules, skills.values().map(AsRef::as_ref), errors);
+    }
+    if spec.models.claude.is_caller() {
+        let (path, are_listed) = ("spec.models.claude.returnToCaller", spec.skills.is_some());
+        caller::needs_one_stage(path, skills.values().map(AsRef::as_ref), are_listed, errors);
+    }
+}
+
+/// The rules about how the data plane serves.
+fn check_serving(spec: &RoutingPolicySpec, errors: &mut Errors) {
+    // Without `..`: a new field is noticed here, and needs code that honours it.
+    let RoutingPolicySpec {
+        limits,
+        service,
+        data_plane,
+        upstream: _,
+        models: _,
+        brain: _,
+        thresholds: _,
+        evidence: _,
+        review: _,
+        skills: _,
+        client: _,
+        access: _,
+        timeouts: _,
+        decision_line: _,
+        suspend: _,
+    } = spec;
+    let is_possible = (1..=IN_FLIGHT_MAX).contains(&limits.in_flight);
+    let message = format!("must be from 1 to {IN_FLIGHT_MAX}");
+    errors.check("spec.limits.inFlight", limits.in_flight, is_possible, message);
+    data_plane::check_service("spec.service", service, errors);
+    data_plane::check("spec.dataPlane", data_plane, errors);
 }
 
 fn compile_skills(

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::decimal::is_share;
 
 /// The 97.5 % quantile of the normal distribution: two sides of 2.5 % leave 95 %.
-const Z: f64 = 1.959_963_984_540_054;
+pub const Z: f64 = 1.959_963_984_540_054;
 
 /// Where the true rate is with a probability of 95 %. Both from 0 to 1.
 #[derive(Serialize, Clone, Copy, Debug, PartialEq)]

@@ -33,6 +33,7 @@ mod scalar;
 pub mod shown;
 pub mod table;
 pub mod template;
+pub mod usage;
 pub mod usd;
 pub mod variables;
 pub mod version;

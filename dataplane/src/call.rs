@@ -191,18 +191,9 @@ impl Call {
         deadline: Instant,
         decisions: &mut Vec<DecisionRecord>,
     ) -> Result<StageAnswer, CallFailure> {
-        // A pinned skill needs no evidence, so it never waits for the brain.
-        let evidence = match self.active.evidence_of(&self.skill) {
-            Some(cache) => self.evidence(cache).await,
-            None => SkillEvidence::default(),
-        };
-        let hash = request_hash(&prompt.system, &prompt.user);
-        let rules = SkillRules::of(&self.active.table, &self.skill);
-        let decided = decide_for_skill(&rules, evidence.measured, hash);
-        self.place.work("decision", || attribute::of_decision(&self.skill.name, stage, &decided));
-        let decision = decided.decision;
-        let stage_call = StageCall { call_id, stage, hash, evidence, decided, deadline };
-        let first = Attempt::new(self, &stage_call, decision, decided.reason);
+        let stage_call = self.decided(call_id, stage, prompt, deadline).await;
+        let decision = stage_call.decided.decision;
+        let first = Attempt::new(self, &stage_call, decision, stage_call.decided.reason);
         let model = first.model().to_string();
         let (record, result) = first.run(prompt).await;
         decisions.extend(record.map(|record| *record));
@@ -225,6 +216,20 @@ impl Call {
                 })
             }
         }
+    }
+
+    /// Where a stage goes, by the evidence that there is.
+    async fn decided(&self, call_id: Uuid, stage: usize, prompt: &Prompt, deadline: Instant) -> StageCall {
+        // A pinned skill needs no evidence, so it never waits for the brain.
+        let evidence = match self.active.evidence_of(&self.skill) {
+            Some(cache) => self.evidence(cache).await,
+            None => SkillEvidence::default(),
+        };
+        let hash = request_hash(&prompt.system, &prompt.user);
+        let rules = SkillRules::of(&self.active.table, &self.skill);
+        let decided = decide_for_skill(&rules, evidence.measured, hash);
+        self.place.work("decision", || attribute::of_decision(&self.skill.name, stage, &decided));
+        StageCall { call_id, stage, hash, evidence, decided, deadline }
     }
 
     async fn evidence(&self, cache: &Arc<EvidenceCache>) -> SkillEvidence {

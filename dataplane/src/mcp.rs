@@ -9,7 +9,9 @@ pub mod tools;
 
 use std::sync::Arc;
 
-use endpoint::{Caught, ToolCall, Tools};
+use axum::http::request::Parts;
+use crds::table::Skill;
+use endpoint::{Caught, ToolCall, Tools, trace::Place};
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -19,6 +21,7 @@ use rmcp::{
     },
     service::{RequestContext, SubscriptionContext},
 };
+use serde_json::{Map, Value};
 use tokio::sync::watch;
 
 pub use self::instructions::MATERIAL;
@@ -32,6 +35,9 @@ use crate::{
     traces::attribute,
 };
 
+/// How a line begins that speaks for this program: the decision line, and what the hooks ask the calling model for. Such a
+/// line of an answer is quoted, so that it is neither.
+pub const MARK: &str = "routing:";
 /// What the server says of itself.
 const DESCRIPTION: &str = "Skills that run on a local model or on Claude, by how often the local model got each right.";
 /// How long clients may use a list of tools without asking again, in milliseconds: those that listen for changes hear of
@@ -50,14 +56,11 @@ impl Skills {
     async fn run(&self, call: ToolCall) -> Result<CallToolResult, ErrorData> {
         let ToolCall { request, meta, parts, gone, progress, share: _share } = call;
         let active = self.0.config.active();
-        let client = ClientContext::of(&meta);
-        let client = parts.iter().fold(client, |client, parts| client.within(&parts.headers));
-        let mode = parts.as_ref().and_then(|parts| Mode::of(&parts.headers));
-        let caller = parts.as_ref().and_then(|parts| parts.extensions.get::<Caller>());
-        let caller = caller.map(|Caller(name)| name.to_string());
+        let by = CalledBy::of(&meta, parts.as_ref());
         drop(parts);
         let skill = active.table.skills.get(request.name.as_ref()).cloned();
-        let mut span = CallSpan::begin(&self.0, skill.as_ref().map(|skill| skill.name.as_str()), client.trace.as_ref());
+        let mut span =
+            CallSpan::begin(&self.0, skill.as_ref().map(|skill| skill.name.as_str()), by.client.trace.as_ref());
         let Some(skill) = skill else {
             span.ended(Some("unknown_skill"));
             return Err(endpoint::unknown_tool(&request.name, &tools::names(&active.table)));
@@ -65,28 +68,15 @@ impl Skills {
         let arguments = match skill.arguments.check(request.arguments.unwrap_or_default()) {
             Ok(arguments) => arguments,
             Err(violations) => {
-                self.0.metrics.call(&skill.name, "arguments");
-                span.ended(Some("arguments"));
+                self.not_made(span, &skill.name, "arguments");
                 return Ok(answer::wrong_arguments(&skill.name, &violations));
             }
         };
         let Some(in_flight) = self.0.admit(active.table.in_flight) else {
-            self.0.metrics.call(&skill.name, "busy");
-            span.ended(Some("busy"));
+            self.not_made(span, &skill.name, "busy");
             return Ok(answer::busy(&skill.name, active.table.in_flight));
         };
-        let (activity, activities) = watch::channel(String::new());
-        let call = Call {
-            data_plane: Arc::clone(&self.0),
-            active: Arc::clone(&active),
-            skill: Arc::clone(&skill),
-            arguments,
-            caller,
-            mode,
-            client,
-            place: span.place(),
-            activity,
-        };
+        let (call, activities) = self.prepared(&active, &skill, arguments, by, span.place());
         // Boxed: every future around it would have room for it more than once.
         let running = Box::pin(call.run());
         let ended = tokio::select! {
@@ -95,13 +85,30 @@ impl Skills {
             () = self.0.shutdown.hard_stop.cancelled() => return Ok(answer::stopping(&skill.name)),
         };
         drop(in_flight);
-        match ended {
-            Some(outcome) => {
-                span.ended(outcome.answer.is_err().then_some(attribute::TOOL_ERROR));
-                Ok(self.answer(&active, &skill.name, outcome))
-            }
-            None => Err(ErrorData::internal_error("the call was cancelled", None)),
-        }
+        let outcome = ended.ok_or_else(|| ErrorData::internal_error("the call was cancelled", None))?;
+        span.ended(outcome.answer.is_err().then_some(attribute::TOOL_ERROR));
+        Ok(self.answer(&active, &skill.name, outcome))
+    }
+
+    /// A call of a skill is refused before it runs.
+    fn not_made(&self, mut span: CallSpan, skill: &str, kind: &'static str) {
+        self.0.metrics.call(skill, kind);
+        span.ended(Some(kind));
+    }
+
+    /// A call that is about to run, and where it says what it does.
+    fn prepared(
+        &self,
+        active: &Arc<Active>,
+        skill: &Arc<Skill>,
+        arguments: Map<String, Value>,
+        by: CalledBy,
+        place: Place,
+    ) -> (Call, watch::Receiver<String>) {
+        let (activity, activities) = watch::channel(String::new());
+        let CalledBy { client, mode, caller } = by;
+        let (data_plane, active, skill) = (Arc::clone(&self.0), Arc::clone(active), Arc::clone(skill));
+        (Call { data_plane, active, skill, arguments, caller, mode, client, place, activity }, activities)
     }
 
     fn answer(&self, active: &Active, skill: &str, outcome: CallOutcome) -> CallToolResult {
@@ -111,6 +118,25 @@ impl Skills {
             Ok(CallAnswer::Text(text)) => answer::answered(skill, text, &decisions, active.table.decision_line),
             Ok(CallAnswer::Work(work)) => answer::returned(skill, &work, &decisions, active.table.decision_line),
             Err(failure) => answer::failed(&failure, &decisions),
+        }
+    }
+}
+
+/// Who calls, by what came with the call.
+struct CalledBy {
+    client: ClientContext,
+    mode: Option<Mode>,
+    caller: Option<String>,
+}
+
+impl CalledBy {
+    fn of(meta: &Map<String, Value>, parts: Option<&Parts>) -> Self {
+        let client = ClientContext::of(meta);
+        let caller = parts.and_then(|parts| parts.extensions.get::<Caller>());
+        Self {
+            client: parts.iter().fold(client, |client, parts| client.within(&parts.headers)),
+            mode: parts.and_then(|parts| Mode::of(&parts.headers)),
+            caller: caller.map(|Caller(name)| name.to_string()),
         }
     }
 }

@@ -78,7 +78,7 @@ pub enum RenderError {
 }
 
 impl RenderError {
-    /// Whether the policy's author can mend it.
+    /// Whether the policy's author can fix it.
     pub fn is_of_the_template(&self) -> bool {
         matches!(self, Self::Template(_) | Self::TooMuchWork | Self::Exhausted | Self::Panicked)
     }

@@ -9,10 +9,9 @@ use uuid::Uuid;
 use crate::{
     decide::{id_hash, is_in_sample},
     decision::milliseconds,
+    decision_log::ROUTING,
 };
 
-/// The skill of such an entry, as of a decision's: it is no outcome of the skill that answered.
-const SKILL: &str = "_routing";
 /// The phase of such an entry.
 const PHASE: &str = "review";
 /// The lowest of the bits that choose an answer: the hash of an id chooses nothing else.
@@ -52,7 +51,8 @@ impl Kept {
         chosen.then(|| {
             let (answer, cut) = shortened(answer);
             let review = Answer { answer, cut, keep_ms: milliseconds(keep), share };
-            Self { skill: SKILL, phase: PHASE, final_status: "skip", decision_id, review }
+            // As of a decision's entry: it is no outcome of the skill that answered.
+            Self { skill: ROUTING, phase: PHASE, final_status: "skip", decision_id, review }
         })
     }
 

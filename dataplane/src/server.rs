@@ -44,7 +44,7 @@ pub enum ServeError {
     /// SIGTERM and SIGINT cannot be noticed.
     #[error("signals cannot be handled: {0}")]
     Signals(std::io::Error),
-    /// Accepting connections failed.
+    /// A part of it panicked.
     #[error("the server failed: {0}")]
     Ended(std::io::Error),
 }
@@ -84,7 +84,7 @@ pub fn signals() -> Result<Signals, ServeError> {
 /// Serves both ports until a signal ends it, then delivers the queued decisions.
 ///
 /// # Errors
-/// Accepting connections failed.
+/// What waits for signals panicked.
 pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports, signals: Signals) -> Result<(), ServeError> {
     let Ports { mcp, admin, limits, admin_hosts } = ports;
     let shutdown = data_plane.shutdown.clone();
@@ -93,10 +93,10 @@ pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports, signals: Signals) -
     // The admin port answers until the last call has ended: the operator and the kubelet poll it meanwhile.
     let admin_app = admin::app(Arc::clone(&data_plane), admin_hosts);
     let admin = tokio::spawn(serve::until(admin, admin_app, Limits::of_admin(), shutdown.stopped.clone()));
-    let ended = tokio::select! {
-        ended = until_stopped(mcp, http::app(&data_plane), limits, &shutdown) => ended,
-        () = unneeded(&data_plane) => Ok(()),
-    };
+    tokio::select! {
+        () = until_stopped(mcp, http::app(&data_plane), limits, &shutdown) => {}
+        () = unneeded(&data_plane) => {}
+    }
     // A call that was cut off writes its record while it ends.
     if tokio::time::timeout(RECORDS_GRACE, data_plane.idle()).await.is_err() {
         tracing::warn!("some calls did not end in time and have no record");
@@ -106,7 +106,6 @@ pub async fn serve(data_plane: Arc<DataPlane>, ports: Ports, signals: Signals) -
     shutdown.stopped.cancel();
     // A client that still polls the admin port sees the process end.
     admin.abort();
-    ended.map_err(ServeError::Ended)?;
     signals.await.map_err(|panicked| ServeError::Ended(panicked.into()))
 }
 
@@ -122,17 +121,9 @@ async fn unneeded(data_plane: &DataPlane) {
 
 /// Serves a router until the end of shutdown. Connections that outlive the hard stop, such as a half-sent request, end
 /// with the process.
-///
-/// # Errors
-/// Accepting connections failed.
-pub async fn until_stopped(
-    listener: TcpListener,
-    app: Router,
-    limits: Limits,
-    shutdown: &Shutdown,
-) -> std::io::Result<()> {
+pub async fn until_stopped(listener: TcpListener, app: Router, limits: Limits, shutdown: &Shutdown) {
     tokio::select! {
-        ended = serve::until(listener, app, limits, shutdown.stopping.clone()) => ended,
-        () = shutdown.stopped.cancelled() => Ok(()),
+        () = serve::until(listener, app, limits, shutdown.stopping.clone()) => {}
+        () = shutdown.stopped.cancelled() => {}
     }
 }

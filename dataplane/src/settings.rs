@@ -92,17 +92,11 @@ pub fn read(
         "must be absolute folders that exist, separated by ':'",
         folders,
     );
-    let listed = listed_secrets(&mut reader);
-    let secret_variables = SecretVariables::new(variables.iter(), listed);
-    let (source, secrets, policy_variables) = match policy {
-        Some(path) => {
-            let secrets = secrets_beside_policy(&reader, secret_variables);
-            (PolicySource::File { path, config_maps }, secrets, environment::set_policy_variables(variables))
-        }
-        None => {
-            let policy = environment::policy(&mut reader);
-            (PolicySource::Environment(Box::new(policy)), SecretSource::Environment(secret_variables), vec![])
-        }
+    let secret_variables = SecretVariables::new(variables.iter(), listed_secrets(&mut reader));
+    let (source, secrets) = sources(&mut reader, secret_variables, policy, config_maps);
+    let policy_variables = match source {
+        PolicySource::File { .. } => environment::set_policy_variables(variables),
+        PolicySource::Environment(_) => vec![],
     };
     if !reader.errors.is_empty() {
         return Err(SettingsError(reader.errors));
@@ -120,6 +114,22 @@ pub fn read(
         workspace_roots: roots,
         policy_variables,
     })
+}
+
+/// Where the policy comes from, and its secrets.
+fn sources(
+    reader: &mut Reader<'_>,
+    secrets: SecretVariables,
+    policy: Option<PathBuf>,
+    config_maps: Option<PathBuf>,
+) -> (PolicySource, SecretSource) {
+    match policy {
+        Some(path) => (PolicySource::File { path, config_maps }, secrets_beside_policy(reader, secrets)),
+        None => {
+            let policy = environment::policy(reader);
+            (PolicySource::Environment(Box::new(policy)), SecretSource::Environment(secrets))
+        }
+    }
 }
 
 /// The folder with a policy file's secrets. In a pod, which Kubernetes gives this variable, a folder that is named was

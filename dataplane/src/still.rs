@@ -1,11 +1,16 @@
 //! Reads a file once nobody writes to it any more: the beginning of a policy can be a policy, too, and the end of the
 //! file may be what requires a token. The beginning of a secret is none.
+//!
+//! The files of a volume of the kubelet's are whole when they come: it writes them all, makes a link to them, and swaps
+//! that for the link before. One that was not written to since its link was made is not waited for.
 
 use std::{
-    fs::Metadata,
+    fs::{self, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
     path::Path,
     thread,
-    time::{Duration, SystemTime},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use crate::bounded_file::{BoundedFile, BoundedFileError};
@@ -16,6 +21,8 @@ pub const STILL: Duration = Duration::from_millis(50);
 const TRIES: u32 = 20;
 /// How often a file that is not there is tried: a link to it may just be swapped.
 const TRIES_TO_OPEN: u32 = 3;
+/// The link beside the files of a volume, through which all of them lead.
+const DATA: &str = "..data";
 
 /// Why there is no content.
 #[derive(Debug, thiserror::Error)]
@@ -50,11 +57,14 @@ fn once_still<T>(
     read: impl Fn(&BoundedFile) -> Result<T, BoundedFileError>,
 ) -> Result<T, StillError> {
     for _ in 0..TRIES {
+        // Before the file is opened: a link that is made later says nothing about it.
+        let linked = linked(path);
         let file = opened(path, max_bytes)?;
         let before = file.metadata().map_err(BoundedFileError::from)?;
         let content = read(&file);
+        thread::sleep(rest(&before, linked, SystemTime::now()).map_err(BoundedFileError::from)?);
         // The file that is open, not its path: what replaces it does not spoil what was read.
-        if is_still(&file, &before)? {
+        if is_unchanged(&file, &before).map_err(BoundedFileError::from)? {
             return Ok(content?);
         }
     }
@@ -72,16 +82,34 @@ fn opened(path: &Path, max_bytes: u64) -> Result<BoundedFile, BoundedFileError> 
     }
 }
 
-/// Whether an open file has not changed for a while, after a wait if it did so a moment ago.
-fn is_still(file: &BoundedFile, before: &Metadata) -> Result<bool, BoundedFileError> {
-    let changed = before.modified()?;
-    // The clock of another machine, whose file it is, may be ahead.
-    let age = SystemTime::now().duration_since(changed).unwrap_or_default();
-    if age < STILL {
-        thread::sleep(STILL - age);
+/// When the link was made through which a path leads into a volume; none: it leads into none.
+fn linked(path: &Path) -> Option<SystemTime> {
+    let leads_through = |part: &&Path| fs::read_link(part).is_ok_and(|target| target.starts_with(DATA));
+    let data = path.ancestors().find(leads_through)?.with_file_name(DATA);
+    fs::symlink_metadata(data).ok()?.modified().ok()
+}
+
+/// How much longer a file must not change to be whole.
+fn rest(file: &Metadata, linked: Option<SystemTime>, now: SystemTime) -> io::Result<Duration> {
+    let written = file.modified()?;
+    if linked.is_some_and(|linked| written <= linked) {
+        return Ok(Duration::ZERO);
     }
+    // The clock of another machine, whose file it is, may be ahead.
+    let age = now.duration_since(written.max(placed(file))).unwrap_or_default();
+    Ok(STILL.saturating_sub(age))
+}
+
+/// When a file got its name, as far as the file system notes it: who renames a file may go on writing to it.
+fn placed(file: &Metadata) -> SystemTime {
+    let seconds = u64::try_from(file.ctime()).unwrap_or_default();
+    let nanoseconds = u32::try_from(file.ctime_nsec()).unwrap_or_default();
+    UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds)).unwrap_or(UNIX_EPOCH)
+}
+
+fn is_unchanged(file: &BoundedFile, before: &Metadata) -> io::Result<bool> {
     let after = file.metadata()?;
-    Ok(after.len() == before.len() && after.modified().is_ok_and(|again| again == changed))
+    Ok(after.len() == before.len() && after.modified()? == before.modified()?)
 }
 
 fn in_words(error: StillError) -> String {
@@ -92,45 +120,4 @@ fn in_words(error: StillError) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        fs::{self, File},
-        io::Write,
-        sync::mpsc,
-    };
-
-    use super::*;
-
-    #[test]
-    fn a_file_that_is_being_written_is_read_when_it_is_whole() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("file");
-        let (begun, begins) = mpsc::channel();
-        let writer = thread::spawn({
-            let path = path.clone();
-            move || {
-                let mut file = File::create(path).expect("a file");
-                for i in 0..20 {
-                    writeln!(file, "line {i}").expect("written");
-                    begun.send(()).expect("somebody waits");
-                    thread::sleep(STILL / 10);
-                }
-            }
-        });
-        begins.recv().expect("a first line");
-        let text = read(&path, 1000).expect("a text");
-        assert_eq!(text.lines().count(), 20, "{text}");
-        writer.join().expect("ends");
-    }
-
-    #[test]
-    fn what_is_no_file_or_too_large_is_named() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("file");
-        assert_eq!(read(folder.path(), 10), Err("is not a file".into()));
-        assert!(read(&file, 10).is_err_and(|error| error.starts_with("cannot be read: ")));
-        fs::write(&file, "eleven byte").expect("written");
-        assert_eq!(read(&file, 10), Err("is larger than 10 bytes".into()));
-        assert_eq!(read(&file, 11).as_deref(), Ok("eleven byte"));
-    }
-}
+mod tests;

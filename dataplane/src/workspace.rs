@@ -10,11 +10,16 @@ use std::path::{Component, Path, PathBuf};
 use crds::{shown::printable, template::FileMaterial};
 
 /// Largest size of all files of one call together, in bytes.
-const TOTAL_MAX_BYTES: usize = 1024 * 1024;
+pub const TOTAL_MAX_BYTES: usize = 1024 * 1024;
 /// Files that are read for one call, at most; further ones are named as left out.
 const FILES_MAX: usize = 64;
 /// Longest path that is shown, in characters.
 const PATH_SHOWN: usize = 1024;
+
+/// Why a path is not followed.
+pub const NO_PATH: &str = "the path is empty, too long, or has control characters";
+/// The same of one that leads out of its folder, or seems to.
+pub const HAS_PARENT: &str = "the path contains ..";
 
 /// The folders below which files may be read.
 #[derive(Clone, Debug, Default)]
@@ -32,11 +37,7 @@ impl WorkspaceFiles {
     pub fn read(&self, project_root: &str, files: &[String]) -> Vec<FileMaterial> {
         let mut left = TOTAL_MAX_BYTES;
         let mut read = |(i, path): (usize, &String)| {
-            let content = if i < FILES_MAX {
-                self.read_one(project_root, path, left)
-            } else {
-                Err(format!("only the first {FILES_MAX} files are read"))
-            };
+            let content = if i < FILES_MAX { self.read_one(project_root, path, left) } else { Err(beyond(FILES_MAX)) };
             left -= content.as_ref().map_or(0, String::len);
             match content {
                 Ok(content) => FileMaterial { path: printable(path, PATH_SHOWN), content: Some(content), error: None },
@@ -48,14 +49,14 @@ impl WorkspaceFiles {
 
     fn read_one(&self, project_root: &str, path: &str, left: usize) -> Result<String, String> {
         if printable(path, PATH_SHOWN) != *path || path.is_empty() {
-            return Err("the path is empty, too long, or has control characters".into());
+            return Err(NO_PATH.into());
         }
         if self.roots.is_empty() {
             return Err("this server reads no files; pass their text in the arguments".into());
         }
         let absolute = Path::new(project_root).join(path);
         if absolute.components().any(|part| part == Component::ParentDir) {
-            return Err("the path contains ..".into());
+            return Err(HAS_PARENT.into());
         }
         let absolute = lexically_normal(&absolute);
         let Some((root, below)) = self.roots.iter().find_map(|root| Some((root, absolute.strip_prefix(root).ok()?)))
@@ -64,10 +65,20 @@ impl WorkspaceFiles {
         };
         let text = below::text(root, below)?;
         if text.len() > left {
-            return Err(format!("the files together are larger than {TOTAL_MAX_BYTES} bytes"));
+            return Err(too_large_together());
         }
         Ok(text)
     }
+}
+
+/// Why a file is not read that would exceed [`TOTAL_MAX_BYTES`].
+pub fn too_large_together() -> String {
+    format!("the files together are larger than {TOTAL_MAX_BYTES} bytes")
+}
+
+/// Why a file after so many others is not read.
+pub fn beyond(files: usize) -> String {
+    format!("only the first {files} files are read")
 }
 
 /// A file that could not be read, as a prompt names it.

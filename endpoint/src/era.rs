@@ -9,11 +9,8 @@ use rmcp::model::{ErrorData, ProtocolVersion};
 use crate::{
     error_of,
     message::Message,
-    method::{self, INITIALIZE},
+    method::{self, INITIALIZE, PROTOCOL_VERSION_HEADER},
 };
-
-/// Names the protocol version of a request (MCP from 2025-06-18).
-const HEADER: &str = "mcp-protocol-version";
 
 /// The refusal of a request of no known version, or of an `initialize` in a version that has none; none: it is served.
 pub(crate) fn refused(headers: &HeaderMap, message: &Message) -> Option<Response> {
@@ -22,7 +19,7 @@ pub(crate) fn refused(headers: &HeaderMap, message: &Message) -> Option<Response
         return Some(error_of(&message.id, StatusCode::NOT_FOUND, &method::not_found(INITIALIZE)));
     }
     // A header that is no text is refused by the library.
-    let named = headers.get(HEADER)?.to_str().ok()?;
+    let named = headers.get(PROTOCOL_VERSION_HEADER)?.to_str().ok()?;
     if version.is_some() || known(named).is_some() {
         return None;
     }
@@ -35,7 +32,7 @@ pub(crate) fn refused(headers: &HeaderMap, message: &Message) -> Option<Response
 pub(crate) fn is_of_sessions(headers: &HeaderMap, message: &Message) -> bool {
     let of_sessions =
         |named: &HeaderValue| named.to_str().ok().and_then(known).is_some_and(ProtocolVersion::has_initialize);
-    message.head.version.is_none() && headers.get(HEADER).is_none_or(of_sessions)
+    message.head.version.is_none() && headers.get(PROTOCOL_VERSION_HEADER).is_none_or(of_sessions)
 }
 
 fn known(version: &str) -> Option<&'static ProtocolVersion> {
@@ -57,7 +54,7 @@ mod tests {
     async fn refusal(header: Option<&str>, body: Value) -> Option<(u16, Value)> {
         let headers: HeaderMap = header
             .into_iter()
-            .map(|version| (HEADER.parse().expect("a name"), version.parse().expect("a value")))
+            .map(|version| (PROTOCOL_VERSION_HEADER.parse().expect("a name"), version.parse().expect("a value")))
             .collect();
         let response = refused(&headers, &message::check(body.to_string().as_bytes()).expect("a message"))?;
         let status = response.status().as_u16();
@@ -88,8 +85,9 @@ mod tests {
             (Some("2099-01-01"), json!({}), false),
             (None, json!({method::PROTOCOL_VERSION: "2025-11-25"}), false),
         ] {
-            let headers =
-                header.map(|version: &str| (HEADER.parse().expect("a name"), version.parse().expect("a value")));
+            let headers = header.map(|version: &str| {
+                (PROTOCOL_VERSION_HEADER.parse().expect("a name"), version.parse().expect("a value"))
+            });
             let message = message::check(call(meta.clone()).to_string().as_bytes()).expect("a message");
             assert_eq!(is_of_sessions(&headers.into_iter().collect(), &message), expected, "{header:?} {meta}");
         }

@@ -13,6 +13,8 @@ pub const INITIALIZE: &str = "initialize";
 pub(crate) const DISCOVER: &str = "server/discover";
 /// Key of the protocol version in the `_meta` of a request (MCP from 2026-07-28).
 pub const PROTOCOL_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+/// Header with the protocol version of a request (MCP from 2025-06-18).
+pub const PROTOCOL_VERSION_HEADER: &str = "mcp-protocol-version";
 /// Key of the client's name and version in the `_meta` of a request (MCP from 2026-07-28).
 pub const CLIENT_INFO: &str = "io.modelcontextprotocol/clientInfo";
 /// Longest name of a method that an error repeats, in characters.

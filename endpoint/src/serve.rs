@@ -33,11 +33,9 @@ pub use self::{
 /// Pause after a failed accept, mostly because the process has no descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
 
-/// Serves a router until the token is cancelled and what is in flight has been answered.
-///
-/// # Errors
-/// None at present: a failed accept is logged and tried again.
-pub async fn until(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) -> io::Result<()> {
+/// Serves a router until the token is cancelled and what is in flight has been answered. A failed accept is logged and tried
+/// again.
+pub async fn until(listener: TcpListener, app: Router, limits: Limits, stop: CancellationToken) {
     let connections = Connections::new(limits);
     // Every connection holds a sender; when all are gone, all connections have ended.
     let (open, mut ended) = mpsc::channel::<Infallible>(1);
@@ -75,7 +73,6 @@ pub async fn until(listener: TcpListener, app: Router, limits: Limits, stop: Can
     drop(open);
     // Nothing is ever sent: this returns when the last sender is gone.
     let _ = ended.recv().await;
-    Ok(())
 }
 
 /// The peer went away before it was accepted.

@@ -1,12 +1,11 @@
 //! What was saved by answering at home: a comparison with what did not happen, so with an interval, and with its basis.
 
+use crds::{interval::Z, usage::NANO};
 use serde::Serialize;
 
-use super::{NANO, skill::cost};
+use super::skill::cost;
 use crate::{record::Arm, spent::Line, store::Sums};
 
-/// The 97.5 % quantile of the normal distribution.
-const Z: f64 = 1.959_963_984_540_054;
 /// Millionths of a dollar per million tokens, in billionths of a dollar per token.
 const NANO_PER_PRICE: f64 = 1e-3;
 

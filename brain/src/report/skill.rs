@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    ArmRate, ArmTokens, Before, Coverage, Fallbacks, Figures, Known, LineFigures, NANO, Saved, SkillReport, Tokens,
-};
+use crds::usage::NANO;
+
+use super::{ArmRate, ArmTokens, Before, Coverage, Fallbacks, Figures, Known, LineFigures, Saved, SkillReport, Tokens};
 use crate::{
     record::Arm,
     spent::Line,

@@ -7,7 +7,7 @@ use sqlx::{Any, Transaction};
 use super::{
     StoreError,
     clock::TOLERANCE_MS,
-    counts::{About, What},
+    counts::{About, DAY_MS, MINUTE_MS, What},
     outcomes::{self, Reported},
     review, session, spending,
     tally::Tally,
@@ -39,9 +39,6 @@ static DECIDE: LazyLock<String> = LazyLock::new(|| {
     let (derived, values) = (DERIVED.join(", "), values.join(", "));
     format!("INSERT INTO decisions ({derived}, {named}) VALUES ({values}) ON CONFLICT (id) DO NOTHING")
 });
-
-/// Milliseconds of a day, for messages.
-const DAY_MS: i64 = 24 * 3_600_000;
 
 /// Writes an entry and returns its id; what it adds to sums goes into the tally. The record of a decision that is there
 /// already is not written again: whoever sent it once more did not learn that it was, and has the id of its entry.
@@ -108,7 +105,7 @@ fn not_in_the_future(entry: &Entry, record: Option<&Record>, now_ms: i64) -> Res
             let days = ahead / DAY_MS;
             let reason = format!(
                 "argument {argument}: is {days} days and {} minutes in the future; correct the clock of one of the two machines",
-                ahead % DAY_MS / 60_000
+                ahead % DAY_MS / MINUTE_MS
             );
             return Err(StoreError::Refused { reason });
         }

@@ -84,11 +84,25 @@ async fn checked(file: &Path, bounds: Bounds, metrics: &Metrics) -> Became {
     let (began, stop) = (Instant::now(), bounds.stop.clone());
     let finding = open::check(file, move || bounds.hold()).await;
     let (database, took) = (DatabaseUrl::sqlite(file).shown(), began.elapsed());
+    log(&finding, stop.is_cancelled(), &database, took);
+    match finding {
+        Finding::Sound => {
+            metrics.database_damaged(false);
+            Became::Sound
+        }
+        Finding::Damaged(_) => {
+            metrics.database_damaged(true);
+            Became::Damaged
+        }
+        Finding::Interrupted | Finding::Failed(_) => Became::Unfinished,
+    }
+}
+
+/// `stopped`: with the brain.
+fn log(finding: &Finding, stopped: bool, database: &str, took: Duration) {
     match finding {
         Finding::Sound => {
             tracing::info!(database, ?took, "the file was not closed the last time; it was checked, and is sound");
-            metrics.database_damaged(false);
-            Became::Sound
         }
         Finding::Damaged(found) => {
             let found = printable(&found.replace('\n', " "), SHOWN);
@@ -99,12 +113,9 @@ async fn checked(file: &Path, bounds: Bounds, metrics: &Metrics) -> Became {
                 "the file is damaged; restore a backup, or if rows are only missing from indexes, copy it into a new file by \
                  `routing brain copy`: docs/operations.md, A damaged file"
             );
-            metrics.database_damaged(true);
-            Became::Damaged
         }
-        Finding::Interrupted if stop.is_cancelled() => {
+        Finding::Interrupted if stopped => {
             tracing::info!(database, ?took, "the check of the file ends with the brain; the next start repeats it");
-            Became::Unfinished
         }
         Finding::Interrupted => {
             tracing::warn!(
@@ -113,12 +124,10 @@ async fn checked(file: &Path, bounds: Bounds, metrics: &Metrics) -> Became {
                 "the check of the file was given up, because it takes too long or holds up too much that is written; stop \
                  the brain and make a backup, which is checked"
             );
-            Became::Unfinished
         }
         Finding::Failed(error) => {
-            let error = chain(&error);
+            let error = chain(error);
             tracing::warn!(database, error, "the file could not be checked; the next start repeats it");
-            Became::Unfinished
         }
     }
 }

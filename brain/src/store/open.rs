@@ -49,6 +49,8 @@ const LOCK_WRITERS: &str = "SELECT pg_advisory_xact_lock($1)";
 /// Is refused where nothing can be written, such as on a standby.
 const PROBE: &str = "DELETE FROM resets WHERE FALSE";
 
+const NEWER: &str = "a newer version wrote it: start that version, or restore a backup from before it";
+
 type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// An open database.

@@ -7,11 +7,11 @@ use crate::{
     FieldError,
     arguments::{self, ArgumentSchema},
     policy::{
-        OnLocalError, RouteMode, SkillSpec, StageSpec,
+        Attach, OnLocalError, RelativeTo, RouteMode, SkillSpec, StageSpec,
         skill::{DESCRIPTION_MAX, NAME_MAX, STAGES_MAX, TITLE_MAX, WHEN_MAX},
         upstream::TEXT_MAX,
     },
-    table::{CallTimeouts, Skill, Stage},
+    table::{CallTimeouts, Skill, Stage, ThresholdValues},
     template::{Template, TemplateError},
 };
 
@@ -23,8 +23,30 @@ pub(super) struct OfPolicy<'a> {
     pub(super) local_timeout: Option<Duration>,
 }
 
+impl OfPolicy<'_> {
+    fn timeouts_of(&self, path: &str, spec: &SkillSpec, errors: &mut Errors) -> Option<CallTimeouts> {
+        match &spec.timeouts {
+            Some(own) => timeouts::of_skill(&format!("{path}.timeouts"), own, self.local_timeout, errors),
+            None => self.timeouts,
+        }
+    }
+
+    fn thresholds_of(
+        &self,
+        path: &str,
+        spec: &SkillSpec,
+        errors: &mut Errors,
+    ) -> Option<(ThresholdValues, RelativeTo)> {
+        match &spec.thresholds {
+            Some(own) => self.thresholds.of_skill(&format!("{path}.thresholds"), own, errors),
+            None => self.thresholds.of_policy,
+        }
+    }
+}
+
 /// Compiles a skill. `given` is the skill as the policy has it; `spec` is the same, completed from the built-in skill
-/// with its name. `of_policy` are the policy's rules that hold where the skill has none. `patterns` is how many patterns its schema may have; those that it has are subtracted.
+/// with its name. `of_policy` are the policy's rules that hold where the skill has none. `patterns` is how many patterns its
+/// schema may have; those that it has are subtracted.
 pub(super) fn compile(
     path: &str,
     given: &SkillSpec,
@@ -33,29 +55,59 @@ pub(super) fn compile(
     patterns: &mut usize,
     errors: &mut Errors,
 ) -> Option<Skill> {
+    let on_local_error = spec.on_local_error.unwrap_or(default_on_local_error(spec.route));
+    check_texts(path, spec, errors);
+    let arguments = arguments_of(path, spec, patterns, errors);
+    let stays_local = spec.route == RouteMode::Local && on_local_error == OnLocalError::Fail;
+    let check = check::compile(path, spec, stays_local, patterns, errors);
+    let grading = check::grading(path, spec, stays_local, errors);
+    let attach = attach_of(path, given, spec, errors);
+    let timeouts = of_policy.timeouts_of(path, spec, errors);
+    // Built-in stages guard what they read, so they work with any schema; a user's stages must fit the skill's schema.
+    let own_stages = given.stages.is_some() && arguments.is_some();
+    let declared = spec.input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
+    let stages = compile_stages(&format!("{path}.stages"), spec.stages.as_deref()?, declared.as_ref(), errors);
+    let (thresholds, relative_to) = of_policy.thresholds_of(path, spec, errors)?;
+    Some(Skill {
+        name: spec.name.clone(),
+        description: spec.description.clone()?,
+        title: spec.title.clone().unwrap_or_else(|| title_of(&spec.name)),
+        when_to_use: spec.when_to_use.clone(),
+        attach,
+        timeouts: timeouts?,
+        input_schema: Arc::new(spec.input_schema.clone()?),
+        arguments: arguments?,
+        stages: stages?,
+        thresholds,
+        relative_to,
+        route: spec.route,
+        on_local_error,
+        check: check?,
+        grading: grading?,
+    })
+}
+
+/// The skill's name and its texts for callers.
+fn check_texts(path: &str, spec: &SkillSpec, errors: &mut Errors) {
+    // Without `..`: a new field is noticed here, and needs code that honours it.
     let SkillSpec {
         name,
         description,
         title,
         when_to_use,
-        input_schema,
-        attach,
-        stages,
-        thresholds: own_thresholds,
-        timeouts: own_timeouts,
-        route,
-        on_local_error,
+        input_schema: _,
+        attach: _,
+        stages: _,
+        thresholds: _,
+        timeouts: _,
+        route: _,
+        on_local_error: _,
         check: _,
         on_failed_check: _,
         grading: _,
     } = spec;
-    let on_local_error = on_local_error.unwrap_or(default_on_local_error(*route));
-    errors.check(
-        format!("{path}.name"),
-        name,
-        is_name(name),
-        format!("must be 1 to {NAME_MAX} of a-z, 0-9, '_' and '-', starting with a letter"),
-    );
+    let message = format!("must be 1 to {NAME_MAX} of a-z, 0-9, '_' and '-', starting with a letter");
+    errors.check(format!("{path}.name"), name, is_name(name), message);
     require(path, spec, errors);
     for (field, text, max) in [
         ("description", description, DESCRIPTION_MAX),
@@ -64,53 +116,26 @@ pub(super) fn compile(
     ] {
         check_text(&format!("{path}.{field}"), text.as_deref(), max, errors);
     }
-    let arguments = input_schema.as_ref().and_then(|schema| {
-        let compiled = ArgumentSchema::compile_within(schema, patterns);
-        compiled
-            .map_err(|reasons| {
-                reasons.into_iter().for_each(|r| errors.push(FieldError::absent(format!("{path}.inputSchema"), r)))
-            })
-            .ok()
-    });
-    let stays_local = *route == RouteMode::Local && on_local_error == OnLocalError::Fail;
-    let check = check::compile(path, spec, stays_local, patterns, errors);
-    let grading = check::grading(path, spec, stays_local, errors);
-    // Built-in stages guard what they read, so they work with any schema; a user's stages must fit the skill's schema.
-    let own_stages = given.stages.is_some() && arguments.is_some();
-    let declared = input_schema.as_ref().filter(|_| own_stages).and_then(arguments::declared);
-    let known = input_schema.as_ref().and_then(arguments::declared);
-    let attach = match &given.attach {
-        Some(own) => attach::checked(&format!("{path}.attach"), own, input_schema.as_ref(), errors),
+}
+
+fn arguments_of(path: &str, spec: &SkillSpec, patterns: &mut usize, errors: &mut Errors) -> Option<ArgumentSchema> {
+    let path = format!("{path}.inputSchema");
+    let refused = |reasons: Vec<String>| {
+        reasons.into_iter().for_each(|reason| errors.push(FieldError::absent(&path, reason)));
+    };
+    ArgumentSchema::compile_within(spec.input_schema.as_ref()?, patterns).map_err(refused).ok()
+}
+
+fn attach_of(path: &str, given: &SkillSpec, spec: &SkillSpec, errors: &mut Errors) -> Vec<Attach> {
+    let schema = spec.input_schema.as_ref();
+    match &given.attach {
+        Some(own) => attach::checked(&format!("{path}.attach"), own, schema, errors),
         // A schema of the user's may leave out what the built-in one has.
-        None => attach::that_fit(attach.as_deref().unwrap_or_default(), known.as_ref()),
-    };
-    let timeouts = match own_timeouts {
-        Some(own) => timeouts::of_skill(&format!("{path}.timeouts"), own, of_policy.local_timeout, errors),
-        None => of_policy.timeouts,
-    };
-    let stages = compile_stages(&format!("{path}.stages"), stages.as_deref()?, declared.as_ref(), errors);
-    let thresholds = match own_thresholds {
-        Some(own) => of_policy.thresholds.of_skill(&format!("{path}.thresholds"), own, errors),
-        None => of_policy.thresholds.of_policy,
-    };
-    let (thresholds, relative_to) = thresholds?;
-    Some(Skill {
-        name: name.clone(),
-        description: description.clone()?,
-        title: title.clone().unwrap_or_else(|| title_of(name)),
-        when_to_use: when_to_use.clone(),
-        attach,
-        timeouts: timeouts?,
-        input_schema: Arc::new(input_schema.clone()?),
-        arguments: arguments?,
-        stages: stages?,
-        thresholds,
-        relative_to,
-        route: *route,
-        on_local_error,
-        check: check?,
-        grading: grading?,
-    })
+        None => {
+            let declared = schema.and_then(arguments::declared);
+            attach::that_fit(spec.attach.as_deref().unwrap_or_default(), declared.as_ref())
+        }
+    }
 }
 
 fn check_text(path: &str, text: Option<&str>, max: usize, errors: &mut Errors) {

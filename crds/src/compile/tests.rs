@@ -101,6 +101,12 @@ fn every_rule_of_the_policy_names_path_value_and_cure() {
         ),
         ("  limits: {inFlight: 0}".into(), "spec.limits.inFlight: 0: must be from 1 to 10000"),
         ("  service: {port: 0}".into(), "spec.service.port: 0: must be from 1 to 65535"),
+    ]);
+}
+
+#[test]
+fn every_rule_about_who_may_call_names_path_value_and_cure() {
+    assert_refused(vec![
         (
             "  access: {tokens: [{name: A, secretRef: {name: s, key: k}}]}".into(),
             "spec.access.tokens[0].name: A: must be lower-case",

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::{Host, Url};
 
-use super::{errors::Errors, price};
+use super::{errors::Errors, optional, price};
 use crate::{
     FieldError,
     arguments::{JSON_DEPTH_MAX, is_deeper_than},
@@ -33,39 +33,46 @@ pub(super) fn target(path: &str, model: &Model, shared: &Upstream, errors: &mut 
         format!("must be 1 to {MODEL_NAME_MAX} characters, none of them hidden"),
     );
     check_parameters(&format!("{path}.parameters"), parameters, errors);
-    if let Some(most) = max_concurrent {
-        let rule = format!("must be from 1 to {CONCURRENT_MAX}; leave it out for no limit");
-        errors.check(format!("{path}.maxConcurrent"), most, (1..=CONCURRENT_MAX).contains(most), rule);
-    }
-    let (upstream_path, upstream) = match upstream {
-        Some(own) => (format!("{path}.upstream"), own),
-        None => ("spec.upstream".to_string(), shared),
-    };
-    let timeout = match timeout {
-        Some(period) => Some(errors.take(format!("{path}.timeout"), period.text(), period.duration())?),
-        None => None,
-    };
-    let price = match price {
-        Some(given) => Some(price::compile(&format!("{path}.price"), given, errors)?),
-        None => None,
-    };
-    let Upstream { url, api_key_secret_ref, ca_bundle } = upstream;
-    let base = base_url(&format!("{upstream_path}.url"), url, "apiKeySecretRef", errors);
-    let api_key = secret_ref(&format!("{upstream_path}.apiKeySecretRef"), api_key_secret_ref.as_ref(), errors);
-    let ca_bundle = match ca_bundle {
-        Some(source) => Some(certificates(&format!("{upstream_path}.caBundle"), source, errors)?),
-        None => None,
+    check_concurrency(&format!("{path}.maxConcurrent"), *max_concurrent, errors);
+    let timeout =
+        optional(timeout.as_ref(), |period| errors.take(format!("{path}.timeout"), period.text(), period.duration()))?;
+    let price = optional(price.as_ref(), |given| price::compile(&format!("{path}.price"), given, errors))?;
+    let endpoint = match upstream {
+        Some(own) => endpoint(&format!("{path}.upstream"), own, errors)?,
+        None => endpoint("spec.upstream", shared, errors)?,
     };
     Some(ModelTarget {
         model: name.clone(),
-        url: chat_completions(base?),
-        api_key,
-        ca_bundle,
+        url: endpoint.url,
+        api_key: endpoint.api_key,
+        ca_bundle: endpoint.ca_bundle,
         parameters: parameters.clone(),
         timeout,
         max_concurrent: max_concurrent.map(|most| most as usize),
         price,
     })
+}
+
+/// Where a model is called, and with what.
+struct Endpoint {
+    url: Url,
+    api_key: Option<SecretKeyRef>,
+    ca_bundle: Option<String>,
+}
+
+fn endpoint(path: &str, upstream: &Upstream, errors: &mut Errors) -> Option<Endpoint> {
+    let Upstream { url, api_key_secret_ref, ca_bundle } = upstream;
+    let base = base_url(&format!("{path}.url"), url, "apiKeySecretRef", errors);
+    let api_key = secret_ref(&format!("{path}.apiKeySecretRef"), api_key_secret_ref.as_ref(), errors);
+    let ca_bundle = optional(ca_bundle.as_ref(), |source| certificates(&format!("{path}.caBundle"), source, errors))?;
+    Some(Endpoint { url: chat_completions(base?), api_key, ca_bundle })
+}
+
+fn check_concurrency(path: &str, most: Option<u32>, errors: &mut Errors) {
+    if let Some(most) = most {
+        let rule = format!("must be from 1 to {CONCURRENT_MAX}; leave it out for no limit");
+        errors.check(path, most, (1..=CONCURRENT_MAX).contains(&most), rule);
+    }
 }
 
 pub(super) fn brain(path: &str, brain: &Brain, errors: &mut Errors) -> Option<BrainTarget> {

@@ -90,11 +90,10 @@ async fn serve(variables: &Variables) -> Result<ExitCode, CliError> {
         Reports { on_judged: evaluation::reporting(&otlp), tracing: otlp.tracing() },
     );
     let limits = Limits::of_callers(settings.connections, 1);
-    let ended = server::until_stopped(listener, app, limits, &shutdown).await;
+    server::until_stopped(listener, app, limits, &shutdown).await;
     store.close().await;
     otlp.flush().await;
     shutdown.stopped.cancel();
-    ended.map_err(ServeError::Ended)?;
     signals.await.map_err(|panicked| ServeError::Ended(panicked.into()))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -31,8 +31,8 @@ Environment:
 /// As the Claude Code plugin passes its options.
 const PLUGIN_URL: &str = "CLAUDE_PLUGIN_OPTION_URL";
 const PLUGIN_TOKEN: &str = "CLAUDE_PLUGIN_OPTION_TOKEN";
-/// Claude Code's own id of its session, where it passes it on.
-const CLAUDE_SESSION: &str = "CLAUDE_CODE_SESSION_ID";
+/// Claude Code's own id of its session: it sets it for every command that it runs.
+pub(super) const CLAUDE_SESSION: &str = "CLAUDE_CODE_SESSION_ID";
 /// Bits of a file's mode for others than its owner.
 const OTHERS: u32 = 0o077;
 /// Largest file with a token, in bytes.

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     data_plane::DataPlane,
     demo::{examples, stand_in},
-    server,
+    server::{self, ServeError},
     settings::{self, SettingsError, environment::LITELLM_BASE_URL},
 };
 
@@ -37,15 +37,7 @@ const PART_GRACE: Duration = Duration::from_secs(2);
 const TTL_SECONDS: &str = "2";
 
 pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCode, CliError> {
-    let mut variables = variables.clone();
-    // The demo is for this machine only, unless a variable sets another address.
-    for bind in ["ROUTING_BIND", "BRAIN_BIND"] {
-        variables.set_default(bind, LOOPBACK);
-    }
-    variables.set_default("HYPERGUILD_PASS_RATE_TTL_SECONDS", TTL_SECONDS);
-    if variables.get(variable::POLICY_FILE).is_some() {
-        tracing::warn!("the demo ignores ROUTING_POLICY_FILE; to run that policy, use `routing serve --policy FILE`");
-    }
+    let mut variables = on_this_machine(variables);
     let mut brain_settings = brain_settings(&variables)?;
     let stand_ins = StandIns::of(&variables);
     let outcomes = Outcomes::of(&brain_settings, args.with_examples, stand_ins)?;
@@ -63,36 +55,65 @@ pub(super) async fn run(args: &DemoArgs, variables: &Variables) -> Result<ExitCo
         add_examples(&store, &data_plane).await?;
     }
     let ports = listening.ports(&data_plane)?;
-    let greeting = Greeting {
-        mcp: format!("{}{}", reachable(listening.bind, listening.port(&data_plane)), endpoint::PATH),
-        admin: reachable(listening.admin_bind, listening.admin_port),
-        brain: brain_address,
-        database: outcomes.database.shown(),
-        remark: outcomes.remark,
-        brain_token: variables.get("BRAIN_TOKEN").is_some(),
-        with_token: !data_plane.config.active().table.access.tokens.is_empty(),
-        ttl_seconds: data_plane.config.active().table.evidence.ttl.as_secs(),
-        models: stand_ins.shown(),
-    };
-    greeting.print();
+    let brain_token = variables.get("BRAIN_TOKEN").is_some();
+    greeting((brain_address, brain_token), &listening, &data_plane, &outcomes, stand_ins).print();
     let served = server::serve(data_plane, ports, server::signals()?).await;
     // Only now: while the data plane stopped, it sent its last decisions to the brain.
     end.cancel();
     for server in std::iter::once(brain_server).chain(stand_in) {
-        // A connection that a client keeps open must not delay the end.
-        match tokio::time::timeout(PART_GRACE, server).await {
-            Ok(ended) => {
-                ended.map_err(std::io::Error::other).and_then(|ended| ended).map_err(server::ServeError::Ended)?
-            }
-            Err(_) => tracing::debug!("a part of the demo did not stop in time; it ends with the process"),
-        }
+        has_stopped(server).await?;
     }
     store.close().await;
     served?;
     Ok(ExitCode::SUCCESS)
 }
 
-type Server = JoinHandle<std::io::Result<()>>;
+/// The demo is for this machine only, unless a variable sets another address.
+fn on_this_machine(variables: &Variables) -> Variables {
+    let mut variables = variables.clone();
+    for bind in ["ROUTING_BIND", "BRAIN_BIND"] {
+        variables.set_default(bind, LOOPBACK);
+    }
+    variables.set_default("HYPERGUILD_PASS_RATE_TTL_SECONDS", TTL_SECONDS);
+    if variables.get(variable::POLICY_FILE).is_some() {
+        tracing::warn!("the demo ignores ROUTING_POLICY_FILE; to run that policy, use `routing serve --policy FILE`");
+    }
+    variables
+}
+
+fn greeting(
+    (brain, brain_token): (String, bool),
+    listening: &Listening,
+    data_plane: &DataPlane,
+    outcomes: &Outcomes,
+    stand_ins: StandIns,
+) -> Greeting {
+    let active = data_plane.config.active();
+    Greeting {
+        mcp: format!("{}{}", reachable(listening.bind, listening.port(data_plane)), endpoint::PATH),
+        admin: reachable(listening.admin_bind, listening.admin_port),
+        brain,
+        database: outcomes.database.shown(),
+        remark: outcomes.remark,
+        brain_token,
+        with_token: !active.table.access.tokens.is_empty(),
+        ttl_seconds: active.table.evidence.ttl.as_secs(),
+        models: stand_ins.shown(),
+    }
+}
+
+/// Waits for the end of a part: a connection that a client keeps open must not delay that of the demo.
+async fn has_stopped(server: Server) -> Result<(), ServeError> {
+    match tokio::time::timeout(PART_GRACE, server).await {
+        Ok(ended) => ended.map_err(|panicked| ServeError::Ended(panicked.into())),
+        Err(_) => {
+            tracing::debug!("a part of the demo did not stop in time; it ends with the process");
+            Ok(())
+        }
+    }
+}
+
+type Server = JoinHandle<()>;
 
 /// The brain's settings; those of the data plane are read to name what is wrong with all parts in one go.
 fn brain_settings(variables: &Variables) -> Result<brain::settings::Settings, SettingsError> {

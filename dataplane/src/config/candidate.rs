@@ -152,7 +152,19 @@ fn from_document(
         let namespace = metadata.namespace.as_deref().unwrap_or("default");
         errors.extend(managed::place(spec, name, namespace));
     }
-    let table = match compile(spec, prompts) {
+    let table = table(spec, prompts, &mut errors);
+    errors.extend(document.form_errors_beside(&errors));
+    match table {
+        Some(table) if errors.is_empty() => {
+            Ok(Candidate { table: Arc::new(table), hash, unknown_fields: document.unknown_fields })
+        }
+        _ => Err(errors),
+    }
+}
+
+/// The table of a policy; none if the policy cannot be compiled.
+fn table(spec: &RoutingPolicySpec, prompts: &BuiltinPrompts, errors: &mut Vec<FieldError>) -> Option<RoutingTable> {
+    match compile(spec, prompts) {
         Ok(table) => {
             errors.extend(bad_ca_bundles(spec, &table));
             Some(table)
@@ -163,13 +175,6 @@ fn from_document(
             errors.extend(invalid.0.into_iter().filter(|error| !named.contains(&error.path)));
             None
         }
-    };
-    errors.extend(document.form_errors_beside(&errors));
-    match table {
-        Some(table) if errors.is_empty() => {
-            Ok(Candidate { table: Arc::new(table), hash, unknown_fields: document.unknown_fields })
-        }
-        _ => Err(errors),
     }
 }
 

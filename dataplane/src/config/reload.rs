@@ -60,26 +60,7 @@ impl Config {
         shared: Shared,
     ) -> Result<Self, StartError> {
         let reader = PolicyReader::new(source, prompts);
-        let policy = reader.read().and_then(|candidate| {
-            let read = secrets.read(candidate.table.secrets());
-            Active::new(candidate, origin_of(reader.source()), read, None, &shared)
-        });
-        let (active, refused) = match policy {
-            Ok(active) => (active, None),
-            Err(refusal) => match reader.read_last_good() {
-                Some(last_good) => {
-                    let started = last_good.and_then(|candidate| {
-                        let read = secrets.read(candidate.table.secrets());
-                        Active::new(candidate, PolicyOrigin::LastGood, read, None, &shared)
-                    });
-                    let active = started
-                        .map_err(|last_good| StartError { policy: refusal.clone(), last_good: Some(last_good) })?;
-                    tracing::error!(reason = %refusal, hash = active.hash, "the policy is refused; the last good one runs");
-                    (active, Some(refused_now(&refusal)))
-                }
-                None => return Err(StartError { policy: refusal, last_good: None }),
-            },
-        };
+        let (active, refused) = started(&reader, &secrets, &shared)?;
         report(&active);
         report_missing(&active);
         Ok(Self {
@@ -262,6 +243,31 @@ impl Config {
         if self.refused.swap(None).is_some() {
             tracing::info!("the policy is accepted again");
         }
+    }
+}
+
+/// The policy or, if it is refused, the last good one and the refusal.
+fn started(
+    reader: &PolicyReader,
+    secrets: &SecretSource,
+    shared: &Shared,
+) -> Result<(Active, Option<RefusedConfig>), StartError> {
+    let start = |candidate: Candidate, origin| {
+        let read = secrets.read(candidate.table.secrets());
+        Active::new(candidate, origin, read, None, shared)
+    };
+    let refusal = match reader.read().and_then(|candidate| start(candidate, origin_of(reader.source()))) {
+        Ok(active) => return Ok((active, None)),
+        Err(refusal) => refusal,
+    };
+    let last_good = reader.read_last_good().map(|read| read.and_then(|read| start(read, PolicyOrigin::LastGood)));
+    match last_good {
+        Some(Ok(active)) => {
+            tracing::error!(reason = %refusal, hash = active.hash, "the policy is refused; the last good one runs");
+            Ok((active, Some(refused_now(&refusal))))
+        }
+        Some(Err(last_good)) => Err(StartError { policy: refusal, last_good: Some(last_good) }),
+        None => Err(StartError { policy: refusal, last_good: None }),
     }
 }
 

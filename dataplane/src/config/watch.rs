@@ -1,7 +1,8 @@
 //! Follows the policy and the secrets on disk.
 //!
 //! With file events a change takes effect at once; a check every few seconds catches what they miss: a folder created
-//! later, a link whose target is elsewhere, a file system without events.
+//! later, a link whose target is elsewhere, a file system without events. What is written is waited for until it is
+//! whole; what takes the place of a file, or of all files of a volume, is checked as it comes, however often.
 
 mod writers;
 
@@ -12,8 +13,14 @@ use std::{
     time::Duration,
 };
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+    event::{ModifyKind, RenameMode},
+};
+use tokio::{
+    sync::watch::{Receiver, Sender, channel},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use self::writers::Writers;
@@ -28,17 +35,20 @@ const WRITING_AT_MOST: Duration = Duration::from_secs(30);
 
 /// Reloads the config whenever its files change, until `stop`.
 pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
-    let (sender, mut events) = mpsc::channel::<()>(1);
+    // Every event is a change of the channel; its value counts those that were a swap.
+    let (sender, mut swaps) = channel(0);
     let _watcher = watch(&config, sender);
+    let mut checked = 0;
     loop {
         let kind = tokio::select! {
             () = stop.cancelled() => return,
-            Some(()) = events.recv() => {
-                settle(&mut events, config.writers()).await;
+            Ok(()) = swaps.changed() => {
+                settle(&mut swaps, checked, config.writers()).await;
                 "event"
             }
             () = tokio::time::sleep(CHECK_EVERY) => "timer",
         };
+        checked = seen(&mut swaps);
         config.metrics().config_check(kind);
         let config = Arc::clone(&config);
         // Reading and compiling block for milliseconds; calls must not wait for them.
@@ -48,38 +58,46 @@ pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
     }
 }
 
-/// Waits until no more events arrive and no file is being written, but not forever: a folder that is written to all the
-/// time is checked, too.
-async fn settle(events: &mut mpsc::Receiver<()>, writers: &Writers) {
-    // One write causes several events.
-    let quiet = async { while tokio::time::timeout(STILL, events.recv()).await.is_ok_and(|event| event.is_some()) {} };
+/// The number of swaps so far; only what comes later is an event.
+fn seen(swaps: &mut Receiver<u64>) -> u64 {
+    *swaps.borrow_and_update()
+}
+
+/// Waits until no more events arrive, unless there was another swap, and no file is being written, but not forever: a
+/// folder that is written to all the time is checked, too.
+async fn settle(swaps: &mut Receiver<u64>, checked: u64, writers: &Writers) {
+    let quiet = async {
+        // One write causes several events.
+        while seen(swaps) == checked && timeout(STILL, swaps.changed()).await.is_ok_and(|event| event.is_ok()) {}
+    };
     // Either way it is time for a check.
-    let _ = tokio::time::timeout(CHECK_EVERY, quiet).await;
+    let _ = timeout(CHECK_EVERY, quiet).await;
     let whole = async {
         while writers.are_at_work() {
             // A writer that closes its file is an event; one that rests for too long is none.
-            let _ = tokio::time::timeout(STILL, events.recv()).await;
+            let _ = timeout(STILL, swaps.changed()).await;
         }
     };
-    let _ = tokio::time::timeout(WRITING_AT_MOST, whole).await;
+    let _ = timeout(WRITING_AT_MOST, whole).await;
 }
 
-fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
+fn watch(config: &Config, swaps: Sender<u64>) -> Option<RecommendedWatcher> {
     let policy = match config.source().0 {
         PolicySource::File { path, .. } => path.file_name().map(OsString::from),
         PolicySource::Environment(_) => None,
     };
     let (parent, writers) = (policy_folder(config), config.writers().clone());
     let changed = move |event: notify::Result<notify::Event>| {
-        let matters = |path: &PathBuf| path.parent() != parent.as_deref() || concerns(path, policy.as_deref());
+        let is_named = |path: &PathBuf| concerns(path, policy.as_deref());
+        let matters = |path: &PathBuf| path.parent() != parent.as_deref() || is_named(path);
         let Ok(event) = event else { return };
         if !event.paths.iter().any(matters) {
             return;
         }
         writers.note(&event);
         if !event.kind.is_access() || ends_writing(event.kind) {
-            // One event in the channel is enough: it stands for all later ones.
-            let _ = sender.try_send(());
+            let swapped = is_swap(event.kind) && event.paths.iter().any(is_named);
+            swaps.send_modify(|swaps| *swaps += u64::from(swapped));
         }
     };
     let started = notify::recommended_watcher(changed).and_then(|mut watcher| {
@@ -89,6 +107,11 @@ fn watch(config: &Config, sender: mpsc::Sender<()>) -> Option<RecommendedWatcher
         Ok(watcher)
     });
     started.inspect_err(|error| tracing::warn!(%error, "file events are unavailable; files are checked every 5 s")).ok()
+}
+
+/// Whether something has come to the place of something else.
+fn is_swap(kind: EventKind) -> bool {
+    kind == EventKind::Modify(ModifyKind::Name(RenameMode::To))
 }
 
 /// Whether a change in the policy's folder can concern the policy: a change of the file itself, or of one of the links
@@ -114,4 +137,49 @@ fn folders(config: &Config) -> Vec<(PathBuf, RecursiveMode)> {
     folders.extend(secrets.folder().map(|folder| (folder.to_path_buf(), RecursiveMode::Recursive)));
     folders.retain(|(folder, _)| folder.is_dir());
     folders
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::Instant;
+
+    use super::*;
+
+    /// How long it takes until it is time for a check.
+    async fn settled(swaps: &mut Receiver<u64>, checked: u64) -> Duration {
+        let began = Instant::now();
+        settle(swaps, checked, &Writers::default()).await;
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_swap_is_checked_as_it_comes_and_other_events_when_there_are_no_more() {
+        let (sender, mut swaps) = channel(0);
+        sender.send_modify(|_| {});
+        assert!(settled(&mut swaps, 0).await >= STILL, "no swap");
+        sender.send_modify(|swaps| *swaps += 1);
+        assert_eq!(settled(&mut swaps, 0).await, Duration::ZERO);
+        assert!(settled(&mut swaps, 1).await >= STILL, "it was checked before");
+        let later = tokio::spawn(async move {
+            tokio::time::sleep(STILL / 5).await;
+            sender.send_modify(|swaps| *swaps += 1);
+            sender
+        });
+        assert!(settled(&mut swaps, 1).await < STILL, "it came while others were waited for");
+        later.await.expect("ends");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_folder_in_which_events_never_end_is_checked_all_the_same() {
+        let (sender, mut swaps) = channel(0);
+        let events = tokio::spawn(async move {
+            for _ in 0..1000 {
+                sender.send_modify(|_| {});
+                tokio::time::sleep(STILL / 5).await;
+            }
+        });
+        let took = settled(&mut swaps, 0).await;
+        assert!(took >= CHECK_EVERY && took < CHECK_EVERY * 2, "{took:?}");
+        events.abort();
+    }
 }

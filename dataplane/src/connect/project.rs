@@ -9,12 +9,10 @@ use crds::shown::printable;
 
 pub use self::git::{Diff, GitError, diff};
 use self::ignored::Rules;
-use crate::workspace::{below, lexically_normal};
+use crate::workspace::{HAS_PARENT, NO_PATH, TOTAL_MAX_BYTES, below, beyond, lexically_normal, too_large_together};
 
 /// Longest path that is shown, in characters.
 const PATH_SHOWN: usize = 200;
-/// Largest size of all files of one call together, in bytes.
-const TOTAL_MAX_BYTES: usize = 1024 * 1024;
 /// Files that are read for one call, at most.
 const FILES_MAX: usize = 50;
 
@@ -69,17 +67,14 @@ impl Project {
     pub fn files(&self, folder: &Path, paths: &[String]) -> Files {
         let (mut files, mut left, rules) = (Files::default(), TOTAL_MAX_BYTES, Rules::default());
         for (i, path) in paths.iter().enumerate() {
-            let text = if i < FILES_MAX {
-                self.file(&rules, folder, path, below::text)
-            } else {
-                Err(format!("only the first {FILES_MAX} files are read"))
-            };
+            let text =
+                if i < FILES_MAX { self.file(&rules, folder, path, below::text) } else { Err(beyond(FILES_MAX)) };
             match text {
                 Ok(text) if text.len() <= left => {
                     left -= text.len();
                     files.read.push((path.clone(), text));
                 }
-                Ok(_) => files.leave_out(path, format!("the files together are larger than {TOTAL_MAX_BYTES} bytes")),
+                Ok(_) => files.leave_out(path, too_large_together()),
                 Err(reason) => files.leave_out(path, reason),
             }
         }
@@ -109,11 +104,11 @@ impl Project {
         read: impl Fn(&Path, &Path) -> Result<String, String>,
     ) -> Result<String, String> {
         if printable(path, PATH_SHOWN * 5) != *path || path.is_empty() {
-            return Err("the path is empty, too long, or has control characters".into());
+            return Err(NO_PATH.into());
         }
         let absolute = lexically_normal(&folder.join(path));
         if !is_plain(&absolute) {
-            return Err("the path contains ..".into());
+            return Err(HAS_PARENT.into());
         }
         let (root, below) = self.root_of(&absolute).ok_or("it is outside of the project")?;
         // A link may have a harmless name, and what it leads to another one.

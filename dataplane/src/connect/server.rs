@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use axum::body::Bytes;
 use base64::Engine;
 use crds::shown::{printable, url as shown_url};
-use endpoint::method::{CALL, PROTOCOL_VERSION};
+use endpoint::method::{CALL, PROTOCOL_VERSION, PROTOCOL_VERSION_HEADER};
 use futures::{Stream, StreamExt};
 use reqwest::{RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
@@ -180,11 +180,11 @@ fn bounded(response: Response) -> impl Stream<Item = Result<Bytes, std::io::Erro
 fn headers(message: &Value, schema: Option<&Value>, negotiated: Option<&str>) -> Vec<(String, String)> {
     let params = &message["params"];
     let Some(version) = params["_meta"][PROTOCOL_VERSION].as_str() else {
-        let negotiated = negotiated.map(|version| ("mcp-protocol-version".to_string(), version.to_string()));
+        let negotiated = negotiated.map(|version| (PROTOCOL_VERSION_HEADER.to_string(), version.to_string()));
         return negotiated.into_iter().collect();
     };
     let method = message["method"].as_str().unwrap_or_default();
-    let mut headers = vec![("mcp-protocol-version".into(), encoded(version)), ("mcp-method".into(), encoded(method))];
+    let mut headers = vec![(PROTOCOL_VERSION_HEADER.into(), encoded(version)), ("mcp-method".into(), encoded(method))];
     let name = params["name"].as_str().or_else(|| params["uri"].as_str());
     headers.extend(name.map(|name| ("mcp-name".to_string(), encoded(name))));
     let properties = schema.and_then(|schema| schema["properties"].as_object()).into_iter().flatten();

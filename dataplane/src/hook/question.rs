@@ -1,5 +1,7 @@
 //! The one question to the calling model, and its answer.
 
+use crate::mcp::MARK;
+
 /// What the model says of an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
@@ -7,9 +9,6 @@ pub struct Told {
     /// None: it does not know.
     pub right: Option<bool>,
 }
-
-/// How the line with the answer begins.
-const MARK: &str = "routing:";
 
 /// What the model is asked.
 pub(super) fn ask(skill: &str) -> String {

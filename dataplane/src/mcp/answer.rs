@@ -9,7 +9,7 @@ use crds::{policy::DecisionLine, table::ClaudeTarget};
 use rmcp::model::{Annotations, CallToolResult, ContentBlock, MetaObject, Role, TextContent};
 use serde_json::{Value, json};
 
-use self::imitation::MARK;
+use super::MARK;
 use crate::{
     call::{Work, failure::CallFailure},
     decide::Reason,

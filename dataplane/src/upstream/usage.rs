@@ -1,17 +1,15 @@
 //! What a model call used and what it cost, as far as the endpoint says it. No I/O.
 
-use crds::table::TokenPrice;
+use crds::{
+    table::TokenPrice,
+    usage::{NANO, TOKENS_MAX, USD_MAX},
+};
 use reqwest::header::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
 /// LiteLLM's header with the cost of a call, in US dollars.
 const COST_HEADER: &str = "x-litellm-response-cost";
-/// Most tokens of one call that are believed.
-const TOKENS_MAX: u64 = 1_000_000_000;
-/// Highest cost of one call that is believed, in US dollars.
-const USD_MAX: f64 = 100_000.0;
-const NANO: f64 = 1e9;
 
 /// Tokens and cost of a model call; what the endpoint does not say is not known.
 #[derive(Serialize, Clone, Copy, Debug, Default, PartialEq)]
@@ -58,7 +56,8 @@ impl Usage {
     /// OpenAI counts cached tokens among those of the prompt; Anthropic counts what it read from its cache, and wrote to
     /// it, beside them.
     fn of_body(usage: &Value) -> Self {
-        let tokens = |path: &str| usage.pointer(path).and_then(Value::as_u64).filter(|tokens| *tokens <= TOKENS_MAX);
+        let is_believed = |tokens: &u64| *tokens <= u64::from(TOKENS_MAX);
+        let tokens = |path: &str| usage.pointer(path).and_then(Value::as_u64).filter(is_believed);
         let of_details =
             tokens("/prompt_tokens_details/cached_tokens").or(tokens("/input_tokens_details/cached_tokens"));
         let read = tokens("/cache_read_input_tokens");

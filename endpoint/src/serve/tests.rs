@@ -12,7 +12,7 @@ use tokio::{
 use super::{activity::IDLE_TIMEOUT, *};
 
 /// Starts a server and returns its port.
-fn server(limits: Limits) -> (u16, CancellationToken, tokio::task::JoinHandle<io::Result<()>>) {
+fn server(limits: Limits) -> (u16, CancellationToken, tokio::task::JoinHandle<()>) {
     let listener = listen(Some([127, 0, 0, 1].into()), 0).expect("listens");
     let port = listener.local_addr().expect("an address").port();
     let app = Router::new().route("/", post(|body: Bytes| async move { body.len().to_string() }));
@@ -141,7 +141,7 @@ async fn requests_that_are_on_their_way_when_it_stops_are_answered_on_connection
         let answer = rest(client).await;
         assert!(answer.contains("connection: close") && answer.ends_with('2'), "{answer}");
     }
-    server.await.expect("ends").expect("without error");
+    server.await.expect("ends without a panic");
 }
 
 #[tokio::test]
@@ -169,5 +169,5 @@ async fn what_is_in_flight_when_it_stops_is_answered_and_nothing_more_is_accepte
     assert!(!server.is_finished());
     go_on.cancel();
     assert!(rest(client).await.ends_with("answered"));
-    server.await.expect("ends").expect("without error");
+    server.await.expect("ends without a panic");
 }

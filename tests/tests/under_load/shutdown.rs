@@ -1,10 +1,10 @@
-//! The end of a data plane that is at work, and of one that has hardly begun.
+//! The end of a data plane that is at work.
 
 use std::{
-    process::{Command, Stdio},
+    fs,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -12,15 +12,17 @@ use std::{
 use serde_json::json;
 use tests::{
     Policy,
+    fault_rows::lines_of,
     load::{Got, Load},
-    memory,
-    program::{self, Program, Running},
+    program::{Program, Running},
     stand_in::{brain::Brain, models::Models},
     waiting,
 };
 
 /// Clients that call again and again, each over a connection that it keeps.
 const CLIENTS: usize = 20;
+/// How long a model takes that answers.
+const MOMENT: Duration = Duration::from_millis(50);
 
 /// What happened to the calls of all clients.
 #[derive(Default)]
@@ -31,7 +33,7 @@ struct Counts {
 }
 
 /// Clients that try nothing again; each stops when nobody listens any more.
-async fn clients(routing: &Running, counts: &Arc<Counts>) -> Vec<tokio::task::JoinHandle<()>> {
+async fn clients(routing: &Running, models: &Models, counts: &Arc<Counts>) -> Vec<tokio::task::JoinHandle<()>> {
     let clients = (0..CLIENTS).map(|_| {
         let (load, counts) = (Load::of(&routing.mcp_url()), Arc::clone(counts));
         tokio::spawn(async move {
@@ -52,15 +54,47 @@ async fn clients(routing: &Running, counts: &Arc<Counts>) -> Vec<tokio::task::Jo
         })
     });
     let clients = clients.collect();
-    waiting::until_true("calls", || async { counts.answered.load(Ordering::Relaxed) > 10 * CLIENTS }).await;
+    let are_many = || async { counts.answered.load(Ordering::Relaxed) > 5 * CLIENTS };
+    while_answering(models, waiting::until_true("calls", are_many)).await;
+    all_wait(routing).await;
     clients
 }
 
-/// A policy whose calls take a moment, with a brain that takes every record.
+/// While the model answers the calls that wait for it, again and again.
+async fn while_answering<T>(models: &Models, something: impl Future<Output = T>) -> T {
+    let done = AtomicBool::new(false);
+    let something = async {
+        let value = something.await;
+        done.store(true, Ordering::Relaxed);
+        value
+    };
+    let answering = async {
+        while !done.load(Ordering::Relaxed) {
+            models.release();
+            tokio::time::sleep(MOMENT).await;
+        }
+    };
+    tokio::join!(something, answering).0
+}
+
+/// Each client has a call in flight, and none of them is answered until the model is told to.
+async fn all_wait(routing: &Running) {
+    let wait = || async { routing.metric("routing_in_flight_calls").await == CLIENTS as f64 };
+    waiting::until_true("every client to have a call in flight", wait).await;
+}
+
+async fn is_draining(routing: &Running) {
+    waiting::until_true("the drain", || async { routing.status().await["draining"] == json!(true) }).await;
+}
+
+/// A policy whose model answers when it is told to, with a brain that takes every record.
+fn policy(models: &Models, brain: &Brain) -> Policy {
+    Policy::at(&models.url()).local("waits").spec(json!({"brain": {"url": brain.url()}}))
+}
+
 async fn at_work() -> (Models, Brain, Running) {
     let (models, brain) = (Models::start().await, Brain::start(Brain::rate("null")).await);
-    let policy = Policy::at(&models.url()).spec(json!({"brain": {"url": brain.url()}}));
-    let routing = Program::serve_policy(&policy).start().await;
+    let routing = Program::serve_policy(&policy(&models, &brain)).start().await;
     (models, brain, routing)
 }
 
@@ -78,9 +112,12 @@ async fn nothing_was_lost(clients: Vec<tokio::task::JoinHandle<()>>, counts: &Co
 async fn sigterm_under_load_loses_no_call_and_no_record_of_clients_that_keep_their_connections() {
     let (models, brain, mut routing) = at_work().await;
     let counts = Arc::new(Counts::default());
-    let clients = clients(&routing, &counts).await;
+    let clients = clients(&routing, &models, &counts).await;
     routing.signal("TERM");
-    assert!(routing.ended().await.success());
+    is_draining(&routing).await;
+    // None of them was answered meanwhile.
+    all_wait(&routing).await;
+    assert!(while_answering(&models, routing.ended()).await.success());
     nothing_was_lost(clients, &counts, &models, &brain).await;
     assert_eq!(counts.stopped.load(Ordering::Relaxed), 0, "there was time for all");
 }
@@ -89,68 +126,57 @@ async fn sigterm_under_load_loses_no_call_and_no_record_of_clients_that_keep_the
 async fn sigterm_twice_under_load_ends_the_server_at_once_and_loses_no_call() {
     let (models, brain, mut routing) = at_work().await;
     let counts = Arc::new(Counts::default());
-    let clients = clients(&routing, &counts).await;
+    let clients = clients(&routing, &models, &counts).await;
     routing.signal("TERM");
-    waiting::until_true("the drain", || async { routing.status().await["draining"] == json!(true) }).await;
+    is_draining(&routing).await;
     // Each client has heard that its connection ends, so none is kept while the second signal ends the phase.
     let asked = counts.next.load(Ordering::Relaxed);
-    waiting::until_true("calls", || async { counts.next.load(Ordering::Relaxed) > asked + 10 * CLIENTS }).await;
+    let are_more = || async { counts.next.load(Ordering::Relaxed) > asked + 5 * CLIENTS };
+    while_answering(&models, waiting::until_true("calls", are_more)).await;
+    all_wait(&routing).await;
     let began = Instant::now();
     routing.signal("TERM");
-    assert!(routing.ended().await.success());
+    assert!(while_answering(&models, routing.ended()).await.success());
     assert!(began.elapsed() < Duration::from_secs(8), "it did not wait out the 10 s: {:?}", began.elapsed());
     nothing_was_lost(clients, &counts, &models, &brain).await;
+    assert_eq!(counts.stopped.load(Ordering::Relaxed), 0, "the second signal cuts off no call");
 }
 
-/// A program that handles no SIGTERM yet cannot be stopped in a container, where it is process 1: there the kernel drops
-/// signals that are not handled, and the pod takes its whole grace to end. So it handles them before all else.
-#[tokio::test]
-async fn sigterm_before_it_is_ready_ends_it_at_once_and_it_listens_on_nothing() {
-    let policy = slow_to_read();
-    let early: Vec<bool> = (0..ROUNDS).map(|_| handles_sigterm_before_it_listens(&policy)).collect();
-    assert!(early.contains(&true), "{early:?}");
+/// No client knows of the first signal when the second comes. The kernel may make one signal of two, so it may take the
+/// 10 s of one.
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_twice_at_once_under_load_loses_no_call_of_clients_that_know_of_neither() {
+    let (models, brain, mut routing) = at_work().await;
+    let counts = Arc::new(Counts::default());
+    let clients = clients(&routing, &models, &counts).await;
+    routing.signal("TERM");
+    routing.signal("TERM");
+    waiting::until_true("the stop", || async { routing.log().contains("stopping: answering calls in flight") }).await;
+    all_wait(&routing).await;
+    assert!(while_answering(&models, routing.ended()).await.success());
+    nothing_was_lost(clients, &counts, &models, &brain).await;
+    assert_eq!(counts.stopped.load(Ordering::Relaxed), 0, "the second signal cuts off no call");
 }
 
-/// So often it is tried whether the test is fast enough to see it before it listens.
-const ROUNDS: usize = 5;
-/// Of the signals in `/proc/PID/status`.
-const SIGTERM: u64 = 1 << 14;
-
-/// A policy whose reading takes much longer than the rest of the start.
-fn slow_to_read() -> String {
-    let properties = (0..200).map(|i| (format!("p{i}"), json!({"type": "string"})));
-    let schema = json!({"type": "object", "properties": properties.collect::<serde_json::Map<_, _>>()});
-    let stage = json!({"system": {"text": "s"}, "user": "u"});
-    let skill = |i| json!({"name": format!("s{i}"), "description": "d", "inputSchema": schema, "stages": [stage]});
-    Policy::at("http://127.0.0.1:1").spec(json!({"skills": (0..64).map(skill).collect::<Vec<_>>()})).to_string()
-}
-
-/// Starts the program and sends SIGTERM as soon as it handles that. Whether nothing listened then.
-fn handles_sigterm_before_it_listens(policy: &str) -> bool {
-    let folder = tempfile::tempdir().expect("a folder");
-    std::fs::write(folder.path().join("policy.yaml"), policy).expect("written");
-    let log = folder.path().join("log");
-    let mut routing = Command::new(program::binary())
-        .args(["serve", "--policy", "policy.yaml"])
-        .env_clear()
-        .env("ROUTING_BIND", "127.0.0.1")
-        .env("ROUTING_PORT", tests::ports::free().to_string())
-        .env("ROUTING_ADMIN_PORT", tests::ports::free().to_string())
-        .current_dir(folder.path())
-        .stdout(Stdio::null())
-        .stderr(std::fs::File::create(&log).expect("a log"))
-        .spawn()
-        .expect("the binary starts");
-    let began = Instant::now();
-    while memory::handled_signals(routing.id()) & SIGTERM == 0 {
-        assert!(began.elapsed() < waiting::LIMIT, "it never handles SIGTERM");
-        std::thread::yield_now();
-    }
-    let listened = || std::fs::read_to_string(&log).expect("a log").contains("listening");
-    let early = !listened();
-    let killed = Command::new("kill").args(["-s", "TERM", &routing.id().to_string()]).status().expect("kill runs");
-    assert!(killed.success());
-    let ended = routing.wait().expect("ended");
-    assert!(ended.success(), "{ended:?}: {:.600}", std::fs::read_to_string(&log).expect("a log"));
-    early && !listened()
+/// A call may outlast `timeouts.total` only if that was longer when it began: then it is cut off.
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_under_load_that_outlast_the_grace_are_answered_and_recorded_when_it_ends() {
+    let (models, brain, mut routing) = at_work().await;
+    let counts = Arc::new(Counts::default());
+    let clients = clients(&routing, &models, &counts).await;
+    let hash = routing.status().await["configHash"].clone();
+    let shorter = policy(&models, &brain).spec(json!({"timeouts": {"local": "1s", "total": "2s"}}));
+    fs::write(routing.folder().join("policy.yaml"), shorter.to_string()).expect("written");
+    waiting::until_true("the new config", || async { routing.status().await["configHash"] != hash }).await;
+    all_wait(&routing).await;
+    routing.signal("TERM");
+    is_draining(&routing).await;
+    routing.signal("TERM");
+    assert!(routing.ended().await.success(), "exit 0");
+    nothing_was_lost(clients, &counts, &models, &brain).await;
+    assert_eq!(counts.stopped.load(Ordering::Relaxed), CLIENTS, "each call in flight was told why it ended");
+    let records = lines_of(&routing.log(), "decided");
+    let cancelled = records.iter().filter(|record| record["error"] == "cancelled").count();
+    assert_eq!(cancelled, CLIENTS, "each of them has its record");
+    assert_eq!(records.len(), counts.answered.load(Ordering::Relaxed) + CLIENTS);
 }

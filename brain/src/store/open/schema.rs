@@ -2,7 +2,7 @@
 
 use sqlx::{AnyConnection, migrate::Migrator};
 
-use super::sqlite::{NEWER, Why};
+use super::{NEWER, sqlite::Why};
 
 /// Without it a database was not made by a brain. In SQLite the names of tables are in one place, in Postgres in another.
 const TABLES: &str = "_sqlx_migrations";

@@ -10,7 +10,7 @@ use sqlx::{
     sqlite::SqliteError,
 };
 
-use super::{Cause, Database, File, READERS, Ready, StoreError, Writing, beside, mark, single};
+use super::{Cause, Database, File, NEWER, READERS, Ready, StoreError, Writing, beside, mark, single};
 use crate::settings::DatabaseUrl;
 
 /// What to do, and why.
@@ -151,7 +151,6 @@ const NOT_WRITABLE: &str = "make its folder writable, or set BRAIN_DATABASE_URL 
 const DAMAGED: &str = "it is damaged or not a SQLite file: restore a backup, or move it away to begin anew";
 const FULL: &str = "free space on its disk";
 const LOCKED: &str = "another program writes it: stop that one";
-pub(super) const NEWER: &str = "a newer version wrote it: start that version, or restore a backup from before it";
 const FOREIGN: &str = "it belongs to another program: set BRAIN_DATABASE_URL to another file";
 
 fn io(error: std::io::Error) -> Why {

@@ -1,5 +1,7 @@
 //! A database of an earlier version keeps every entry: outcomes of known decisions are attributed, others count as before.
 
+use std::path::Path;
+
 use sqlx::{Connection, SqliteConnection};
 use uuid::Uuid;
 
@@ -12,16 +14,43 @@ const BEFORE: [&str; 2] = [
     include_str!("../../../migrations/sqlite/0002_sessions.sql"),
 ];
 
-#[tokio::test]
-async fn a_database_of_an_earlier_version_keeps_every_entry_and_attributes_what_it_can() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("brain.db");
+/// Skill, status, id of the decision and its record, as an earlier version keeps them.
+type Earlier<'a> = (&'a str, &'a str, Option<String>, Option<Value>);
+
+/// Writes the file of a brain that has the first migrations alone.
+async fn write_earlier(path: &Path, rows: &[Earlier<'_>], now: i64) {
     let url = format!("sqlite://{}?mode=rwc", path.display());
     let mut old = SqliteConnection::connect(&url).await.expect("connects");
     let migrator = sqlx::migrate!("./migrations/sqlite");
     let earlier: Vec<_> = migrator.iter().filter(|migration| migration.version <= 2).cloned().collect();
     assert_eq!(earlier.iter().map(|migration| migration.sql.as_str()).collect::<Vec<_>>(), BEFORE);
     sqlx::migrate::Migrator::with_migrations(earlier).run(&mut old).await.expect("the earlier schema");
+    for row in rows {
+        write_entry(&mut old, row, now).await;
+        for width in [MINUTE_MS, HOUR_MS] {
+            count(&mut old, row.0, width, now).await;
+        }
+    }
+    old.close().await.expect("closed");
+}
+
+async fn write_entry(old: &mut SqliteConnection, (skill, status, decision_id, decision): &Earlier<'_>, now: i64) {
+    let entry = "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision) \
+         VALUES ($1, $2, 's', $3, 'outcome', $4, 'm', 0, '', $5, $6)";
+    let entry = sqlx::query(entry).bind(Uuid::now_v7().to_string()).bind(now).bind(*skill).bind(*status);
+    entry.bind(decision_id).bind(decision.as_ref().map(Value::to_string)).execute(old).await.expect("a row");
+}
+
+async fn count(old: &mut SqliteConnection, skill: &str, width: i64, now: i64) {
+    let count = "INSERT INTO outcome_counts VALUES ($1, $2, $3, 0, 0, 1) \
+         ON CONFLICT (skill, width_ms, start_ms) DO UPDATE SET total = total + 1";
+    sqlx::query(count).bind(skill).bind(width).bind(floor_to(now, width)).execute(old).await.expect("a count");
+}
+
+#[tokio::test]
+async fn a_database_of_an_earlier_version_keeps_every_entry_and_attributes_what_it_can() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("brain.db");
     let now = now_ms();
     let (local, claude, failed) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7().to_string());
     let decided = |id: Uuid, decision: &str, model: &str| record(&id.to_string(), "debug", decision, model);
@@ -36,24 +65,7 @@ async fn a_database_of_an_earlier_version_keeps_every_entry_and_attributes_what_
         ("debug", "fail", None, None),
         ("debug", "skip", None, None),
     ];
-    for (skill, status, decision_id, decision) in &rows {
-        let entry = "INSERT INTO entries (id, at_ms, session_id, skill, phase, final_status, message, duration_ms, project_root, decision_id, decision) \
-             VALUES ($1, $2, 's', $3, 'outcome', $4, 'm', 0, '', $5, $6)";
-        let entry = sqlx::query(entry).bind(Uuid::now_v7().to_string()).bind(now).bind(skill).bind(status);
-        entry.bind(decision_id).bind(decision.as_ref().map(Value::to_string)).execute(&mut old).await.expect("a row");
-        for width in [MINUTE_MS, HOUR_MS] {
-            let count = "INSERT INTO outcome_counts VALUES ($1, $2, $3, 0, 0, 1) \
-                 ON CONFLICT (skill, width_ms, start_ms) DO UPDATE SET total = total + 1";
-            sqlx::query(count)
-                .bind(skill)
-                .bind(width)
-                .bind(floor_to(now, width))
-                .execute(&mut old)
-                .await
-                .expect("a count");
-        }
-    }
-    old.close().await.expect("closed");
+    write_earlier(&path, &rows, now).await;
 
     let store = Store::open(&DatabaseUrl::sqlite(path)).await.expect("migrates");
     let entries = store.session("s", SESSION_ENTRIES_MAX).await.expect("entries");

@@ -9,11 +9,9 @@ use std::{
 use crds::variables::Variables;
 
 use super::kept;
-use crate::cli::outcome::commits;
+use crate::cli::{connect::CLAUDE_SESSION, outcome::commits};
 
 const TRAILER: &str = "Routing-Decision";
-/// Claude Code sets it for every command that it runs.
-const SESSION: &str = "CLAUDE_CODE_SESSION_ID";
 /// Most trailers that are added.
 const MOST: usize = 20;
 /// How long ago a commit was made just now.
@@ -29,7 +27,7 @@ const NOT_OURS: [&str; 2] = ["merge", "squash"];
 /// Adds the decisions since the last commit to a message. Without a session there is nothing to add.
 pub(super) fn run(file: &Path, more: &[OsString], variables: &Variables) -> Result<(), String> {
     let source = more.first().and_then(|source| source.to_str()).unwrap_or_default();
-    let state = variables.get(SESSION).and_then(|session| kept::peek(session, variables));
+    let state = variables.get(CLAUDE_SESSION).and_then(|session| kept::peek(session, variables));
     let Some(state) = state.filter(|_| !NOT_OURS.contains(&source)) else { return Ok(()) };
     let last_ms = last_commit_ms();
     let mut new = state.answers.iter().filter(|answer| answer.at_ms > last_ms).peekable();

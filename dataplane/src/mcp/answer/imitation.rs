@@ -5,8 +5,8 @@ use std::borrow::Cow;
 
 use crds::shown::is_hidden;
 
-/// How the decision line starts.
-pub(super) const MARK: &str = "routing:";
+use crate::mcp::MARK;
+
 /// What quotes a line.
 const QUOTE: &str = "> ";
 

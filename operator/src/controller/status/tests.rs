@@ -14,6 +14,7 @@ use crate::controller::{
 };
 
 mod managed;
+mod models;
 
 const NOW: &str = "2026-01-02T03:04:05Z";
 
@@ -326,77 +327,6 @@ fn a_skill_that_some_clients_cannot_use_is_told_and_nothing_stalls() {
     let start = "the policy is valid; skill debug: inputSchema has allOf at its top level, ";
     assert!(accepted.message.starts_with(start), "{accepted:?}");
     assert!(said(&status).0.contains("Ready=True/Ready"), "{status:?}");
-}
-
-#[test]
-fn whether_the_models_can_be_reached_is_told_and_changes_nothing_else() {
-    let model = |name: &str, reachable: Value, problem: &str| json!({"name": name, "model": "m", "endpoint": "h:1", "reachable": reachable, "problem": problem});
-    let reports =
-        |name: &str, hash: &str, models: Vec<Value>| pod(name, Ok(json!({"configHash": hash, "models": models})));
-    let (well, down) = (|| model("local", json!(true), ""), || model("local", json!(false), "cannot be reached: no"));
-    let new = || model("local", json!(null), "");
-    let lacks = || model("local", json!(true), "does not list m");
-    let refused = json!({"name": "claude", "model": "m", "endpoint": "h:1", "reachable": true, "modelsStatus": 404});
-    let circuit = |mut report: Value, state: &str| {
-        report["circuit"] = json!({"state": state, "failures": 7, "nextTrialMs": 5});
-        report
-    };
-    let unknown = "no pod has reported yet whether it reaches the endpoints of the models";
-    let caller = json!(crds::pod::ModelReport::of_the_caller());
-    let rows = [
-        (vec![], "Unknown/UpstreamNotProbed", unknown),
-        (vec![running("p1")], "Unknown/UpstreamNotProbed", unknown),
-        (
-            vec![reports("p1", "new", vec![well(), model("claude", json!(null), "")])],
-            "Unknown/UpstreamNotProbed",
-            unknown,
-        ),
-        (vec![reports("p1", "new", vec![well(), caller])], "True/UpstreamReachable", "models.local m at h:1 answers"),
-        (
-            vec![reports("p1", "old", vec![down()]), reports("p2", "new", vec![well(), refused])],
-            "True/UpstreamReachable",
-            "models.claude m at h:1 answers (404 to GET /v1/models); models.local m at h:1 answers",
-        ),
-        (
-            vec![reports("p1", "new", vec![well()]), reports("p2", "new", vec![down()])],
-            "False/UpstreamUnreachable",
-            "models.local m at h:1 cannot be reached: no (pod p2)",
-        ),
-        (
-            vec![reports("p1", "new", vec![well()]), reports("p2", "new", vec![lacks()])],
-            "True/UpstreamReachable",
-            "models.local m at h:1 does not list m (pod p2)",
-        ),
-        (
-            vec![reports("p1", "new", vec![circuit(well(), "closed")])],
-            "True/UpstreamReachable",
-            "models.local m at h:1 answers",
-        ),
-        (
-            vec![reports("p1", "new", vec![down()]), reports("p2", "new", vec![circuit(well(), "open")])],
-            "False/LocalCircuitOpen",
-            "models.local m at h:1 has failed several times in a row, so calls do without it; it is tried again from time \
-             to time (pod p2)",
-        ),
-        (
-            vec![reports("p1", "new", vec![circuit(down(), "half_open")])],
-            "False/LocalCircuitOpen",
-            "models.local m at h:1 has failed several times in a row, so calls do without it; it is tried again from time \
-             to time: cannot be reached: no (pod p1)",
-        ),
-        (
-            vec![reports("p1", "new", vec![new()]), reports("p2", "new", vec![well()])],
-            "True/UpstreamReachable",
-            "models.local m at h:1 answers",
-        ),
-    ];
-    for (pods, expected, message) in rows {
-        let status = status_of(&policy(""), &rolled_out(1), &pods);
-        let told = status.condition(condition::UPSTREAM_REACHABLE).expect("always present");
-        assert_eq!((format!("{}/{}", told.status, told.reason), told.message.as_str()), (expected.into(), message));
-        let runs = !pods.is_empty() && pods.iter().all(|pod| pod.runs(Some("new")));
-        assert_eq!(status.is_true(condition::READY), runs, "it depends on the config only: {status:?}");
-    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crds::shown;
 use sqlx::migrate::MigrateError;
 
 use super::StoreError;
-use crate::settings::PostgresUrl;
+use crate::{settings::PostgresUrl, store::open::NEWER};
 
 /// A failure.
 #[derive(Debug)]
@@ -29,7 +29,6 @@ const PASSWORD: &str = "set its user and password in BRAIN_DATABASE_URL";
 const MISSING: &str = "create it, or name another in BRAIN_DATABASE_URL";
 const RIGHTS: &str = "make the user the owner of the database and its tables, or grant CREATE on its schema and SELECT, INSERT, \
      UPDATE and DELETE on all tables";
-const NEWER: &str = "a newer version wrote it: start that version, or restore a backup from before it";
 const FOREIGN: &str = "it belongs to another program: name an empty one in BRAIN_DATABASE_URL";
 const OTHER: &str = "see the server's log";
 

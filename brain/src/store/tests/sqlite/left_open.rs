@@ -69,7 +69,7 @@ async fn a_wrong_bit_in_an_index_is_found_after_an_unclean_end_and_at_each_start
     let Finding::Damaged(found) = check(path(&url), || true).await else { panic!("it is damaged") };
     assert!(found.contains(INDEX) && found.len() < 1000, "{found}");
     let mut connection = SqliteConnectOptions::new().filename(path(&url)).connect().await.expect("connects");
-    sqlx::raw_sql("REINDEX").execute(&mut connection).await.expect("mended");
+    sqlx::raw_sql("REINDEX").execute(&mut connection).await.expect("repaired");
     connection.close().await.expect("closed");
     assert_eq!(started(&url).await, (Became::Sound, "0".into()));
     assert_eq!(started(&url).await, (Became::NotDue, "0".into()));
