@@ -88,7 +88,7 @@ MEASURED = $(CURDIR)/bench/results/$(1).txt
 LOADED = ulimit -n "$$(ulimit -Hn)"; export ROUTING_BIN=$$CARGO_TARGET_DIR/release/routing; tests/setup/own.sh; \
 	$(CARGO) build --release --package dataplane --bin routing
 
-bench-calls: ## what a call costs: latency, processor time, memory, start; fail-over; beside LiteLLM; 70 minutes; ROUNDS=1 CELL_SECONDS=10 PARTS=latency is shorter
+bench-calls: ## what a call costs: latency, processor time, memory, start; fail-over; beside LiteLLM; 80 minutes; ROUNDS=1 CELL_SECONDS=10 PARTS=latency is shorter
 	@mkdir -p bench/results
 	@tests/setup/tools.sh test
 	@programs=$$(tests/setup/programs.sh); eval "$$programs"; $(LOADED); \
@@ -98,7 +98,7 @@ bench-calls: ## what a call costs: latency, processor time, memory, start; fail-
 	for one in micro calls failover; do mv bench/results/$$one.txt.new bench/results/$$one.txt; done
 	@tests/setup/bench-table.sh
 
-profile: ## where the processor time of a call goes, by part of the program and by function; CELL_SECONDS=30; raw output in bench/results/profile.txt
+profile: ## where the processor time of a call goes, by part of the program and by function, and the largest costs; CELL_SECONDS=30; raw output in bench/results/profile.txt
 	@mkdir -p bench/results
 	@tests/setup/tools.sh run
 	@ulimit -n "$$(ulimit -Hn)"; tests/setup/own.sh; \
@@ -106,8 +106,9 @@ profile: ## where the processor time of a call goes, by part of the program and 
 		$(CARGO) build --release --package dataplane --bin routing; \
 	export ROUTING_BIN=$(CACHE)/profile/release/routing PARTS=profile CELL_SECONDS=$${CELL_SECONDS:-30}; \
 	$(CARGO) bench --package tests --bench calls | tee $(call MEASURED,profile).new; mv $(call MEASURED,profile).new $(call MEASURED,profile)
+	@tests/setup/bench-table.sh
 
-soak: ## a data plane under load with faults, and a brain that is killed; MINUTES=30 PER_SECOND=200 KILL_EVERY=5; raw output in bench/results/soak.txt
+soak: ## a data plane under load with faults, and a brain that is killed; MINUTES=30 PER_SECOND=200 KILL_EVERY=5; SEED= repeats the faults of a run; raw output in bench/results/soak.txt
 	@mkdir -p bench/results
 	@tests/setup/tools.sh test
 	@$(LOADED); $(CARGO) bench --package tests --bench soak | tee $(call MEASURED,soak).new; mv $(call MEASURED,soak).new $(call MEASURED,soak)

@@ -26,6 +26,7 @@ const THRESHOLDS: ThresholdValues = ThresholdValues { floor: 0.9, ceil: 0.7 };
 const HASH_MORE: f64 = 1.05;
 
 fn main() {
+    println!("{}", tests::host::described());
     divan::main();
     let decision = each(100_000, || decide_for_skill(black_box(&rules()), black_box(measured()), black_box(7)));
     println!(

@@ -48,7 +48,12 @@ soak() {
     sed -n '/^| minute/{p;s/[^|]\{1,\}/---:/gp}; /^| [0-9]/p' $results/soak.txt
     echo
     # What is said of all minutes, and of those with a crash.
-    sed -n '/^\(killed\|memory\|descriptors\|connections\|records\)/s/^/* /p' $results/soak.txt
+    sed -n '/^\(killed\|memory\|descriptors\|connections\|records\|log\)/s/^/* /p' $results/soak.txt
+}
+
+# What the profile ranks.
+costs() {
+    sed -n '/^[0-9]*\. /p' $results/profile.txt
 }
 
 # put FILE NAME: the file with the lines of its standard input between the marks of this name.
@@ -65,7 +70,8 @@ made=$(mktemp -d)
 trap 'rm -r "$made"' EXIT
 measured | put README.md bench >"$made/README.md"
 percentiles | put docs/benchmarks.md percentiles >"$made/percentiles.md"
-soak | put "$made/percentiles.md" soak >"$made/benchmarks.md"
+soak | put "$made/percentiles.md" soak >"$made/soak.md"
+costs | put "$made/soak.md" costs >"$made/benchmarks.md"
 if [ "${1:-}" = check ]; then
     if ! { diff README.md "$made/README.md" && diff docs/benchmarks.md "$made/benchmarks.md"; }; then
         echo "a table is not that of $results: run tests/setup/bench-table.sh"

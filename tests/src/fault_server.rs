@@ -51,6 +51,11 @@ pub fn marker(number: usize) -> String {
     format!("{MARK}{number}-")
 }
 
+/// The number in a marker; none: it is no marker.
+fn number_in(marker: &str) -> Option<u64> {
+    marker.strip_prefix(MARK)?.strip_suffix('-')?.parse().ok()
+}
+
 /// Begins the text of a good answer, before a space and the marker of its request.
 pub const ANSWERED: &str = "answer to";
 
@@ -122,12 +127,13 @@ impl FaultServer {
         self.set(Now::of(fault, Whose::All));
     }
 
-    /// Of the requests of the model `faulty` one in so many has one of these faults, by chance.
+    /// Of the requests of the model `faulty` one in so many has one of these faults, drawn by its [`marker`]'s number: with
+    /// the same seed the same request has the same fault, whenever it comes.
     ///
     /// # Panics
     /// If there are none, or one of them is before the request.
-    pub fn fail_one_of(&self, requests: u32, faults: Vec<Fault>) {
-        self.set(Now::by_chance(requests, faults));
+    pub fn fail_one_of(&self, requests: u32, faults: Vec<Fault>, seed: u64) {
+        self.set(Now::drawn(requests, faults, seed));
     }
 
     /// How many connections are open.

@@ -31,7 +31,9 @@ pub struct Rate {
 }
 
 impl Rate {
-    fn calls(self) -> u32 {
+    /// How many calls that are.
+    #[must_use]
+    pub fn calls(self) -> u32 {
         let calls = self.time.as_secs_f64() * f64::from(self.per_second);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
         let calls = calls as u32;
@@ -102,7 +104,11 @@ fn begin(rate: Rate, target: &Arc<impl Target>, client: &Client, runtime: &Handl
 
 #[cfg(test)]
 mod tests {
-    use axum::{Router, routing::get};
+    use axum::{
+        Router,
+        routing::{get, post},
+    };
+    use serde_json::json;
     use tokio::sync::Mutex;
 
     use super::*;
@@ -140,6 +146,14 @@ mod tests {
         // Half of them should have begun in the first half of the pause.
         assert!(measured.at(0.5) >= PAUSE / 2, "{:?}", measured.at(0.5));
         assert!(measured.at(1.0) >= PAUSE * 9 / 10, "{:?}", measured.at(1.0));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_call_whose_client_does_not_wait_as_long_is_counted_as_failed() {
+        let server = Server::start(Router::new().route("/", post(std::future::pending::<()>))).await;
+        let call = Call::new(&server.url(), &json!({}), "").within(Duration::from_millis(100));
+        let measured = run(Rate { per_second: 10, time: Duration::from_millis(200) }, Arc::new(call)).await;
+        assert_eq!((measured.answered(), measured.failed, measured.first()), (0, 2, None));
     }
 
     #[tokio::test(flavor = "multi_thread")]

@@ -16,8 +16,8 @@ use crate::{http, mcp::Mcp, memory, ports, postgres, process, required, small_di
 
 /// The variable that says where a brain's entries are.
 const DATABASE: &str = "BRAIN_DATABASE_URL";
-/// In the log line of a model call's record.
-const DECIDED: &str = r#""message":"decided""#;
+/// In the log line of a model call's record, in JSON.
+pub const DECIDED: &str = r#""message":"decided""#;
 
 /// The binary that `make test` built.
 #[must_use]

@@ -1,5 +1,6 @@
 //! Where the processor time of a call goes: a sampling profile of the data plane at 1,000 calls a second, by part of the
-//! program and by function. `make profile` builds the program with its symbols and keeps the output.
+//! program and by function, and the three largest costs. `make profile` builds the program with its symbols and keeps the
+//! output; docs/benchmarks.md has the costs of it.
 
 mod sampled;
 mod stacks;
@@ -47,4 +48,5 @@ pub async fn measure(settings: &Settings) {
     );
     println!("\nby part:\n{}", stacks.by_part(ROWS, each));
     println!("by function:\n{}", stacks.by_function(ROWS, each));
+    println!("the largest costs of a call:\n{}", stacks.largest(each));
 }

@@ -14,13 +14,19 @@ use tests::{
 /// Calls with a prompt of the usual size, another one each time.
 pub struct Calls {
     url: String,
-    minute: u64,
+    /// The number of the first one.
+    first: usize,
     both_failed: AtomicUsize,
 }
 
 impl Calls {
-    pub fn of(routing: &Running, minute: u64) -> Self {
-        Self { url: routing.mcp_url(), minute, both_failed: AtomicUsize::new(0) }
+    /// Calls whose numbers begin with this one: by its number a call has its faults.
+    pub fn from(first: usize, routing: &Running) -> Self {
+        Self { url: routing.mcp_url(), first, both_failed: AtomicUsize::new(0) }
+    }
+
+    fn number(&self, call: u32) -> usize {
+        self.first + call as usize
     }
 
     /// How many had the one error that is right when both models fail.
@@ -31,7 +37,7 @@ impl Calls {
 
 impl Target for Calls {
     fn request(&self, client: &Client, call: u32) -> RequestBuilder {
-        let problem = format!("{} in minute {}: {}", marker(call as usize), self.minute, "it fails. ".repeat(200));
+        let problem = format!("{} {}", marker(self.number(call)), "it fails. ".repeat(200));
         Call::debug(&self.url, &problem, ANSWERED).request(client, call)
     }
 
@@ -42,7 +48,7 @@ impl Target for Calls {
             self.both_failed.fetch_add(1, Ordering::Relaxed);
             return true;
         }
-        !result.is_error() && result.text(0) == answer_to(call as usize)
+        !result.is_error() && result.text(0) == answer_to(self.number(call))
     }
 }
 

@@ -1,15 +1,16 @@
-//! A data plane under load for a long time, while one call of the local model in ten fails, and one of Claude's in a hundred,
-//! each in a way that chance chooses, and the brain is killed in the middle of every fifth minute: what they hold must not
-//! grow, and every call has one right answer. The models are stand-ins. `make soak` keeps the output; `MINUTES`,
-//! `PER_SECOND` and `KILL_EVERY` make it shorter.
+//! A data plane under load for a long time, with its log of decisions, while one call of the local model in ten fails, and
+//! one of Claude's in a hundred, each in a way that is drawn by its number, and the brain is killed in the middle of every
+//! fifth minute: what they hold must not grow, and every call has one right answer. The models are stand-ins. `make soak`
+//! keeps the output; `MINUTES`, `PER_SECOND` and `KILL_EVERY` make it shorter, and `SEED` repeats the faults of a run.
 
 mod calls;
 mod faults;
+mod log;
 mod not_logged;
 
 use std::{
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, UNIX_EPOCH},
 };
 
 use serde_json::json;
@@ -25,7 +26,7 @@ use tests::{
 };
 use tokio::time::sleep;
 
-use self::{calls::Calls, not_logged::NotLogged};
+use self::{calls::Calls, log::Log, not_logged::NotLogged};
 
 /// One of so many calls of the local model fails.
 const LOCAL_ONE_OF: u32 = 10;
@@ -45,6 +46,7 @@ struct Soak {
     claude: FaultServer,
     brain: Running,
     routing: Running,
+    log: Arc<Log>,
 }
 
 /// What the two programs held at the end of a minute.
@@ -54,26 +56,30 @@ struct Row {
 }
 
 impl Soak {
-    async fn start() -> Self {
+    async fn start(seed: u64) -> Self {
         let (local, claude) = (FaultServer::start().await, FaultServer::start().await);
         let brain = Program::brain().start().await;
-        local.fail_one_of(LOCAL_ONE_OF, faults::of_the_local_model());
-        claude.fail_one_of(CLAUDE_ONE_OF, faults::of_claude());
+        local.fail_one_of(LOCAL_ONE_OF, faults::of_the_local_model(), seed);
+        // Another seed: otherwise each call that fails at Claude would be one of those that fail at the local model.
+        claude.fail_one_of(CLAUDE_ONE_OF, faults::of_claude(), !seed);
         let policy = Policy::at(&claude.url()).local(FAULTY).claude(FAULTY).spec(json!({
             "brain": {"url": brain.base_url()},
             "models": {"local": {"upstream": {"url": local.url()}}},
             "timeouts": {"local": "2s", "total": "6s"},
             "limits": {"inFlight": 2_000},
         }));
-        let routing = Program::serve_policy(&policy).variable("RUST_LOG", "error").start().await;
-        Self { local, claude, brain, routing }
+        let (log, output) = Log::begin();
+        let routing = Program::serve_policy(&policy).output(output).start().await;
+        Self { local, claude, brain, routing, log }
     }
 
     /// The load of a minute, with or without a crash of the brain in its middle.
     async fn minute(&mut self, minute: u64, per_second: u32, crash: bool) -> Row {
         let before = NotLogged::of(&self.routing).await;
-        let calls = Arc::new(Calls::of(&self.routing, minute));
-        let load = open_loop::run(Rate { per_second, time: ROW }, Arc::clone(&calls));
+        let rate = Rate { per_second, time: ROW };
+        let first = usize::try_from(minute - 1).expect("a number of minutes") * rate.calls() as usize;
+        let calls = Arc::new(Calls::from(first, &self.routing));
+        let load = open_loop::run(rate, Arc::clone(&calls));
         let measured = if crash {
             let crashed = async {
                 sleep(ROW / 2).await;
@@ -111,8 +117,9 @@ fn print(minute: u64, measured: &Measured, both_failed: usize, row: &Row, not_lo
 async fn main() {
     let (minutes, per_second, kill_every) =
         (number("MINUTES", 30_u64), number("PER_SECOND", 200), number("KILL_EVERY", 5_u64).max(1));
-    let mut soak = Soak::start().await;
-    println!("{}\n{per_second} calls/s for {minutes} minutes", host::described());
+    let seed = number("SEED", UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs()));
+    let mut soak = Soak::start(seed).await;
+    println!("{}\n{per_second} calls/s for {minutes} minutes; SEED={seed} repeats its faults", host::described());
     println!(
         "| minute | answered | both failed | failed | p50 | p99 | data plane MiB | descriptors | brain MiB | descriptors | not logged |"
     );
@@ -124,7 +131,7 @@ async fn main() {
     println!("took {:.0} s", began.elapsed().as_secs_f64());
     judge(&rows);
     println!("connections to the models after a minute's last answer: at most {connections}");
-    println!("{}", not_logged::settled(&soak.routing, &soak.brain).await);
+    println!("{}\n{}", not_logged::settled(&soak.routing, &soak.brain).await, soak.log.said());
 }
 
 fn judge(rows: &[Row]) {

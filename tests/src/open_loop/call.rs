@@ -1,5 +1,7 @@
 //! A call of a load, as a text.
 
+use std::time::Duration;
+
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -13,6 +15,8 @@ pub struct Call {
     answered: &'static str,
     /// What the client reads, if it says so.
     accept: Option<&'static str>,
+    /// How long the client waits, if not as long as all others.
+    within: Option<Duration>,
 }
 
 impl Call {
@@ -23,7 +27,7 @@ impl Call {
     /// A request with this body, whose answer has this text in it.
     #[must_use]
     pub fn new(url: &str, body: &Value, answered: &'static str) -> Self {
-        Self { url: url.into(), token: None, body: body.to_string(), answered, accept: None }
+        Self { url: url.into(), token: None, body: body.to_string(), answered, accept: None, within: None }
     }
 
     /// A call of the skill `debug` of a data plane.
@@ -43,6 +47,12 @@ impl Call {
         Self { accept: Some("application/json, text/event-stream"), ..Self::new(mcp_url, &body, answered) }
     }
 
+    /// Of a client that waits no longer.
+    #[must_use]
+    pub fn within(self, time: Duration) -> Self {
+        Self { within: Some(time), ..self }
+    }
+
     /// With a key.
     #[must_use]
     pub fn token(self, token: &'static str) -> Self {
@@ -55,6 +65,7 @@ impl Target for Call {
         let body = self.body.replacen(Self::NUMBER, &call.to_string(), 1);
         let request = client.post(&self.url).header("content-type", "application/json").body(body);
         let request = self.accept.into_iter().fold(request, |request, accept| request.header("accept", accept));
+        let request = self.within.into_iter().fold(request, RequestBuilder::timeout);
         self.token.into_iter().fold(request, RequestBuilder::bearer_auth)
     }
 

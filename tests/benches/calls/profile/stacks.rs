@@ -2,6 +2,8 @@
 
 use std::{collections::HashMap, fmt::Write as _};
 
+use tests::costs;
+
 /// Parts of Rust itself, which work for who calls them.
 const LANGUAGE: [&str; 4] = ["core", "alloc", "std", "__rustc"];
 /// How the allocator's functions begin; it works for everyone and is counted by itself.
@@ -44,13 +46,22 @@ impl Stacks {
         self.table(&self.functions, rows, each)
     }
 
+    /// The largest costs, ranked: parts that do the same are together.
+    pub fn largest(&self, each: f64) -> String {
+        costs::largest(self.parts.iter().map(|(part, count)| (part.as_str(), self.share(*count))), each)
+    }
+
+    #[allow(clippy::cast_precision_loss)]
+    fn share(&self, count: u64) -> f64 {
+        count as f64 / self.samples.max(1) as f64
+    }
+
     fn table(&self, counts: &HashMap<String, u64>, rows: usize, each: f64) -> String {
         let mut sorted: Vec<_> = counts.iter().collect();
         sorted.sort_by(|(name, count), (other, less)| less.cmp(count).then(name.cmp(other)));
         let mut table = String::new();
         for (name, count) in sorted.into_iter().take(rows) {
-            #[allow(clippy::cast_precision_loss)]
-            let share = *count as f64 / self.samples.max(1) as f64;
+            let share = self.share(*count);
             // Writing to a string cannot fail.
             let _ = writeln!(table, "{:6.2} %  {:7.2} µs  {name}", share * 100.0, share * each * 1000.0);
         }
