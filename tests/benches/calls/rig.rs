@@ -17,8 +17,10 @@ use tests::{
     waiting,
 };
 
-/// The text of a problem of the usual size, in bytes: with the skill's own prompt 3.5 KB go to the model.
+/// The text of a problem of the usual size, in bytes: with the skill's own prompt 5.8 KB go to the model.
 pub const PROBLEM_BYTES: usize = 2_500;
+/// The skill's own prompt.
+const SYSTEM: &str = include_str!("../../../crds/skills/prompts/debug.md");
 /// What the stand-in says in each answer.
 const ANSWERED: &str = "no language model ran";
 
@@ -112,7 +114,7 @@ pub fn through(litellm: &LiteLlm, bytes: usize) -> Call {
 
 fn completion(model: &str, bytes: usize) -> Value {
     json!({"model": model, "messages": [
-        {"role": "system", "content": text(1_000)},
+        {"role": "system", "content": SYSTEM},
         {"role": "user", "content": text(bytes)},
     ]})
 }
