@@ -13,7 +13,7 @@ CARGO := cargo --locked
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls profile bench-operator bench-tracing soak campaign fuzz images cluster cluster-down e2e e2e-full apt-line
+.PHONY: help run build test conformance screenshots lint fmt generate smoke bench bench-calls profile bench-operator bench-tracing soak campaign fuzz images cluster cluster-down e2e e2e-full faults apt-line
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## /{printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,18 @@ e2e: ## every test on a cluster: that of `make cluster`, or of E2E_KUBECONFIG (A
 e2e-full: ## the same with the long counts; its output is kept in bench/results/e2e_full.txt
 	@E2E_FULL=1 $(MAKE) --no-print-directory e2e | tee bench/results/e2e_full.txt.new
 	@mv bench/results/e2e_full.txt.new bench/results/e2e_full.txt
+
+# The tests that print how many calls they made of a case, and how long these took.
+FAULTS := bad_input brain_faults connections thousands under_load upstream_faults
+
+faults: ## the faults of tests/faults.toml with a thousand calls of every case, also where `make test` makes fewer; an hour at most; raw output in bench/results/faults.txt
+	@mkdir -p bench/results
+	@tests/setup/tools.sh test
+	@programs=$$(tests/setup/programs.sh); tests/setup/own.sh; $(CARGO) build --workspace --bins --tests; \
+	tests/setup/link.sh routing routing-operator; eval "$$programs"; \
+	export FAULTS_FULL=1 ROUTING_BIN=$(BINARY) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; \
+	timeout --foreground 1h $(CARGO) test --workspace $(addprefix --test ,$(FAULTS)) -- --show-output | tee $(call MEASURED,faults).new; \
+	mv $(call MEASURED,faults).new $(call MEASURED,faults)
 
 lint: ## formatting, clippy, shell scripts, the plugin, workflows, banned crates
 	@tests/setup/tools.sh lint

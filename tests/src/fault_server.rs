@@ -7,6 +7,7 @@
 //! As [`brain::FaultyBrain`] it is the brain's endpoint.
 
 pub mod brain;
+pub mod broken;
 mod exchange;
 mod failure;
 pub mod fault;

@@ -11,6 +11,7 @@ pub mod at_rest;
 pub mod audit;
 pub mod bombs;
 pub mod browser;
+pub mod calls;
 pub mod claude_code;
 pub mod clients;
 pub mod cluster;

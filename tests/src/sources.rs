@@ -23,11 +23,7 @@ impl Tests {
     /// If git cannot search.
     #[must_use]
     pub fn of_this_checkout() -> Self {
-        let found = Command::new("git")
-            .args(["grep", "--no-index", "-E", r"^ *(#\[(tokio::)?test|(pub )?(async )?fn )", "--", "*.rs"])
-            .current_dir(checkout())
-            .output();
-        let found = String::from_utf8(found.expect("git runs").stdout).expect("UTF-8");
+        let found = grep(&["-E", r"^ *(#\[(tokio::)?test|(pub )?(async )?fn )", "--", "*.rs"]);
         let mut tests = Self::default();
         for (path, name) in named(&found) {
             let of = if path.starts_with(OF_A_CLUSTER) { &mut tests.on_a_cluster } else { &mut tests.here };
@@ -42,6 +38,24 @@ impl Tests {
     pub fn has(&self, name: &str) -> bool {
         self.here.contains(name) || self.on_a_cluster.contains(name)
     }
+}
+
+/// How many calls of a case `make test` makes where these are not all, with the file that says so.
+///
+/// # Panics
+/// If git cannot search.
+#[must_use]
+pub fn fewer_calls() -> BTreeSet<(String, usize)> {
+    let found = grep(&["-o", "-E", r"calls::in_make_test\([0-9]+\)", "--", "tests/tests"]);
+    let number = |call: &str| call.chars().filter(char::is_ascii_digit).collect::<String>().parse::<usize>().ok();
+    let fewer = found.lines().filter_map(|line| line.split_once(':'));
+    fewer.filter_map(|(file, call)| Some((file.to_string(), number(call)?))).collect()
+}
+
+/// What `git grep` finds in this checkout, with or without its history.
+fn grep(arguments: &[&str]) -> String {
+    let found = Command::new("git").args(["grep", "--no-index"]).args(arguments).current_dir(checkout()).output();
+    String::from_utf8(found.expect("git runs").stdout).expect("UTF-8")
 }
 
 /// The path and the name of each function that follows the mark of a test, in lines as `git grep` prints them.

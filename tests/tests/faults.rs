@@ -1,12 +1,37 @@
-//! `tests/faults.toml` names a test for each fault of the data plane, and each of them exists.
+//! `tests/faults.toml` names a test for each fault of the data plane, and each of them exists; and why `make test` makes fewer
+//! calls than a thousand of some cases.
+
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
-use tests::{checkout, sources::Tests};
+use tests::{
+    calls::CALLS,
+    checkout,
+    sources::{self, Tests},
+};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Faults {
     fault: Vec<Fault>,
+    fewer: Vec<Fewer>,
+}
+
+/// Cases of which `make test` makes fewer calls.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fewer {
+    rows: Vec<u32>,
+    file: String,
+    calls: usize,
+    why: String,
+}
+
+impl Faults {
+    fn read() -> Self {
+        let text = std::fs::read_to_string(checkout().join("tests/faults.toml")).expect("text");
+        toml::from_str(&text).expect("TOML")
+    }
 }
 
 #[derive(Deserialize)]
@@ -24,8 +49,7 @@ const ROWS: std::ops::RangeInclusive<u32> = 28..=53;
 
 #[test]
 fn every_fault_names_tests_that_exist() {
-    let text = std::fs::read_to_string(checkout().join("tests/faults.toml")).expect("text");
-    let Faults { fault: faults } = toml::from_str(&text).expect("TOML");
+    let faults = Faults::read().fault;
     assert_eq!(faults.iter().map(|fault| fault.row).collect::<Vec<_>>(), ROWS.collect::<Vec<_>>(), "one entry each");
     let existing = Tests::of_this_checkout();
     for Fault { row, what, tests, open } in faults {
@@ -37,4 +61,15 @@ fn every_fault_names_tests_that_exist() {
             println!("{row} ({what}): no test yet for {open}");
         }
     }
+}
+
+#[test]
+fn each_count_of_fewer_calls_than_a_thousand_has_its_rows_and_its_reason() {
+    let mut said = BTreeSet::new();
+    for Fewer { rows, file, calls, why } in Faults::read().fewer {
+        assert!(!why.is_empty() && calls < CALLS, "{file}: {calls} calls");
+        assert!(!rows.is_empty() && rows.iter().all(|row| ROWS.contains(row)), "{file}: {rows:?}");
+        said.insert((file, calls));
+    }
+    assert_eq!(said, sources::fewer_calls(), "what is said, and what the tests do");
 }

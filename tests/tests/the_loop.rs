@@ -1,12 +1,20 @@
 //! The loop: reported outcomes move a skill's route, and only its own.
 
+use std::{collections::BTreeSet, time::Instant};
+
+use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tests::{
-    Policy, clients, get_json, program,
+    Policy,
+    calls::{self, CALLS},
+    clients, get_json, program,
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
 };
+
+/// Contents that are decided at a time.
+const AT_A_TIME: usize = 25;
 
 struct Loop {
     brain: Running,
@@ -117,24 +125,22 @@ async fn in_the_band_both_models_are_used_and_the_same_content_always_goes_the_s
     it.report_by_mcp("pass", 8).await;
     it.report_by_mcp("fail", 2).await;
     it.decision("split").await;
-    let decide = |i: usize| {
-        let arguments = json!({"project_root": "/tmp", "files": [], "diff": format!("content {i}")});
-        async { self::decision_of(&it.routing, arguments).await }
-    };
-    let mut seen = std::collections::BTreeSet::new();
-    for i in 0..24 {
-        let first = decide(i).await;
-        assert_eq!(decide(i).await, first, "content {i}");
-        seen.insert(first);
-    }
+    let began = Instant::now();
+    let twice = stream::iter(0..CALLS).map(|content| decided_twice(&it.routing, content));
+    let seen: BTreeSet<String> = twice.buffer_unordered(AT_A_TIME).collect().await;
+    calls::print("contents twice", 2 * CALLS, began);
     assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["claude", "local"]);
 }
 
-async fn decision_of(routing: &Running, arguments: Value) -> String {
-    routing.mcp().result("code_review", arguments).await.decisions("decision")[0]
-        .as_str()
-        .unwrap_or_default()
-        .to_string()
+/// Where a content goes, which is asked for again.
+async fn decided_twice(routing: &Running, content: usize) -> String {
+    let decide = async || {
+        let arguments = json!({"project_root": "/tmp", "files": [], "diff": format!("content {content}")});
+        routing.mcp().result("code_review", arguments).await.decisions("decision")
+    };
+    let first = decide().await;
+    assert_eq!(decide().await, first, "content {content}");
+    first[0].as_str().unwrap_or_default().to_string()
 }
 
 #[tokio::test]

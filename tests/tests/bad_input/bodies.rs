@@ -1,11 +1,15 @@
 //! Bodies that are too large and do not say so, and bodies that come slowly (`tests/faults.toml`, row 40).
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures::{StreamExt, future::join_all, stream};
 use tests::{
     Policy,
     at_rest::AtRest,
+    calls,
     load::{Got, Load},
     program::{Program, Running},
     raw_http::Connection,
@@ -13,10 +17,8 @@ use tests::{
     wrong_requests::Tool,
 };
 
-/// Bodies of more than 4 MiB: a thousand of them would be 4 GiB.
-const LARGE: usize = 100;
-/// Part of them after which each thread has what it keeps for the next ones.
-const FIRST: usize = LARGE / 4;
+/// Large bodies after which each thread has what it keeps for the next ones.
+const FIRST: usize = 25;
 const CHUNK: usize = 64 * 1024;
 const CHUNKS: usize = 64;
 
@@ -29,6 +31,11 @@ const PART: usize = 16;
 const REST: Duration = Duration::from_millis(20);
 /// Other calls meanwhile.
 const OTHERS: usize = 20;
+
+/// Bodies of more than 4 MiB: a thousand of them are 4 GiB.
+fn large() -> usize {
+    calls::in_make_test(100)
+}
 
 /// 4 MiB are sent, and a chunk more. The client has not said that this was the last.
 async fn is_refused_while_it_is_sent(port: u16, chunk: &[u8]) {
@@ -43,6 +50,7 @@ async fn is_refused_while_it_is_sent(port: u16, chunk: &[u8]) {
 }
 
 async fn are_refused_while_they_are_sent(program: &Running, at_a_time: usize) {
+    let began = Instant::now();
     let chunk = format!("{CHUNK:x}\r\n{}\r\n", "x".repeat(CHUNK));
     let send = |bodies: usize| {
         let each = |_| is_refused_while_it_is_sent(program.ports.mcp, chunk.as_bytes());
@@ -51,7 +59,8 @@ async fn are_refused_while_they_are_sent(program: &Running, at_a_time: usize) {
     // The first ones take memory that is kept for the others.
     send(FIRST).await;
     let before = AtRest::of(program).await;
-    send(LARGE - FIRST).await;
+    send(large() - FIRST).await;
+    calls::print("more than 4 MiB", large(), began);
     assert!(!program.mcp().tools().await.is_empty(), "right requests are answered");
     before.is_back(program).await;
 }
@@ -87,7 +96,7 @@ async fn a_thousand_bodies_that_come_slowly_are_answered_each_and_cost_no_other_
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url())).start().await;
     let (port, request, load) = (routing.ports.mcp, Arc::new(Tool::DEBUG.right()), Load::of(&routing.mcp_url()));
-    let before = AtRest::of(&routing).await;
+    let (before, began) = (AtRest::of(&routing).await, Instant::now());
     for _ in 0..ROUNDS {
         let slow = (0..SLOW).map(|_| tokio::spawn(comes_slowly(port, Arc::clone(&request))));
         let slow: Vec<_> = slow.collect();
@@ -96,6 +105,7 @@ async fn a_thousand_bodies_that_come_slowly_are_answered_each_and_cost_no_other_
             ended.expect("each slow one is answered");
         }
     }
+    calls::print("bodies that come slowly", ROUNDS * SLOW, began);
     routing.has_recorded(ROUNDS * (SLOW + OTHERS)).await;
     before.is_back(&routing).await;
 }

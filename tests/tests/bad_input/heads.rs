@@ -1,17 +1,16 @@
 //! Heads that no library sends, a thousand of each kind: each has one answer, also when it is refused while it is still being
 //! sent, and nothing is left of it (`tests/faults.toml`, row 40).
 
+use std::time::Instant;
+
 use futures::{StreamExt, stream};
 use tests::{
     at_rest::AtRest,
+    calls::{self, CALLS},
     program::{Program, Running},
     raw_http::Connection,
 };
 
-/// Requests of each kind.
-const CALLS: usize = 1000;
-/// The same for the brain, as the same code reads them.
-const FEW: usize = 200;
 const AT_A_TIME: usize = 8;
 
 /// A request, and what is answered.
@@ -64,11 +63,13 @@ impl Case {
     }
 }
 
-async fn are_answered_once_each(program: &Running, calls: usize) {
+async fn are_answered_once_each(program: &Running) {
     let before = AtRest::of(program).await;
     for case in cases() {
-        let requests = stream::iter(0..calls).map(|_| case.is_answered_once(program.ports.mcp));
+        let began = Instant::now();
+        let requests = stream::iter(0..CALLS).map(|_| case.is_answered_once(program.ports.mcp));
         requests.buffer_unordered(AT_A_TIME).collect::<Vec<()>>().await;
+        calls::print(case.what, CALLS, began);
         assert!(!program.mcp().tools().await.is_empty(), "{}: right requests are answered", case.what);
     }
     before.is_back(program).await;
@@ -76,6 +77,6 @@ async fn are_answered_once_each(program: &Running, calls: usize) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_heads_of_each_kind_that_no_library_sends_have_an_answer_each_and_leave_nothing() {
-    are_answered_once_each(&Program::serve().start().await, CALLS).await;
-    are_answered_once_each(&Program::brain().start().await, FEW).await;
+    are_answered_once_each(&Program::serve().start().await).await;
+    are_answered_once_each(&Program::brain().start().await).await;
 }

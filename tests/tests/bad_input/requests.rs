@@ -1,32 +1,34 @@
 //! Each kind of wrong request a thousand times, over connections that are kept, with right calls in between: each has its
 //! one answer, and nothing is left of them (`tests/faults.toml`, rows 40 to 42).
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Instant};
 
 use tests::{
     Policy,
     at_rest::AtRest,
+    calls::{self, CALLS},
     program::{Program, Running},
     raw_http::Connection,
     stand_in::models::Models,
     wrong_requests::{self, Tool, Wrong},
 };
 
-/// Requests of each kind, and right calls.
-const ROUNDS: usize = 1000;
-/// The same of the brain, whose endpoint is the data plane's.
-const ROUNDS_OF_BRAIN: usize = 200;
-/// Requests of a kind that takes a build without optimisation long to read. After so many rounds, memory is taken that is
-/// kept; what is held then is the measure.
-const FEW: usize = 20;
+/// After so many rounds, memory is taken that is kept; what is held then is the measure.
+const FIRST: usize = 20;
 /// From so many bytes on, reading a body takes long.
 const LONG: usize = 64 * 1024;
 /// So few that the largest bodies of all at once fit into what a brain has for bodies.
 const CLIENTS: usize = 8;
 
+/// Requests of a kind that takes a build without optimisation long to read.
+fn long_ones() -> usize {
+    calls::in_make_test(20)
+}
+
 /// What clients send to a program.
 struct Load {
     port: u16,
+    long_ones: usize,
     wrong: Vec<Wrong>,
     right: String,
     /// In the answer to a right call.
@@ -36,7 +38,7 @@ struct Load {
 impl Load {
     fn of(program: &Running, tool: Tool, answered: &'static str) -> Arc<Self> {
         let wrong = [wrong_requests::messages(), wrong_requests::of_http(), tool.wrong()].concat();
-        Arc::new(Self { port: program.ports.mcp, wrong, right: tool.right(), answered })
+        Arc::new(Self { port: program.ports.mcp, long_ones: long_ones(), wrong, right: tool.right(), answered })
     }
 
     /// In each round every wrong request and a right call, each client with its share of the rounds.
@@ -57,7 +59,7 @@ impl Load {
         for round in rounds.skip(client).step_by(CLIENTS) {
             for i in 0..kinds {
                 let wrong = &self.wrong[(i + client * kinds / CLIENTS) % kinds];
-                if round < FEW || wrong.body.len() < LONG {
+                if round < self.long_ones || wrong.body.len() < LONG {
                     connection.send(wrong.text().as_bytes()).await;
                     let answer = connection.only_answer(wrong.what).await;
                     wrong.is_answered(answer.status, &answer.body);
@@ -70,10 +72,12 @@ impl Load {
     }
 }
 
-async fn each_has_one_answer_and_nothing_is_left(program: &Running, load: Arc<Load>, rounds: usize) {
-    load.make(0..FEW).await;
+async fn each_has_one_answer_and_nothing_is_left(program: &Running, tool: Tool, answered: &'static str) {
+    let (load, began) = (Load::of(program, tool, answered), Instant::now());
+    load.make(0..FIRST).await;
     let before = AtRest::of(program).await;
-    load.make(FEW..rounds).await;
+    load.make(FIRST..CALLS).await;
+    calls::print(&format!("{} kinds of wrong requests, each", load.wrong.len()), CALLS, began);
     before.is_back(program).await;
 }
 
@@ -81,16 +85,15 @@ async fn each_has_one_answer_and_nothing_is_left(program: &Running, load: Arc<Lo
 async fn a_thousand_wrong_requests_of_each_kind_have_an_answer_each_from_the_data_plane_and_leave_nothing() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url())).start().await;
-    each_has_one_answer_and_nothing_is_left(&routing, Load::of(&routing, Tool::DEBUG, "answer of l"), ROUNDS).await;
-    assert_eq!(models.asked().len(), ROUNDS, "no model call but for the right calls");
-    routing.has_recorded(ROUNDS).await;
+    each_has_one_answer_and_nothing_is_left(&routing, Tool::DEBUG, "answer of l").await;
+    assert_eq!(models.asked().len(), CALLS, "no model call but for the right calls");
+    routing.has_recorded(CALLS).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hundreds_of_wrong_requests_of_each_kind_have_an_answer_each_from_the_brain_and_leave_nothing() {
+async fn a_thousand_wrong_requests_of_each_kind_have_an_answer_each_from_the_brain_and_leave_nothing() {
     let brain = Program::brain().start().await;
-    each_has_one_answer_and_nothing_is_left(&brain, Load::of(&brain, Tool::SESSION_LOG, "logged: "), ROUNDS_OF_BRAIN)
-        .await;
+    each_has_one_answer_and_nothing_is_left(&brain, Tool::SESSION_LOG, "logged: ").await;
     let stored = tests::http().get(format!("{}/sessions/_none", brain.base_url())).send().await.expect("an answer");
     let stored = stored.text().await.expect("text");
     assert!(stored.contains("was tried") && !stored.contains("CANARY"), "right entries alone are stored");

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Value, json};
 use tests::{
     Policy,
+    calls::CALLS,
     fault_rows::Rows,
     fault_server::{
         FaultServer, GOOD, answer_to,
@@ -16,7 +17,6 @@ use tests::{
 };
 
 use crate::{
-    CALLS,
     counted::{self, Kinds, NO_RATE},
     decided,
     deliveries::Deliveries,

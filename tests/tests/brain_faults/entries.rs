@@ -3,13 +3,15 @@
 use tests::fault_server::{
     Act, Answer, Fault, Point,
     brain::{Ask, Takes},
+    broken::Expected,
 };
 
 use crate::{
-    AT_A_TIME, FEW,
+    AT_A_TIME,
     campaign::{Campaign, nothing_is_held},
+    few,
     log_lies::{self, Are, Lie},
-    table::{self, Case, Expected},
+    table::{self, ERRORS},
 };
 
 /// Calls of a row that come first, so that the brain has said what it takes.
@@ -26,7 +28,7 @@ async fn each_lie(campaign: &mut Campaign, lies: Vec<Lie>) {
     for (name, answer, are) in lies {
         campaign.brain.fail(vec![(Ask::Entries, Fault::answer(answer))]);
         campaign.deliveries.is_sent_again = matches!(are, Are::SentAgain(_));
-        let row = campaign.row(&name, FEW).await;
+        let row = campaign.row(&name, few()).await;
         match are {
             Are::Delivered => campaign.delivers(&row).await,
             Are::Lost(kind) => campaign.loses(&row, kind).await,
@@ -50,14 +52,10 @@ async fn a_brain_that_says_anything_but_that_records_are_logged_has_each_counted
 #[tokio::test(flavor = "multi_thread")]
 async fn a_brain_that_breaks_the_exchange_of_one_record_at_any_point_has_it_once_or_it_is_counted() {
     let mut campaign = first(Takes::Record).await;
-    let (floods, cuts) = (table::floods_and_lengths(), table::cut_or_reset());
-    // Those that may break an exchange of the next row are last.
-    let (sure, either): (Vec<_>, Vec<_>) =
-        floods.into_iter().chain(cuts).partition(|case| !matches!(case.expected, Expected::AnsweredOr(_)));
-    for Case { name, broken, expected, .. } in sure.into_iter().chain(either) {
-        campaign.brain.fail(vec![broken.entries()]);
-        let row = campaign.row(&name, FEW).await;
-        match expected {
+    for broken in table::whatever_ends() {
+        campaign.brain.fail(vec![table::entries(&broken)]);
+        let row = campaign.row(&broken.name, few()).await;
+        match broken.expected(ERRORS) {
             Expected::Answered => campaign.delivers(&row).await,
             Expected::Error(kind) => campaign.loses(&row, kind).await,
             Expected::AnsweredOr(_) => campaign.delivers_or_loses(&row).await,
@@ -75,9 +73,9 @@ async fn a_brain_that_refuses_records_after_all_gets_the_entry_of_each_and_what_
         for (name, answer) in log_lies::refusals() {
             campaign.brain.fail(vec![(Ask::Entries, Fault::answer(answer))]);
             let before = campaign.deliveries.without_record;
-            let row = campaign.row(name, FEW).await;
+            let row = campaign.row(name, few()).await;
             campaign.loses(&row, "refused").await;
-            assert_eq!(campaign.deliveries.without_record - before, FEW, "{takes:?}: {name}: each entry comes once");
+            assert_eq!(campaign.deliveries.without_record - before, few(), "{takes:?}: {name}: each entry comes once");
         }
         campaign.leaves_nothing_behind().await;
     }
@@ -95,10 +93,10 @@ async fn a_brain_that_never_says_what_it_takes_gets_the_entry_of_each_record() {
     for (name, fault) in faults {
         let mut campaign = Campaign::start(Takes::Several, nothing_is_held(), AT_A_TIME).await;
         campaign.brain.fail(vec![(Ask::Tools, fault)]);
-        campaign.row(name, FEW).await;
+        campaign.row(name, few()).await;
         campaign.accounts_for_all(true).await;
         let deliveries = &campaign.deliveries;
-        assert_eq!((deliveries.without_record, deliveries.answered_well), (FEW, FEW), "{name}");
+        assert_eq!((deliveries.without_record, deliveries.answered_well), (few(), few()), "{name}");
         assert!(campaign.brain.asked(Ask::Tools) > 0, "{name}");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
+    calls::CALLS,
     fault_server::{
         Act, Answer, Fault, Point,
         brain::{Ask, Takes},
@@ -11,7 +12,7 @@ use tests::{
 };
 
 use crate::{
-    AT_A_TIME, FEW,
+    AT_A_TIME,
     campaign::Campaign,
     counted::{self, UNREACHABLE},
     row::Row,
@@ -70,12 +71,12 @@ async fn a_brain_that_fails_in_any_way_leaves_each_call_the_held_rate_and_is_ask
         let rate = format!("0.1{}", i + 1);
         campaign.learns(&rate).await;
         campaign.brain.fail(vec![(Ask::Rate, fault)]);
-        let row = campaign.row(name, FEW).await;
+        let row = campaign.row(name, CALLS).await;
         is_held(&row, &rate, kind);
     }
     // That a skill is not measured is no error.
     campaign.learns("null").await;
-    campaign.row("never measured", FEW).await.has_rate("null");
+    campaign.row("never measured", CALLS).await.has_rate("null");
     campaign.accounts_for_all(true).await;
     campaign.leaves_nothing_behind().await;
 }

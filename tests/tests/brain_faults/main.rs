@@ -19,9 +19,12 @@ mod row;
 mod table;
 mod undelivered;
 
-/// Calls of a row.
-const CALLS: usize = 1000;
-/// Calls of a row about an answer that is read the same way whatever else happens.
-const FEW: usize = 100;
+use tests::calls;
+
 /// Calls in flight: few, so that many requests of a row ask for a rate.
 const AT_A_TIME: usize = 20;
+
+/// Calls of a row about an answer that is read the same way whatever else happens, or of one that no call waits for.
+fn few() -> usize {
+    calls::in_make_test(100)
+}

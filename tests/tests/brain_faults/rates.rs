@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use tests::{
+    calls::CALLS,
     fault_server::{
         Answer, Fault,
         brain::{Ask, Takes},
@@ -10,8 +11,9 @@ use tests::{
 };
 
 use crate::{
-    AT_A_TIME, CALLS, FEW,
+    AT_A_TIME,
     campaign::{Campaign, nothing_is_held},
+    few,
     held::has,
     lies::{self, Has},
 };
@@ -34,7 +36,7 @@ async fn a_rate_that_is_wrong_in_itself_is_no_rate_and_kept_for_no_call_and_an_o
     let mut campaign = Campaign::start(Takes::Several, nothing_is_held(), AT_A_TIME).await;
     for (name, answer, has) in lies::of_rates() {
         campaign.brain.fail(vec![(Ask::Rate, Fault::answer(answer))]);
-        let row = campaign.row(&name, FEW).await;
+        let row = campaign.row(&name, few()).await;
         match has {
             Has::Rate(rate) => row.has_rate(rate),
             Has::Error(kind) => {
@@ -81,7 +83,7 @@ async fn a_brain_whose_clock_is_wrong_changes_no_decision_and_no_age_of_the_rate
     let mut campaign = Campaign::start(Takes::Several, evidence, AT_A_TIME).await;
     for (age, noted) in AGES {
         campaign.brain.fail(vec![(Ask::Rate, Fault::answer(aged(age)))]);
-        let row = campaign.row(&format!("outcomes of an age of {age}"), FEW).await;
+        let row = campaign.row(&format!("outcomes of an age of {age}"), CALLS).await;
         row.has_rate("0.95");
         for record in row.records.iter().filter(|record| !record["pass_rate"].is_null()) {
             assert_eq!((&record["held"], record["held_age_ms"].to_string()), (&json!(true), noted.into()), "{record}");

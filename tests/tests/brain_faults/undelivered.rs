@@ -1,6 +1,7 @@
 //! A brain that is well again after it did not take single records for a while.
 
 use tests::{
+    calls::CALLS,
     fault_server::{
         Act, Answer, Fault, Point,
         brain::{Ask, Takes},
@@ -9,7 +10,6 @@ use tests::{
 };
 
 use crate::{
-    CALLS, FEW,
     campaign::{Campaign, nothing_is_held},
     counted::{self, NOT_DELIVERED, QUEUE_FULL},
 };
@@ -46,8 +46,8 @@ async fn records_that_a_hung_brain_does_not_take_in_time_or_have_no_place_are_co
 #[tokio::test(flavor = "multi_thread")]
 async fn entries_without_a_record_that_a_hung_brain_does_not_take_in_time_are_counted_and_all_others_delivered() {
     let mut campaign = Campaign::start(Takes::Contract, nothing_is_held(), MANY).await;
-    then_well(&mut campaign, "hangs", FEW, at(Point::InBody, Act::Hang)).await;
-    then_well(&mut campaign, "drips", FEW, at(Point::Asked, Act::Drip)).await;
-    assert!(campaign.deliveries.without_record > FEW, "no entry has a record");
+    then_well(&mut campaign, "hangs", CALLS, at(Point::InBody, Act::Hang)).await;
+    then_well(&mut campaign, "drips", CALLS, at(Point::Asked, Act::Drip)).await;
+    assert!(campaign.deliveries.without_record > CALLS, "no entry has a record");
     campaign.leaves_nothing_behind().await;
 }

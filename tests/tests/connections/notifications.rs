@@ -1,10 +1,13 @@
 //! Ten thousand notifications during calls: of progress, which only servers make, and of cancellations of calls that do not
 //! exist, of others' calls, and of the same calls again and again (`tests/faults.toml`, row 44).
 
+use std::{ops::Range, time::Instant};
+
 use serde_json::{Value, json};
 use tests::{
     Policy,
     at_rest::AtRest,
+    calls::{self, CALLS},
     program::{Program, Running},
     raw_http::{Answer, Connection},
     stand_in::models::Models,
@@ -12,10 +15,10 @@ use tests::{
 };
 use tokio::task::JoinHandle;
 
-/// Calls meanwhile; their ids are the numbers from 0 on.
-const CALLS: usize = 50;
-/// Notifications that nothing comes of.
-const UNHEEDED: usize = 10_000;
+/// Calls at a time; their ids are the numbers from 0 on, and go on with the next ones.
+const AT_A_TIME: usize = 200;
+/// Notifications that nothing comes of, for each call.
+const UNHEEDED: usize = 10;
 /// Cancellations of each call.
 const TIMES: usize = 10;
 /// Connections of the flood.
@@ -46,7 +49,7 @@ fn progress(token: usize) -> String {
 
 /// Unknown calls, and known ones in another session or in none.
 fn unheeded(number: usize) -> String {
-    let (known, unknown) = (number % CALLS, CALLS + number);
+    let (known, unknown) = (number / UNHEEDED, CALLS + number);
     match number % 5 {
         0 => cancelled(MINE, unknown),
         1 => cancelled(Some("another"), known),
@@ -66,7 +69,8 @@ async fn are_accepted(port: u16, notifications: Vec<String>) {
 }
 
 /// Sends them over several connections, in their order over each.
-async fn flood(port: u16, notifications: &[String]) {
+async fn flood(port: u16, notifications: impl Iterator<Item = String>) {
+    let notifications: Vec<String> = notifications.collect();
     let parts = notifications.chunks(notifications.len().div_ceil(CONNECTIONS));
     let clients: Vec<_> = parts.map(|part| tokio::spawn(are_accepted(port, part.to_vec()))).collect();
     for client in clients {
@@ -74,22 +78,27 @@ async fn flood(port: u16, notifications: &[String]) {
     }
 }
 
+/// The ids of calls that are made at a time.
+fn rounds() -> impl Iterator<Item = Range<usize>> {
+    (0..CALLS).step_by(AT_A_TIME).map(|first| first..first + AT_A_TIME)
+}
+
 /// Calls that are with the model.
-async fn calls(routing: &Running, models: &Models) -> Vec<JoinHandle<Answer>> {
+async fn made(routing: &Running, models: &Models, ids: &Range<usize>) -> Vec<JoinHandle<Answer>> {
     let port = routing.ports.mcp;
     let answer = |id| async move {
         let mut connection = Connection::open(port).await;
         connection.send(call(id).as_bytes()).await;
         connection.only_answer("a call").await
     };
-    let calls = (0..CALLS).map(|id| tokio::spawn(answer(id))).collect();
-    waiting::until_true("the model calls", || async { models.asked().len() == CALLS }).await;
+    let calls = ids.clone().map(|id| tokio::spawn(answer(id))).collect();
+    waiting::until_true("the model calls", || async { models.asked().len() == ids.end }).await;
     calls
 }
 
 /// Each call has one answer, with its id; the rest of it is handed over.
-async fn answers(calls: Vec<JoinHandle<Answer>>, check: impl Fn(&Value)) {
-    for (id, call) in calls.into_iter().enumerate() {
+async fn answers(ids: Range<usize>, calls: Vec<JoinHandle<Answer>>, check: impl Fn(&Value)) {
+    for (id, call) in ids.zip(calls) {
         let answer = call.await.expect("an answer");
         let body: Value = serde_json::from_str(&answer.body).unwrap_or_else(|e| panic!("{e}: {answer:?}"));
         assert_eq!((answer.status, &body["id"]), (200, &json!(id)), "{answer:?}");
@@ -101,17 +110,20 @@ async fn answers(calls: Vec<JoinHandle<Answer>>, check: impl Fn(&Value)) {
 async fn ten_thousand_notifications_that_nothing_comes_of_cost_no_call_its_answer_and_leave_nothing() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url()).local("waits")).start().await;
-    let before = AtRest::of(&routing).await;
-    let calls = calls(&routing, &models).await;
-    flood(routing.ports.mcp, &(0..UNHEEDED).map(unheeded).collect::<Vec<_>>()).await;
-    assert_eq!(routing.metric("routing_in_flight_calls").await, 50.0, "all go on");
-    // One that has arrived may not wait yet.
-    waiting::until_true("all answers", || async {
-        models.release();
-        calls.iter().all(JoinHandle::is_finished)
-    })
-    .await;
-    answers(calls, |body| assert_eq!(body["result"]["isError"], json!(false), "{body}")).await;
+    let (before, began) = (AtRest::of(&routing).await, Instant::now());
+    for ids in rounds() {
+        let calls = made(&routing, &models, &ids).await;
+        flood(routing.ports.mcp, (ids.start * UNHEEDED..ids.end * UNHEEDED).map(unheeded)).await;
+        assert_eq!(routing.metric("routing_in_flight_calls").await, AT_A_TIME as f64, "all go on");
+        // One that has arrived may not wait yet.
+        waiting::until_true("all answers", || async {
+            models.release();
+            calls.iter().all(JoinHandle::is_finished)
+        })
+        .await;
+        answers(ids, calls, |body| assert_eq!(body["result"]["isError"], json!(false), "{body}")).await;
+    }
+    calls::print("notifications that nothing comes of", CALLS, began);
     routing.has_recorded(CALLS).await;
     before.is_back(&routing).await;
 }
@@ -120,12 +132,15 @@ async fn ten_thousand_notifications_that_nothing_comes_of_cost_no_call_its_answe
 async fn calls_that_are_cancelled_ten_times_each_have_one_error_each_and_leave_nothing() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url()).local("hangs")).start().await;
-    let before = AtRest::of(&routing).await;
-    let calls = calls(&routing, &models).await;
-    let again_and_again = (0..CALLS * TIMES).map(|number| cancelled(MINE, number / TIMES));
-    flood(routing.ports.mcp, &again_and_again.collect::<Vec<_>>()).await;
-    answers(calls, |body| assert_eq!(body["error"]["code"], json!(-32003), "{body}")).await;
-    assert_eq!(routing.metric(r#"routing_calls_total{skill="debug",result="cancelled"}"#).await, 50.0);
+    let (before, began) = (AtRest::of(&routing).await, Instant::now());
+    for ids in rounds() {
+        let calls = made(&routing, &models, &ids).await;
+        let again_and_again = (ids.start * TIMES..ids.end * TIMES).map(|number| cancelled(MINE, number / TIMES));
+        flood(routing.ports.mcp, again_and_again).await;
+        answers(ids, calls, |body| assert_eq!(body["error"]["code"], json!(-32003), "{body}")).await;
+    }
+    calls::print("cancelled ten times", CALLS, began);
+    assert_eq!(routing.metric(r#"routing_calls_total{skill="debug",result="cancelled"}"#).await, CALLS as f64);
     routing.has_recorded(CALLS).await;
     before.is_back(&routing).await;
 }

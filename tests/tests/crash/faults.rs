@@ -1,16 +1,21 @@
 //! A Postgres database that fails for a while: a sentence that says what to do, `/healthz` too, and nothing is lost.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use serde_json::{Value, json};
 use tests::{
-    Policy, get_json, http,
+    Policy,
+    calls::{self, CALLS},
+    get_json, http,
+    load::{Got, Load},
     postgres::{PASSWORD, Postgres},
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
 };
 
+/// Calls at a time.
+const AT_A_TIME: usize = 50;
 const LOCK: &str = "BEGIN; LOCK TABLE entries IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600)";
 const IS_LOCKED: &str = "SELECT COUNT(*) FROM pg_locks WHERE relation = 'entries'::regclass \
      AND mode = 'AccessExclusiveLock' AND granted";
@@ -119,6 +124,18 @@ async fn the_character_0_in_an_address_or_a_body_is_refused_on_postgres_too() {
     }
 }
 
+/// A thousand calls, from this number on, are answered whatever their brain does.
+async fn are_answered(routing: &Running, from: usize) {
+    let (began, mut answered) = (Instant::now(), 0);
+    let each = |number: usize, got: Got| {
+        assert!(matches!(&got, Got::Result(result) if !result.is_error()), "call {number}: {got:?}");
+        answered += 1;
+    };
+    Load::of(&routing.mcp_url()).calls(from..from + CALLS, AT_A_TIME, each).await;
+    assert_eq!(answered, CALLS);
+    calls::print(&format!("calls from {from} on"), CALLS, began);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_data_plane_sends_whole_records_again_once_its_brain_can_write() {
     let server = Postgres::start().await;
@@ -130,21 +147,20 @@ async fn a_data_plane_sends_whole_records_again_once_its_brain_can_write() {
     let models = Models::start().await;
     let policy = Policy::at(&models.url()).spec(json!({"brain": {"url": brain.base_url()}}));
     let routing = Program::serve_policy(&policy).start().await;
-    let is_known = async |id: &Value| {
-        let id = id.as_str().expect("an id");
-        let known = get_json(format!("{}/decisions?id={id}", brain.base_url())).await;
-        known["decisions"].as_array().is_some_and(|known| !known.is_empty())
-    };
-    let call = async || routing.mcp().debug("x").await.decisions("id").remove(0);
-    let dropped = async || routing.metric(r#"routing_decision_log_dropped_total{kind="failed"}"#).await;
+    let there = || server.sql("postgres", "SELECT COUNT(*) FROM decisions").parse::<f64>().expect("a number");
+    let (lost, thousand) = (async || routing.decisions_not_logged().await, CALLS as f64);
 
-    let before = call().await;
-    waiting::until_true("the first record", || is_known(&before)).await;
+    assert!(!routing.mcp().debug("x").await.is_error());
+    waiting::until_true("the first record", || async { there() == 1.0 }).await;
     let _ = server.sql("postgres", "REVOKE INSERT ON decisions FROM plain");
-    let meanwhile = call().await;
-    waiting::until_true("the loss to be counted", || async { dropped().await == 1.0 }).await;
+    are_answered(&routing, 0).await;
+    waiting::until_true("each loss to be counted", || async { lost().await >= thousand }).await;
+    assert_eq!((lost().await, there()), (thousand, 1.0), "counted once, and none is there");
+    assert!(routing.metric(r#"routing_decision_log_dropped_total{kind="failed"}"#).await > 0.0);
     let _ = server.sql("postgres", "GRANT INSERT ON decisions TO plain");
-    let after = call().await;
-    waiting::until_true("a record again", || is_known(&after)).await;
-    assert!(!is_known(&meanwhile).await && dropped().await == 1.0);
+    are_answered(&routing, CALLS).await;
+    // On a busy machine one may be given up and be there all the same.
+    waiting::until_true("each record again", || async { there() - 1.0 + lost().await >= 2.0 * thousand }).await;
+    println!("{} of them are there, and {} are counted as lost", there(), lost().await);
+    assert!(there() > thousand / 2.0, "they are written again");
 }

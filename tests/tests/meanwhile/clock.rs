@@ -9,8 +9,11 @@ use std::{
 
 use serde_json::{Value, json};
 use tests::{
-    Policy, checkout,
-    fault_server::{Act, Answer, FAULTY, Fault, FaultServer, GOOD, Point},
+    Policy,
+    calls::{self, CALLS},
+    checkout,
+    fault_server::{Act, Answer, FAULTY, Fault, FaultServer, GOOD, Point, answer_to},
+    load::{Got, Load},
     program::{Program, Running},
     stand_in::brain::Brain,
     waiting,
@@ -56,6 +59,8 @@ fn only_times_that_are_shown_or_stored_come_from_the_clock_on_the_wall() {
 const HOUR: Duration = Duration::from_secs(3600);
 /// The time of an attempt of the local model.
 const ATTEMPT: Duration = Duration::from_secs(3);
+/// Calls at a time once the clock has gone back.
+const AT_A_TIME: usize = 100;
 /// Fewer than failures after which the local model is left alone.
 const IN_FLIGHT: usize = 3;
 
@@ -92,6 +97,21 @@ async fn calls_in_flight(routing: &Running, models: &FaultServer, clock: &WallCl
     }
 }
 
+/// A thousand calls go where the brain's rate sends them, and have a record each.
+async fn others_follow(routing: &Running, recorded: usize) {
+    let (began, mut answered) = (Instant::now(), 0);
+    let each = |number: usize, got: Got| {
+        let Got::Result(result) = got else { panic!("call {number}: {got:?}") };
+        assert!(!result.is_error() && result.text(0) == answer_to(number), "call {number}: {result:?}");
+        assert_eq!(result.decisions("reason"), [json!("below_ceil")], "call {number}");
+        answered += 1;
+    };
+    Load::of(&routing.mcp_url()).calls(0..CALLS, AT_A_TIME, each).await;
+    assert_eq!(answered, CALLS);
+    calls::print("after the clock has gone back", CALLS, began);
+    routing.has_recorded(recorded + CALLS).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_clock_that_is_set_back_by_an_hour_lengthens_no_deadline_and_holds_no_pass_rate() {
     let (models, brain) = (FaultServer::start().await, Brain::that_takes_decisions(Brain::rate("0.95")).await);
@@ -121,6 +141,7 @@ async fn a_clock_that_is_set_back_by_an_hour_lengthens_no_deadline_and_holds_no_
     waiting::until_true("the brain has them all", || async { brain.entries().len() == all.len() }).await;
     are_as_if_no_clock_had_been_set(&before, &all[before.len()..]);
     only_what_is_shown_went_back(&brain, ids(&before)[0], ids(&all)[before.len()]);
+    others_follow(&routing, all.len()).await;
     routing.signal("TERM");
     assert!(routing.ended().await.success());
 }

@@ -1,8 +1,10 @@
 //! Errors of the infrastructure are no verdict on quality, whatever they are.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use tests::{
-    get_json,
+    calls, get_json,
     load::Got,
     program::{Program, Running},
     stand_in::models::Models,
@@ -11,10 +13,8 @@ use tests::{
 
 use super::{AT_A_TIME, CALLS, load_of};
 
-/// Ways in which a local model fails.
+/// Ways in which a local model fails, a thousand times each.
 const WAYS: [&str; 5] = ["status-500", "status-429", "html", "truncated", "unknown"];
-/// Calls of each.
-const EACH: usize = CALLS / WAYS.len();
 
 /// From the environment alone, so each call asks the local model.
 async fn with_local(models: &Models, brain: &Running, local: &str) -> Running {
@@ -38,20 +38,22 @@ async fn a_thousand_errors_of_the_infrastructure_change_no_rate() {
     assert_eq!((&before["pass_rate"], &before["total"]), (&json!(0.9), &json!(10)));
     let mut entries = 0;
     for way in WAYS {
-        let routing = with_local(&models, &brain, way).await;
+        let (routing, began) = (with_local(&models, &brain, way).await, Instant::now());
         load_of(&routing)
-            .calls(0..EACH, AT_A_TIME / 4, |number, got| {
+            .calls(0..CALLS, AT_A_TIME / 4, |number, got| {
                 let Got::Result(result) = got else { panic!("{way}: call {number}: {got:?}") };
                 assert_eq!(result.text(0), "answer of c", "{way}: call {number}");
                 assert_eq!(result.decisions("decision"), [json!("local"), json!("claude_fallback")], "{result:?}");
                 assert_eq!(result.decisions("passRate")[0], json!(0.9), "{result:?}");
             })
             .await;
-        entries += 2 * EACH;
+        calls::print(way, CALLS, began);
+        entries += 2 * CALLS;
         let known = || async { rate(&brain, "_routing").await["total"] == json!(entries) };
         waiting::until_true("both records of each call in the brain", known).await;
     }
     let after = rate(&brain, "debug").await;
     let counted = ["pass_rate", "pass", "fail", "total"];
-    assert_eq!(counted.map(|field| &after[field]), counted.map(|field| &before[field]), "after {CALLS} errors");
+    let [before, after] = [before, after].map(|rate| counted.map(|field| rate[field].clone()));
+    assert_eq!(after, before, "after a thousand errors of each kind");
 }

@@ -5,12 +5,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use rustix::process::{Pid, Signal, kill_process};
 use tests::{
-    Policy,
+    Policy, calls,
     load::{Got, Load},
     program::Program,
     stand_in::models::Models,
@@ -20,7 +20,6 @@ use tests::{
 const PERIOD: Duration = Duration::from_millis(100);
 /// Of each period: 50 thousandths of a processor.
 const RUNS: Duration = Duration::from_millis(5);
-const CALLS: usize = 100;
 
 /// Stops a process for most of the time until it is dropped, which needs no rights, unlike a control group.
 struct Throttle {
@@ -57,15 +56,16 @@ async fn a_processor_that_is_throttled_to_a_twentieth_fails_no_call() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url())).start().await;
     let throttle = Throttle::of(routing.process());
-    let mut answered = 0;
+    let (made, mut answered, began) = (calls::in_make_test(100), 0, Instant::now());
     Load::of(&routing.mcp_url())
-        .calls(0..CALLS, 10, |number, got| {
+        .calls(0..made, 10, |number, got| {
             let Got::Result(result) = got else { panic!("call {number}: {got:?}") };
             assert_eq!(result.text(0), "answer of l", "call {number}: no time-out, no fallback");
             answered += 1;
         })
         .await;
-    assert_eq!((answered, models.asked().len()), (CALLS, CALLS));
+    calls::print("throttled", made, began);
+    assert_eq!((answered, models.asked().len()), (made, made));
     drop(throttle);
     assert_eq!(routing.mcp().debug("x").await.text(0), "answer of l");
 }

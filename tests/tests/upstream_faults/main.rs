@@ -1,9 +1,10 @@
 //! Endpoints of models that hang, drip, cut, lie and flood at every point of an exchange, under load: each call has one
 //! well-formed answer, each model call one record, and nothing is left behind (`tests/faults.toml`, rows 28 to 33).
 //!
-//! A row of a table has 1,000 calls; of what Claude answers 200, as it is read as the local model's is.
+//! A row of a table has 1,000 calls.
 
 mod campaign;
+mod hanging;
 mod name_server;
 mod names;
 mod shapes;
@@ -13,29 +14,21 @@ mod unreachable;
 use serde_json::json;
 use tests::{
     Policy,
-    fault_server::{FAULTY, FaultServer, GOOD},
+    calls::{self, CALLS},
+    fault_server::{FAULTY, FaultServer},
     program::Program,
 };
 
-use self::{
-    campaign::Campaign,
-    table::{CALLS, Case},
-};
+use self::{campaign::Campaign, table::Case, unreachable::with_local_at};
 
 /// Longest attempt of a model that hangs: short, as a thousand calls wait for it.
 const ATTEMPT: &str = "500ms";
-/// Calls of a row about an answer that was read the same way in another table.
-const FEW: usize = 200;
 /// Time of an attempt that ends by itself.
 const PATIENT: &str = "60s";
 
 /// From the environment alone, so every call reaches the local model, however often that failed.
 async fn with_local(server: &FaultServer) -> Campaign {
-    let program = Program::serve()
-        .variable("LITELLM_BASE_URL", &server.url())
-        .variable("HYPERGUILD_LOCAL_MODEL", FAULTY)
-        .variable("HYPERGUILD_CLAUDE_MODEL", GOOD);
-    Campaign::of(program.start().await)
+    Campaign::of(with_local_at(&server.url(), server).start().await)
 }
 
 /// A policy whose calls all go to a faulty Claude model, with this long for an attempt.
@@ -93,7 +86,7 @@ async fn with_each_fault_of_claude(attempt: &str, calls: usize, cases: impl Into
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_hangs_or_drips_at_any_point_costs_each_call_its_time_and_no_more() {
-    with_each_fault_of_claude(ATTEMPT, CALLS, table::without_end()).await;
+    with_each_fault_of_claude(ATTEMPT, CALLS, table::hangs().into_iter().chain(table::drips())).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -102,6 +95,11 @@ async fn claude_that_cuts_lies_or_floods_costs_one_request_a_call_and_is_not_tri
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_or_a_status_of_claude_that_is_wrong_is_one_error_and_an_odd_answer_is_used() {
-    with_each_fault_of_claude(PATIENT, FEW, shapes::answers().into_iter().chain(table::statuses())).await;
+async fn each_status_of_claude_is_one_error_and_is_neither_waited_out_nor_tried_again() {
+    with_each_fault_of_claude(PATIENT, CALLS, table::statuses()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_claude_that_is_wrong_in_itself_is_one_error_and_an_odd_one_is_used() {
+    with_each_fault_of_claude(PATIENT, calls::in_make_test(200), shapes::answers()).await;
 }

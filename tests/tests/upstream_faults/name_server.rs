@@ -1,4 +1,4 @@
-//! A name server whose answers for one name are late.
+//! A name server whose answers for one name are late, and which does not know another.
 
 use std::{
     net::SocketAddr,
@@ -16,6 +16,11 @@ use tokio::{net::UdpSocket, sync::watch, task::JoinHandle};
 pub const SLOW: &str = "slow.invalid";
 /// The same as a question has it: each part behind its length.
 const SLOW_ASKED: &[u8] = b"\x04slow\x07invalid\x00";
+/// The name that there is not.
+pub const UNKNOWN: &str = "none.invalid";
+const UNKNOWN_ASKED: &[u8] = b"\x04none\x07invalid\x00";
+/// What an answer has that says so.
+const NO_SUCH_NAME: u8 = 3;
 /// Bytes before the question.
 const HEAD: usize = 12;
 /// Bytes of its kind and class, behind the name.
@@ -36,7 +41,7 @@ struct Shared {
     most: AtomicUsize,
 }
 
-/// It says of each name that it is this machine.
+/// It says of each other name that it is this machine.
 pub struct NameServer {
     shared: Arc<Shared>,
     task: JoinHandle<()>,
@@ -93,11 +98,13 @@ async fn answer(shared: Arc<Shared>, question: Vec<u8>, peer: SocketAddr) {
     let _ = shared.socket.send_to(&answer_to(&question), peer).await;
 }
 
-/// That the name is this machine, or that it has no address of another kind.
+/// That the name is this machine, that it has no address of another kind, or that there is no such name.
 fn answer_to(question: &[u8]) -> Vec<u8> {
     let name = question[HEAD..].iter().position(|byte| *byte == 0).map_or(question.len(), |end| HEAD + end + 1);
-    let is_ipv4 = question[name..].starts_with(IPV4);
-    let flags_and_counts = [0x81, 0x80, 0, 1, 0, u8::from(is_ipv4), 0, 0, 0, 0];
-    let answer = if is_ipv4 { &THIS_MACHINE[..] } else { &[] };
+    let is_known = !question[HEAD..].starts_with(UNKNOWN_ASKED);
+    let has_address = is_known && question[name..].starts_with(IPV4);
+    let error = if is_known { 0 } else { NO_SUCH_NAME };
+    let flags_and_counts = [0x81, 0x80 | error, 0, 1, 0, u8::from(has_address), 0, 0, 0, 0];
+    let answer = if has_address { &THIS_MACHINE[..] } else { &[] };
     [&question[..2], &flags_and_counts, &question[HEAD..name + KIND_AND_CLASS], answer].concat()
 }

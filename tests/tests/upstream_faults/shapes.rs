@@ -1,13 +1,12 @@
 //! Answers that arrive whole and are wrong in themselves, or look so.
 
 use serde_json::{Value, json};
-use tests::fault_server::Answer;
-
-use super::table::{
-    Case,
-    Expected::{self, Answered, Error},
-    answer_case,
+use tests::fault_server::{
+    Answer,
+    broken::Expected::{self, Answered, Error},
 };
+
+use super::table::{Case, answer_case};
 
 /// Levels of an answer that is nested without end.
 const DEEP: usize = 100_000;

@@ -1,29 +1,19 @@
 //! The faults of an exchange, as data.
 
 use serde_json::json;
-use tests::fault_server::{Act, Answer, Fault, Point, fault::Length};
+use tests::fault_server::{
+    Act, Answer, Fault, Point,
+    broken::{self, Broken, Errors, Expected},
+};
+
+/// What the data plane calls an exchange without an answer.
+const ERRORS: Errors = Errors { nothing: "interrupted", too_much: "too_large", nonsense: "not_json" };
 
 /// One row: a fault, and what becomes of an attempt that meets it.
 pub struct Case {
     pub name: String,
     pub fault: Fault,
     pub expected: Expected,
-}
-
-/// Calls of a row.
-pub const CALLS: usize = 1000;
-
-/// What becomes of the attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expected {
-    /// Its good answer is used.
-    Answered,
-    /// An error of this kind.
-    Error(&'static str),
-    /// Either: the kernel may discard what came before a reset, and a connection may end while the next call begins.
-    AnsweredOr(&'static str),
-    /// One of two errors.
-    Either(&'static str, &'static str),
 }
 
 /// A row.
@@ -36,44 +26,22 @@ pub fn answer_case(name: impl Into<String>, answer: Answer, expected: Expected) 
     case(name, Fault::answer(answer), expected)
 }
 
-/// Connections that end early, floods, and bodies that end elsewhere than their head says.
+fn broken_case(broken: Broken, expected: Expected) -> Case {
+    let fault = broken.fault(Answer::good());
+    case(broken.name, fault, expected)
+}
+
+/// Connections that end early, floods, and bodies that end elsewhere than their head says. Before a request nobody knows of
+/// which model it is, so what happens there is not among them.
 pub fn broken_exchanges() -> Vec<Case> {
-    use Expected::{Answered, AnsweredOr, Error};
-    let framed = |length| Answer::good().length(length);
-    let flooded = |at, length| Fault { at, act: Act::Flood, answer: framed(length) };
     // The floods are first: what is held is compared with what was held after them.
-    let mut cases = vec![
-        case("a head without end", flooded(Point::InHead, Length::Off(0)), Error("interrupted")),
-        case("a body without end", flooded(Point::InBody, Length::UntilClosed), Error("too_large")),
-        case("a body of 1 GiB", flooded(Point::InBody, Length::Off(1 << 30)), Error("too_large")),
-        case(
-            "bytes without end after the answer",
-            flooded(Point::AfterBody, Length::Off(0)),
-            AnsweredOr("interrupted"),
-        ),
-    ];
-    for at in [Point::Asked, Point::InHead, Point::AfterHead, Point::InBody] {
-        for act in [Act::Cut, Act::Reset] {
-            cases.push(case(format!("{act:?} {at:?}"), Fault::at(at, act), Error("interrupted")));
-        }
-    }
-    cases.extend([
-        // The next call may be on its way over the same connection.
-        case("cut after the answer", Fault::at(Point::AfterBody, Act::Cut), AnsweredOr("interrupted")),
-        case("reset after the answer", Fault::at(Point::AfterBody, Act::Reset), AnsweredOr("interrupted")),
-        case("a length that is too small", Fault::answer(framed(Length::Off(-5))), Error("not_json")),
-        case("a length that is no number", Fault::answer(framed(Length::NoNumber)), Error("interrupted")),
-        case("two lengths", Fault::answer(framed(Length::Twice)), Error("interrupted")),
-        case("chunks", Fault::answer(framed(Length::Chunked)), Answered),
-        case("a chunk whose size is no number", Fault::answer(framed(Length::BadChunk)), Error("interrupted")),
-        case("no length", Fault::answer(framed(Length::UntilClosed)), Answered),
-        case(
-            "a length that is too large",
-            Fault { act: Act::Cut, ..Fault::answer(framed(Length::Off(10))) },
-            Error("interrupted"),
-        ),
-    ]);
-    cases
+    let all = [broken::floods_and_lengths(), broken::cuts_and_resets()].concat();
+    let of_one_model = all.into_iter().filter(|broken| broken.at != Point::Accepted);
+    let row = |broken: Broken| {
+        let expected = broken.expected(ERRORS);
+        broken_case(broken, expected)
+    };
+    of_one_model.map(row).collect()
 }
 
 /// Every status that is no success, with what servers say of when to come back.
@@ -93,27 +61,31 @@ pub fn statuses() -> Vec<Case> {
 
 /// What both models can do at once.
 pub fn failures_of_both() -> Vec<Case> {
-    let row = |at, act, expected| case(format!("{act:?} {at:?}"), Fault::at(at, act), expected);
+    let row = |at, act| case(format!("{act:?} {at:?}"), Fault::at(at, act), Expected::Error("interrupted"));
     vec![
-        row(Point::Accepted, Act::Cut, Expected::Error("interrupted")),
-        // The reset may come before the connection is seen to be open.
-        row(Point::Accepted, Act::Reset, Expected::Either("interrupted", "unreachable")),
-        row(Point::Asked, Act::Reset, Expected::Error("interrupted")),
+        row(Point::Accepted, Act::Cut),
+        row(Point::Accepted, Act::Reset),
+        row(Point::Asked, Act::Reset),
         case("503", Fault::answer(Answer::of("").status(503)), Expected::Error("status")),
     ]
 }
 
-/// What ends no attempt by itself.
-pub fn without_end() -> Vec<Case> {
-    let timeout = |name: String, fault| case(name, fault, Expected::Error("timeout"));
-    let mut cases = vec![];
-    for at in [Point::Accepted, Point::Asked, Point::InHead, Point::AfterHead, Point::InBody] {
-        cases.push(timeout(format!("hangs {at:?}"), Fault::at(at, Act::Hang)));
-    }
-    let answer = Answer::good().length(Length::UntilClosed);
-    cases.push(timeout("never ends".into(), Fault { at: Point::AfterBody, act: Act::Hang, answer }));
-    for at in [Point::Asked, Point::AfterHead] {
-        cases.push(timeout(format!("drips {at:?}"), Fault::at(at, Act::Drip)));
-    }
-    cases
+fn without_end(all: Vec<Broken>) -> Vec<Case> {
+    all.into_iter().map(|broken| broken_case(broken, Expected::Error("timeout"))).collect()
+}
+
+/// Exchanges that do not end, and nothing more comes.
+pub fn hangs() -> Vec<Case> {
+    without_end(broken::hangs())
+}
+
+/// Exchanges whose rest comes too slowly.
+pub fn drips() -> Vec<Case> {
+    without_end(broken::drips())
+}
+
+/// What both models can do at once until no time is left.
+pub fn both_without_end() -> Vec<Case> {
+    let row = |at, act| case(format!("{act:?} {at:?}"), Fault::at(at, act), Expected::Error("timeout"));
+    vec![row(Point::Asked, Act::Hang), row(Point::AfterHead, Act::Drip)]
 }
