@@ -69,7 +69,7 @@ impl Bursts {
         waiting::until_true("the changed policy", || async { routing.status().await["configHash"] != before }).await;
     }
 
-    async fn to_another_model(&mut self) {
+    async fn change_model(&mut self) {
         self.models += 1;
         let url = format!("{}/{}", self.local, self.models);
         let changes = json!({"models": {"local": {"upstream": {"url": url}}}});
@@ -82,7 +82,7 @@ impl Bursts {
         claude.fail(Fault::NONE);
         let (mut met, mut made) = (0, 0);
         while met < CALLS {
-            self.to_another_model().await;
+            self.change_model().await;
             let fell_back = self.campaign.fall_back(case).await;
             assert!(fell_back >= FAILURES, "{}: {fell_back} calls asked the local model", case.name);
             (met, made) = (met + fell_back, made + BURST);
@@ -96,7 +96,7 @@ impl Bursts {
     async fn meet_twice(&mut self, case: &Case) -> Vec<Duration> {
         let (mut met, mut took) = (0, vec![]);
         while met < CALLS {
-            self.to_another_model().await;
+            self.change_model().await;
             let records = self.campaign.both_fail(case).await;
             let of = |decision: &'static str| records.iter().filter(move |record| record["decision"] == decision);
             met += of("local").count();
