@@ -10,9 +10,10 @@ use futures::{StreamExt, stream};
 use serde_json::Value;
 
 use crate::{
+    at_rest::AtRest,
     load::{Got, Load},
     mcp::CallResult,
-    memory::{self, Held},
+    memory,
     program::Running,
     waiting,
 };
@@ -20,16 +21,11 @@ use crate::{
 /// Calls in flight, unless a test says otherwise: fewer than one address may have connections where a process has 1024
 /// descriptors. So many requests are carried by one connection of HTTP/2, too.
 const AT_A_TIME: usize = 200;
-/// Most descriptors of a process that works on nothing: its ports, files, and a few connections to the brain.
-const DESCRIPTORS: usize = 32;
-/// Threads that come and go: those that block end 10 s after their last work.
-const THREADS_SPARE: u64 = 8;
-/// Tasks that come and go: of this question's connection, and of what is done from time to time.
-const TASKS_SPARE: f64 = 4.0;
-/// Memory that an allocator may keep for the next burst.
-const MIB_SPARE: f64 = 40.0;
-/// After so many calls threads are started and memory is taken; what is held then is the measure.
+/// After so many calls memory is taken that is kept; what is held then is the measure.
 const WARM_CALLS: usize = 5000;
+/// Most descriptors then: its ports, files, and a few connections to a brain that may hang. The memory of those that are
+/// kept for the next call is no part of the measure.
+const DESCRIPTORS: usize = 32;
 
 /// The message of a record in the log.
 const DECIDED: &str = "decided";
@@ -73,18 +69,16 @@ pub struct Rows {
     read: u64,
     ids: HashSet<String>,
     is_warm: bool,
-    before: Held,
-    /// Tasks before the first call.
-    tasks: f64,
+    /// None before the first call.
+    before: Option<AtRest>,
 }
 
 impl Rows {
     /// Rows of calls of this data plane.
     #[must_use]
     pub fn of(routing: Running) -> Self {
-        let before = routing.held();
         let (at_a_time, ids) = (AT_A_TIME, HashSet::new());
-        Self { routing, at_a_time, next: 0, read: 0, ids, is_warm: false, before, tasks: 0.0 }
+        Self { routing, at_a_time, next: 0, read: 0, ids, is_warm: false, before: None }
     }
 
     /// With so many calls in flight; if that is more than usual, they share connections of HTTP/2.
@@ -104,8 +98,8 @@ impl Rows {
     /// # Panics
     /// If a call has no result.
     pub async fn call(&mut self, row: &str, calls: usize, mut check: impl FnMut(usize, &CallResult)) -> Duration {
-        if self.next == 0 {
-            self.tasks = self.tasks_now().await;
+        if self.before.is_none() {
+            self.before = Some(AtRest::of(&self.routing).await);
         }
         let numbers = self.next..self.next + calls;
         self.next = numbers.end;
@@ -149,40 +143,29 @@ impl Rows {
         assert_eq!(logged.records.len(), records, "{row}: one record of each model call");
         assert!(!logged.text.contains("CANARY"), "{row}: what an endpoint says is in no log");
         if !self.is_warm && self.next >= WARM_CALLS {
-            (self.is_warm, self.before) = (true, self.idle().await);
+            self.is_warm = true;
+            self.begin_anew().await;
         }
         logged
     }
 
-    async fn tasks_now(&self) -> f64 {
-        self.routing.metric("routing_tasks").await
+    /// From now on the measure of memory is what it has now.
+    async fn begin_anew(&mut self) {
+        let ended = || std::future::ready(self.routing.held().descriptors <= DESCRIPTORS);
+        waiting::until_true("connections to end", ended).await;
+        if let Some(before) = self.before {
+            self.before = Some(before.warm(&self.routing).await);
+        }
     }
 
-    /// What the process holds once its connections to models and callers, and the threads that they took, have ended.
-    async fn idle(&self) -> Held {
-        let settled = waiting::until("connections to end", || async {
-            let held = self.routing.held();
-            let calm = held.descriptors <= DESCRIPTORS && held.threads <= self.before.threads + THREADS_SPARE;
-            calm.then_some(held)
-        });
-        settled.await
-    }
-
-    /// The process runs, works on nothing, and holds what it held after the first calls, or at its start if there were
-    /// few.
+    /// The process runs, works on nothing, and holds what it held before the first call, of memory what it had after the
+    /// first calls if there were many.
     ///
     /// # Panics
-    /// If it holds more.
+    /// If it holds more, or there was no call.
     pub async fn leaves_nothing_behind(self) {
-        let (before, after) = (self.before, self.idle().await);
-        println!("held before: {before:?}; at the end: {after:?}; peak {} MiB", self.routing.peak_mib());
+        self.before.expect("there were calls").is_back(&self.routing).await;
         assert!(self.routing.peak_mib() < memory::DATA_PLANE_MIB, "{} MiB", self.routing.peak_mib());
-        assert_eq!(self.routing.metric("routing_in_flight_calls").await, 0.0);
-        if self.next > 0 {
-            let ended = || async { self.tasks_now().await <= self.tasks + TASKS_SPARE };
-            waiting::until_true("the tasks of calls and connections to end", ended).await;
-        }
         assert_eq!(self.routing.metric("routing_log_lines_dropped_total").await, 0.0, "the log is whole");
-        assert!(after.mib() <= before.mib() + MIB_SPARE, "{before:?} {after:?}");
     }
 }

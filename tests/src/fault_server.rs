@@ -52,9 +52,11 @@ pub fn marker(number: usize) -> String {
     format!("{MARK}{number}-")
 }
 
-/// The number in a marker; none: it is no marker.
-fn number_in(marker: &str) -> Option<u64> {
-    marker.strip_prefix(MARK)?.strip_suffix('-')?.parse().ok()
+/// The number whose marker is in a text.
+#[must_use]
+pub fn number_in(text: &str) -> Option<usize> {
+    let (_, rest) = text.split_once(MARK)?;
+    rest.split_once('-')?.0.parse().ok()
 }
 
 /// Begins the text of a good answer, before a space and the marker of its request.

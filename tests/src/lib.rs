@@ -48,6 +48,7 @@ pub mod program;
 pub mod proxy;
 pub mod random;
 pub mod raw_http;
+pub mod recorded;
 pub mod requests;
 pub mod small_disk;
 pub mod sources;

@@ -7,7 +7,7 @@ use reqwest::{Client, ClientBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{fault_server::marker, http_builder, mcp::CallResult, waiting};
+use crate::{fault_server::marker, http_builder, mcp::CallResult, recorded, waiting};
 
 /// Where calls go.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub struct Load {
     client: Client,
     url: String,
     token: Option<String>,
+    /// The records of model calls have the number, too.
+    is_recorded: bool,
 }
 
 /// What a call got.
@@ -53,7 +55,7 @@ impl Load {
     /// If the client cannot be built.
     #[must_use]
     pub fn of(url: &str) -> Self {
-        Self { client: client().build().expect("an HTTP client"), url: url.into(), token: None }
+        Self { client: client().build().expect("an HTTP client"), url: url.into(), token: None, is_recorded: false }
     }
 
     /// The same over one connection of HTTP/2.
@@ -63,13 +65,19 @@ impl Load {
     #[must_use]
     pub fn over_one_connection(url: &str) -> Self {
         let client = client().http2_prior_knowledge().build().expect("an HTTP client");
-        Self { client, url: url.into(), token: None }
+        Self { client, url: url.into(), token: None, is_recorded: false }
     }
 
     /// The same with a bearer token.
     #[must_use]
     pub fn token(self, token: &str) -> Self {
         Self { token: Some(token.into()), ..self }
+    }
+
+    /// The same, and the record of each model call says which call it is of.
+    #[must_use]
+    pub fn recorded(self) -> Self {
+        Self { is_recorded: true, ..self }
     }
 
     /// Calls `debug` once for each number, so many at a time, and hands over what each got, as it comes.
@@ -88,12 +96,19 @@ impl Load {
         (number, got)
     }
 
-    async fn exchange(&self, number: usize) -> Result<Got, reqwest::Error> {
+    fn message(&self, number: usize) -> String {
+        if self.is_recorded {
+            return recorded::call(number).to_string();
+        }
         let arguments = format!(r#"{{"project_root":"/tmp","problem":"{}"}}"#, marker(number));
-        let body = format!(
+        format!(
             r#"{{"jsonrpc":"2.0","id":{number},"method":"tools/call","params":{{"name":"debug","arguments":{arguments}}}}}"#
-        );
-        let mut request = self.client.post(&self.url).header("content-type", "application/json").body(body);
+        )
+    }
+
+    async fn exchange(&self, number: usize) -> Result<Got, reqwest::Error> {
+        let request = self.client.post(&self.url).header("content-type", "application/json");
+        let mut request = request.body(self.message(number));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }

@@ -58,7 +58,7 @@ impl Now {
         match (&self.whose, asked) {
             (Whose::All, _) | (Whose::Faulty, Asked::Model { is_faulty: true, .. }) => self.faults.first(),
             (Whose::FaultyOneOf { requests, seed }, Asked::Model { is_faulty: true, marker }) => {
-                self.of_a_number(number_in(marker)?, *requests, *seed)
+                self.of_a_number(u64::try_from(number_in(marker)?).ok()?, *requests, *seed)
             }
             (Whose::Asking(asks), Asked::Brain { ask, turn, .. }) => self.in_turn(asks, *ask, *turn),
             _ => None,

@@ -74,8 +74,9 @@ impl Load {
 
 async fn each_has_one_answer_and_nothing_is_left(program: &Running, tool: Tool, answered: &'static str) {
     let (load, began) = (Load::of(program, tool, answered), Instant::now());
-    load.make(0..FIRST).await;
     let before = AtRest::of(program).await;
+    load.make(0..FIRST).await;
+    let before = before.warm(program).await;
     load.make(FIRST..CALLS).await;
     calls::print(&format!("{} kinds of wrong requests, each", load.wrong.len()), CALLS, began);
     before.is_back(program).await;

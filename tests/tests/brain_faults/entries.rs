@@ -1,5 +1,6 @@
 //! The log of the brain alone is wrong: no call notices, and each record that was not taken is counted once.
 
+use futures::future::join_all;
 use tests::fault_server::{
     Act, Answer, Fault, Point,
     brain::{Ask, Takes},
@@ -90,6 +91,7 @@ async fn a_brain_that_never_says_what_it_takes_gets_the_entry_of_each_record() {
         ("cuts", asked(Act::Cut)),
         ("hangs", asked(Act::Hang)),
     ];
+    let mut campaigns = vec![];
     for (name, fault) in faults {
         let mut campaign = Campaign::start(Takes::Several, nothing_is_held(), AT_A_TIME).await;
         campaign.brain.fail(vec![(Ask::Tools, fault)]);
@@ -98,5 +100,7 @@ async fn a_brain_that_never_says_what_it_takes_gets_the_entry_of_each_record() {
         let deliveries = &campaign.deliveries;
         assert_eq!((deliveries.without_record, deliveries.answered_well), (few(), few()), "{name}");
         assert!(campaign.brain.asked(Ask::Tools) > 0, "{name}");
+        campaigns.push(campaign);
     }
+    join_all(campaigns.into_iter().map(Campaign::leaves_nothing_behind)).await;
 }

@@ -25,7 +25,7 @@ async fn asked(port: u16, request: &str) -> Connection {
 async fn a_thousand_callers_that_close_their_half_count_as_gone_and_leave_nothing() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url()).local("hangs")).start().await;
-    let (before, request) = (AtRest::of(&routing).await, Tool::DEBUG.right());
+    let (mut before, request) = (AtRest::of(&routing).await, Tool::DEBUG.right());
     for round in 1..=ROUNDS {
         let calls = join_all((0..CALLS).map(|_| asked(routing.ports.mcp, &request))).await;
         waiting::until_true("the model calls", || async { models.asked().len() == round * CALLS }).await;
@@ -34,6 +34,10 @@ async fn a_thousand_callers_that_close_their_half_count_as_gone_and_leave_nothin
         }
         let ended = || async { routing.metric("routing_in_flight_calls").await == 0.0 };
         waiting::until_true("the calls to end", ended).await;
+        if round == 1 {
+            // Now memory has been taken that is kept.
+            before = before.warm(&routing).await;
+        }
     }
     before.is_back(&routing).await;
     routing.has_recorded(ROUNDS * CALLS).await;

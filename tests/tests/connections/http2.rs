@@ -72,11 +72,11 @@ impl Client {
         self.connection.send(&reset(stream)).await;
     }
 
-    /// Sends a message on so many streams, and resets each at once.
-    pub async fn post_and_reset(&mut self, streams: usize, message: &str) {
+    /// Sends each message on a stream of its own, and resets that at once.
+    pub async fn post_and_reset(&mut self, messages: impl IntoIterator<Item = String>) {
         let mut bytes: Vec<u8> = vec![];
-        for _ in 0..streams {
-            let (stream, posted) = self.posted(message);
+        for message in messages {
+            let (stream, posted) = self.posted(&message);
             bytes.extend(posted);
             bytes.extend(reset(stream));
         }

@@ -7,6 +7,7 @@ use tests::{
     at_rest::AtRest,
     load::{Got, Load},
     program::Program,
+    recorded,
     stand_in::models::Models,
     waiting,
     wrong_requests::Tool,
@@ -27,22 +28,32 @@ const FLOODS: usize = 50;
 const OF_A_FLOOD: usize = 100;
 /// Calls of others meanwhile.
 const OTHERS: usize = 200;
+/// Each call has a number of its own: first those of the streams that are reset, then those of the floods, then these.
+const FIRST_OF_FLOODS: usize = RESETS;
+const FIRST_OF_OTHERS: usize = FIRST_OF_FLOODS + FLOODS * OF_A_FLOOD;
 
 /// Calls at a time whose streams are reset: fewer than a connection may have.
 const CALLS: usize = 100;
 const ROUNDS: usize = 10;
+/// After so many, memory has been taken that is kept.
+const FIRST_ROUNDS: usize = 2;
 
-async fn resets(port: u16) {
+/// So many calls, from this number on.
+fn calls(first: usize, count: usize) -> impl Iterator<Item = String> {
+    (first..first + count).map(|number| recorded::call(number).to_string())
+}
+
+async fn resets(port: u16, first: usize) {
     let mut client = Client::open(port).await;
-    for _ in 0..RESETS / CONNECTIONS / AT_ONCE {
-        client.post_and_reset(AT_ONCE, &Tool::DEBUG.message()).await;
+    for first in (first..first + RESETS / CONNECTIONS).step_by(AT_ONCE) {
+        client.post_and_reset(calls(first, AT_ONCE)).await;
         client.is_answered(PING).await;
     }
 }
 
-async fn flood(port: u16) -> bool {
+async fn flood(port: u16, first: usize) -> bool {
     let mut client = Client::open(port).await;
-    client.post_and_reset(OF_A_FLOOD, &Tool::DEBUG.message()).await;
+    client.post_and_reset(calls(first, OF_A_FLOOD)).await;
     client.told_to_calm_down().await
 }
 
@@ -52,16 +63,19 @@ async fn ten_thousand_streams_that_are_reset_at_once_cost_no_other_call_its_answ
     let policy = Policy::at(&models.url()).spec(json!({"limits": {"inFlight": 2000}}));
     let routing = Program::serve_policy(&policy).start().await;
     let (port, before) = (routing.ports.mcp, AtRest::of(&routing).await);
-    let clients: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(resets(port))).collect();
+    let clients: Vec<_> =
+        (0..RESETS).step_by(RESETS / CONNECTIONS).map(|first| tokio::spawn(resets(port, first))).collect();
     let floods = tokio::spawn(async move {
-        let told = stream::iter(0..FLOODS).map(|_| flood(port)).buffer_unordered(CONNECTIONS);
+        let firsts = (FIRST_OF_FLOODS..FIRST_OF_OTHERS).step_by(OF_A_FLOOD);
+        let told = stream::iter(firsts).map(|first| flood(port, first)).buffer_unordered(CONNECTIONS);
         told.collect::<Vec<bool>>().await
     });
-    let load = Load::of(&routing.mcp_url());
-    load.calls(0..OTHERS, 4, |number, got| {
+    let load = Load::of(&routing.mcp_url()).recorded();
+    load.calls(FIRST_OF_OTHERS..FIRST_OF_OTHERS + OTHERS, 4, |number, got| {
         assert!(matches!(&got, Got::Result(result) if !result.is_error()), "call {number}: {got:?}");
     })
     .await;
+    drop(load);
     for client in clients {
         client.await.expect("it is not ended for what it has waited for");
     }
@@ -70,15 +84,14 @@ async fn ten_thousand_streams_that_are_reset_at_once_cost_no_other_call_its_answ
     assert!(told > 0, "no flood was noticed");
     before.is_back(&routing).await;
     // A call that was cancelled before it reached the model has a record, too.
-    let asked = models.asked().len();
-    waiting::until_true("a record of each model call", || async { routing.recorded() >= asked }).await;
+    recorded::once_each(&routing, &models).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_calls_whose_streams_are_reset_are_cancelled_and_leave_nothing() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url()).local("hangs")).start().await;
-    let before = AtRest::of(&routing).await;
+    let mut before = AtRest::of(&routing).await;
     let mut client = Client::open(routing.ports.mcp).await;
     for round in 1..=ROUNDS {
         let mut streams = vec![];
@@ -91,6 +104,9 @@ async fn a_thousand_calls_whose_streams_are_reset_are_cancelled_and_leave_nothin
         }
         let ended = || async { routing.metric("routing_in_flight_calls").await == 0.0 };
         waiting::until_true("the calls to end", ended).await;
+        if round == FIRST_ROUNDS {
+            before = before.warm(&routing).await;
+        }
     }
     drop(client);
     before.is_back(&routing).await;

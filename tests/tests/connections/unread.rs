@@ -96,11 +96,11 @@ async fn a_thousand_calls_whose_progress_is_read_late_or_never_end_in_time_and_l
     let start = AtRest::of(&routing).await;
     round(&routing, &models, &start, 0).await;
     // Now memory has been taken that is kept.
-    start.is_idle_again(&routing).await;
-    let before = AtRest::of(&routing).await;
+    let before = start.warm(&routing).await;
     for number in 1..ROUNDS {
         round(&routing, &models, &start, number * 2 * CALLERS).await;
     }
+    drop(models);
     before.is_back(&routing).await;
     routing.has_recorded(ROUNDS * 2 * CALLERS).await;
 }

@@ -5,6 +5,7 @@ use std::{fs::File, os::fd::OwnedFd};
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use tests::{
     at_rest::AtRest,
+    mcp::CallResult,
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
@@ -19,24 +20,29 @@ async fn logging_to(models: &Models, output: OwnedFd, level: &str) -> Running {
     program.output(output).start().await
 }
 
-async fn all_calls_are_answered(routing: &Running) {
-    calls(&load_of(routing), |number, result| assert_eq!(result.text(0), "answer of qwen35", "call {number}")).await;
+/// Returns what it must be back at.
+async fn all_calls_are_answered(routing: &Running) -> AtRest {
+    let check = |number: usize, result: &CallResult| assert_eq!(result.text(0), "answer of qwen35", "call {number}");
+    calls(routing, load_of(routing), check).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unread_or_closed_log_pipe_fails_no_call() {
-    let models = Models::start().await;
     for closed in [false, true] {
+        let models = Models::start().await;
         let (reader, writer) = std::io::pipe().expect("a pipe");
         let routing = logging_to(&models, writer.into(), "trace").await;
         let unread = Some(reader).filter(|_| !closed);
-        all_calls_are_answered(&routing).await;
+        let before = all_calls_are_answered(&routing).await;
         // If it is not read, more calls until the buffer is full: then lines are dropped.
         waiting::until_true("lines that are counted", || async {
             assert!(!routing.mcp().debug("x").await.is_error());
             routing.metric(DROPPED).await > 0.0
         })
         .await;
+        drop(models);
+        // What nobody has read is held on purpose, up to a limit: no measure of memory.
+        before.is_idle_again(&routing).await;
         drop(unread);
     }
 }
@@ -52,18 +58,18 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_that_cannot_be_written_fails_no_call() {
-    let models = Models::start().await;
     let full = File::options().write(true).open("/dev/full").expect("a device that is always full");
     let (terminal, other_side) = terminal();
     for (what, output, open) in
         [("as a disk that is full", OwnedFd::from(full), None), ("a terminal that is gone", terminal, Some(other_side))]
     {
+        let models = Models::start().await;
         let routing = logging_to(&models, output, "info").await;
         drop(open);
-        let before = AtRest::of(&routing).await;
-        all_calls_are_answered(&routing).await;
+        let before = all_calls_are_answered(&routing).await;
         // A line for each call at least: its record.
         waiting::until_true(what, || async { routing.metric(DROPPED).await >= CALLS as f64 }).await;
+        drop(models);
         before.is_back(&routing).await;
     }
 }

@@ -4,7 +4,7 @@ use futures::{StreamExt, future::join_all, stream};
 use serde_json::{Value, json};
 use tests::{Policy, at_rest::AtRest, http, program::Program, stand_in::models::Models, waiting};
 
-use super::{AT_A_TIME, CALLS};
+use super::{AT_A_TIME, CALLS, FIRST};
 
 /// Cancellations at a time, over connections beside those of the calls.
 const CANCELS: usize = 32;
@@ -22,12 +22,15 @@ fn cancelled(id: usize) -> Value {
 async fn a_thousand_calls_that_their_client_cancels_have_one_error_and_one_record_each() {
     let models = Models::start().await;
     let routing = Program::serve_policy(&Policy::at(&models.url()).local("hangs")).start().await;
-    let (before, client) = (AtRest::of(&routing).await, http());
+    let (mut before, client) = (AtRest::of(&routing).await, http());
     let post = |body: Value| {
         let request = client.post(routing.mcp_url()).header("content-type", "application/json");
         request.header("mcp-session-id", "mine").body(body.to_string()).send()
     };
     for first in (0..CALLS).step_by(AT_A_TIME) {
+        if first == FIRST {
+            before = before.warm(&routing).await;
+        }
         let ids = first..first + AT_A_TIME;
         let calls = join_all(ids.clone().map(|id| post(call(id))));
         let cancels = async {

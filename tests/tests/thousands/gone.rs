@@ -1,13 +1,12 @@
 //! Callers that go away at any point of a call: within their request, right after it, while a model works, and while they
 //! read their answer.
 
-use std::{collections::HashSet, time::Duration};
+use std::{ops::Range, time::Duration};
 
 use futures::{StreamExt, stream};
-use serde_json::{Value, json};
-use tests::{at_rest::AtRest, program::Program, raw_http::Connection, stand_in::models::Models, waiting};
+use tests::{at_rest::AtRest, program::Program, raw_http::Connection, recorded, stand_in::models::Models, waiting};
 
-use super::{AT_A_TIME, CALLS, DECIDED};
+use super::{AT_A_TIME, CALLS, FIRST};
 
 /// Longest time after which a caller goes, in milliseconds.
 const LATEST_MS: u64 = 400;
@@ -18,9 +17,7 @@ const REACHED_MIN: usize = 1;
 
 /// The bytes of a call. Every other caller reads event streams, whose head comes while the model works.
 fn request(number: usize) -> String {
-    let arguments = json!({"project_root": "/tmp", "problem": number.to_string()});
-    let params = json!({"name": "debug", "arguments": arguments});
-    let body = json!({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}).to_string();
+    let body = recorded::call(number).to_string();
     let accept = if number.is_multiple_of(2) { "application/json" } else { "application/json, text/event-stream" };
     let head = format!("POST /mcp HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\naccept: {accept}\r\n");
     format!("{head}content-length: {}\r\n\r\n{body}", body.len())
@@ -46,20 +43,8 @@ async fn goes(port: u16, number: usize) {
     }
 }
 
-/// The records in a log: each has an id of its own, and says whether its model call was cancelled.
-fn recorded(log: &str) -> Vec<(String, bool)> {
-    let mut ids = HashSet::new();
-    let record = |line: &str| {
-        let record: Value = serde_json::from_str(line).expect("a line of JSON");
-        assert!(ids.insert(record["id"].to_string()), "a record twice: {line}");
-        (record["model"].as_str().unwrap_or_default().to_string(), record["error"] == "cancelled")
-    };
-    log.lines().filter(|line| line.contains(DECIDED)).map(record).collect()
-}
-
-/// Whether each model call of a model was cancelled.
-fn of<'r>(records: &'r [(String, bool)], model: &'r str) -> impl Iterator<Item = bool> {
-    records.iter().filter(move |(of, _)| of == model).map(|(_, cancelled)| *cancelled)
+async fn go(port: u16, numbers: Range<usize>) {
+    stream::iter(numbers).map(|number| goes(port, number)).buffer_unordered(CALLERS).collect::<Vec<()>>().await;
 }
 
 /// From the environment alone, so no call does without the local model, however often that failed.
@@ -69,21 +54,17 @@ async fn with_callers_that_go(local: &str, claude: &str) {
     let program = program.variable("HYPERGUILD_LOCAL_MODEL", local).variable("HYPERGUILD_CLAUDE_MODEL", claude);
     let routing = program.start().await;
     let (before, port) = (AtRest::of(&routing).await, routing.ports.mcp);
-    stream::iter(0..CALLS).map(|number| goes(port, number)).buffer_unordered(CALLERS).collect::<Vec<()>>().await;
+    go(port, 0..FIRST).await;
+    let before = before.warm(&routing).await;
+    go(port, FIRST..CALLS).await;
     before.is_back(&routing).await;
-    let asked = |model: &str| models.asked().iter().filter(|asked| *asked == model).count();
     // A call that was cancelled before it reached its model has a record, too.
-    let records = waiting::until("a record of each model call", || async {
-        let log = routing.log();
-        let records = if log.ends_with('\n') { recorded(&log) } else { vec![] };
-        [local, claude].iter().all(|model| of(&records, model).count() >= asked(model)).then_some(records)
-    })
-    .await;
+    let records = recorded::once_each(&routing, &models).await;
+    let asked = |model: &str| models.asked().iter().filter(|asked| *asked == model).count();
     println!("{local}: asked {} times, {claude}: {} times", asked(local), asked(claude));
     assert!((REACHED_MIN..CALLS).contains(&asked("hangs")), "{} calls reached it", asked("hangs"));
-    assert!(of(&records, "hangs").all(|cancelled| cancelled), "nothing else ends a call of a model that hangs");
-    let most = [local, claude].map(|model| of(&records, model).count());
-    assert!(most.iter().all(|records| *records <= CALLS), "one record for each model call: {most:?}");
+    let mut of_hangs = records.iter().filter(|((_, model), _)| model == "hangs");
+    assert!(of_hangs.all(|(_, error)| error == "cancelled"), "nothing else ends a call of a model that hangs");
     let left_alone = || async { models.received().iter().all(|call| call.abandoned || call.model() != "hangs") };
     waiting::until_true("the model to be left alone", left_alone).await;
 }

@@ -31,12 +31,15 @@ async fn without_its_brain(hold_for: &str) -> (Models, Brain, Running) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_calls_are_decided_by_the_held_rate_of_a_brain_that_is_away() {
     let (models, _brain, routing) = without_its_brain("1h").await;
-    calls(&load_of(&routing), |number, result| {
+    let before = calls(&routing, load_of(&routing), |number, result| {
         let decided = ["decision", "reason", "passRate"].map(|field| result.decisions(field));
         assert_eq!(decided, [[json!("claude")], [json!("below_ceil")], [json!(0.1)]], "call {number}");
     })
     .await;
     assert!(models.asked().iter().all(|model| model == "c"), "nothing went to the local model");
+    routing.has_recorded(models.asked().len()).await;
+    drop(models);
+    before.is_back(&routing).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -46,11 +49,14 @@ async fn a_thousand_calls_after_the_held_rate_has_expired_are_local_as_those_of_
         routing.mcp().debug("x").await.decisions("reason") == [json!("no_pass_rate")]
     })
     .await;
-    let before = models.asked().len();
-    calls(&load_of(&routing), |number, result| {
+    let asked = models.asked().len();
+    let before = calls(&routing, load_of(&routing), |number, result| {
         let decided = ["decision", "reason", "passRate"].map(|field| result.decisions(field));
         assert_eq!(decided, [[json!("local")], [json!("no_pass_rate")], [json!(null)]], "call {number}");
     })
     .await;
-    assert_eq!(models.asked()[before..].iter().filter(|model| *model == "l").count(), CALLS);
+    assert_eq!(models.asked()[asked..].iter().filter(|model| *model == "l").count(), CALLS);
+    routing.has_recorded(models.asked().len()).await;
+    drop(models);
+    before.is_back(&routing).await;
 }

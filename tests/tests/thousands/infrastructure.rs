@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 use tests::{
+    at_rest::AtRest,
     calls, get_json,
     load::Got,
     program::{Program, Running},
@@ -36,9 +37,10 @@ async fn a_thousand_errors_of_the_infrastructure_change_no_rate() {
     }
     let before = rate(&brain, "debug").await;
     assert_eq!((&before["pass_rate"], &before["total"]), (&json!(0.9), &json!(10)));
-    let mut entries = 0;
+    let (mut entries, mut ended) = (0, vec![]);
     for way in WAYS {
         let (routing, began) = (with_local(&models, &brain, way).await, Instant::now());
+        let at_rest = AtRest::of(&routing).await;
         load_of(&routing)
             .calls(0..CALLS, AT_A_TIME / 4, |number, got| {
                 let Got::Result(result) = got else { panic!("{way}: call {number}: {got:?}") };
@@ -51,9 +53,15 @@ async fn a_thousand_errors_of_the_infrastructure_change_no_rate() {
         entries += 2 * CALLS;
         let known = || async { rate(&brain, "_routing").await["total"] == json!(entries) };
         waiting::until_true("both records of each call in the brain", known).await;
+        ended.push((routing, at_rest));
     }
     let after = rate(&brain, "debug").await;
     let counted = ["pass_rate", "pass", "fail", "total"];
     let [before, after] = [before, after].map(|rate| counted.map(|field| rate[field].clone()));
     assert_eq!(after, before, "after a thousand errors of each kind");
+    drop(models);
+    for (routing, at_rest) in ended {
+        routing.has_recorded(2 * CALLS).await;
+        at_rest.is_back(&routing).await;
+    }
 }

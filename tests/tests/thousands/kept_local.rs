@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use tests::{
     Policy,
+    at_rest::AtRest,
     load::Got,
     program::{Program, Running},
     stand_in::models::Models,
@@ -24,6 +25,7 @@ async fn closed(models: &Models, spec: Value) -> Running {
 async fn a_thousand_calls_without_the_token_reach_no_model_and_with_it_each_is_one_call_of_claude() {
     let models = Models::start().await;
     let routing = closed(&models, json!({})).await;
+    let before = AtRest::of(&routing).await;
     let refused = |number: usize, got: Got| {
         assert!(matches!(&got, Got::Refused(401, _)), "call {number}: {got:?}");
     };
@@ -31,20 +33,24 @@ async fn a_thousand_calls_without_the_token_reach_no_model_and_with_it_each_is_o
     load_of(&routing).token("another").calls(CALLS / 2..CALLS, AT_A_TIME, refused).await;
     assert!(models.asked().is_empty(), "no model was asked");
     assert_eq!(routing.metric(r#"routing_refused_requests_total{kind="unauthorized"}"#).await, CALLS as f64);
+    before.is_back(&routing).await;
 
-    calls(&load_of(&routing).token(TOKEN), |number, result| {
+    let before = calls(&routing, load_of(&routing).token(TOKEN), |number, result| {
         assert_eq!(result.text(0), "answer of c", "call {number}");
         assert_eq!(result.decisions("decision").last(), Some(&json!("claude_fallback")), "{result:?}");
     })
     .await;
     assert_eq!(models.asked().iter().filter(|model| *model == "c").count(), CALLS, "once for each call");
+    routing.has_recorded(models.asked().len()).await;
+    drop(models);
+    before.is_back(&routing).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_calls_of_a_skill_that_stays_local_send_nothing_to_claude() {
     let models = Models::start().await;
     let routing = closed(&models, json!({"skills": [{"name": "debug", "route": "Local"}]})).await;
-    calls(&load_of(&routing).token(TOKEN), |number, result| {
+    let before = calls(&routing, load_of(&routing).token(TOKEN), |number, result| {
         let kept = result.text(0).contains("not sent to Claude, because the policy keeps this skill local");
         assert!(result.is_error() && kept, "call {number}: {result:?}");
     })
@@ -52,4 +58,6 @@ async fn a_thousand_calls_of_a_skill_that_stays_local_send_nothing_to_claude() {
     let asked = models.asked();
     assert!(asked.iter().all(|model| model == "status-500"), "{asked:?}");
     routing.has_recorded(asked.len()).await;
+    drop(models);
+    before.is_back(&routing).await;
 }

@@ -1,17 +1,19 @@
 //! The largest record that a caller can cause: it is bounded, and log and brain have it whole.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, ops::Range};
 
 use futures::{StreamExt, stream};
 use serde_json::{Value, json};
 use tests::{
-    Policy, get_json, http,
+    Policy,
+    at_rest::AtRest,
+    get_json, http,
     program::{Program, Running},
     stand_in::models::Models,
     waiting,
 };
 
-use super::{AT_A_TIME, CALLS, DECIDED};
+use super::{AT_A_TIME, CALLS, DECIDED, FIRST};
 
 /// Longest text of a client that is kept, in characters.
 const TEXT_MAX: usize = 256;
@@ -40,9 +42,9 @@ fn call(number: usize) -> Value {
     json!({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params})
 }
 
-async fn all_calls_are_answered(routing: &Running) {
+async fn all_are_answered(routing: &Running, numbers: Range<usize>) {
     let client = http();
-    let answers = stream::iter(0..CALLS).map(|number| {
+    let answers = stream::iter(numbers).map(|number| {
         let request = client.post(routing.mcp_url()).header("content-type", "application/json");
         let request = request.body(call(number).to_string());
         async move { (number, request.send().await.expect("an answer").json::<Value>().await.expect("JSON")) }
@@ -72,7 +74,10 @@ async fn the_largest_record_that_a_caller_can_cause_is_bounded_and_whole_in_log_
     let (models, brain) = (Models::start().await, Program::brain().start().await);
     let policy = Policy::at(&models.url()).local(&"m".repeat(200)).spec(json!({"brain": {"url": brain.base_url()}}));
     let routing = Program::serve_policy(&policy).start().await;
-    all_calls_are_answered(&routing).await;
+    let before = AtRest::of(&routing).await;
+    all_are_answered(&routing, 0..FIRST).await;
+    let before = before.warm(&routing).await;
+    all_are_answered(&routing, FIRST..CALLS).await;
     let log = waiting::until("the records", || async {
         let log = routing.log();
         (log.matches(DECIDED).count() >= CALLS && log.ends_with('\n')).then_some(log)
@@ -92,4 +97,6 @@ async fn the_largest_record_that_a_caller_can_cause_is_bounded_and_whole_in_log_
         let logged = &logged[record["id"].as_str().expect("an id")];
         assert_eq!(SAID.map(|field| &record[field]), SAID.map(|field| &logged[field]));
     }
+    drop(models);
+    before.is_back(&routing).await;
 }

@@ -1,4 +1,4 @@
-//! What holds for one call holds for a thousand (`tests/faults.toml`, rows 35, 36, 38, 39, 44, 47 and 50).
+//! What holds for one call holds for a thousand (`tests/faults.toml`, rows 35, 36, 38, 39, 44, 47, 49 and 50).
 
 mod broken_log;
 mod cancelled;
@@ -7,13 +7,15 @@ mod held_rate;
 mod infrastructure;
 mod kept_local;
 mod largest_record;
+mod memory;
 mod replicas;
 mod rotated_log;
 mod undelivered;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use tests::{
+    at_rest::AtRest,
     load::{Got, Load},
     mcp::CallResult,
     program::Running,
@@ -21,21 +23,32 @@ use tests::{
 
 /// Calls of a test.
 const CALLS: usize = 1000;
-/// Of them at a time: fewer than one address may have connections where a process has 1024 descriptors.
+/// The first of them, after which memory has been taken that is kept.
+const FIRST: usize = CALLS / 5;
+/// Calls at a time: fewer than one address may have connections where a process has 1024 descriptors.
 const AT_A_TIME: usize = 100;
 /// In the log line of a model call's record.
 const DECIDED: &str = r#""message":"decided""#;
 
-/// Makes a thousand calls. Each has one result, which is handed over.
-async fn calls(load: &Load, mut each: impl FnMut(usize, &CallResult)) {
+/// Makes a thousand calls. Each has one result, which is handed over. Returns what the program must be back at.
+async fn calls(routing: &Running, load: Load, mut each: impl FnMut(usize, &CallResult)) -> AtRest {
+    let before = AtRest::of(routing).await;
+    some_calls(&load, 0..FIRST, &mut each).await;
+    let before = before.warm(routing).await;
+    some_calls(&load, FIRST..CALLS, &mut each).await;
+    before
+}
+
+async fn some_calls(load: &Load, numbers: Range<usize>, each: &mut impl FnMut(usize, &CallResult)) {
     let mut answered = HashSet::new();
-    load.calls(0..CALLS, AT_A_TIME, |number, got| {
+    let count = numbers.len();
+    load.calls(numbers, AT_A_TIME, |number, got| {
         let Got::Result(result) = got else { panic!("call {number}: {got:?}") };
         assert!(answered.insert(number), "call {number} has two answers");
         each(number, &result);
     })
     .await;
-    assert_eq!(answered.len(), CALLS);
+    assert_eq!(answered.len(), count);
 }
 
 /// Calls of a program's endpoint.

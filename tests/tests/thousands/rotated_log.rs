@@ -40,7 +40,7 @@ async fn a_log_that_is_renamed_during_calls_loses_no_line() {
     let routing = started(&models).await;
     let [log, renamed] = ["log", "log.1"].map(|name| routing.folder().join(name));
     let mut answered = 0;
-    calls(&load_of(&routing), |_, result| {
+    let before = calls(&routing, load_of(&routing), |_, result| {
         assert!(!result.is_error(), "{result:?}");
         answered += 1;
         if answered == CALLS / 2 {
@@ -55,6 +55,8 @@ async fn a_log_that_is_renamed_during_calls_loses_no_line() {
     .await;
     assert_eq!(records(&written).len(), CALLS, "one record for each call");
     assert!(!log.exists(), "the open file is written on");
+    drop(models);
+    before.is_back(&routing).await;
 }
 
 /// As a program that rotates logs and cannot have them opened again. What is written between the copy and the end of the file
@@ -71,7 +73,7 @@ async fn a_log_that_is_copied_and_truncated_during_calls_fails_no_call_and_has_w
     let routing = started(&models).await;
     let log = routing.folder().join("log");
     let (mut copies, mut answered) = (String::new(), 0);
-    calls(&load_of(&routing), |_, result| {
+    let before = calls(&routing, load_of(&routing), |_, result| {
         assert!(!result.is_error(), "{result:?}");
         answered += 1;
         if answered % BETWEEN == 0 {
@@ -90,4 +92,6 @@ async fn a_log_that_is_copied_and_truncated_during_calls_fails_no_call_and_has_w
     println!("{copied} of {} records are in the copies and the log", CALLS + 1);
     assert!((1..=CALLS + 1).contains(&copied), "{copied}");
     assert_eq!(routing.metric("routing_log_lines_dropped_total").await, 0.0, "all were written");
+    drop(models);
+    before.is_back(&routing).await;
 }

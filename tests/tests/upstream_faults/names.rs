@@ -8,6 +8,7 @@ use std::{
 use serde_json::json;
 use tests::{
     Policy,
+    at_rest::AtRest,
     calls::CALLS,
     fault_server::{FaultServer, GOOD, answer_to},
     load::{Got, Load},
@@ -87,6 +88,7 @@ async fn a_name_server_that_does_not_answer_costs_each_call_its_time_and_blocks_
     waiting::until_true("the changed policy", || async { routing.status().await["configHash"] != hash }).await;
     println!("held while names are asked for: {:?}", routing.held());
     assert!(routing.held().threads < 64, "{:?}", routing.held());
+    campaign.leaves_nothing_behind().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,8 +143,7 @@ async fn a_late_name_delays_no_others(name_server: &str, routes: [&str; 2]) {
     let names = NameServer::start(bound(name_server).await, LATE);
     let models = FaultServer::start().await;
     let (routing, _file, _disk) = asking(name_server, &late_and_at_once(&models, routes)).await;
-    let campaign = Campaign::of(routing);
-    let routing = campaign.routing();
+    let before = AtRest::of(&routing).await;
     let (began, load, mut answered) = (Instant::now(), Load::of(&routing.mcp_url()), 0);
     let calls = load.calls(0..CALLS, WAITING, |number, got| {
         let Got::Result(result) = got else { panic!("call {number}: {got:?}") };
@@ -151,7 +152,7 @@ async fn a_late_name_delays_no_others(name_server: &str, routes: [&str; 2]) {
         answered += 1;
     });
     let others = async {
-        others_are_answered(routing, &names).await;
+        others_are_answered(&routing, &names).await;
         names.answer();
     };
     tokio::join!(calls, others);
@@ -164,7 +165,8 @@ async fn a_late_name_delays_no_others(name_server: &str, routes: [&str; 2]) {
     // That they waited for the name shows above: it was answered after the others.
     assert_eq!(answered, CALLS);
     assert_eq!(names.most(), ONE_QUESTION, "the name is asked for once, however many calls wait");
-    campaign.leaves_nothing_behind().await;
+    routing.has_recorded(CALLS + OTHERS).await;
+    before.is_back(&routing).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
