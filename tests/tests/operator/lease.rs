@@ -13,14 +13,19 @@ use tests::{
 
 use crate::own_plane::{metric, plane};
 
-#[tokio::test]
-async fn of_two_replicas_one_works_and_the_other_takes_over() {
-    let plane = plane().await;
+async fn leader_and_standby(plane: &ControlPlane) -> (Operator, Operator) {
     plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
     let first = Operator::start(plane, "first", &[]).await;
     first.wait_until("watching").await;
     let second = Operator::start(plane, "second", &[]).await;
     second.wait_until("standing by").await;
+    (first, second)
+}
+
+#[tokio::test]
+async fn of_two_replicas_one_works_and_the_other_takes_over() {
+    let plane = plane().await;
+    let (first, second) = leader_and_standby(plane).await;
     assert_eq!(
         (metric(&first, "routing_operator_leader").await, metric(&second, "routing_operator_leader").await),
         (1, 0)
@@ -57,11 +62,7 @@ async fn holder(plane: &ControlPlane) -> String {
 #[tokio::test]
 async fn a_lease_that_somebody_deleted_is_taken_again_by_leader_or_standby() {
     let plane = plane().await;
-    plane.kubectl(&["apply", "-k", &deploy("operator")]).expect_worked();
-    let first = Operator::start(plane, "first", &[]).await;
-    first.wait_until("watching").await;
-    let second = Operator::start(plane, "second", &[]).await;
-    second.wait_until("standing by").await;
+    let (first, second) = leader_and_standby(plane).await;
 
     lease(plane, &["delete"]).expect_worked();
     let (leader, standby, name) =
