@@ -21,7 +21,7 @@ const NODES_LISTED_MAX: usize = 1_000;
 const STEPS_LISTED_MAX: usize = 50_000;
 
 pub(crate) use form::is_deeper_than;
-pub use form::{ARGUMENT_NAME_MAX, JSON_DEPTH_MAX, declared, may_be, refused_by_clients};
+pub use form::{ARGUMENT_NAME_MAX, COMPOSED, JSON_DEPTH_MAX, declared, may_be, refused_by_clients};
 pub use survey::{DEPTH_MAX, PATHS_MAX};
 
 /// A compiled `inputSchema`.

@@ -92,7 +92,7 @@ fn linked(path: &Path) -> Option<SystemTime> {
 /// How much longer a file must not change to be whole.
 fn rest(file: &Metadata, linked: Option<SystemTime>, now: SystemTime) -> io::Result<Duration> {
     let written = file.modified()?;
-    if linked.is_some_and(|linked| written <= linked) {
+    if linked.is_some_and(|linked| written <= linked && linked <= now) {
         return Ok(Duration::ZERO);
     }
     // The clock of another machine, whose file it is, may be ahead.

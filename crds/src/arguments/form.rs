@@ -20,9 +20,13 @@ const DYNAMIC: [&str; 4] = ["$dynamicRef", "$dynamicAnchor", "$recursiveRef", "$
 /// The dialect that may be named; it is compiled in, nothing is fetched.
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 /// Keywords that MCP allows at the top level of a tool's schema since 2026-07-28, and the model APIs of clients refuse.
-const REFUSED_AT_THE_TOP: [&str; 3] = ["allOf", "anyOf", "oneOf"];
+const REFUSED_AT_THE_TOP: [&str; 5] = ["allOf", "anyOf", "oneOf", "not", "enum"];
+/// Keywords whose parts count for the whole.
+pub const COMPOSED: [&str; 3] = ["allOf", "anyOf", "oneOf"];
 /// Keywords that can allow arguments that `properties` does not list.
 const OPENERS: [&str; 3] = ["$ref", "patternProperties", "if"];
+/// Keywords by which a part can list arguments of its own, besides [`OPENERS`].
+const LISTING: [&str; 2] = ["properties", "dependentSchemas"];
 
 /// Everything wrong with the form of an `inputSchema`, one sentence each.
 pub(super) fn errors(schema: &Map<String, Value>) -> Vec<String> {
@@ -105,12 +109,21 @@ fn is_within(keyword: &str, address: &str) -> bool {
 pub fn declared(schema: &Map<String, Value>) -> Option<BTreeSet<String>> {
     let others = schema.get("additionalProperties");
     // A part of the whole may list arguments of its own, unless the whole has no others than its own.
-    let has_open_parts = others != Some(&Value::Bool(false)) && refused_by_clients(schema).next().is_some();
+    let has_open_parts = others != Some(&Value::Bool(false)) && parts(schema).any(may_list);
     let open = has_open_parts
         || OPENERS.iter().any(|keyword| schema.contains_key(*keyword))
         || matches!(others, Some(Value::Object(_) | Value::Bool(true)));
     let properties = schema.get("properties").and_then(Value::as_object);
     if open { None } else { Some(properties.map(|p| p.keys().cloned().collect()).unwrap_or_default()) }
+}
+
+fn parts(schema: &Map<String, Value>) -> impl Iterator<Item = &Value> {
+    COMPOSED.into_iter().filter_map(|keyword| schema.get(keyword)?.as_array()).flatten()
+}
+
+fn may_list(part: &Value) -> bool {
+    let Some(part) = part.as_object() else { return false };
+    OPENERS.iter().chain(&LISTING).any(|keyword| part.contains_key(*keyword)) || parts(part).any(may_list)
 }
 
 /// Whether an argument may be of a JSON type, as far as its schema says so in `type`.

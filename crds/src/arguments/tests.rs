@@ -103,9 +103,18 @@ fn a_composition_at_the_top_is_checked_named_and_closed_by_additional_properties
     assert_eq!(violations(composed.clone(), json!({})).len(), 1);
     let mut schema = composed.as_object().expect("object").clone();
     assert_eq!(refused_by_clients(&schema).collect::<Vec<_>>(), ["allOf", "oneOf"]);
-    assert_eq!(declared(&schema), None, "its parts may list more");
+    let listed = Some(["email", "phone"].map(String::from).into());
+    assert_eq!(declared(&schema), listed, "its parts list nothing");
+    for part in [json!({"properties": {"fax": {}}}), json!({"anyOf": [{"$ref": "#/$defs/x"}]})] {
+        schema.insert("allOf".into(), json!([part]));
+        assert_eq!(declared(&schema), None, "{part} may list more");
+    }
     schema.insert("additionalProperties".into(), false.into());
-    assert_eq!(declared(&schema), Some(["email", "phone"].map(String::from).into()));
+    assert_eq!(declared(&schema), listed);
+    let odd = json!({"type": "object", "properties": {"a": {}}, "not": {"required": ["a"]}, "enum": [{}]});
+    let odd = odd.as_object().expect("object");
+    assert_eq!(refused_by_clients(odd).collect::<Vec<_>>(), ["not", "enum"]);
+    assert_eq!(declared(odd), Some(["a".to_string()].into()));
     let below = json!({"type": "object", "properties": {"a": {"allOf": [true]}}});
     assert_eq!(refused_by_clients(below.as_object().expect("object")).next(), None);
 }

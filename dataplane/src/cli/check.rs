@@ -46,6 +46,6 @@ fn structured(path: &str, result: &Result<Candidate, PolicyRefusal>) -> Value {
             json!({"file": path, "valid": true, "configHash": candidate.hash, "skills": skills, "problems": [],
                 "warnings": candidate.table.warnings()})
         }
-        Err(refusal) => json!({"file": path, "valid": false, "problems": refusal.problems}),
+        Err(refusal) => json!({"file": path, "valid": false, "problems": refusal.problems, "warnings": []}),
     }
 }

@@ -19,7 +19,7 @@ use notify::{
 };
 use tokio::{
     sync::watch::{Receiver, Sender, channel},
-    time::timeout,
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -33,16 +33,20 @@ const CHECK_EVERY: Duration = Duration::from_secs(5);
 /// Longest wait for files that are being written, one after the other or without end.
 const WRITING_AT_MOST: Duration = Duration::from_secs(30);
 
+/// Shortest time between two checks because of swaps: whoever swaps without end does not keep a processor busy.
+const SWAPS_PACE: Duration = Duration::from_millis(10);
+
 /// Reloads the config whenever its files change, until `stop`.
 pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
     // Every event is a change of the channel; its value counts those that were a swap.
     let (sender, mut swaps) = channel(0);
     let _watcher = watch(&config, sender);
-    let mut checked = 0;
+    let (mut checked, mut next) = (0, Instant::now());
     loop {
         let kind = tokio::select! {
             () = stop.cancelled() => return,
             Ok(()) = swaps.changed() => {
+                sleep_until(next).await;
                 settle(&mut swaps, checked, config.writers()).await;
                 "event"
             }
@@ -55,6 +59,7 @@ pub async fn follow(config: Arc<Config>, stop: CancellationToken) {
         if let Err(error) = tokio::task::spawn_blocking(move || config.reload()).await {
             tracing::error!(%error, "a reload ended abnormally; the running config stays in force");
         }
+        next = Instant::now() + SWAPS_PACE;
     }
 }
 
@@ -88,15 +93,14 @@ fn watch(config: &Config, swaps: Sender<u64>) -> Option<RecommendedWatcher> {
     };
     let (parent, writers) = (policy_folder(config), config.writers().clone());
     let changed = move |event: notify::Result<notify::Event>| {
-        let is_named = |path: &PathBuf| concerns(path, policy.as_deref());
-        let matters = |path: &PathBuf| path.parent() != parent.as_deref() || is_named(path);
+        let matters = |path: &PathBuf| path.parent() != parent.as_deref() || concerns(path, policy.as_deref());
         let Ok(event) = event else { return };
         if !event.paths.iter().any(matters) {
             return;
         }
         writers.note(&event);
         if !event.kind.is_access() || ends_writing(event.kind) {
-            let swapped = is_swap(event.kind) && event.paths.iter().any(is_named);
+            let swapped = is_swap(event.kind) && event.paths.iter().any(matters);
             swaps.send_modify(|swaps| *swaps += u64::from(swapped));
         }
     };
@@ -141,8 +145,6 @@ fn folders(config: &Config) -> Vec<(PathBuf, RecursiveMode)> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::time::Instant;
-
     use super::*;
 
     /// How long it takes until it is time for a check.

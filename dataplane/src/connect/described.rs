@@ -1,6 +1,11 @@
 //! The tools as a client sees them through `routing connect`: what it fills need not be written out. No I/O.
 
-use crds::policy::{Attach, FromGit};
+use std::iter;
+
+use crds::{
+    arguments::COMPOSED,
+    policy::{Attach, FromGit},
+};
 use serde_json::{Value, json};
 
 use super::PROJECT_ROOT;
@@ -40,11 +45,19 @@ pub fn describe(tool: &mut Value) {
     for list in &lists {
         set_description(schema, list, "Paths of files of this project. Their text is read for you.");
     }
+    let is_filled = |name: &Value| {
+        let name = name.as_str().unwrap_or_default();
+        name == PROJECT_ROOT || lists.contains(&name) || attach.iter().any(|one| one.argument == name)
+    };
+    require_less(schema, &is_filled);
+    for keyword in COMPOSED {
+        let parts = schema.get_mut(keyword).and_then(Value::as_array_mut).into_iter().flatten();
+        parts.filter_map(Value::as_object_mut).for_each(|part| require_less(part, &is_filled));
+    }
+}
+
+fn require_less(schema: &mut serde_json::Map<String, Value>, is_filled: &impl Fn(&Value) -> bool) {
     if let Some(required) = schema.get_mut("required").and_then(Value::as_array_mut) {
-        let is_filled = |name: &Value| {
-            let name = name.as_str().unwrap_or_default();
-            name == PROJECT_ROOT || lists.contains(&name) || attach.iter().any(|one| one.argument == name)
-        };
         required.retain(|name| !is_filled(name));
     }
 }
@@ -78,7 +91,10 @@ fn set_description(schema: &mut serde_json::Map<String, Value>, argument: &str, 
 /// What a call may leave out here and the server asks for.
 pub fn complete(tool: &Value, folder: &str, arguments: &mut serde_json::Map<String, Value>) {
     let attach = attach_of(tool);
-    let required = tool["inputSchema"]["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let schema = &tool["inputSchema"];
+    let parts = COMPOSED.iter().filter_map(|keyword| schema[*keyword].as_array()).flatten();
+    let required = iter::once(schema).chain(parts).filter_map(|part| part["required"].as_array()).flatten();
+    let required = required.filter_map(Value::as_str);
     for name in required.filter(|name| !arguments.contains_key(*name)).map(String::from).collect::<Vec<_>>() {
         let is_list = attach.iter().any(|one| one.from_files_in.as_deref() == Some(&name));
         let value = if name == PROJECT_ROOT {
@@ -128,6 +144,19 @@ mod tests {
             json!({"name": "x", "description": "d", "inputSchema": {"required": ["x"]}}),
             "it fills nothing else"
         );
+    }
+
+    #[test]
+    fn what_is_filled_is_required_by_no_part_of_a_schema_and_filled_if_one_requires_it() {
+        let parts = json!([{"required": ["project_root", "a"]}, {"required": ["project_root", "b"]}]);
+        let schema = json!({"type": "object", "properties": {"project_root": {}, "a": {}, "b": {}}, "anyOf": parts});
+        let served = json!({"name": "x", "description": "d", "inputSchema": schema});
+        let mut seen = served.clone();
+        describe(&mut seen);
+        assert_eq!(seen["inputSchema"]["anyOf"], json!([{"required": ["a"]}, {"required": ["b"]}]));
+        let mut arguments = serde_json::Map::from_iter([("b".to_string(), json!(1))]);
+        complete(&served, "/home/me/x", &mut arguments);
+        assert_eq!(json!(arguments), json!({"b": 1, "project_root": "/home/me/x"}));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Which certificates of servers are trusted.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -21,7 +24,12 @@ pub fn trusting(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Err
     let mut usable = RootCertStore::empty();
     extra.iter().try_for_each(|certificate| usable.add(certificate.clone()))?;
     let provider = CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(ring::default_provider()));
-    let authorities = Authorities { extra, provider: Arc::clone(&provider), verifier: OnceLock::new() };
+    let authorities = Authorities {
+        extra,
+        provider: Arc::clone(&provider),
+        verifier: OnceLock::new(),
+        warned: AtomicBool::new(false),
+    };
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = config.dangerous().with_custom_certificate_verifier(Arc::new(authorities)).with_no_client_auth();
     config.alpn_protocols = PROTOCOLS.map(|name| name.as_bytes().to_vec()).into();
@@ -35,6 +43,7 @@ struct Authorities {
     extra: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
     verifier: OnceLock<Verifier>,
+    warned: AtomicBool,
 }
 
 impl Authorities {
@@ -45,7 +54,9 @@ impl Authorities {
         }
         let read = Verifier::new_with_extra_roots(self.extra.clone(), Arc::clone(&self.provider));
         let read = read.inspect_err(|error| {
-            tracing::warn!(%error, "no certificate of the system can be read; https endpoints need a caBundle");
+            if !self.warned.swap(true, Ordering::Relaxed) {
+                tracing::warn!(%error, "no certificate of the system can be read; https endpoints need a caBundle");
+            }
         });
         read.ok().map(|read| self.verifier.get_or_init(|| read))
     }
@@ -95,7 +106,8 @@ mod tests {
     #[test]
     fn the_systems_authorities_are_read_when_the_first_certificate_is_judged() {
         let provider = Arc::new(ring::default_provider());
-        let authorities = Authorities { extra: vec![], provider, verifier: OnceLock::new() };
+        let authorities =
+            Authorities { extra: vec![], provider, verifier: OnceLock::new(), warned: AtomicBool::new(false) };
         assert!(!authorities.supported_verify_schemes().is_empty());
         assert!(authorities.verifier.get().is_none());
         let name = ServerName::try_from("model.example").expect("a name");

@@ -89,7 +89,7 @@ impl Activity {
     /// Bytes were taken: a wait for the peer to read on begins anew.
     pub(super) fn sent(&self) {
         let mut state = self.state();
-        if state.waits() && !state.in_head {
+        if state.waits() {
             state.since = Instant::now();
         }
     }

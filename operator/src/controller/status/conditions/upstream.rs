@@ -63,7 +63,7 @@ fn is_open(report: &ModelReport) -> bool {
 fn line((report, pod): &Report<'_>) -> String {
     let ModelReport { name, model, endpoint, problem, models_status, .. } = report;
     // Without its numbers, which change while the state stays.
-    let left_alone = "has failed several times in a row, so calls do without it; it is tried again from time to time";
+    let left_alone = "has failed several times in a row, so it is left alone; it is tried again from time to time";
     let said = match (problem.as_str(), models_status) {
         ("", _) if is_open(report) => format!("{left_alone} (pod {pod})"),
         (problem, _) if is_open(report) => format!("{left_alone}: {problem} (pod {pod})"),

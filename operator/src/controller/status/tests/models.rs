@@ -81,13 +81,13 @@ fn a_circuit_of_the_local_model_that_is_not_closed_is_told() {
         (
             vec![reports("p1", "new", vec![local(false)]), reports("p2", "new", vec![circuit(local(true), "open")])],
             "False/LocalCircuitOpen",
-            "models.local m at h:1 has failed several times in a row, so calls do without it; it is tried again from time \
+            "models.local m at h:1 has failed several times in a row, so it is left alone; it is tried again from time \
              to time (pod p2)",
         ),
         (
             vec![reports("p1", "new", vec![circuit(local(false), "half_open")])],
             "False/LocalCircuitOpen",
-            "models.local m at h:1 has failed several times in a row, so calls do without it; it is tried again from time \
+            "models.local m at h:1 has failed several times in a row, so it is left alone; it is tried again from time \
              to time: cannot be reached: no (pod p1)",
         ),
     ]);
