@@ -38,7 +38,7 @@ fn contract_3_a_rate_that_is_no_number_from_0_to_1_is_an_error() {
 }
 
 #[test]
-fn only_a_callers_own_session_is_read_however_its_id_is_written() {
+fn no_session_whose_id_begins_with_an_underscore_is_read_however_it_is_written() {
     let target = BrainTarget { url: "http://b/base/".parse().expect("a URL"), token: None };
     let _ = rustls::crypto::ring::default_provider().install_default();
     let brain = BrainClient::new(&target, None, Client::new());
