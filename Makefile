@@ -66,6 +66,7 @@ faults: ## the faults of tests/faults.toml with a thousand calls of every case, 
 	export FAULTS_FULL=1 ROUTING_BIN=$(BINARY) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; \
 	timeout --foreground 1h $(CARGO) test --workspace $(addprefix --test ,$(FAULTS)) -- --show-output | tee $(call MEASURED,faults).new; \
 	mv $(call MEASURED,faults).new $(call MEASURED,faults)
+	@tests/setup/bench-table.sh
 
 lint: ## formatting, clippy, shell scripts, the plugin, workflows, banned crates
 	@tests/setup/tools.sh lint
@@ -132,6 +133,7 @@ bench-operator: ## the operator with 1,000 policies: time to settle, memory, req
 	@kubernetes=$$(tests/setup/kubernetes.sh); tests/setup/own.sh; $(CARGO) build --release --package operator --bin routing-operator; \
 	export ROUTING_TEST_KUBERNETES=$$kubernetes ROUTING_OPERATOR_BIN=$$CARGO_TARGET_DIR/release/routing-operator; \
 	$(CARGO) bench --package tests --bench operator | tee $(call MEASURED,operator).new; mv $(call MEASURED,operator).new $(call MEASURED,operator)
+	@tests/setup/bench-table.sh
 
 campaign: ## the operator when things go wrong: every scenario with every perturbation, a crash around each write, each fault of each request; hours; PLANS=100 or PARTS=table is shorter; SEEDS=17,100..160 runs these; AT_ONCE=6; raw output of a full run in bench/results/campaign.txt
 	@mkdir -p bench/results
@@ -143,6 +145,7 @@ campaign: ## the operator when things go wrong: every scenario with every pertur
 	export CAMPAIGN_EVERYWHERE='$(EVERYWHERE)' CAMPAIGN_AT_ONCE='$(AT_ONCE)'; \
 	export CAMPAIGN_RESULTS='$(if $(SEEDS)$(PLANS)$(PARTS),,$(call MEASURED,campaign))'; \
 	$(CARGO) test --workspace --test campaign -- --nocapture whatever_goes_wrong
+	@tests/setup/bench-table.sh
 
 bench: bench-calls ## that, and the brain: pass rates with 10 million entries, durable writes, a report on a million decisions, a copy of a million entries; REPLAY=DIR: also recorded answers, routed; raw output in bench/results
 	@mkdir -p bench/results

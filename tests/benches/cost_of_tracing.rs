@@ -9,6 +9,7 @@ use std::{
 use tests::{
     Policy,
     collector::Collector,
+    host,
     open_loop::{self, Call, Measured, Rate},
     program::{Program, Running},
     stand_in::models::Models,
@@ -51,6 +52,7 @@ async fn load(routing: &Running, seconds: u32) -> Loaded {
 
 #[tokio::main]
 async fn main() {
+    println!("{}", host::described());
     let (models, collector) = (Models::start().await, Collector::start().await);
     let policy = Policy::at(&models.url()).local("local-model").claude("claude-model");
     let off = Program::serve_policy(&policy).variable("RUST_LOG", "warn").start().await;

@@ -97,7 +97,7 @@ async fn main() {
     let mut all = Failure::ALL.map(|_| <[Rounds; 2]>::default());
     for round in 1..=rounds {
         for (failure, [ours, its]) in Failure::ALL.into_iter().zip(&mut all) {
-            let name = |who| format!("round {round}, the local model {:>7}, {who:>14}", failure.name());
+            let name = |who| format!("round {round}, the local model {:>11}, {who:>14}", does(failure));
             ours.0.push(routed(&name("the data plane"), &models, failure).await);
             let call = through(&litellm, &format!("local-{}", failure.name()), "It fails.");
             its.0.push(measured(&name("LiteLLM"), call).await);
@@ -105,7 +105,7 @@ async fn main() {
     }
     for (failure, [ours, its]) in Failure::ALL.into_iter().zip(&all) {
         let (ours, its) = (ours.shown(), its.shown());
-        let row = format!("the local model {}: first good answer, median, and calls lost", failure.name());
+        let row = format!("the local model {}: first good answer, median, and calls lost", does(failure));
         println!("| {row} | {ours}; LiteLLM {its} |  |");
     }
 }
@@ -143,10 +143,10 @@ async fn measured(name: &str, call: Call) -> Measured {
     let call = Arc::new(call.within(PATIENCE));
     let measured = open_loop::run(Rate { per_second: PER_SECOND, time: TIME }, call).await;
     println!(
-        "{name}: first good answer after {}, median {:.2?}, p99 {:.2?}; {} of {} calls lost",
+        "{name}: first good answer after {}, median {}, p99 {}; {} of {} calls lost",
         when(measured.first()),
-        measured.at(0.5),
-        measured.at(0.99),
+        spaced(measured.at(0.5)),
+        spaced(measured.at(0.99)),
         measured.failed,
         calls(&measured)
     );
@@ -154,7 +154,22 @@ async fn measured(name: &str, call: Call) -> Measured {
 }
 
 fn when(first: Option<Duration>) -> String {
-    first.map_or_else(|| "never".into(), |time| format!("{time:.2?}"))
+    first.map_or_else(|| "never".into(), spaced)
+}
+
+/// A time as a table shows it: 1.63 ms.
+fn spaced(time: Duration) -> String {
+    let text = format!("{time:.2?}");
+    let (number, unit) = text.split_at(text.find(char::is_alphabetic).unwrap_or(text.len()));
+    format!("{number} {unit}")
+}
+
+/// What the local model does, as a sentence says it.
+fn does(failure: Failure) -> String {
+    match failure {
+        Failure::TooMany | Failure::Overloaded => format!("answers {}", failure.name()),
+        other => other.name().to_string(),
+    }
 }
 
 fn calls(measured: &Measured) -> u64 {

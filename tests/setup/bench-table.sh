@@ -6,13 +6,62 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 results=bench/results
 
+# of WHAT FILE: what the file's line of this name says, such as its host.
+of() {
+    sed -n "/^$1: /{s///p;q;}" "$results/$2"
+}
+
+# Where these files were measured, and of which commit.
+origins() {
+    local file commit
+    for file in "$@"; do
+        commit=$(of commit "$file")
+        echo "* \`$file\`: $(of host "$file"), ${commit:+commit }${commit:-by an earlier version of this benchmark}"
+    done
+    echo
+}
+
+# The rows of a file. Those of an earlier version get the words of this one, and p50 and processor time are judged by the median.
+rows() {
+    if [ -n "$(of commit "$1")" ]; then
+        grep '^| ' "$results/$1"
+        return
+    fi
+    grep '^| ' "$results/$1" | sed -E '
+        s/prompts of ([0-9.]+ KiB)/argument of \1/
+        s/local model ([0-9]+):/local model answers \1:/
+        s/([0-9])(ms|s),/\1 \2,/g
+    ' | awk '
+        !/, p99,/ && match($0, /median [0-9.]+/) {
+            median = substr($0, RSTART + 7, RLENGTH - 7) + 0
+            if (match($0, /< [0-9.]+/)) {
+                limit = substr($0, RSTART + 2, RLENGTH - 2) + 0
+                sub(/: (met|missed)/, median < limit ? ": met" : ": missed")
+            }
+        }
+        { print }
+    '
+}
+
 measured() {
+    origins calls.txt failover.txt
     printf '| | measured | goal |\n|---|---|---|\n'
-    grep -h '^| ' $results/calls.txt $results/failover.txt
+    rows calls.txt
+    rows failover.txt
+}
+
+# What is described, but was not measured yet.
+missing() {
+    local file names=
+    for file in operator.txt campaign.txt faults.txt; do
+        [ -e "$results/$file" ] || names+="${names:+, }\`$file\`"
+    done
+    [ -z "$names" ] || echo "Not in \`$results\` yet: $names."
 }
 
 # Of each rate and path the median of the rounds; the calls of all rounds together.
 percentiles() {
+    origins calls.txt
     printf '| calls/s | path | answered | failed | p50 | p99 | p99.9 |\n|---:|---|---:|---:|---:|---:|---:|\n'
     awk '
         function median(values, count,   i, j, held) {
@@ -43,7 +92,8 @@ percentiles() {
 }
 
 soak() {
-    head -n 2 $results/soak.txt | sed 's/$/  /'
+    origins soak.txt
+    sed -n '/^[0-9]* calls.s for /{p;q;}' $results/soak.txt
     echo
     sed -n '/^| minute/{p;s/[^|]\{1,\}/---:/gp}; /^| [0-9]/p' $results/soak.txt
     echo
@@ -53,6 +103,7 @@ soak() {
 
 # What the profile ranks.
 costs() {
+    origins profile.txt
     sed -n '/^[0-9]*\. /p' $results/profile.txt
 }
 
@@ -69,7 +120,8 @@ put() {
 made=$(mktemp -d)
 trap 'rm -r "$made"' EXIT
 measured | put README.md bench >"$made/README.md"
-percentiles | put docs/benchmarks.md percentiles >"$made/percentiles.md"
+missing | put docs/benchmarks.md missing >"$made/missing.md"
+percentiles | put "$made/missing.md" percentiles >"$made/percentiles.md"
 soak | put "$made/percentiles.md" soak >"$made/soak.md"
 costs | put "$made/soak.md" costs >"$made/benchmarks.md"
 if [ "${1:-}" = check ]; then

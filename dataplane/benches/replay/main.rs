@@ -22,6 +22,7 @@ fn main() {
     let Some(folder) = std::env::var_os("REPLAY").filter(|folder| !folder.is_empty()).map(PathBuf::from) else {
         return println!("replay: skipped; REPLAY=DIR names the folder with the recorded answers");
     };
+    println!("{}", tests::host::described());
     let recorded = data::Recorded::read(&folder);
     fixed::replay(&recorded.math);
     report::faults(&recorded);

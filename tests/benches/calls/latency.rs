@@ -148,6 +148,17 @@ pub async fn measure(settings: &Settings, rig: &Rig, table: &mut Table) {
     }
 }
 
+/// Which figure of the rounds a goal is about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The lowest: what the host does to one call in a hundred is not the program's.
+    Best,
+    Median,
+}
+
+/// A goal, and the figure that it is about; none: there is no goal.
+type Wanted = Option<(Goal, By)>;
+
 /// A figure of a round.
 type Figure = fn(&Added) -> f64;
 
@@ -156,18 +167,24 @@ fn rows(per_second: u32, rounds: &[Added], table: &mut Table) {
         let all = || rounds.iter().map(of);
         (all().fold(f64::INFINITY, f64::min), median(all()))
     };
-    let goal = |below| (per_second == GOAL_RATE).then_some(Goal::Below(below));
-    let of_a_round: [(&str, Figure, Option<Goal>); 4] = [
-        ("added latency, p50", |added| added.p50, goal(0.4)),
-        ("added latency, p99", |added| added.p99, goal(1.0)),
-        ("CPU of the data plane a call", |added| added.routing, goal(0.4)),
+    let goal = |below, by| (per_second == GOAL_RATE).then_some((Goal::Below(below), by));
+    let of_a_round: [(&str, Figure, Wanted); 4] = [
+        ("added latency, p50", |added| added.p50, goal(0.4, By::Median)),
+        ("added latency, p99", |added| added.p99, goal(1.0, By::Best)),
+        ("CPU of the data plane a call", |added| added.routing, goal(0.4, By::Median)),
         ("CPU of the brain a call", |added| added.brain, None),
     ];
     for (what, of, goal) in of_a_round {
         let (best, median) = figures(of);
         let measured = format!("{best:.2} ms (median {median:.2} ms)");
-        table.row(&format!("{what}, {per_second} calls/s"), &measured, goal.map(|goal| goal.of(best, "ms")));
+        let goal = goal.map(|(goal, by)| goal.of(as_printed(if by == By::Best { best } else { median }), "ms"));
+        table.row(&format!("{what}, {per_second} calls/s"), &measured, goal);
     }
+}
+
+/// A reader judges by what the table shows, so "0.40" does not meet "< 0.4".
+fn as_printed(figure: f64) -> f64 {
+    (figure * 100.0).round() / 100.0
 }
 
 /// The middle one of some figures, the lower of two.

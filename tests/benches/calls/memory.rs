@@ -17,7 +17,11 @@ use super::{
 };
 
 /// Calls that are in flight at the same time, and the goal in MiB; with 20,000 descriptors one address may have 4,968
-/// connections.
+/// connections. The goal leaves 28 KiB for a call, and hyper's buffers alone are 49: 8 to write and 8 to read for each of two
+/// connections, 8 for what a new connection's first request is read into, and a queue of 9. None can be smaller:
+/// `max_buf_size` refuses heads of more than 8 KiB, which tokens need; `writev(false)` and `pipeline_flush` copy answers into
+/// the write buffer, too; reqwest passes on no such setting; and the caller's read buffer stays while a model works, as hyper
+/// notices by it that a caller has gone.
 const IN_FLIGHT: [(u32, Option<f64>); 2] = [(600, Some(40.0)), (4_900, None)];
 /// How long they take to begin.
 const BEGIN: Duration = Duration::from_secs(5);

@@ -1,4 +1,4 @@
-//! Whether the number of skills, the size of a prompt or a report of progress changes what is added.
+//! Whether the number of skills, the size of an argument or a report of progress changes what is added.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ const PER_SECOND: u32 = 100;
 pub async fn measure(settings: &Settings, table: &mut Table) {
     for (skills, bytes) in CELLS {
         let rig = Rig::start(skills).await;
-        let name = format!("{skills} skills, prompts of {:.1} KiB", bytes as f64 / KIB as f64);
+        let name = format!("{skills} skills, argument of {:.1} KiB", bytes as f64 / KIB as f64);
         measure_cell(settings, &rig, &name, (rig.direct(bytes), rig.routed(bytes)), table).await;
     }
     let rig = Rig::start(4).await;
