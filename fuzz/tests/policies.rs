@@ -5,7 +5,6 @@ use std::{
     num::NonZero,
     panic,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
 
@@ -29,22 +28,19 @@ fn policies() -> Vec<PathBuf> {
 #[test]
 fn each_policy_of_this_repository_compiles_to_the_same_table_once_it_is_rendered() {
     let (check, files) = (target("policy").expect("a target").check, policies());
-    let (next, compiled) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let work = || {
-        while let Some(file) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let text = fs::read_to_string(file).expect("text");
-            // What is wrong is printed before it is known of which file.
-            if panic::catch_unwind(|| check(text.as_bytes())).is_err() {
-                panic!("{}", file.display());
-            }
-            compiled.fetch_add(usize::from(compiles(&text)), Ordering::Relaxed);
+    let is_right = |file: &PathBuf| {
+        let text = fs::read_to_string(file).expect("text");
+        // What is wrong is printed before it is known of which file.
+        if panic::catch_unwind(|| check(text.as_bytes())).is_err() {
+            panic!("{}", file.display());
         }
+        compiles(&text)
     };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
-            scope.spawn(work);
-        }
+    let share = files.len().div_ceil(thread::available_parallelism().map_or(1, NonZero::get));
+    let compiled: usize = thread::scope(|scope| {
+        let of_share = |files: &[PathBuf]| files.iter().filter(|file| is_right(file)).count();
+        let workers: Vec<_> = files.chunks(share).map(|files| scope.spawn(move || of_share(files))).collect();
+        workers.into_iter().map(|worker| worker.join().expect("each policy is right")).sum()
     });
-    let compiled = compiled.into_inner();
     assert!(compiled >= 100, "{compiled}");
 }

@@ -1,9 +1,6 @@
 //! Which certificates of servers are trusted.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, Ordering},
-};
+use std::sync::{Arc, Once, OnceLock};
 
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -24,12 +21,8 @@ pub fn trusting(extra: Vec<CertificateDer<'static>>) -> Result<ClientConfig, Err
     let mut usable = RootCertStore::empty();
     extra.iter().try_for_each(|certificate| usable.add(certificate.clone()))?;
     let provider = CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(ring::default_provider()));
-    let authorities = Authorities {
-        extra,
-        provider: Arc::clone(&provider),
-        verifier: OnceLock::new(),
-        warned: AtomicBool::new(false),
-    };
+    let authorities =
+        Authorities { extra, provider: Arc::clone(&provider), verifier: OnceLock::new(), warned: Once::new() };
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     let mut config = config.dangerous().with_custom_certificate_verifier(Arc::new(authorities)).with_no_client_auth();
     config.alpn_protocols = PROTOCOLS.map(|name| name.as_bytes().to_vec()).into();
@@ -43,7 +36,7 @@ struct Authorities {
     extra: Vec<CertificateDer<'static>>,
     provider: Arc<CryptoProvider>,
     verifier: OnceLock<Verifier>,
-    warned: AtomicBool,
+    warned: Once,
 }
 
 impl Authorities {
@@ -54,9 +47,9 @@ impl Authorities {
         }
         let read = Verifier::new_with_extra_roots(self.extra.clone(), Arc::clone(&self.provider));
         let read = read.inspect_err(|error| {
-            if !self.warned.swap(true, Ordering::Relaxed) {
+            self.warned.call_once(|| {
                 tracing::warn!(%error, "no certificate of the system can be read; https endpoints need a caBundle");
-            }
+            });
         });
         read.ok().map(|read| self.verifier.get_or_init(|| read))
     }
@@ -106,8 +99,7 @@ mod tests {
     #[test]
     fn the_systems_authorities_are_read_when_the_first_certificate_is_judged() {
         let provider = Arc::new(ring::default_provider());
-        let authorities =
-            Authorities { extra: vec![], provider, verifier: OnceLock::new(), warned: AtomicBool::new(false) };
+        let authorities = Authorities { extra: vec![], provider, verifier: OnceLock::new(), warned: Once::new() };
         assert!(!authorities.supported_verify_schemes().is_empty());
         assert!(authorities.verifier.get().is_none());
         let name = ServerName::try_from("model.example").expect("a name");

@@ -42,7 +42,7 @@ pub(in crate::store) async fn check(path: &Path, goes_on: impl FnMut() -> bool +
 }
 
 async fn messages(path: &Path, goes_on: impl FnMut() -> bool + Send + 'static) -> Result<Vec<String>, sqlx::Error> {
-    // That it takes long is no news.
+    // A check takes long: that is not logged as of a slow query.
     let options = SqliteConnectOptions::from_str(&url(path, "ro"))?.disable_statement_logging();
     let mut connection = options.connect().await?;
     let messages = asked(&mut connection, goes_on).await;

@@ -143,7 +143,7 @@ fn notice_emptied(path: &Path) -> Result<(), Why> {
 
 /// The primary code of a file in which SQLite finds what cannot be.
 pub(super) const CORRUPT: u32 = 11;
-/// The primary code of what is no file of SQLite's.
+/// The primary code of a file that is not SQLite's.
 pub(super) const NOT_A_DATABASE: u32 = 26;
 
 const MISSING: &str = "name the file of a brain";
