@@ -64,7 +64,7 @@ faults: ## the faults of tests/faults.toml with a thousand calls of every case, 
 	@programs=$$(tests/setup/programs.sh); tests/setup/own.sh; $(CARGO) build --workspace --bins --tests; \
 	tests/setup/link.sh routing routing-operator; eval "$$programs"; \
 	export FAULTS_FULL=1 ROUTING_BIN=$(BINARY) RUST_TEST_THREADS=$${RUST_TEST_THREADS:-4}; \
-	timeout --foreground 1h $(CARGO) test --workspace $(addprefix --test ,$(FAULTS)) -- --show-output | tee $(call MEASURED,faults).new; \
+	timeout --foreground 1h $(CARGO) test --workspace --no-fail-fast $(addprefix --test ,$(FAULTS)) -- --show-output | tee $(call MEASURED,faults).new; \
 	mv $(call MEASURED,faults).new $(call MEASURED,faults)
 	@tests/setup/bench-table.sh
 

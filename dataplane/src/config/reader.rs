@@ -52,9 +52,9 @@ impl PolicyReader {
         {
             return last.result.clone();
         }
-        let (result, config_maps) = self.compile(&policy);
-        *last = Some(Compiled { policy, config_maps, result: result.clone() });
-        result
+        *last = self.compile(policy);
+        let unstable = || PolicyRefusal::of("policy", "its ConfigMaps change all the time while they are read".into());
+        last.as_ref().map_or_else(|| Err(unstable()), |compiled| compiled.result.clone())
     }
 
     /// `last-good.yaml` beside the policy; none if there is no such file.
@@ -81,16 +81,15 @@ impl PolicyReader {
     }
 
     /// Compiles the policy with texts of one version: those of a ConfigMap are swapped together, and a swap may come
-    /// between two of them.
-    fn compile(&self, policy: &Text) -> (Result<Candidate, PolicyRefusal>, BTreeMap<ConfigMapKeyRef, Text>) {
+    /// between two of them. None if they never were.
+    fn compile(&self, policy: Text) -> Option<Compiled> {
         for _ in 0..TRIES {
-            let (result, config_maps) = self.compile_once(policy);
+            let (result, config_maps) = self.compile_once(&policy);
             if config_maps.iter().all(|(reference, text)| self.config_map(reference) == *text) {
-                return (result, config_maps);
+                return Some(Compiled { policy, config_maps, result });
             }
         }
-        let refusal = PolicyRefusal::of("policy", "its ConfigMaps change all the time while they are read".into());
-        (Err(refusal), BTreeMap::new())
+        None
     }
 
     fn compile_once(&self, policy: &Text) -> (Result<Candidate, PolicyRefusal>, BTreeMap<ConfigMapKeyRef, Text>) {
@@ -158,7 +157,15 @@ fn read_bounded(path: &Path) -> Result<String, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, sync::Arc};
+    use std::{
+        fs,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering::Relaxed},
+        },
+        thread,
+        time::Duration,
+    };
 
     use super::*;
 
@@ -170,6 +177,36 @@ spec:
   models: {local: {name: l}, claude: {name: c}}
   skills: [{name: debug, stages: [{system: {configMapKeyRef: {name: prompts, key: debug.md}}, user: x}]}]
 ";
+
+    #[test]
+    fn texts_that_changed_all_the_time_are_read_again_when_they_do_not() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (path, maps) = (folder.path().join("policy.yaml"), folder.path().join("maps"));
+        fs::create_dir_all(maps.join("prompts")).expect("a folder");
+        fs::write(&path, POLICY).expect("written");
+        let place = |text: &str| {
+            fs::write(maps.join("next"), text).expect("written");
+            fs::rename(maps.join("next"), maps.join("prompts/debug.md")).expect("renamed");
+        };
+        place("first");
+        let reader =
+            PolicyReader::new(PolicySource::File { path, config_maps: Some(maps.clone()) }, BuiltinPrompts::default());
+
+        let stop = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                for count in (0..).take_while(|_| !stop.load(Relaxed)) {
+                    place(&count.to_string());
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let refused = reader.read().map(|_| ());
+            stop.store(true, Relaxed);
+            assert!(refused.expect_err("no two readings are equal").to_string().contains("change all the time"));
+        });
+        place("last");
+        assert_eq!(reader.read().expect("valid").table.skills["debug"].stages[0].system.as_ref(), "last");
+    }
 
     #[test]
     fn only_what_changed_is_compiled_again() {
